@@ -1,0 +1,71 @@
+"""DeMo Dashboard: find out why a neural network that reads DNA predicts what it predicts.
+
+Importing this package is light. What needs numpy or torch is imported when it is first asked for.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from demo_core.errors import DemoError, ExitCode, MisfitError, PluginError, UsageProblem
+from demo_core.hookspecs import hookimpl
+from demo_core.intervals import Interval, parse_locus
+from demo_core.records import Record
+from demo_core.specs import Architecture, Command, DatasetReader, Explainer, Register
+from demo_core.textfiles import BadSource
+from demo_core.textfiles import lines as text_lines
+
+if TYPE_CHECKING:
+    from demo_core.batch import Batch, Result
+    from demo_core.dataset import SequenceDataset
+    from demo_core.explaining import explain
+    from demo_core.explanation import Explanation
+    from demo_core.model import Model
+    from demo_core.targets import Target
+
+_LAZY = {
+    "Batch": "demo_core.batch",
+    "Explanation": "demo_core.explanation",
+    "Model": "demo_core.model",
+    "Result": "demo_core.batch",
+    "SequenceDataset": "demo_core.dataset",
+    "Target": "demo_core.targets",
+    "explain": "demo_core.explaining",
+}
+
+__all__ = [
+    "Architecture",
+    "BadSource",
+    "Batch",
+    "Command",
+    "DatasetReader",
+    "DemoError",
+    "ExitCode",
+    "Explainer",
+    "Explanation",
+    "Interval",
+    "MisfitError",
+    "Model",
+    "PluginError",
+    "Record",
+    "Register",
+    "Result",
+    "SequenceDataset",
+    "Target",
+    "UsageProblem",
+    "explain",
+    "hookimpl",
+    "parse_locus",
+    "text_lines",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(importlib.import_module(_LAZY[name]), name)
+    raise AttributeError(f"module 'demo_core' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

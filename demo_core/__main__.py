@@ -1,0 +1,19 @@
+"""The ``demo`` command; ``python -m demo_core`` is the same."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Run the command line and leave with its exit code."""
+    from demo_core.cli import run
+
+    sys.exit(run(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    # `python -m` puts the current folder first on the path: a demo_cnn.py lying there must not be taken for a plugin
+    if not sys.flags.safe_path:
+        del sys.path[0]
+    main()

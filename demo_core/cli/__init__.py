@@ -1,0 +1,56 @@
+"""The ``demo`` command line: light until a command runs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from demo_core.cli.group import root
+from demo_core.errors import DemoError, ExitCode, one_line, printable
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run a command line and return its exit code; every failure is one line on stderr."""
+    debug = "--debug" in arguments or os.environ.get("DEMO_DEBUG", "") not in ("", "0")
+    try:
+        return _invoke(arguments)
+    except KeyboardInterrupt:
+        return _end("interrupted; run the same command again to go on", ExitCode.INTERRUPTED)
+    except BrokenPipeError:
+        # the reader of our output went away, as `head` does: not an error, and nothing may be written any more
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123
+        return ExitCode.DONE
+    except DemoError as error:
+        if debug:
+            raise
+        return _end(str(error), error.exit_code)
+    except OSError as error:
+        if debug:
+            raise
+        where = f"{printable(error.filename)}: " if error.filename else ""
+        return _end(f"{where}{printable(error.strerror or one_line(error))}", ExitCode.FAILED)
+    except Exception as error:  # noqa: BLE001 - the last net: a user gets a line, --debug the traceback
+        if debug:
+            raise
+        return _end(f"unexpected {one_line(error)} (--debug shows where)", ExitCode.FAILED)
+
+
+def _invoke(arguments: Sequence[str]) -> int:
+    try:
+        code = root.main(args=list(arguments), prog_name="demo", standalone_mode=False)
+        return code if isinstance(code, int) else ExitCode.DONE
+    except click.Abort:
+        raise KeyboardInterrupt from None
+    except click.ClickException as error:
+        context = getattr(error, "ctx", None)
+        path = context.command_path if context else "demo"
+        message = " ".join(error.format_message().split())
+        return _end(f"{message} (see '{path} --help')", ExitCode.USAGE)
+
+
+def _end(message: str, code: ExitCode) -> int:
+    click.echo(f"demo: {message}", err=True)
+    return code

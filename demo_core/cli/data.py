@@ -1,0 +1,145 @@
+"""``demo data import`` and ``demo data info``."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import click
+
+from demo_core.cli.group import State
+from demo_core.cli.output import cell, emit_json, say, table
+from demo_core.cli.sources import find_reader, import_source, reader_option, seed
+from demo_core.errors import DemoError, UsageProblem, printable
+from demo_core.options import build, click_options, options_of
+from demo_core.registry import Registered, Registry
+from demo_core.specs import DatasetReader
+
+
+@click.group()
+def data() -> None:
+    """Import sequences, and look at what was imported."""
+
+
+class ImportCommand(click.Command):
+    """Takes the options of the reader that the source's suffix or ``--reader`` chooses."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Find the reader first, since its options are part of the command line."""
+        takes_value = {f for p in self.params if isinstance(p, click.Option) and not p.is_flag for f in p.opts}
+        ctx.meta["demo.reader"] = _reader_meant(ctx.obj.registry, args, takes_value)
+        return super().parse_args(ctx, args)
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """The command's own parameters and the reader's."""
+        registered = ctx.meta.get("demo.reader")
+        return super().get_params(ctx) + (click_options(registered.spec.options, registered.spec.name) if registered else [])
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The command's own options, then those of each reader."""
+        chosen = ctx.meta.pop("demo.reader", None)
+        super().format_options(ctx, formatter)
+        state: State = ctx.obj
+        for registered in [chosen] if chosen else state.registry.all(DatasetReader):
+            rows = [r for o in click_options(registered.spec.options, registered.spec.name) if (r := o.get_help_record(ctx))]
+            if rows:
+                with formatter.section(f"Options of reader {registered.spec.name}"):
+                    formatter.write_dl(rows)
+
+
+def _reader_meant(registry: Registry, args: list[str], takes_value: set[str]) -> Registered[DatasetReader] | None:
+    """The reader that a command line is about, found before its options can be parsed."""
+    if any(word in ("-h", "--help") for word in args):
+        return None
+    for place, word in enumerate(args):
+        if word == "--reader" and place + 1 < len(args):
+            return registry.find(DatasetReader, args[place + 1])
+        if word.startswith("--reader="):
+            return registry.find(DatasetReader, word.partition("=")[2])
+    for previous, word in pairwise(["", *args]):
+        if not word.startswith("-") and previous not in takes_value:
+            try:
+                return find_reader(registry, Path(word), None)
+            except UsageProblem:
+                continue  # the value of a reader's option, perhaps; the command itself reports a bad source
+    return None
+
+
+@data.command("import", cls=ImportCommand)
+@click.argument("source", type=click.Path(path_type=Path))
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), metavar="FILE.h5", help="The dataset to write.")
+@reader_option
+@click.option(
+    "--negatives", type=click.Choice(["dinucleotide", "shuffle", "none"]), default="dinucleotide", show_default=True,
+    help="What is added to splits that have positives and no negatives: a shuffle of each positive.",
+)  # fmt: skip
+@click.option("--validation", type=float, default=0.1, show_default=True, help="Share of training sequences for validation.")
+@click.option("--test", type=float, default=0.1, show_default=True, help="Share for testing, if the source has no test split.")
+@click.option("--split", metavar="SPLIT", help="Put every sequence into this split.")
+@click.option("--length", type=click.IntRange(min=1), help="Crop or pad every sequence around its centre.")
+@click.option("--alphabet", default="dna", show_default=True, help="What the sequences are written in.")
+@click.option("--force", is_flag=True, help="Replace an existing file.")
+@seed
+@click.pass_context
+def import_(ctx: click.Context, source: Path, output: Path, reader: str | None, force: bool, **settings: Any) -> None:
+    """Import sequences from SOURCE into a dataset file.
+
+    Splits keep groups together: a positive and its shuffle, and sequences that are the same on either strand.
+    """
+    from demo_core.importing import ImportSettings
+    from demo_core.sequences import alphabet_named
+
+    state: State = ctx.obj
+    if not source.exists():
+        raise DemoError(f"{printable(source)}: there is no such file")
+    if output.exists() and not force:
+        raise DemoError(f"{printable(output)} exists already: choose another name, or --force to replace it")
+    registered = find_reader(state.registry, source, reader)
+    mine = {o.name: settings.pop(o.name) for o in options_of(registered.spec.options)}
+    options = build(registered.spec.options, mine, f"reader '{registered.spec.name}'")
+    settings["alphabet"] = alphabet_named(settings["alphabet"])
+    for note in import_source(registered, options, source, output, ImportSettings(**settings)):
+        say(note)
+    from demo_core.dataset import SequenceDataset
+
+    with SequenceDataset.open(output) as dataset:
+        click.echo(f"{output}: {len(dataset)} sequences of {dataset.length} bases, targets {_listed(dataset.targets)}")
+
+
+@data.command()
+@click.argument("dataset", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def info(dataset: Path, as_json: bool) -> None:
+    """Counts per split and label, length, composition, and duplicates: sequences in two splits are leakage."""
+    from demo_core.dataset import SequenceDataset
+    from demo_core.summary import summarise
+
+    with SequenceDataset.open(dataset) as opened:
+        found = summarise(opened)
+    if as_json:
+        emit_json(found)
+        return
+    click.echo(
+        f"{printable(dataset)}: {found['sequences']} sequences of {found['length']} bases ({found['alphabet']}), "
+        f"{'with' if found['intervals'] else 'no'} intervals, {'with' if found['sites'] else 'no'} known sites"
+    )
+    rows = [
+        [split, target, c["positive"], c["negative"], c["unknown"]]
+        for split, targets in found["counts"].items()
+        for target, c in targets.items()
+    ]
+    table(("split", "target", "positive", "negative", "unlabelled"), rows)
+    shares = ", ".join(f"{letter} {cell(share, 3)}" for letter, share in found["composition"].items())
+    click.echo(f"composition: {shares}")
+    click.echo(f"duplicates (either strand): {found['duplicates_within']} within splits")
+    across = found["duplicates_across"]
+    for pair, count in across.items():
+        click.echo(f"LEAKAGE: {count} sequences of {pair.split(' and ')[1]} are also in {pair.split(' and ')[0]}")
+    if not across:
+        click.echo("no sequence is in two splits")
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    shown = ", ".join(printable(n, 40) for n in names[:8])
+    return shown + (f" and {len(names) - 8} more" if len(names) > 8 else "")

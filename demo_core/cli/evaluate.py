@@ -1,0 +1,67 @@
+"""``demo evaluate MODEL DATA``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from demo_core.cli.group import State
+from demo_core.cli.output import cell, emit_json, say, table
+from demo_core.cli.sources import device, open_data, reader_option, split
+from demo_core.errors import UsageProblem
+
+
+@click.command()
+@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("data", type=click.Path(path_type=Path))
+@split
+@click.option("--motif", type=click.Path(path_type=Path), metavar="FILE.meme", help="For orientation, also score the best single matrix of this file.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@reader_option
+@device
+@click.pass_context
+def evaluate(
+    ctx: click.Context, model: Path, data: Path, split: str | None, motif: Path | None, as_json: bool,
+    reader: str | None, device: str,
+) -> None:  # fmt: skip
+    """Measure a model on labelled sequences: AUROC, AUPRC, accuracy and calibration error of each target."""
+    from demo_core.evaluating import best_matrix, chosen_split, scores
+    from demo_core.model import Model, choose_device
+
+    state: State = ctx.obj
+    where = choose_device(device)
+    say(f"device: {where}")
+    loaded = Model.load(model, registry=state.registry, device=where)
+    with open_data(state.registry, data, reader) as dataset:
+        loaded.check_data(dataset, data)
+        name, rows = chosen_split(dataset, split)
+        found: dict[str, Any] = {"model": str(model), "data": str(data), "split": name, "sequences": len(rows)}
+        found["targets"] = scores(loaded, dataset, rows)
+        if not any(t["positives"] or t["labelled"] for t in found["targets"].values()):
+            raise UsageProblem(f"split {name} has no labels for the model's targets: see 'demo data info'")
+        if motif is not None:
+            found["best_motif"] = best_matrix(motif, dataset, rows, found["targets"])
+    if as_json:
+        emit_json(found)
+        return
+    click.echo(f"{name} split, {len(rows)} sequences")
+    _print(found)
+
+
+def _print(found: dict[str, Any]) -> None:
+    measures = {"auroc": "AUROC", "auprc": "AUPRC", "accuracy": "accuracy", "calibration_error": "calibration error"}
+    if any("pearson" in t for t in found["targets"].values()):
+        measures |= {"pearson": "Pearson r", "mean_squared_error": "mean squared error"}
+    used = [m for m in measures if any(m in t for t in found["targets"].values())]
+    rows = [
+        [name, t["positives"], t["negatives"], *(cell(t.get(m)) for m in used)]
+        for name, t in found["targets"].items()
+    ]
+    table(("target", "positive", "negative", *(measures[m] for m in used)), rows)
+    for name, best in found.get("best_motif", {}).items():
+        click.echo(
+            f"best single matrix for {name}: {best['id']} {best['name']}, AUROC {cell(best['auroc'])} "
+            f"(best of {best['of']}, chosen on these very sequences, so it flatters the matrix)"
+        )

@@ -1,0 +1,152 @@
+"""The top of the command line: core commands by name, then what plugins add."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import click
+
+from demo_core.errors import UsageProblem, unknown_name
+from demo_core.plugins import Discovery, discover
+from demo_core.registry import Registry
+from demo_core.specs import Command
+
+#: Core commands: where each is, and its line in the listing. A module is imported when its command runs.
+COMMANDS = {
+    "architectures": ("demo_core.cli.listings:architectures", "List the networks that can be trained."),
+    "data": ("demo_core.cli.data:data", "Import sequences, and look at what was imported."),
+    "evaluate": ("demo_core.cli.evaluate:evaluate", "Measure a model on labelled sequences."),
+    "explain": ("demo_core.cli.explain:explain", "Explain a model's predictions."),
+    "explainers": ("demo_core.cli.listings:explainers", "List the ways of explaining."),
+    "export": ("demo_core.cli.export:export", "Write an explanation for other programs."),
+    "plugins": ("demo_core.cli.listings:plugins", "List plugins and their state."),
+    "predict": ("demo_core.cli.predict:predict", "Write a model's predictions as a table."),
+    "readers": ("demo_core.cli.listings:readers", "List the file formats that can be imported."),
+    "show": ("demo_core.cli.show:show", "Draw one sequence of an explanation."),
+    "train": ("demo_core.cli.train:train", "Train a network."),
+}
+
+
+@dataclass
+class State:
+    """What the options before the command decided; shared by all commands as ``ctx.obj``."""
+
+    files: tuple[Path, ...] = ()
+    debug: bool = False
+    reported: bool = field(default=False)
+
+    @cached_property
+    def discovery(self) -> Discovery:
+        """All plugins, found once."""
+        return discover(self.files)
+
+    @property
+    def registry(self) -> Registry:
+        """What plugins registered; the first use reports the broken ones, a line each, on stderr."""
+        if not self.reported:
+            self.reported = True
+            for line in self.discovery.problems():
+                click.echo(f"demo: {line}", err=True)
+        return self.discovery.registry
+
+
+class Root(click.Group):
+    """Finds commands without importing any before it is needed."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take --plugin and --debug wherever they stand: they are about the program, not about one command."""
+        return super().parse_args(ctx, _global_options_first(args))
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Core and plugin commands, in order."""
+        names = {r.spec.name for r in _state(ctx).registry.all(Command)}
+        return sorted(names | set(COMMANDS))
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """A core command, which no plugin can replace, or a plugin's."""
+        if cmd_name in COMMANDS:
+            module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+            found = getattr(importlib.import_module(module), attribute)
+        elif cmd_name in _state(ctx).registry.names(Command) or ":" in cmd_name:
+            found = _state(ctx).registry.find(Command, cmd_name).load()
+        else:
+            return None
+        assert isinstance(found, click.Command)
+        return found
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Name the closest command where there is none of that name."""
+        if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
+            raise UsageProblem(unknown_name("command", args[0], self.list_commands(ctx)))
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The listing, from summaries alone."""
+        added = {r.spec.name: r for r in _state(ctx).registry.all(Command)}
+        rows = [
+            (name, COMMANDS[name][1] if name in COMMANDS else added[name].spec.summary)
+            for name in self.list_commands(ctx)
+        ]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
+def _state(ctx: click.Context) -> State:
+    # completion asks for commands before the group's own callback has run
+    if ctx.obj is None:
+        ctx.obj = State(files=tuple(ctx.params.get("plugin_files") or ()))
+    assert isinstance(ctx.obj, State)
+    return ctx.obj
+
+
+def _global_options_first(args: list[str]) -> list[str]:
+    moved: list[str] = []
+    rest: list[str] = []
+    queue = list(args)
+    while queue:
+        word = queue.pop(0)
+        if word == "--":
+            return moved + rest + [word, *queue]
+        if word == "--debug" or word.startswith("--plugin="):
+            moved.append(word)
+        elif word == "--plugin" and queue:
+            moved += [word, queue.pop(0)]
+        else:
+            rest.append(word)
+    return moved + rest
+
+
+@click.group(cls=Root, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.option(
+    "--plugin",
+    "plugin_files",
+    multiple=True,
+    is_eager=True,
+    expose_value=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE.py",
+    help="Also load this local plugin file. It is code, and runs with your rights.",
+)
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.version_option(package_name="deep-motif-dashboard", prog_name="demo")
+@click.pass_context
+def root(ctx: click.Context, plugin_files: tuple[Path, ...], debug: bool) -> None:
+    """Find out why a neural network that reads DNA predicts what it predicts.
+
+    A first look, on made-up data: demo quickstart
+    """
+    state = _state(ctx)
+    state.files, state.debug = plugin_files, debug
+    _report_clashes(state)
+
+
+def _report_clashes(state: State) -> None:
+    for registered in state.registry.all(Command):
+        if registered.spec.name in COMMANDS:
+            name, owner = registered.spec.name, registered.owner.describe()
+            click.echo(f"demo: command '{name}' of plugin {owner} is hidden by the core's own", err=True)

@@ -1,0 +1,64 @@
+"""Results to stdout, remarks and progress to stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+from demo_core.errors import printable
+
+
+def emit_json(value: Any) -> None:
+    """Print JSON to stdout."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def say(text: str) -> None:
+    """A remark to stderr."""
+    click.echo(text, err=True)
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print an aligned table; as wide as it needs to be where stdout is not a terminal."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 10_000)
+    grid = Table(box=None, pad_edge=False, header_style="bold")
+    for head in heads:
+        grid.add_column(head, overflow="fold")
+    for row in rows:
+        # Text, because rich would read square brackets in a name as markup
+        grid.add_row(*(Text(printable(cell, 1000)) for cell in row))
+    with console.capture() as capture:
+        console.print(grid)
+    click.echo("\n".join(line.rstrip() for line in capture.get().rstrip("\n").split("\n")), color=True)
+
+
+@contextmanager
+def progress(title: str) -> Iterator[tuple[Callable[[int, int], None], Callable[[int], None]]]:
+    """Functions ``start(done, total)`` and ``advance(n)`` of a bar on stderr; silent where that is no terminal."""
+    if not sys.stderr.isatty():
+        yield (lambda done, total: None), (lambda n: None)
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(printable(title, 60), total=None)
+        yield (
+            lambda done, total: bar.update(task, completed=done, total=total),
+            lambda n: bar.advance(task, n),
+        )
+
+
+def cell(value: float | None, digits: int = 4) -> str:
+    """A number for a table; a dash where there is none."""
+    return "-" if value is None or value != value else f"{value:.{digits}f}"

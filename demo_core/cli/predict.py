@@ -1,0 +1,67 @@
+"""``demo predict MODEL DATA -o table.tsv``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, TextIO
+
+import click
+
+from demo_core.cli.group import State
+from demo_core.cli.output import progress, say
+from demo_core.cli.sources import device, open_data, reader_option
+from demo_core.errors import DemoError, printable
+
+
+@click.command()
+@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("data", type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path, allow_dash=True), default="-", metavar="FILE.tsv", help="Where to write [default: standard output]")
+@click.option("--split", default="all", show_default=True, metavar="SPLIT", help="train, validation, test or all")
+@click.option("--force", is_flag=True, help="Replace an existing file.")
+@reader_option
+@device
+@click.pass_context
+def predict(ctx: click.Context, model: Path, data: Path, output: Path, split: str, force: bool, reader: str | None, device: str) -> None:
+    """Write a model's predictions as a table: id, interval, split, then label, output and prediction of each target."""
+    from demo_core.files import whole_file
+    from demo_core.model import Model, choose_device
+
+    state: State = ctx.obj
+    if str(output) != "-" and output.exists() and not force:
+        raise DemoError(f"{printable(output)} exists already: choose another name, or --force to replace it")
+    where = choose_device(device)
+    say(f"device: {where}")
+    loaded = Model.load(model, registry=state.registry, device=where)
+    with open_data(state.registry, data, reader) as dataset:
+        loaded.check_data(dataset, data)
+        rows = dataset.rows_of_split(split)
+        if str(output) == "-":
+            _write(click.get_text_stream("stdout"), loaded, dataset, rows)
+            return
+        with whole_file(output) as temporary, temporary.open("w", encoding="utf-8") as file:
+            _write(file, loaded, dataset, rows)
+    click.echo(f"{output}: {len(rows)} sequences")
+
+
+def _write(file: TextIO, model: Any, dataset: Any, rows: Any) -> None:
+    from demo_core.explaining import labels_for
+    from demo_core.records import SPLITS
+
+    names = [" ".join(printable(o.name).split()) for o in model.outputs]
+    columns = [f"{part}:{name}" for name in names for part in ("label", "output", "prediction")]
+    file.write("\t".join(["id", "interval", "split", *columns]) + "\n")
+    with progress("predicting") as (start, advance):
+        start(0, len(rows))
+        for first in range(0, len(rows), 4096):
+            block = dataset.take(rows[first : first + 4096])
+            outputs = model.predict(block.codes)
+            predictions, labels = model.activate(outputs), labels_for(model, block)
+            for i in range(len(block)):
+                split = SPLITS[block.split[i]] if block.split[i] < len(SPLITS) else ""
+                cells = [printable(block.ids[i], 10_000), str(block.interval(i) or ""), split]
+                for j in range(len(names)):
+                    label = "" if labels[i, j] != labels[i, j] else f"{labels[i, j]:g}"
+                    cells += [label, f"{outputs[i, j]:.6g}", f"{predictions[i, j]:.6g}"]
+                file.write("\t".join(cells) + "\n")
+            advance(len(block))

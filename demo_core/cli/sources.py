@@ -1,0 +1,114 @@
+"""Data as commands take it: a dataset file, or straight a file that a reader knows."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from demo_core.cli.output import say
+from demo_core.errors import DemoError, PluginError, UsageProblem, one_line, printable
+from demo_core.registry import Registered, Registry
+from demo_core.specs import DatasetReader
+
+if TYPE_CHECKING:
+    from demo_core.dataset import SequenceDataset
+    from demo_core.importing import ImportSettings
+
+seed = click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default="0", envvar="DEMO_SEED", metavar="N",
+    help="Makes a run repeatable.",
+)  # fmt: skip
+device = click.option(
+    "--device", default="auto", show_default=True, envvar="DEMO_DEVICE", metavar="auto|cpu|cuda[:n]",
+    help="Where to compute.",
+)  # fmt: skip
+split = click.option("--split", metavar="SPLIT", help="train, validation, test or all [default: test, else all]")
+reader_option = click.option("--reader", metavar="NAME", help="How to read the source [default: by its suffix]")
+
+
+def find_reader(registry: Registry, source: Path, name: str | None) -> Registered[DatasetReader]:
+    """The reader of that name, or the one whose suffix is the longest that fits."""
+    if name:
+        return registry.find(DatasetReader, name)
+    text = source.name.lower()
+    fitting = [
+        (len(suffix), r) for r in registry.all(DatasetReader) for suffix in r.spec.suffixes if text.endswith(suffix)
+    ]
+    if not fitting:
+        known = ", ".join(f"{r.spec.name} ({' '.join(r.spec.suffixes)})" for r in registry.all(DatasetReader))
+        raise UsageProblem(f"{printable(source)}: no reader knows this suffix; name one with --reader: {known or 'none'}")
+    longest = max(length for length, _ in fitting)
+    best = [r for length, r in fitting if length == longest]
+    if len(best) > 1:
+        names = " or ".join(registry.qualified(r) for r in best)
+        raise UsageProblem(f"{printable(source)}: several readers know this suffix; choose with --reader {names}")
+    return best[0]
+
+
+def import_source(
+    registered: Registered[DatasetReader], options: Any, source: Path, output: Path, settings: ImportSettings
+) -> list[str]:
+    """Run a reader and write a dataset file; returns what was decided on the way, a line each."""
+    from demo_core.importing import import_records
+
+    notes = _Notes()
+    logging.getLogger().addHandler(notes)
+    try:
+        reader = registered.load()(options)
+        return import_records(
+            reader.read(source), output, lambda: tuple(getattr(reader, "targets", ("bound",))), settings, source.name
+        ) + notes.lines
+    except (DemoError, OSError, KeyboardInterrupt):
+        raise
+    except Exception as error:
+        owner = registered.owner.describe()
+        raise PluginError(f"reader '{registered.spec.name}' of plugin {owner} failed: {one_line(error)}") from error
+    finally:
+        logging.getLogger().removeHandler(notes)
+
+
+@contextmanager
+def open_data(registry: Registry, source: Path, reader: str | None = None) -> Iterator[SequenceDataset]:
+    """A dataset from a dataset file or, as it is, from any file that a reader knows."""
+    from demo_core.dataset import SequenceDataset
+    from demo_core.importing import AS_IS
+
+    if not source.exists():
+        raise DemoError(f"{printable(source)}: there is no such file")
+    if not reader and _is_hdf5(source):
+        with SequenceDataset.open(source) as dataset:
+            yield dataset
+        return
+    registered = find_reader(registry, source, reader)
+    with tempfile.TemporaryDirectory(prefix="demo-") as folder:
+        output = Path(folder) / "data.h5"
+        for note in import_source(registered, registered.spec.options(), source, output, AS_IS):
+            say(note)
+        with SequenceDataset.open(output) as dataset:
+            yield dataset
+
+
+def _is_hdf5(source: Path) -> bool:
+    if source.suffix in (".h5", ".hdf5"):
+        return True
+    if not source.is_file():
+        return False
+    with source.open("rb") as file:
+        return file.read(8) == b"\x89HDF\r\n\x1a\n"
+
+
+class _Notes(logging.Handler):
+    """Gathers what a reader warns of through logging."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(printable(record.getMessage(), 400))

@@ -1,0 +1,72 @@
+"""Errors that a user reads, and the exit codes they end with."""
+
+from __future__ import annotations
+
+import difflib
+import enum
+import unicodedata
+from collections.abc import Iterable
+
+
+class ExitCode(enum.IntEnum):
+    """What the ``demo`` command returns to the shell."""
+
+    DONE = 0
+    FAILED = 1
+    USAGE = 2
+    MISFIT = 3
+    PLUGIN = 4
+    INTERRUPTED = 130
+
+
+class DemoError(Exception):
+    """Something the user can act on: one line that says what, where and what to do next."""
+
+    exit_code: ExitCode = ExitCode.FAILED
+
+
+class UsageProblem(DemoError):
+    """The request itself is wrong: an unknown name, an option out of range."""
+
+    exit_code = ExitCode.USAGE
+
+
+class MisfitError(DemoError):
+    """A model and a method, or a model and data, do not fit together."""
+
+    exit_code = ExitCode.MISFIT
+
+
+class PluginError(DemoError):
+    """A plugin failed: the message names it and who ships it."""
+
+    exit_code = ExitCode.PLUGIN
+
+
+def unknown_name(what: str, name: str, known: Iterable[str]) -> str:
+    """Say that ``name`` is not a known ``what``, naming the closest match and what there is.
+
+    >>> unknown_name("explainer", "salency", ["saliency"])
+    "unknown explainer 'salency': did you mean 'saliency'? There is: saliency"
+    """
+    names = sorted(known)
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    hint = f" did you mean '{close[0]}'?" if close else ""
+    there = f" There is: {', '.join(names)}" if names else " There is none"
+    return f"unknown {what} '{printable(name)}':{hint}{there}"
+
+
+def printable(text: object, limit: int = 200) -> str:
+    """Text from data, made safe to print: control characters are stripped and it is cut at ``limit``.
+
+    Names come out of files that somebody else wrote; an escape sequence in one must not reach a terminal.
+    """
+    clean = "".join(c for c in str(text) if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Zl", "Zp"))
+    return clean if len(clean) <= limit else clean[: limit - 1] + "…"
+
+
+def one_line(error: BaseException) -> str:
+    """An exception's text on one line, for messages that quote it; its type where it has no text."""
+    text = " ".join(str(error).split())
+    kind = type(error).__name__
+    return printable(f"{kind}: {text}" if text else kind, 400)

@@ -1,0 +1,97 @@
+"""How well a model predicts labelled sequences."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from demo_core.dataset import SequenceDataset
+from demo_core.errors import DemoError, UsageProblem, printable
+from demo_core.metrics import accuracy, auprc, auroc, calibration_error, pearson
+from demo_core.model import Model
+from demo_core.motif import best_scores, read_meme
+from demo_core.sequences import DNA
+
+
+def chosen_split(dataset: SequenceDataset, name: str | None) -> tuple[str, NDArray[np.int64]]:
+    """The split asked for, or the test split, or all where there is none; and its rows. Raises UsageProblem."""
+    rows = dataset.rows_of_split(name or "test")
+    if name is None and not len(rows):
+        name, rows = "all", dataset.rows_of_split("all")
+    if not len(rows):
+        raise UsageProblem(f"split {name} is empty: see 'demo data info'")
+    return name or "test", rows
+
+
+def scores(model: Model, dataset: SequenceDataset, rows: NDArray[np.int64]) -> dict[str, dict[str, float | int | None]]:
+    """Every measure for each of the model's targets that the data labels; unknown labels are left out.
+
+    Raises UsageProblem if the data labels none of them.
+    """
+    shared = [o for o in model.outputs if o.name in dataset.targets]
+    if not shared:
+        theirs = ", ".join(printable(t, 40) for t in dataset.targets[:8])
+        ours = ", ".join(printable(o.name, 40) for o in model.outputs[:8])
+        raise UsageProblem(f"the data labels {theirs}; the model predicts {ours}")
+    outputs, labels = [], []
+    for start in range(0, len(rows), 8192):
+        block = dataset.take(rows[start : start + 8192])
+        outputs.append(model.predict(block.codes))
+        labels.append(block.labels)
+    predicted, label = model.activate(np.concatenate(outputs)), np.concatenate(labels)
+    raw = np.concatenate(outputs)
+    found = {}
+    for output in shared:
+        column = model.outputs.index(output)
+        truth = label[:, dataset.targets.index(output.name)]
+        prediction = predicted[:, column]
+        known = ~np.isnan(truth)
+        measures: dict[str, float | int | None] = {
+            "labelled": int(known.sum()),
+            "positives": int((truth[known] > 0.5).sum()),
+            "negatives": int((truth[known] <= 0.5).sum()),
+        }
+        if output.activation == "sigmoid":
+            # ranks from the logits: float32 probabilities near 1 would tie
+            measures["auroc"] = _number(auroc(truth, raw[:, column]))
+            measures["auprc"] = _number(auprc(truth, raw[:, column]))
+            measures["accuracy"] = _number(accuracy(truth, prediction))
+            measures["calibration_error"] = _number(calibration_error(truth, prediction))
+        else:
+            measures["pearson"] = _number(pearson(truth, prediction))
+            gap = (truth - prediction)[known]
+            measures["mean_squared_error"] = _number(float((gap**2).mean()) if len(gap) else float("nan"))
+        found[output.name] = measures
+    return found
+
+
+def best_matrix(
+    path: Path, dataset: SequenceDataset, rows: NDArray[np.int64], targets: dict[str, Any]
+) -> dict[str, dict[str, Any]]:
+    """For each target the single matrix whose best match in a sequence tells positives from negatives best.
+
+    Chosen on the very sequences it is scored on: a flattering orientation, not a fair rival.
+    """
+    if dataset.alphabet != DNA:
+        raise UsageProblem("--motif: matrices are for DNA")
+    motifs = [m for m in read_meme(path) if len(m) <= dataset.length]
+    if not motifs:
+        raise DemoError(f"{printable(path)}: every motif is longer than the sequences")
+    block = dataset.take(rows)
+    matched = [best_scores(block.codes, m.pwm()) for m in motifs]
+    found = {}
+    for name in targets:
+        truth = block.labels[:, dataset.targets.index(name)]
+        areas = [auroc(truth, score) for score in matched]
+        if np.isnan(areas).all():
+            continue
+        best = int(np.nanargmax(areas))
+        found[name] = {"id": motifs[best].id, "name": motifs[best].name, "auroc": areas[best], "of": len(motifs)}
+    return found
+
+
+def _number(value: float) -> float | None:
+    return None if np.isnan(value) else value

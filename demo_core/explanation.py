@@ -1,0 +1,197 @@
+"""Explanations: the kinds there are, and the file that holds one run.
+
+A file stands alone: it has the sequences, what is known of them, the model's outputs and the values, and says how all
+of it came about. Reading it needs no torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from demo_core import dataset as dataset_file
+from demo_core import hdf5
+from demo_core.dataset import SequenceDataset
+from demo_core.errors import DemoError, UsageProblem, printable, unknown_name
+from demo_core.hdf5 import Field
+from demo_core.sequences import ALPHABETS
+from demo_core.specs import KINDS
+
+FORMAT = "demo-explanation"
+VERSION = 1
+
+#: What a file holds besides its sequences. ``index`` is each sequence's place in the dataset, ``extras`` the
+#: numbers (N, K) that the explainer gives beside its values, named in the metadata.
+FIELDS = {
+    **dataset_file.FIELDS,
+    "index": Field("int64", 1),
+    "values": Field("float32", 3),
+    "outputs": Field("float32", 2),
+    "target_values": Field("float32", 1),
+    "baseline": Field("float32", 1, required=False),
+    "extras": Field("float32", 2, required=False),
+}
+
+
+def expected_shape(kind: str, n: int, letters: int, length: int, channels: int) -> tuple[int, ...]:
+    """The shape that values of a kind have for n sequences."""
+    shapes = {
+        "attribution": (n, letters, length),
+        "trace": (n, channels, length),
+        "interaction": (n, length, length),
+        "pattern": (n, letters, length),
+    }
+    return shapes[kind]
+
+
+@dataclass
+class Explanation:
+    """One run: one model, one explainer, one target, N sequences.
+
+    Parameters
+    ----------
+    sequences
+        The sequences explained, with labels, intervals and sites.
+    values
+        Of the kind's shape; float32. For attributions (N, A, L), what each letter would be worth at each place.
+    outputs
+        (N, T), the model's outputs before activation.
+    target_values
+        (N,), the target that was explained.
+    metadata
+        All provenance, as in the file.
+    """
+
+    sequences: SequenceDataset
+    index: Any
+    values: Any
+    outputs: Any
+    target_values: Any
+    baseline: Any
+    extras: Any
+    metadata: dict[str, Any]
+    _file: h5py.File | None = None
+
+    @classmethod
+    def open(cls, path: str | Path) -> Explanation:
+        """Open a file; arrays stay on disk until they are sliced. Raises DemoError."""
+        path = Path(path)
+        file, meta = hdf5.open_checked(path, FORMAT, VERSION, FIELDS)
+        try:
+            _check(file, meta)
+            sequences = SequenceDataset._from_file(file, meta)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            file.close()
+            raise DemoError(f"{printable(path)} is refused: {printable(error)}") from None
+        return cls(
+            sequences=sequences,
+            index=file["index"],
+            values=file["values"],
+            outputs=file["outputs"],
+            target_values=file["target_values"],
+            baseline=file.get("baseline"),
+            extras=file.get("extras"),
+            metadata=meta,
+            _file=file,
+        )
+
+    def __len__(self) -> int:
+        return len(self.sequences)
+
+    def __enter__(self) -> Explanation:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            self._file.close()
+
+    @property
+    def kind(self) -> str:
+        """One of ``demo_core.specs.KINDS``."""
+        return str(self.metadata["kind"])
+
+    @property
+    def explainer(self) -> str:
+        """The explainer's name."""
+        return str(self.metadata["explainer"]["name"])
+
+    @property
+    def model_name(self) -> str:
+        """The name of the model's folder."""
+        return str(self.metadata["model"]["name"])
+
+    @property
+    def target(self) -> str:
+        """The target's name."""
+        return str(self.metadata["target"]["name"])
+
+    def one_hot(self, rows: Sequence[int] | slice) -> NDArray[np.float32]:
+        """One-hot (n, A, L) of some rows."""
+        return self.sequences.alphabet.one_hot(self.sequences.codes[rows])
+
+    def row_of(self, name: str) -> int:
+        """The row of an id. Raises UsageProblem naming the closest id."""
+        for start in range(0, len(self), dataset_file.BLOCK):
+            ids = self.sequences.ids[start : start + dataset_file.BLOCK]
+            found = np.flatnonzero(ids == name)
+            if len(found):
+                return start + int(found[0])
+        few = [printable(i, 60) for i in self.sequences.ids[:200]]
+        raise UsageProblem(unknown_name("id", name, few[:10] if len(few) > 10 else few))
+
+    def most_confident_positive(self) -> int:
+        """The row of the highest target value among the positives, or among all where none is labelled positive."""
+        values = np.nan_to_num(np.asarray(self.target_values[:], np.float64), nan=-np.inf)
+        name = self.metadata["target"]["outputs"][0]["name"]
+        if name in self.sequences.targets:
+            labels = self.sequences.labels[:, self.sequences.targets.index(name)]
+            positive = np.nan_to_num(labels) > 0.5
+            if positive.any():
+                values = np.where(positive, values, -np.inf)
+        return int(values.argmax())
+
+    def probabilities(self) -> NDArray[np.float64]:
+        """Predictions (N, T): outputs through their activations."""
+        outputs = np.asarray(self.outputs[:], np.float64)
+        logistic = np.array([o["activation"] == "sigmoid" for o in self.metadata["model"]["targets"]])
+        return np.where(logistic, 1 / (1 + np.exp(-np.clip(outputs, -700, 700))), outputs)
+
+    def blocks(self, size: int = 1024) -> Iterator[slice]:
+        """Slices that cover all rows."""
+        for start in range(0, len(self), size):
+            yield slice(start, min(start + size, len(self)))
+
+
+def _check(file: h5py.File, meta: dict[str, Any]) -> None:
+    kind = meta["kind"]
+    if kind not in KINDS:
+        raise ValueError(unknown_name("kind", str(kind), KINDS))
+    for owner, field in (("explainer", "name"), ("model", "name"), ("target", "name")):
+        if not isinstance(meta[owner][field], str):
+            raise ValueError(f"{owner} has no name")
+    if meta["alphabet"] not in ALPHABETS:
+        raise ValueError(unknown_name("alphabet", str(meta["alphabet"]), ALPHABETS))
+    n, length = file["codes"].shape
+    shape = expected_shape(kind, n, len(ALPHABETS[meta["alphabet"]].letters), length, len(meta["channels"]))
+    if file["values"].shape != shape:
+        raise ValueError(f"values have shape {file['values'].shape}; kind {kind} here must have {shape}")
+    if file["outputs"].shape[1] != len(meta["model"]["targets"]):
+        raise ValueError("outputs and the model's targets differ in number")
+    if "extras" in file and file["extras"].shape[1] != len(meta["extras"]):
+        raise ValueError("extras and their names differ in number")
+    for target in meta["model"]["targets"]:
+        if not isinstance(target["name"], str) or target["activation"] not in ("sigmoid", "identity"):
+            raise ValueError("a target of the model is not described")

@@ -1,0 +1,129 @@
+"""Explanations for other programs: npz for TF-MoDISco, tables, genome-browser tracks. Streamed block by block."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from demo_core.errors import UsageProblem, printable
+from demo_core.explanation import Explanation
+from demo_core.files import whole_file
+
+
+def write_npz(explanation: Explanation, stem: Path) -> list[Path]:
+    """Two files that ``modisco motifs -s X.sequences.npz -a X.attributions.npz`` reads.
+
+    Each holds one array, ``arr_0``, float32 (N, A, L): the one-hot sequences, and the values as they are stored, that
+    is hypothetical ones where the explainer gives them. Kinds other than attribution have their own shape.
+    """
+    stem = stem.with_name(stem.name.removesuffix(".npz"))
+    value_word = "attributions" if explanation.kind == "attribution" else explanation.kind
+    sequences, values = (stem.with_name(f"{stem.name}.{word}.npz") for word in ("sequences", value_word))
+    shape = (len(explanation), len(explanation.sequences.alphabet.letters), explanation.sequences.length)
+    _write_array(sequences, shape, (explanation.one_hot(b) for b in explanation.blocks()))
+    _write_array(values, explanation.values.shape, (explanation.values[b] for b in explanation.blocks()))
+    return [sequences, values]
+
+
+def write_tsv(explanation: Explanation, path: Path) -> list[Path]:
+    """A row for each base: id, 0-based position, genomic position where known, base, and its numbers.
+
+    For attributions: the value of the base that is there, then of each letter. For traces: each channel.
+    """
+    alphabet = explanation.sequences.alphabet
+    if explanation.kind == "attribution":
+        heads = ["value", *(f"value:{letter}" for letter in alphabet.letters)]
+    elif explanation.kind == "trace":
+        heads = [printable(c) for c in explanation.metadata["channels"]]
+    else:
+        raise UsageProblem(f"kind {explanation.kind} has no value for each base: use --npz")
+    with whole_file(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+        file.write("\t".join(["id", "position", "chrom", "genomic_position", "base", *heads]) + "\n")
+        for block in explanation.blocks(256):
+            sequences = explanation.sequences.take(block)
+            numbers = _numbers(explanation, block)
+            for row in range(len(sequences)):
+                interval = sequences.interval(row)
+                name = printable(sequences.ids[row], 10_000)
+                for place, base in enumerate(alphabet.decode(sequences.codes[row])):
+                    where = (
+                        [printable(interval.chrom), str(interval.position(place))] if interval is not None else ["", ""]
+                    )
+                    cells = [f"{v:.6g}" for v in numbers[row, :, place]]
+                    file.write("\t".join([name, str(place), *where, base, *cells]) + "\n")
+    return [path]
+
+
+def write_bedgraph(explanation: Explanation, path: Path) -> list[Path]:
+    """The value of the base that is there, as a bedGraph track; where windows overlap, their mean.
+
+    Values of sequences on the minus strand are placed on the bases they belong to. Raises UsageProblem without
+    intervals, or for kinds other than attribution.
+    """
+    sequences = explanation.sequences
+    if explanation.kind != "attribution":
+        raise UsageProblem(f"kind {explanation.kind} has no one value for each base: use --npz or --tsv")
+    if sequences.intervals is None or not (sequences.intervals[:, 0] >= 0).any():
+        raise UsageProblem("the sequences have no intervals, so they have no place in a genome: use --npz or --tsv")
+    chroms = sequences.intervals[:, 0]
+    with whole_file(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+        file.write(f'track type=bedGraph name="{_track_name(explanation)}"\n')
+        for code in sorted(set(chroms[chroms >= 0].tolist()), key=lambda c: sequences.chroms[c]):
+            positions, means = _means(explanation, np.flatnonzero(chroms == code))
+            name = "".join(c for c in printable(sequences.chroms[code]) if not c.isspace())
+            for position, mean in zip(positions.tolist(), means.tolist(), strict=True):
+                file.write(f"{name}\t{position}\t{position + 1}\t{mean:.6g}\n")
+    return [path]
+
+
+def _means(explanation: Explanation, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Positions on one chromosome, ascending, and the mean value at each; places before its start are left out."""
+    sequences = explanation.sequences.take(rows)
+    values = explanation.values[:][rows] if isinstance(explanation.values, np.ndarray) else None
+    if values is None:
+        values = np.stack([explanation.values[int(r)] for r in rows])
+    actual = (values.astype(np.float64) * sequences.alphabet.one_hot(sequences.codes)).sum(axis=1)
+    place = np.arange(sequences.length)
+    start, end, strand = sequences.intervals[:, 1:].T
+    at = np.where(strand[:, None] < 0, end[:, None] - 1 - place, start[:, None] + place)
+    keep = at >= 0
+    positions, which = np.unique(at[keep], return_inverse=True)
+    totals = np.bincount(which, weights=actual[keep], minlength=len(positions))
+    return positions, totals / np.bincount(which, minlength=len(positions))
+
+
+def _numbers(explanation: Explanation, block: slice) -> NDArray[Any]:
+    values = np.asarray(explanation.values[block])
+    if explanation.kind != "attribution":
+        return values
+    actual = (values * explanation.one_hot(block)).sum(axis=1, keepdims=True)
+    return np.concatenate([actual, values], axis=1)
+
+
+def _write_array(path: Path, shape: tuple[int, ...], blocks: Iterator[NDArray[np.float32]]) -> None:
+    header = {"descr": "<f4", "fortran_order": False, "shape": tuple(int(n) for n in shape)}
+    with (
+        whole_file(path) as temporary,
+        zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive,
+        archive.open("arr_0.npy", "w", force_zip64=True) as member,
+    ):
+        np.lib.format.write_array_header_1_0(member, header)  # type: ignore[arg-type]
+        for block in blocks:
+            member.write(np.ascontiguousarray(block, "<f4").tobytes())
+
+
+def _track_name(explanation: Explanation) -> str:
+    text = f"{explanation.model_name} {explanation.explainer} {explanation.target}"
+    return printable(text, 100).replace('"', "'")
+
+
+WRITERS: dict[str, tuple[str, Callable[[Explanation, Path], list[Path]]]] = {
+    "npz": ("", write_npz),
+    "tsv": (".tsv", write_tsv),
+    "bedgraph": (".bedgraph", write_bedgraph),
+}

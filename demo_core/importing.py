@@ -1,0 +1,331 @@
+"""From a reader's records to a dataset file: encoding, unique ids, splits and negatives, streaming throughout."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from demo_core.dataset import BLOCK, NO_SPLIT, DatasetWriter, SequenceDataset
+from demo_core.errors import DemoError, UsageProblem, printable, unknown_name
+from demo_core.files import whole_file
+from demo_core.records import SPLITS, Record
+from demo_core.sequences import DNA, Alphabet, IllegalLetter, fit_length, strand_free_keys
+from demo_core.shuffling import dinucleotide_shuffle, shuffle
+
+Negatives = Literal["dinucleotide", "shuffle", "none"]
+TRAIN, VALIDATION, TEST = (SPLITS.index(s) for s in ("train", "validation", "test"))
+
+
+@dataclass(frozen=True)
+class ImportSettings:
+    """How records become a dataset.
+
+    Parameters
+    ----------
+    negatives
+        What is added to splits that have positives and no negatives: one shuffle for each positive.
+    validation, test
+        Share of the training sequences to set aside, where the source brings no such split of its own.
+    split
+        Put every sequence into this split instead.
+    length
+        Crop or pad every sequence around its centre; None demands equal lengths.
+    seed
+        For the shuffles and the splits.
+    """
+
+    negatives: Negatives = "dinucleotide"
+    validation: float = 0.1
+    test: float = 0.1
+    split: str | None = None
+    length: int | None = None
+    seed: int = 0
+    alphabet: Alphabet = DNA
+
+    def __post_init__(self) -> None:
+        if self.split is not None and self.split not in SPLITS:
+            raise UsageProblem(unknown_name("split", self.split, SPLITS))
+        for name, share in (("validation", self.validation), ("test", self.test)):
+            if not 0 <= share < 1:
+                raise UsageProblem(f"--{name} must be at least 0 and below 1, not {share}")
+
+
+#: Every record as it is: for explaining a sequence file directly.
+AS_IS = ImportSettings(negatives="none", validation=0, test=0)
+
+
+def import_records(
+    records: Iterable[Record],
+    output: Path,
+    targets: Callable[[], tuple[str, ...]],
+    settings: ImportSettings,
+    source: str,
+) -> list[str]:
+    """Write a dataset file from records, whole or not at all.
+
+    Parameters
+    ----------
+    targets
+        The targets' names; asked for after the first record was read.
+    source
+        What the records came from, for messages and for the file's own account.
+
+    Returns
+    -------
+    What was decided on the user's behalf, a line each.
+
+    Raises
+    ------
+    DemoError
+        Naming the record, if there is none, lengths differ, a letter is illegal or labels do not fit.
+    """
+    random = np.random.default_rng(settings.seed)
+    notes: list[str] = []
+    with whole_file(output) as temporary, DatasetWriter(temporary) as writer:
+        blocks = _Blocks(targets, settings, source)
+        for block in blocks.of(records):
+            writer.append(block)
+        if not blocks.count:
+            raise DemoError(f"{source}: there is no sequence in it")
+        notes += blocks.notes()
+        split = writer.column("split")[:]
+        group = writer.column("group")[:]
+        notes += _assign(split, group, settings, random)
+        writer.rewrite("split", split)
+        notes += _add_negatives(writer, blocks, split, settings, random)
+        # Both columns are written from the first block on, since any later record may be the first to use them
+        if not blocks.has_intervals:
+            writer.drop("intervals")
+        if not blocks.has_sites:
+            writer.drop("sites")
+        writer.info = {"source": source, "negatives": settings.negatives, "seed": settings.seed}
+    return notes
+
+
+@dataclass
+class _Blocks:
+    """Gathers records into blocks, checking each."""
+
+    targets: Callable[[], tuple[str, ...]]
+    settings: ImportSettings
+    source: str
+    count: int = 0
+    padded: int = 0
+    cropped: int = 0
+    renamed: int = 0
+    length: int | None = None
+    names: dict[str, int] = field(default_factory=dict)
+    groups: dict[Hashable, int] = field(default_factory=dict)
+    chroms: dict[str, int] = field(default_factory=dict)
+    has_intervals: bool = False
+    has_sites: bool = False
+
+    def of(self, records: Iterable[Record]) -> Iterator[SequenceDataset]:
+        gathered: list[Record] = []
+        for record in records:
+            gathered.append(record)
+            if len(gathered) == BLOCK:
+                yield self._block(gathered)
+                gathered = []
+        if gathered:
+            yield self._block(gathered)
+
+    def unique(self, name: str) -> str:
+        """The name, with a number where it was taken already."""
+        name = name.replace("\0", "").encode("utf-8", "replace").decode() or f"record-{self.count}"
+        if name not in self.names:
+            self.names[name] = 1
+            return name
+        self.renamed += 1
+        while (numbered := f"{name}.{self.names[name] + 1}") in self.names:
+            self.names[name] += 1
+        self.names[name] += 1
+        self.names[numbered] = 1
+        return numbered
+
+    def notes(self) -> list[str]:
+        said = []
+        if self.renamed:
+            said.append(f"{self.renamed} repeated ids were numbered (NAME.2, NAME.3, ...)")
+        if self.cropped:
+            said.append(f"{self.cropped} sequences were cropped to {self.length} bases around their centre")
+        if self.padded:
+            said.append(f"{self.padded} sequences were padded to {self.length} with unknown bases")
+        return said
+
+    def _block(self, records: list[Record]) -> SequenceDataset:
+        self.has_intervals |= any(r.interval for r in records)
+        self.has_sites |= any(r.sites is not None for r in records)
+        targets = self.targets()
+        n = len(records)
+        codes, sites, ids = [], [], []
+        labels = np.full((n, len(targets)), np.nan, np.float32)
+        intervals = np.tile(np.array([-1, 0, 0, 0], np.int64), (n, 1))
+        split = np.full(n, NO_SPLIT, np.uint8)
+        for row, record in enumerate(records):
+            self.count += 1
+            one, shift = self._codes(record)
+            codes.append(one)
+            sites.append(self._sites(record, shift))
+            ids.append(self.unique(record.id))
+            if record.labels:
+                if len(record.labels) != len(targets):
+                    raise self._bad(record, f"has {len(record.labels)} labels for {len(targets)} targets")
+                labels[row] = record.labels
+            if record.interval is not None:
+                part = record.interval.part(shift, len(one))
+                chrom = self.chroms.setdefault(part.chrom, len(self.chroms))
+                intervals[row] = chrom, part.start, part.end, {"+": 1, "-": -1, ".": 0}[part.strand]
+            name = self.settings.split or record.split
+            if name is not None:
+                if name not in SPLITS:
+                    raise self._bad(record, unknown_name("split", name, SPLITS))
+                split[row] = SPLITS.index(name)
+        stacked = np.stack(codes)
+        return SequenceDataset(
+            codes=stacked,
+            labels=labels,
+            targets=targets,
+            ids=np.array(ids, dtype=object),
+            group=self._groups(records, stacked),
+            split=split,
+            alphabet=self.settings.alphabet,
+            intervals=intervals,
+            chroms=tuple(self.chroms),
+            sites=np.stack(sites),
+        )
+
+    def _codes(self, record: Record) -> tuple[NDArray[np.uint8], int]:
+        alphabet = self.settings.alphabet
+        try:
+            codes = alphabet.encode(record.sequence)
+        except IllegalLetter as error:
+            raise self._bad(record, str(error)) from None
+        if not len(codes):
+            raise self._bad(record, "has no sequence")
+        if record.interval is not None and len(record.interval) != len(codes):
+            raise self._bad(record, f"has {len(codes)} bases, its interval {len(record.interval)}")
+        if self.length is None:
+            self.length = self.settings.length or len(codes)
+        if len(codes) == self.length:
+            return codes, 0
+        if self.settings.length is None:
+            problem = f"has {len(codes)} bases where the first has {self.length}"
+            raise self._bad(record, f"{problem}: --length {self.length} crops or pads all to one length")
+        self.cropped += len(codes) > self.length
+        self.padded += len(codes) < self.length
+        return fit_length(codes, self.length, alphabet.unknown)
+
+    def _sites(self, record: Record, shift: int) -> NDArray[np.uint8]:
+        assert self.length is not None
+        if record.sites is None:
+            return np.zeros(self.length, np.uint8)
+        if len(record.sites) != len(record.sequence) or record.sites.strip("01"):
+            raise self._bad(record, "needs one 0 or 1 for each base as sites")
+        marks = np.frombuffer(record.sites.encode("ascii"), np.uint8) - ord("0")
+        return fit_length(marks, self.length, 0)[0]
+
+    def _groups(self, records: list[Record], codes: NDArray[np.uint8]) -> NDArray[np.int64]:
+        # Sequences that are equal, on either strand, are one group: a split must not part them
+        keys = strand_free_keys(codes, self.settings.alphabet)
+        found = np.empty(len(records), np.int64)
+        for row, (record, key) in enumerate(zip(records, keys, strict=True)):
+            name: Hashable = hashlib.blake2b(key, digest_size=16).digest()
+            if record.group is not None:
+                name = ("given", record.group)
+            found[row] = self.groups.setdefault(name, len(self.groups))
+        return found
+
+    def _bad(self, record: Record, problem: str) -> DemoError:
+        name = f"record {self.count}" + (f" '{printable(record.id, 60)}'" if record.id else "")
+        place = f" ({record.where})" if record.where else ""
+        return DemoError(f"{self.source}: {name}{place} {problem}")
+
+
+def _assign(
+    split: NDArray[np.uint8], group: NDArray[np.int64], settings: ImportSettings, random: np.random.Generator
+) -> list[str]:
+    """Give every sequence a split, in place, whole groups at a time."""
+    notes = []
+    brought = set(np.unique(split).tolist())
+    split[split == NO_SPLIT] = TRAIN
+    if settings.split is not None:
+        return notes
+    for name, code, share in (("test", TEST, settings.test), ("validation", VALIDATION, settings.validation)):
+        if code in brought or share == 0:
+            continue
+        rows = np.flatnonzero(split == TRAIN)
+        members, sizes = np.unique(group[rows], return_counts=True)
+        order = random.permutation(len(members))
+        chosen = members[order[np.cumsum(sizes[order]) <= share * len(rows)]]
+        moved = rows[np.isin(group[rows], chosen)]
+        split[moved] = code
+        if len(moved):
+            notes.append(f"{len(moved)} of {len(rows)} training sequences were set aside for {name}")
+    return notes
+
+
+def _add_negatives(
+    writer: DatasetWriter,
+    blocks: _Blocks,
+    split: NDArray[np.uint8],
+    settings: ImportSettings,
+    random: np.random.Generator,
+) -> list[str]:
+    """Append a shuffle of each positive of every split that has positives and no negatives."""
+    labels = writer.column("labels")[:]
+    known = ~np.isnan(labels)
+    positive = (np.where(known, labels, 0) > 0).any(axis=1)
+    negative = known.any(axis=1) & ~positive
+    wanting = [
+        code for code in range(len(SPLITS)) if positive[split == code].any() and not negative[split == code].any()
+    ]
+    if settings.negatives == "none" or not wanting:
+        return []
+    if not np.isin(labels[known], (0, 1)).all():
+        return ["no negatives were added: the labels are not 0 and 1"]
+    method = dinucleotide_shuffle if settings.negatives == "dinucleotide" else shuffle
+    for code in wanting:
+        rows = np.flatnonzero(positive & (split == code))
+        for start in range(0, len(rows), BLOCK):
+            part = rows[start : start + BLOCK]
+            writer.append(_shuffled(writer, part, blocks, settings, method, random))
+    return [
+        f"{SPLITS[code]}: had {int((positive & (split == code)).sum())} positives and no negatives; "
+        f"a {'dinucleotide-preserving ' if settings.negatives == 'dinucleotide' else ''}shuffle of each was added"
+        for code in wanting
+    ]
+
+
+def _shuffled(
+    writer: DatasetWriter,
+    rows: NDArray[np.int64],
+    blocks: _Blocks,
+    settings: ImportSettings,
+    method: Callable[..., NDArray[np.uint8]],
+    random: np.random.Generator,
+) -> SequenceDataset:
+    # rows ascend, and HDF5 takes ascending lists
+    low, high = int(rows[0]), int(rows[-1]) + 1
+    within = rows - low
+    originals = writer.column("codes")[low:high][within]
+    labels = writer.column("labels")[low:high][within]
+    names = writer.column("ids").asstr()[low:high][within]
+    return SequenceDataset(
+        codes=method(originals, random, settings.alphabet.unknown),
+        labels=np.where(np.isnan(labels), np.nan, 0).astype(np.float32),
+        targets=blocks.targets(),
+        ids=np.array([blocks.unique(f"{name}.shuffled") for name in names], dtype=object),
+        group=writer.column("group")[low:high][within],
+        split=writer.column("split")[low:high][within],
+        alphabet=settings.alphabet,
+        intervals=np.tile(np.array([-1, 0, 0, 0], np.int64), (len(rows), 1)),
+        chroms=tuple(blocks.chroms),
+        sites=np.zeros_like(originals),
+    )

@@ -1,0 +1,301 @@
+"""A trained model: a network in eval mode, what its outputs mean, and a folder to keep it in."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors
+import safetensors.torch
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from demo_core.dataset import SequenceDataset
+from demo_core.errors import DemoError, MisfitError, PluginError, UsageProblem, one_line, printable
+from demo_core.files import read_json, whole_folder, write_json
+from demo_core.options import as_json, build
+from demo_core.registry import Registered, Registry
+from demo_core.sequences import Alphabet, alphabet_named
+from demo_core.specs import Architecture, SpecError, check_capabilities
+from demo_core.targets import Output, Target, parse_target
+
+FORMAT = "demo-model"
+VERSION = 1
+METADATA = "model.json"
+WEIGHTS = "weights.safetensors"
+
+
+@dataclass
+class Model:
+    """A network with all that is needed to use and explain it.
+
+    Parameters
+    ----------
+    module
+        In eval mode; takes one-hot (B, A, L), gives outputs (B, T) before activation.
+    outputs
+        What each of the T outputs is.
+    length
+        The length of the sequences it was trained on.
+    capabilities
+        What it offers explainers.
+    architecture
+        Name, plugin, distribution and version of its architecture.
+    options
+        Resolved options of the architecture, plain values.
+    training, metrics
+        How it was trained and how well it did.
+    """
+
+    module: nn.Module
+    outputs: tuple[Output, ...]
+    alphabet: Alphabet
+    length: int
+    capabilities: frozenset[str]
+    architecture: dict[str, str]
+    options: dict[str, Any]
+    training: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, Any] = field(default_factory=dict)
+    name: str = "model"
+
+    def __post_init__(self) -> None:
+        self.module.eval()
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next((p.device for p in self.module.parameters()), torch.device("cpu"))
+
+    @property
+    def min_length(self) -> int:
+        """The shortest sequence it takes: its own length unless it offers ``variable-length``."""
+        if "variable-length" not in self.capabilities:
+            return self.length
+        return int(self.module.min_length)  # type: ignore[arg-type]
+
+    def to(self, device: torch.device | str) -> Model:
+        """Move to a device, in place."""
+        self.module.to(device)
+        return self
+
+    def target(self, name: str | None = None) -> Target:
+        """The target that ``--target NAME`` means. Raises UsageProblem."""
+        return parse_target(name, self.outputs)
+
+    def one_hot(self, codes: NDArray[np.uint8] | Tensor) -> Tensor:
+        """Codes (B, L) as one-hot float (B, A, L) on the model's device, in its precision."""
+        on_device = torch.as_tensor(codes).to(self.device)
+        return one_hot(on_device, len(self.alphabet.letters), self.dtype)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The precision of the weights."""
+        return next((p.dtype for p in self.module.parameters()), torch.float32)
+
+    def predict(self, codes: NDArray[np.uint8], batch_size: int = 512) -> NDArray[np.float32]:
+        """Outputs (N, T), before activation, of codes (N, L)."""
+        found = []
+        with torch.inference_mode():
+            for start in range(0, len(codes), batch_size):
+                found.append(self.module(self.one_hot(codes[start : start + batch_size])).float().cpu())
+        empty = torch.zeros(0, len(self.outputs))
+        return torch.cat(found).numpy() if found else empty.numpy()
+
+    def activate(self, outputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Predictions (N, T): each output through its activation."""
+        logistic = np.array([o.activation == "sigmoid" for o in self.outputs])
+        squashed = torch.sigmoid(torch.from_numpy(outputs)).numpy()
+        return np.where(logistic, squashed, outputs).astype(np.float32)
+
+    def check_data(self, dataset: SequenceDataset, source: object) -> None:
+        """Raise MisfitError, in one line, unless the model can read the dataset."""
+        if dataset.alphabet != self.alphabet:
+            raise MisfitError(
+                f"model '{self.name}' reads {self.alphabet.name}, {printable(source)} is {dataset.alphabet.name}"
+            )
+        if dataset.length != self.length:
+            raise MisfitError(
+                f"model '{self.name}' was trained on {self.length} bases, {printable(source)} has {dataset.length}: "
+                f"import the data with --length {self.length}, or train a model on it"
+            )
+
+    def metadata(self) -> dict[str, Any]:
+        """The content of ``model.json``."""
+        return {
+            "format": FORMAT,
+            "version": VERSION,
+            "architecture": self.architecture,
+            "options": self.options,
+            "alphabet": self.alphabet.name,
+            "length": self.length,
+            "targets": [o.as_json() for o in self.outputs],
+            "training": self.training,
+            "metrics": self.metrics,
+        }
+
+    def digest(self) -> str:
+        """SHA-256 of what decides its outputs: architecture, options and weights."""
+        content = hashlib.sha256()
+        named = {k: self.architecture[k] for k in ("name", "plugin", "distribution")}
+        head = [named, self.options, self.alphabet.name, self.length, [o.as_json() for o in self.outputs]]
+        content.update(json.dumps(head, sort_keys=True).encode())
+        for key, tensor in sorted(self.module.state_dict().items()):
+            content.update(f"{key}{tuple(tensor.shape)}{tensor.dtype}".encode())
+            content.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+        return content.hexdigest()
+
+    def save(self, folder: str | Path, *, replace: bool = False, pictures: dict[str, Any] | None = None) -> None:
+        """Write a model folder, whole or not at all; ``pictures`` are matplotlib figures by file name."""
+        path = Path(folder)
+        if path.exists() and not replace:
+            raise DemoError(f"{printable(path)} exists already: choose another name, or --force to replace it")
+        with whole_folder(path, replace=replace) as temporary:
+            weights = {k: v.detach().cpu().contiguous() for k, v in self.module.state_dict().items()}
+            safetensors.torch.save_file(weights, temporary / WEIGHTS)
+            write_json(temporary / METADATA, self.metadata())
+            for name, figure in (pictures or {}).items():
+                figure.savefig(temporary / name)
+
+    @classmethod
+    def load(
+        cls, folder: str | Path, *, registry: Registry | None = None, device: str | torch.device = "cpu"
+    ) -> Model:
+        """Open a model folder. Its architecture must be an enabled plugin; nothing in the folder is run.
+
+        Raises DemoError naming the folder and what is wrong with it.
+        """
+        path = Path(folder)
+        shown = printable(path)
+        if not path.is_dir():
+            raise DemoError(f"{shown}: there is no such model folder")
+        meta = read_json(path / METADATA, "model description")
+        if registry is None:
+            from demo_core.plugins import discover
+
+            registry = discover().registry
+        try:
+            if meta["format"] != FORMAT or meta["version"] > VERSION:
+                raise DemoError(f"{shown} has format {meta['format']} {meta['version']}, not {FORMAT} {VERSION}")
+            outputs = tuple(Output(o["name"], o["activation"], o["unit"]) for o in meta["targets"])
+            architecture, options = dict(meta["architecture"]), dict(meta["options"])
+            alphabet, length = alphabet_named(meta["alphabet"]), int(meta["length"])
+            name = str(architecture["name"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise DemoError(f"{shown}/{METADATA} is not a model description: {one_line(error)}") from None
+        found = _find(registry, name, str(architecture.get("plugin", "")), shown)
+        model = build_model(found, options, alphabet=alphabet, length=length, outputs=outputs)
+        model.architecture = architecture
+        model.training, model.metrics = dict(meta.get("training", {})), dict(meta.get("metrics", {}))
+        model.name = path.resolve().name
+        _load_weights(model.module, path / WEIGHTS)
+        return model.to(device)
+
+
+def build_model(
+    registered: Registered[Architecture],
+    options: dict[str, Any],
+    *,
+    alphabet: Alphabet,
+    length: int,
+    outputs: Sequence[Output],
+) -> Model:
+    """A new, untrained model of a registered architecture.
+
+    Raises UsageProblem on bad options, MisfitError if the architecture refuses the length.
+    """
+    spec = registered.spec
+    resolved = build(spec.options, options, f"architecture '{spec.name}'")
+    network = registered.load()
+    try:
+        module = network(resolved, letters=len(alphabet.letters), length=length, n_targets=len(outputs))
+    except ValueError as error:  # how an architecture refuses options that do not go together, or a length
+        raise MisfitError(f"architecture '{spec.name}': {one_line_of(error)}") from None
+    except Exception as error:
+        owner = registered.owner.describe()
+        raise PluginError(f"architecture '{spec.name}' of plugin {owner} failed: {one_line(error)}") from error
+    try:
+        provides = check_capabilities(spec.name, getattr(module, "provides", spec.provides))
+    except SpecError as error:
+        raise PluginError(f"plugin {registered.owner.describe()}: {error}") from None
+    return Model(
+        module=module,
+        outputs=tuple(outputs),
+        alphabet=alphabet,
+        length=length,
+        capabilities=provides,
+        architecture={"name": spec.name, **registered.owner.as_json()},
+        options=as_json(resolved),
+        name=spec.name,
+    )
+
+
+def one_line_of(error: ValueError) -> str:
+    """The text of an error that was written for the user."""
+    return printable(" ".join(str(error).split()), 400)
+
+
+def one_hot(codes: Tensor, letters: int, dtype: torch.dtype = torch.float32) -> Tensor:
+    """Codes (B, L) as one-hot (B, A, L) on the same device; codes beyond the alphabet are columns of zeros."""
+    rows = torch.arange(letters, dtype=codes.dtype, device=codes.device)[:, None]
+    return (codes[:, None, :] == rows).to(dtype)
+
+
+def choose_device(name: str) -> torch.device:
+    """The device that ``auto``, ``cpu``, ``cuda`` or ``cuda:n`` means here. Raises UsageProblem."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        device = torch.device("meta")
+    if device.type not in ("cpu", "cuda"):
+        raise UsageProblem(f"unknown device '{printable(name)}': use auto, cpu, cuda or cuda:n")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise UsageProblem(f"there is no {name}: this machine has {torch.cuda.device_count()} CUDA devices; use cpu")
+    return device
+
+
+@contextmanager
+def gradients_allowed(model: Model) -> Iterator[None]:
+    """cuDNN refuses the backward pass of a recurrent network in eval mode: switch it off around both passes."""
+    if "recurrent" in model.capabilities and model.device.type == "cuda":
+        with torch.backends.cudnn.flags(enabled=False):
+            yield
+    else:
+        yield
+
+
+def _find(registry: Registry, name: str, plugin: str, shown: str) -> Registered[Architecture]:
+    try:
+        return registry.find(Architecture, name)
+    except UsageProblem as error:
+        try:
+            return registry.find(Architecture, f"{plugin}:{name}")
+        except UsageProblem:
+            raise UsageProblem(f"{shown} was made by plugin '{printable(plugin)}': {error}") from None
+
+
+def _load_weights(module: nn.Module, path: Path) -> None:
+    try:
+        weights = safetensors.torch.load_file(path)
+    except (OSError, safetensors.SafetensorError) as error:
+        raise DemoError(f"{printable(path)} cannot be read: {one_line(error)}") from None
+    wanted = module.state_dict()
+    wrong = [f"{k} is missing" for k in wanted if k not in weights]
+    wrong += [f"{printable(k, 60)} is not part of the network" for k in weights if k not in wanted]
+    wrong += [
+        f"{k} has shape {list(weights[k].shape)}, not {list(v.shape)}"
+        for k, v in wanted.items()
+        if k in weights and weights[k].shape != v.shape
+    ]
+    if wrong:
+        more = f" (and {len(wrong) - 5} more)" if len(wrong) > 5 else ""
+        raise DemoError(f"{printable(path)} does not fit its architecture: {'; '.join(wrong[:5])}{more}")
+    module.load_state_dict(weights)

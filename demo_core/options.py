@@ -1,0 +1,348 @@
+"""A frozen dataclass of options, read four ways: command-line flags, validation, JSON and JSON schema.
+
+Light on purpose: it is imported by ``demo --help``. Click is imported only to make flags.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import types
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from demo_core.errors import UsageProblem, printable, unknown_name
+
+if TYPE_CHECKING:
+    import click
+
+#: Names that commands use for themselves.
+RESERVED = frozenset(
+    """
+    allow_code alphabet average_strands batch_size config crop data debug device epochs explainer explanation
+    extra_plugin force format help id ids json length limit model models motif name negatives only_positive out
+    output plugin precision quiet reader resume seed source split target targets test validation verbose version
+    """.split()
+)
+
+_SCALARS: dict[type, str] = {bool: "boolean", int: "integer", float: "number", str: "string", Path: "path"}
+_METADATA = frozenset({"help", "minimum", "maximum", "choices"})
+
+O = TypeVar("O")  # noqa: E741 - the options class
+
+
+@dataclass(frozen=True)
+class NoOptions:
+    """For plugins that have nothing to set."""
+
+
+NO_OPTIONS = NoOptions
+
+
+@dataclass(frozen=True)
+class Option:
+    """One field of an options class, understood."""
+
+    name: str
+    scalar: type
+    choices: tuple[Any, ...]
+    optional: bool
+    #: None for a single value, 0 for a tuple of any length, n for exactly n
+    items: int | None
+    default: Any
+    help: str
+    minimum: float | None
+    maximum: float | None
+
+    @property
+    def required(self) -> bool:
+        """Whether the user has to give it."""
+        return self.default is dataclasses.MISSING
+
+    @property
+    def flag(self) -> str:
+        """The command-line spelling."""
+        return "--" + self.name.replace("_", "-")
+
+    def parse(self, text: str) -> Any:
+        """A value from text as typed on a command line; raises ValueError with a reason."""
+        if self.optional and text.lower() == "none":
+            return None
+        if self.items is None:
+            return self.check(_from_text(self.scalar, text))
+        words = [w for w in text.split(",") if w.strip()]
+        return self.check(tuple(_from_text(self.scalar, w.strip()) for w in words))
+
+    def check(self, value: Any) -> Any:
+        """The value if it is allowed, as the type it should have; raises ValueError with a reason."""
+        if value is None and self.optional:
+            return None
+        if self.items is None:
+            return self._check_one(value)
+        if isinstance(value, str | bytes) or not isinstance(value, list | tuple):
+            raise ValueError(f"expected a list of values, got {_quoted(value)}")
+        if self.items and len(value) != self.items:
+            raise ValueError(f"expected {self.items} values, got {len(value)}")
+        return tuple(self._check_one(v) for v in value)
+
+    def _check_one(self, value: Any) -> Any:
+        scalar = self.scalar
+        if scalar is float and type(value) is int:
+            value = float(value)
+        if scalar is Path and isinstance(value, str):
+            value = Path(value)
+        # bool is an int to isinstance, and `--layers true` is a mistake
+        if not isinstance(value, scalar) or (isinstance(value, bool) and scalar is not bool):
+            raise ValueError(f"expected {_SCALARS[scalar]}, got {_quoted(value)}")
+        if scalar is float and not math.isfinite(value):
+            raise ValueError(f"expected a finite number, got {value}")
+        if self.choices and value not in self.choices:
+            raise ValueError(unknown_name("choice", str(value), map(str, self.choices)))
+        if self.minimum is not None and value < self.minimum:
+            raise ValueError(f"must be at least {self.minimum:g}, got {value}")
+        if self.maximum is not None and value > self.maximum:
+            raise ValueError(f"must be at most {self.maximum:g}, got {value}")
+        return value
+
+
+def check_options_class(cls: object) -> None:
+    """Raise TypeError, saying why, unless ``cls`` is a frozen dataclass of supported fields."""
+    if not isinstance(cls, type) or not dataclasses.is_dataclass(cls):
+        raise TypeError(f"{cls!r} is not a dataclass")
+    if not cls.__dataclass_params__.frozen:  # type: ignore[attr-defined]
+        raise TypeError(f"{cls.__name__} must be @dataclass(frozen=True)")
+    for option in options_of(cls):
+        if option.name in RESERVED:
+            raise TypeError(f"field '{option.name}' is a name that commands use themselves: choose another")
+        if not option.required:
+            try:
+                option.check(option.default)
+            except ValueError as error:
+                raise TypeError(f"default of field '{option.name}': {error}") from None
+
+
+def options_of(cls: type) -> tuple[Option, ...]:
+    """The fields of an options class in order; raises TypeError on a type that cannot be an option."""
+    hints = get_type_hints(cls)
+    return tuple(
+        _option(f, hints[f.name])
+        for f in dataclasses.fields(cls)  # type: ignore[arg-type]
+    )
+
+
+def _option(field: dataclasses.Field[Any], hint: Any) -> Option:
+    if not field.init:
+        raise TypeError(f"field '{field.name}' must be settable")
+    stray = set(field.metadata) - _METADATA
+    if stray:
+        raise TypeError(f"metadata of field '{field.name}': " + unknown_name("key", min(stray), _METADATA))
+    optional, items, choices = False, None, tuple(field.metadata.get("choices", ()))
+    if get_origin(hint) in (Union, types.UnionType):
+        rest = [a for a in get_args(hint) if a is not type(None)]
+        if len(rest) != 1 or len(get_args(hint)) != 2:
+            raise TypeError(f"field '{field.name}': a union can only be with None")
+        optional, hint = True, rest[0]
+    if get_origin(hint) is tuple:
+        inner = get_args(hint)
+        items = 0 if inner[-1] is Ellipsis else len(inner)
+        if len({a for a in inner if a is not Ellipsis}) != 1:
+            raise TypeError(f"field '{field.name}': a tuple's items must be of one type")
+        hint = inner[0]
+    if get_origin(hint) is Literal:
+        choices = get_args(hint)
+        if len({type(c) for c in choices}) != 1:
+            raise TypeError(f"field '{field.name}': choices must be of one type")
+        hint = type(choices[0])
+    if hint not in _SCALARS:
+        supported = "bool, int, float, str, Path, Literal, tuples and Optional of these"
+        raise TypeError(f"field '{field.name}' has type {hint!r}; options can be {supported}")
+    default = field.default
+    if default is dataclasses.MISSING and field.default_factory is not dataclasses.MISSING:
+        default = field.default_factory()
+    meta = field.metadata
+    return Option(
+        name=field.name,
+        scalar=hint,
+        choices=choices,
+        optional=optional,
+        items=items,
+        default=default,
+        help=str(meta.get("help", "")),
+        minimum=meta.get("minimum"),
+        maximum=meta.get("maximum"),
+    )
+
+
+def build(cls: type[O], values: Mapping[str, Any], of: str) -> O:
+    """An instance from plain values, every one checked.
+
+    ``of`` names the owner in messages ("explainer 'saliency'"). Raises UsageProblem on an unknown name, listing
+    the valid ones, and on a value that is not allowed.
+    """
+    known = {o.name: o for o in options_of(cls)}
+    checked = {}
+    for name, value in values.items():
+        key = name.replace("-", "_")
+        if key not in known:
+            raise UsageProblem(f"{of}: " + unknown_name("option", name, known))
+        try:
+            checked[key] = known[key].check(value)
+        except ValueError as error:
+            raise UsageProblem(f"{of}: option '{key}': {error}") from None
+    missing = [o.flag for o in known.values() if o.required and o.name not in checked]
+    if missing:
+        raise UsageProblem(f"{of}: needs {', '.join(missing)}")
+    try:
+        return cls(**checked)
+    except ValueError as error:  # a class may check fields against each other
+        raise UsageProblem(f"{of}: {error}") from None
+
+
+def as_json(options: object) -> dict[str, Any]:
+    """Resolved values as plain JSON, in the order of the fields."""
+    return {
+        f.name: _plain(getattr(options, f.name))
+        for f in dataclasses.fields(options)  # type: ignore[arg-type]
+    }
+
+
+def changed(options: object) -> dict[str, Any]:
+    """The values that differ from the defaults, as plain JSON."""
+    known = {o.name: o for o in options_of(type(options))}
+    return {
+        name: value
+        for name, value in as_json(options).items()
+        if known[name].required or value != _plain(known[name].default)
+    }
+
+
+def json_schema(cls: type) -> dict[str, Any]:
+    """JSON schema (2020-12) of an options class."""
+    properties = {}
+    for option in options_of(cls):
+        kind = "string" if option.scalar is Path else _SCALARS[option.scalar]
+        one: dict[str, Any] = {"type": kind}
+        if option.choices:
+            one["enum"] = list(option.choices)
+        if option.minimum is not None:
+            one["minimum"] = option.minimum
+        if option.maximum is not None:
+            one["maximum"] = option.maximum
+        schema = one
+        if option.items is not None:
+            schema = {"type": "array", "items": one}
+            if option.items:
+                schema |= {"minItems": option.items, "maxItems": option.items}
+        if option.optional:
+            schema = {"anyOf": [schema, {"type": "null"}]}
+        if option.help:
+            schema = schema | {"description": option.help}
+        if not option.required:
+            schema = schema | {"default": _plain(option.default)}
+        properties[option.name] = schema
+    required = [o.name for o in options_of(cls) if o.required]
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": cls.__name__,
+        "type": "object",
+        "properties": properties,
+        "required": required,
+        "additionalProperties": False,
+    }
+
+
+def click_options(cls: type, owner: str) -> list[click.Option]:
+    """One click option per field, with help, default and validation.
+
+    ``owner`` is the plugin's name for it: ``DEMO_OWNER_FIELD`` in the environment stands in for a flag.
+    """
+    import click
+
+    class Value(click.ParamType):
+        def __init__(self, option: Option) -> None:
+            self.option = option
+            self.name = metavar(option)
+
+        def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+            try:
+                return self.option.parse(value) if isinstance(value, str) else self.option.check(value)
+            except ValueError as error:
+                self.fail(str(error), param, ctx)
+
+    made = []
+    for option in options_of(cls):
+        note = describe(option)
+        variable = f"DEMO_{owner}_{option.name}".upper().replace("-", "_")
+        default = None if option.required else option.default
+        if option.scalar is bool and option.items is None and not option.optional:
+            off = "--no-" + option.flag[2:]
+            made.append(
+                click.Option(
+                    [f"{option.flag}/{off}", option.name], default=default, help=note, is_flag=True, envvar=variable
+                )
+            )
+            continue
+        made.append(
+            click.Option(
+                [option.flag, option.name],
+                type=Value(option),
+                default=default,
+                required=option.required,
+                metavar=metavar(option),
+                help=note,
+                envvar=variable,
+            )
+        )
+    return made
+
+
+def metavar(option: Option) -> str:
+    """What stands for the value in help: INTEGER, NUMBER,... or the choices."""
+    one = "|".join(map(str, option.choices)) if option.choices else _SCALARS[option.scalar].upper()
+    if option.items is None:
+        return one
+    return f"{one},..." if option.items == 0 else ",".join([one] * option.items)
+
+
+def describe(option: Option) -> str:
+    """The help text of an option with its range and default."""
+    notes = []
+    if option.minimum is not None and option.maximum is not None:
+        notes.append(f"{option.minimum:g} to {option.maximum:g}")
+    elif option.minimum is not None:
+        notes.append(f"at least {option.minimum:g}")
+    elif option.maximum is not None:
+        notes.append(f"at most {option.maximum:g}")
+    if option.required:
+        notes.append("required")
+    else:
+        default = _plain(option.default)
+        shown = ",".join(map(str, default)) if isinstance(default, list) else default
+        if isinstance(default, bool):
+            shown = "on" if default else "off"
+        notes.append("default: none" if default is None else f"default: {shown}")
+    return f"{option.help} [{'; '.join(notes)}]".strip()
+
+
+def _from_text(scalar: type, text: str) -> Any:
+    if scalar is bool:
+        words = {"true": True, "on": True, "yes": True, "false": False, "off": False, "no": False}
+        if text.lower() not in words:
+            raise ValueError(f"expected true or false, got {_quoted(text)}")
+        return words[text.lower()]
+    try:
+        return scalar(text)
+    except ValueError:
+        raise ValueError(f"expected {_SCALARS[scalar]}, got {_quoted(text)}") from None
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(v) for v in value]
+    return str(value) if isinstance(value, Path) else value
+
+
+def _quoted(value: Any) -> str:
+    return f"'{printable(value, 60)}'" if isinstance(value, str) else printable(repr(value), 60)

@@ -1,0 +1,269 @@
+"""Finding plugins, and keeping the failure of one from touching the others.
+
+A plugin is a light module behind an entry point of the group ``demo_core``, or one local file that the user
+names with ``--plugin``. Each is loaded, checked and asked for its specs by itself, so that the owner of
+every spec is known and a broken plugin costs one line on stderr.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+import importlib.util
+import os
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from importlib import metadata
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pluggy
+
+from demo_core import hookspecs
+from demo_core.errors import PluginError, one_line, printable, unknown_name
+from demo_core.registry import Owner, Registered, Registry
+from demo_core.specs import AnySpec, Architecture, Command, DatasetReader, Explainer, SpecError
+
+#: The version of the contract between plugins and the core.
+API = 1
+GROUP = "demo_core"
+DISTRIBUTION = "deep-motif-dashboard"
+
+_HOOKS: dict[str, type] = {
+    "register_architectures": Architecture,
+    "register_datasets": DatasetReader,
+    "register_explainers": Explainer,
+    "register_commands": Command,
+}
+
+
+class Broken(Exception):
+    """Why a plugin cannot be used; the message is the cause alone."""
+
+
+@dataclass
+class Candidate:
+    """A plugin that was found, whatever became of it."""
+
+    owner: Owner
+    module: str
+    state: str = "active"
+    reason: str = ""
+    specs: list[AnySpec] = field(default_factory=list)
+    cause: BaseException | None = None
+
+    def line(self) -> str:
+        """The one line that reports a failure."""
+        return f"plugin {self.owner.describe()} failed: {self.reason}"
+
+
+@dataclass
+class Discovery:
+    """All plugins found and the registry of what the working ones register."""
+
+    candidates: list[Candidate]
+    registry: Registry
+
+    def problems(self) -> list[str]:
+        """One line for each failed plugin and each name that two plugins claim."""
+        lines = [c.line() for c in self.candidates if c.state == "failed"]
+        return lines + self.registry.conflicts()
+
+
+def discover(files: Iterable[Path] = (), environ: dict[str, str] | None = None) -> Discovery:
+    """Load every enabled plugin and collect its specs.
+
+    Parameters
+    ----------
+    files
+        Local plugin files the user named; nothing is ever loaded from a folder implicitly.
+    environ
+        Where ``DEMO_LOAD_PLUGINS``, ``DEMO_DISABLE_PLUGINS`` and ``DEMO_STRICT_PLUGINS`` are read from.
+
+    Raises
+    ------
+    PluginError
+        On the first failing plugin, if ``DEMO_STRICT_PLUGINS=1``.
+    """
+    env = dict(os.environ) if environ is None else environ
+    strict = env.get("DEMO_STRICT_PLUGINS", "") not in ("", "0")
+    manager = pluggy.PluginManager(GROUP)
+    manager.add_hookspecs(hookspecs)
+    registry = Registry()
+    points = sorted(metadata.entry_points(group=GROUP), key=_built_in_first)
+    built_in = {p.module.split(".")[0] for p in points if _is_built_in(p)}
+    candidates: list[Candidate] = []
+    for point in points:
+        candidate = Candidate(_owner(point), point.value)
+        candidates.append(candidate)
+        if why := _switched_off(candidate.owner, env):
+            candidate.state, candidate.reason = "disabled", why
+            continue
+        _admit(candidate, lambda p=point: _import(p, built_in), manager, registry)  # type: ignore[misc]
+    for path in files:
+        candidate = Candidate(_file_owner(path), str(path))
+        candidates.append(candidate)
+        _admit(candidate, lambda p=path: _import_file(p), manager, registry)  # type: ignore[misc]
+    if strict:
+        for candidate in candidates:
+            if candidate.state == "failed":
+                raise PluginError(candidate.line()) from candidate.cause
+    return Discovery(candidates, registry)
+
+
+def _admit(candidate: Candidate, load: Any, manager: pluggy.PluginManager, registry: Registry) -> None:
+    try:
+        module = load()
+        candidate.specs = _specs_of(module, candidate.owner.label, manager)
+    except Broken as error:
+        candidate.state, candidate.reason, candidate.cause = "failed", str(error), error
+        return
+    # A plugin may raise anything, SystemExit included: whatever it is must not take the others down.
+    except (Exception, SystemExit) as error:
+        candidate.state, candidate.reason, candidate.cause = "failed", one_line(error), error
+        return
+    for spec in candidate.specs:
+        registry.add(Registered(spec, candidate.owner))
+
+
+def _specs_of(module: ModuleType, label: str, manager: pluggy.PluginManager) -> list[AnySpec]:
+    api = getattr(module, "DEMO_API", None)
+    if api != API:
+        said = "does not say which DEMO_API it was built for" if api is None else f"was built for DEMO_API {api}"
+        raise Broken(f"{said}; this is DEMO_API {API}")
+    try:
+        manager.register(module, name=label)
+    except Exception as error:
+        # pluggy 1.6 leaves a plugin that failed validation half registered; 1.7 does not
+        if manager.is_registered(module):
+            manager.unregister(module)
+        raise Broken(one_line(error)) from error
+    own = manager.get_hookcallers(module) or []
+    for hook in own:
+        if not hook.has_spec():
+            manager.unregister(module)
+            raise Broken(unknown_name("hook", hook.name, _HOOKS))
+    found: list[AnySpec] = []
+    others = [p for p in manager.get_plugins() if p is not module]
+    for name, kind in _HOOKS.items():
+        manager.subset_hook_caller(name, others)(register=_collector(name, kind, found))
+    if not found:
+        raise Broken("registers nothing: a module needs at least one function marked @hookimpl")
+    return found
+
+
+def _collector(hook: str, kind: type, found: list[AnySpec]) -> Any:
+    def register(spec: AnySpec) -> None:
+        if not isinstance(spec, kind):
+            raise SpecError(f"{hook} takes {kind.__name__}(...), not {printable(repr(spec), 60)}")
+        if any(type(s) is type(spec) and s.name == spec.name for s in found):
+            raise SpecError(f"{hook}: '{spec.name}' is registered twice")
+        found.append(spec)
+
+    return register
+
+
+def _import(point: metadata.EntryPoint, built_in: set[str]) -> ModuleType:
+    top = point.module.split(".")[0]
+    if not _is_built_in(point):
+        if top in built_in:
+            raise Broken(f"its module '{top}' has the name of a built-in one")
+        found = point.load()
+    else:
+        found = point.load()
+        _check_not_written_over(point, found)
+    if not isinstance(found, ModuleType):
+        raise Broken(f"its entry point must name a module, not {printable(point.value)}")
+    return found
+
+
+def _check_not_written_over(point: metadata.EntryPoint, module: ModuleType) -> None:
+    """Compare a built-in module with what our distribution installed: pip lets another one write over it."""
+    where = Path(module.__file__ or "")
+    root = Path(__file__).parent.parent
+    relative = Path(*point.module.split("."), "__init__.py")
+    if where not in (root / relative, root / "plugins" / relative):
+        raise Broken(f"'{point.module}' was imported from {where}, which is not where {DISTRIBUTION} keeps it")
+    recorded = _recorded_digests(point.dist).get(relative.as_posix())
+    digest = base64.urlsafe_b64encode(hashlib.sha256(where.read_bytes()).digest()).rstrip(b"=").decode()
+    if recorded not in (None, digest):
+        raise Broken(
+            f"{where} is not the file that {DISTRIBUTION} installed: another distribution has written over it; "
+            f"run pip install --force-reinstall --no-deps {DISTRIBUTION}"
+        )
+
+
+@functools.lru_cache(maxsize=1)
+def _recorded_digests(dist: metadata.Distribution | None) -> dict[str, str]:
+    # RECORD read as text: metadata.files would build a path object for each of its lines at every start
+    record = (dist.read_text("RECORD") or "") if dist else ""
+    digests = {}
+    for line in record.splitlines():
+        name, _, rest = line.partition(",sha256=")
+        if rest and name.startswith("demo_"):
+            digests[name] = rest.split(",")[0]
+    return digests
+
+
+def _import_file(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise Broken("there is no such file")
+    name = "demo_local_" + "".join(c if c.isalnum() else "_" for c in path.stem)
+    spec: ModuleSpec | None = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise Broken("is not a Python file: its name must end in .py")
+    module = importlib.util.module_from_spec(spec)
+    # registered first, so that dataclasses and lazy targets ("demo_local_x:Class") find it
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def _owner(point: metadata.EntryPoint) -> Owner:
+    name, version = _identity(point.dist)
+    return Owner(
+        entry_point=point.name,
+        distribution=name,
+        version=version,
+        origin="built-in" if _is_built_in(point) else "installed",
+    )
+
+
+# a distribution parses its metadata anew at every access to its name
+@functools.lru_cache(maxsize=None)
+def _identity(dist: metadata.Distribution | None) -> tuple[str, str]:
+    return (dist.name, dist.version) if dist else ("unknown", "unknown")
+
+
+def _file_owner(path: Path) -> Owner:
+    digest = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "missing"
+    return Owner(entry_point=path.stem, distribution=path.name, version=f"sha256:{digest}", origin="local file")
+
+
+def _is_built_in(point: metadata.EntryPoint) -> bool:
+    return _identity(point.dist)[0].replace("_", "-").lower() == DISTRIBUTION
+
+
+def _built_in_first(point: metadata.EntryPoint) -> tuple[bool, str, str]:
+    return (not _is_built_in(point), point.name, _identity(point.dist)[0])
+
+
+def _switched_off(owner: Owner, env: dict[str, str]) -> str:
+    if owner.named_in(_names(env.get("DEMO_DISABLE_PLUGINS", ""))):
+        return "by DEMO_DISABLE_PLUGINS"
+    allowed = env.get("DEMO_LOAD_PLUGINS")
+    if allowed is not None and owner.origin != "built-in" and not owner.named_in(_names(allowed)):
+        return "not in DEMO_LOAD_PLUGINS"
+    return ""
+
+
+def _names(text: str) -> set[str]:
+    return {name.strip() for name in text.split(",") if name.strip()}

@@ -1,0 +1,158 @@
+"""From names to specs and from specs to classes, with a sentence for every "why not"."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from typing import Any, Generic, TypeVar, cast
+
+from demo_core.errors import PluginError, UsageProblem, one_line, unknown_name
+from demo_core.specs import AnySpec, Architecture, Command, DatasetReader, Explainer, Spec
+
+T = TypeVar("T", bound=Spec, covariant=True)
+U = TypeVar("U", Architecture, Command, DatasetReader, Explainer)
+
+
+@dataclass(frozen=True)
+class Owner:
+    """Who registered something: a distribution and its entry point."""
+
+    entry_point: str
+    distribution: str
+    version: str
+    origin: str
+
+    @property
+    def label(self) -> str:
+        """A unique name."""
+        return f"{self.distribution}:{self.entry_point}"
+
+    def describe(self) -> str:
+        """Entry point, distribution and version, for messages."""
+        if self.origin == "local file":
+            return f"'{self.entry_point}' (local file {self.distribution})"
+        return f"'{self.entry_point}' ({self.distribution} {self.version})"
+
+    def named_in(self, names: set[str]) -> bool:
+        """Whether a list from the environment means this plugin, by entry point or distribution."""
+        return bool(names & {self.entry_point, self.distribution})
+
+    def as_json(self) -> dict[str, str]:
+        """For provenance records."""
+        return {
+            "plugin": self.entry_point,
+            "distribution": self.distribution,
+            "version": self.version,
+            "origin": self.origin,
+        }
+
+
+@dataclass(frozen=True)
+class Registered(Generic[T]):
+    """A spec and its owner."""
+
+    spec: T
+    owner: Owner
+
+    def missing(self) -> tuple[str, ...]:
+        """Required modules that are not installed; nothing is imported to find out."""
+        return tuple(m for m in self.spec.requires if not _importable(m))
+
+    def why_unavailable(self) -> str:
+        """A sentence with the pip line that helps, or '' if everything required is there."""
+        missing = self.missing()
+        if not missing:
+            return ""
+        owner, extra = self.owner, self.spec.extra
+        wanted = f"'{owner.distribution}[{extra}]'" if extra else " ".join(missing)
+        return f"needs {', '.join(missing)}, which is not installed: pip install {wanted}"
+
+    def load(self) -> Any:
+        """The target, imported. Raises UsageProblem if something required is missing, PluginError if it fails."""
+        what, name = self.spec.what, self.spec.name
+        if why := self.why_unavailable():
+            raise UsageProblem(f"{what} '{name}' {why}")
+        module, _, attribute = self.spec.target.partition(":")
+        try:
+            return getattr(importlib.import_module(module), attribute)
+        except Exception as error:
+            raise PluginError(
+                f"{what} '{name}' of plugin {self.owner.describe()} cannot be loaded: {one_line(error)}"
+            ) from error
+
+
+@dataclass
+class Registry:
+    """Everything that plugins registered, by kind of spec and name."""
+
+    _entries: dict[str, dict[str, list[Registered[Any]]]] = field(default_factory=dict)
+
+    def add(self, registered: Registered[AnySpec]) -> None:
+        """Keep a spec; several owners of one name are all kept, and told apart when it is used."""
+        by_name = self._entries.setdefault(registered.spec.what, {})
+        by_name.setdefault(registered.spec.name, []).append(registered)
+
+    def all(self, kind: type[U]) -> list[Registered[U]]:
+        """All specs of a kind, by name and then owner."""
+        by_name = self._entries.get(kind.what, {})
+        return [r for name in sorted(by_name) for r in sorted(by_name[name], key=lambda r: r.owner.label)]
+
+    def names(self, kind: type[U]) -> list[str]:
+        """What a user can type: the plain name, or ENTRYPOINT:name where two plugins claim it."""
+        by_name = self._entries.get(kind.what, {})
+        shown = []
+        for name in sorted(by_name):
+            found = by_name[name]
+            shown += [name] if len(found) == 1 else [f"{r.owner.entry_point}:{name}" for r in found]
+        return shown
+
+    def find(self, kind: type[U], name: str) -> Registered[U]:
+        """The spec called ``name`` or ``ENTRYPOINT:name``.
+
+        Raises UsageProblem: unknown (naming the closest match), or claimed by two plugins (naming both).
+        """
+        by_name = self._entries.get(kind.what, {})
+        entry_point, _, plain = name.rpartition(":")
+        found = by_name.get(plain, [])
+        if entry_point:
+            found = [r for r in found if r.owner.entry_point == entry_point]
+        if not found:
+            raise UsageProblem(unknown_name(kind.what, name, self.names(kind)))
+        if len(found) > 1:
+            raise UsageProblem(f"{_claimed(kind.what, plain, found)}; {_say_which(plain, found)}")
+        return cast("Registered[U]", found[0])
+
+    def qualified(self, registered: Registered[U]) -> str:
+        """The name that finds this very spec."""
+        same = self._entries[registered.spec.what][registered.spec.name]
+        name = registered.spec.name
+        return name if len(same) == 1 else f"{registered.owner.entry_point}:{name}"
+
+    def conflicts(self) -> list[str]:
+        """One line for each name that several plugins claim."""
+        return [
+            f"{_claimed(what, name, found)}; {_say_which(name, found)}"
+            for what, by_name in self._entries.items()
+            for name, found in by_name.items()
+            if len(found) > 1
+        ]
+
+
+def _claimed(what: str, name: str, found: list[Registered[Any]]) -> str:
+    owners = " and ".join(r.owner.describe() for r in found)
+    return f"{what} '{name}' is registered by {owners}"
+
+
+def _say_which(name: str, found: list[Registered[Any]]) -> str:
+    points = [r.owner.entry_point for r in found]
+    if len(set(points)) < len(points):
+        return "disable one of them with DEMO_DISABLE_PLUGINS=DISTRIBUTION"
+    return "say which: " + " or ".join(f"{point}:{name}" for point in points)
+
+
+def _importable(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except (ImportError, ValueError):  # a parent package that is itself missing or broken
+        return False

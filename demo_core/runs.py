@@ -1,0 +1,286 @@
+"""One explanation run to one file: resumable, never half-written, never mixed up with another run."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from demo_core import hdf5
+from demo_core.dataset import SequenceDataset
+from demo_core.errors import DemoError, UsageProblem, printable, unknown_name
+from demo_core.explaining import Job, compute_parts, describe_job, extra_names, n_parts, part_rows
+from demo_core.explanation import FIELDS, FORMAT, VERSION, Explanation
+from demo_core.files import whole_file
+from demo_core.options import changed
+from demo_core.parts import Parts
+
+_LIBRARIES = ("deep-motif-dashboard", "torch", "numpy", "h5py")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a run: ``written``, ``continued`` (written, from an earlier start) or ``skipped``."""
+
+    path: Path
+    state: str
+    sequences: int
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which sequences of a dataset are explained.
+
+    ``split`` None means the test split, or all where there is none.
+    """
+
+    split: str | None = None
+    limit: int | None = None
+    ids: tuple[str, ...] | None = None
+    only_positive: bool = False
+
+    def rows(self, dataset: SequenceDataset, output: str) -> NDArray[np.int64]:
+        """The rows in the dataset's order; for ``ids``, in the order given.
+
+        ``output`` names the target whose label makes a positive. Raises UsageProblem if nothing is left.
+        """
+        if self.ids is not None:
+            rows = _rows_of(dataset, self.ids)
+        else:
+            rows = dataset.rows_of_split(self.split or "test")
+            if self.split is None and not len(rows):
+                rows = dataset.rows_of_split("all")
+        if self.only_positive:
+            if output not in dataset.targets:
+                raise UsageProblem(f"--only-positive: the data has no labels for '{printable(output)}'")
+            labels = dataset.labels[:][rows, dataset.targets.index(output)]
+            rows = rows[np.nan_to_num(labels) > 0.5]
+        if self.limit is not None:
+            rows = rows[: self.limit]
+        if not len(rows):
+            raise UsageProblem("no sequence is left to explain: see 'demo data info' for splits and labels")
+        return rows
+
+
+def run_name(job: Job) -> str:
+    """``MODEL.EXPLAINER``, with ``.TARGET`` and a digest of changed options where needed to keep runs apart."""
+    words = [job.model.name, job.spec.name]
+    if len(job.model.outputs) > 1 or job.target.form != "output":
+        words.append(job.target.name)
+    name = ".".join(_file_word(w) for w in words)
+    options = changed(job.options)
+    if options:
+        name += "." + _short_digest(options)
+    return name
+
+
+def explain_to_file(
+    job: Job,
+    dataset: SequenceDataset,
+    rows: NDArray[np.int64],
+    output: Path,
+    *,
+    force: bool = False,
+    on_start: Callable[[int, int], None] = lambda done, n: None,
+    on_batch: Callable[[int], None] = lambda n: None,
+) -> Outcome:
+    """Explain rows of a dataset into a file.
+
+    A finished file of the same run is left as it is; an unfinished run is continued, within the batch boundaries it
+    began with; a file of another run is refused, unless ``force``.
+
+    Raises
+    ------
+    DemoError
+        If the output belongs to another run, naming what differs, or another process is at work on it.
+    """
+    fingerprint = _fingerprint(job, dataset, rows)
+    folder = output.with_name(output.name.removesuffix(".h5") + ".partial")
+    if output.exists() and not force:
+        _check_same(output, _fingerprint_of(output), fingerprint)
+        return Outcome(output, "skipped", len(rows))
+    with Parts.open(folder) as parts:
+        begun = None if force else parts.run()
+        if begun is None:
+            parts.begin({"fingerprint": fingerprint, "batch_size": job.batch_size})
+        else:
+            _check_same(folder, begun["fingerprint"], fingerprint)
+            job = replace(job, batch_size=int(begun["batch_size"]))
+        total = n_parts(job, len(rows))
+        missing = [n for n in range(total) if not parts.has(n)]
+        size = part_rows(job)
+        on_start(sum(min(size, len(rows) - n * size) for n in range(total) if n not in set(missing)), len(rows))
+        for number, part in compute_parts(job, dataset, rows, missing, on_batch):
+            parts.write(number, part)
+        warnings = _assemble(job, dataset, rows, parts, output, fingerprint)
+        parts.remove()
+    state = "continued" if begun is not None and len(missing) < total else "written"
+    return Outcome(output, state, len(rows), warnings)
+
+
+def _assemble(
+    job: Job,
+    dataset: SequenceDataset,
+    rows: NDArray[np.int64],
+    parts: Parts,
+    output: Path,
+    fingerprint: Mapping[str, Any],
+) -> tuple[str, ...]:
+    seconds, bad, sums = 0.0, 0, _Sums()
+    extras: list[str] = []
+    with whole_file(output) as temporary, hdf5.create(temporary) as file:
+        for number in range(n_parts(job, len(rows))):
+            part = parts.read(number)
+            if part is None:  # damaged since it was written: a disk may lose what it said it kept
+                ((_, part),) = compute_parts(job, dataset, rows, [number])
+            mine = rows[number * part_rows(job) : (number + 1) * part_rows(job)]
+            block = dataset.take(mine)
+            extras = extra_names(part)
+            columns = {name: getattr(block, name) for name in FIELDS if hasattr(block, name)}
+            columns |= {name: part[name] for name in FIELDS if name in part}
+            columns["index"] = mine
+            if extras:
+                columns["extras"] = np.stack([part[f"extra:{n}"] for n in extras], axis=1)
+            for name, column in columns.items():
+                if column is None:
+                    continue
+                if name not in file:
+                    hdf5.add_column(file, name, FIELDS[name], tuple(column.shape[1:]))
+                hdf5.append(file[name], column)
+            seconds += float(part["seconds"].sum())
+            bad += int((~np.isfinite(part["values"])).any(axis=(1, 2)).sum())
+            if job.spec.adds_up:
+                sums.add(block, part)
+        warnings = []
+        if bad and job.spec.kind != "trace":
+            warnings.append(f"{bad} of {len(rows)} sequences have values that are not finite numbers")
+        hdf5.describe(
+            file,
+            {
+                "format": FORMAT,
+                "version": VERSION,
+                **describe_job(job),
+                "alphabet": dataset.alphabet.name,
+                "targets": list(dataset.targets),
+                "chroms": list(dataset.chroms),
+                "info": dataset.info,
+                "extras": extras,
+                "additivity": sums.as_json() if job.spec.adds_up else None,
+                "fingerprint": fingerprint,
+                "data_digest": fingerprint["sequences"],
+                "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+                "wall_seconds": round(seconds, 3),
+                "libraries": {name: metadata.version(name) for name in _LIBRARIES},
+                "warnings": warnings,
+            },
+        )
+    return tuple(warnings)
+
+
+class _Sums:
+    """How far values are from adding up to target minus baseline."""
+
+    def __init__(self) -> None:
+        self.gaps: list[NDArray[np.float64]] = []
+
+    def add(self, block: SequenceDataset, part: Mapping[str, NDArray[Any]]) -> None:
+        x = block.alphabet.one_hot(block.codes)
+        total = (part["values"].astype(np.float64) * x).sum(axis=(1, 2))
+        self.gaps.append(np.abs(total - (part["target_values"].astype(np.float64) - part["baseline"])))
+
+    def as_json(self) -> dict[str, float | None]:
+        gaps = np.concatenate(self.gaps)
+        largest, median = float(gaps.max()), float(np.median(gaps))
+        return {
+            "largest_gap": largest if np.isfinite(largest) else None,
+            "median_gap": median if np.isfinite(median) else None,
+        }
+
+
+def _fingerprint(job: Job, dataset: SequenceDataset, rows: NDArray[np.int64]) -> dict[str, Any]:
+    """Everything that decides the values. Batch size and device are not in it: they change nothing beyond 1e-5."""
+    job_says = describe_job(job)
+    content = hashlib.sha256()
+    for start in range(0, len(rows), 8192):
+        content.update(dataset.take(rows[start : start + 8192]).digest().encode())
+    content.update(np.ascontiguousarray(rows).tobytes())
+    return {
+        "model": job_says["model"]["digest"],
+        "explainer": job_says["explainer"],
+        "options": job_says["options"],
+        "target": job_says["target"],
+        "sequences": content.hexdigest(),
+        "number of sequences": len(rows),
+        "seed": job.seed,
+        "average_strands": job.average_strands,
+        "version of deep-motif-dashboard": metadata.version("deep-motif-dashboard"),
+        "version of torch": metadata.version("torch"),
+    }
+
+
+def _fingerprint_of(output: Path) -> dict[str, Any]:
+    try:
+        with Explanation.open(output) as finished:
+            return dict(finished.metadata["fingerprint"])
+    except (DemoError, KeyError, TypeError, ValueError):
+        raise DemoError(
+            f"{printable(output)} exists and is not an explanation that can be read: "
+            "choose another --name, or --force to replace it"
+        ) from None
+
+
+def _check_same(path: Path, there: Mapping[str, Any], here: Mapping[str, Any]) -> None:
+    differing = [k for k in here if there.get(k) != here[k]]
+    if not differing:
+        return
+    said = [_difference(k, there.get(k), here[k]) for k in differing]
+    # a different number of sequences says it all about which they are
+    said = [s for s in said if not (s == "sequences" and "number of sequences" in differing)]
+    raise DemoError(
+        f"{printable(path)} exists, from a run that differs in {'; '.join(said)}: "
+        "choose another --name or -o, or --force to replace it"
+    )
+
+
+def _difference(name: str, there: Any, here: Any) -> str:
+    if isinstance(there, dict) and isinstance(here, dict):
+        keys = [k for k in here if there.get(k) != here[k]]
+        return f"{name} ({', '.join(f'{k}: {there.get(k)} there, {here[k]} here' for k in keys)})"
+    if name in ("model", "sequences"):
+        return name
+    return f"{name} ({there} there, {here} here)"
+
+
+def _rows_of(dataset: SequenceDataset, ids: tuple[str, ...]) -> NDArray[np.int64]:
+    wanted = {name: place for place, name in enumerate(ids)}
+    found: dict[str, int] = {}
+    for start in range(0, len(dataset), 8192):
+        for row, name in enumerate(dataset.ids[start : start + 8192], start=start):
+            if name in wanted:
+                found[name] = row
+    missing = [name for name in ids if name not in found]
+    if missing:
+        known = [str(n) for n in dataset.ids[:10]]
+        raise UsageProblem(f"{len(missing)} of {len(ids)} ids are not in the data: {unknown_name('id', missing[0], known)}")
+    return np.array([found[name] for name in wanted], np.int64)
+
+
+def _file_word(text: str) -> str:
+    """A part of a file name from a name that may hold anything; different names stay different."""
+    safe = "".join(c if c.isalnum() or c in "-_" else "_" for c in text)[:60].strip("_")
+    return safe if safe == text else f"{safe or 'x'}-{_short_digest(text)}"
+
+
+def _short_digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:8]
+
+

@@ -1,0 +1,140 @@
+"""Alphabets, encoding and reverse complement.
+
+Codes are uint8: a letter's place in its alphabet (DNA: A 0, C 1, G 2, T 3), and the alphabet's length for an
+unknown letter or padding. One-hot arrays are (batch, letters, length); an unknown letter is a column of zeros.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from demo_core.errors import UsageProblem, printable, unknown_name
+
+Codes = NDArray[np.uint8]
+Floats = NDArray[np.float32]
+
+_ILLEGAL = 255
+
+
+class IllegalLetter(ValueError):
+    """A letter that the alphabet does not have; ``column`` counts from 1."""
+
+    def __init__(self, letter: str, column: int, alphabet: Alphabet) -> None:
+        self.letter, self.column = letter, column
+        also = f", or {alphabet.ambiguous} for an unknown one" if alphabet.ambiguous else ""
+        super().__init__(
+            f"illegal letter '{printable(letter)}' in column {column}: {alphabet.name} has {alphabet.letters}{also}"
+        )
+
+
+@dataclass(frozen=True)
+class Alphabet:
+    """Letters that a sequence is written in.
+
+    ``complement`` gives, letter for letter, the opposite strand; empty where there is none. ``ambiguous`` letters
+    are read as unknown.
+    """
+
+    name: str
+    letters: str
+    complement: str = ""
+    ambiguous: str = ""
+
+    @property
+    def unknown(self) -> int:
+        """The code of an unknown letter."""
+        return len(self.letters)
+
+    @cached_property
+    def _codes(self) -> Codes:
+        table = np.full(256, _ILLEGAL, np.uint8)
+        for text in (self.ambiguous, self.letters):
+            for letter in text:
+                code = self.letters.find(letter)
+                table[[ord(letter), ord(letter.lower())]] = self.unknown if code < 0 else code
+        return table
+
+    @cached_property
+    def _complements(self) -> Codes:
+        if not self.complement:
+            raise UsageProblem(f"the alphabet {self.name} has no complement, so there is no reverse strand")
+        return np.array([*(self.letters.index(c) for c in self.complement), self.unknown], np.uint8)
+
+    def encode(self, sequence: str) -> Codes:
+        """Codes (L,) of one sequence; lower case counts as upper. Raises IllegalLetter."""
+        raw = np.frombuffer(sequence.encode("latin-1", "replace"), np.uint8)
+        codes = self._codes[raw]
+        if raw.size and codes.max() == _ILLEGAL:
+            column = int(np.argmax(codes == _ILLEGAL))
+            raise IllegalLetter(sequence[column], column + 1, self)
+        return codes
+
+    def decode(self, codes: Codes) -> str:
+        """Letters of codes (L,); N for unknown."""
+        table = np.frombuffer((self.letters + "N").encode("ascii"), np.uint8)
+        return table[np.minimum(codes, self.unknown)].tobytes().decode("ascii")
+
+    def one_hot(self, codes: Codes) -> Floats:
+        """Codes (..., L) as one-hot float32 (..., A, L); unknown letters are columns of zeros."""
+        rows = np.arange(len(self.letters), dtype=np.uint8)[:, None]
+        return (codes[..., None, :] == rows).astype(np.float32)
+
+    def reverse_complement(self, codes: Codes) -> Codes:
+        """Codes (..., L) of the other strand."""
+        return self._complements[codes[..., ::-1]]
+
+    @property
+    def complement_order(self) -> list[int]:
+        """Rows of a one-hot array in the order that complements it."""
+        return [int(c) for c in self._complements[:-1]]
+
+
+#: IUPAC codes for more than one base are unknown bases. U is not among them: RNA is another alphabet.
+DNA = Alphabet("dna", "ACGT", complement="TGCA", ambiguous="RYSWKMBDHVN")
+
+ALPHABETS = {DNA.name: DNA}
+
+
+def alphabet_named(name: str) -> Alphabet:
+    """The alphabet of that name; raises UsageProblem listing what there is."""
+    if name not in ALPHABETS:
+        raise UsageProblem(unknown_name("alphabet", name, ALPHABETS))
+    return ALPHABETS[name]
+
+
+def fit_length(codes: Codes, length: int, fill: int) -> tuple[Codes, int]:
+    """Codes (L,) cropped or padded around the centre to ``length``, and where the new first place was.
+
+    The shift is positive for a crop and negative for padding; an odd base more is taken from, or added to, the end.
+    """
+    shift = (len(codes) - length) // 2 if len(codes) >= length else -((length - len(codes)) // 2)
+    if shift >= 0 and len(codes) >= length:
+        return codes[shift : shift + length], shift
+    padded = np.full(length, fill, codes.dtype)
+    padded[-shift : -shift + len(codes)] = codes
+    return padded, shift
+
+
+def composition(codes: Codes, alphabet: Alphabet) -> NDArray[np.int64]:
+    """How often each letter occurs, and last how many letters are unknown: (A + 1,)."""
+    return np.bincount(codes.ravel(), minlength=alphabet.unknown + 1).astype(np.int64)
+
+
+def strand_free_keys(codes: Codes, alphabet: Alphabet) -> list[bytes]:
+    """For each row of (N, L) bytes that are equal for a sequence and its reverse complement, and only then."""
+    forward = np.ascontiguousarray(codes)
+    if not alphabet.complement:
+        return [row.tobytes() for row in forward]
+    backward = np.ascontiguousarray(alphabet.reverse_complement(forward))
+    return [min(f.tobytes(), b.tobytes()) for f, b in zip(forward, backward, strict=True)]
+
+
+def gc_content(counts: Sequence[int] | NDArray[np.int64]) -> float:
+    """Share of G and C among the known bases of a DNA composition (5,); NaN if there is none."""
+    known = int(sum(counts[:4]))
+    return (int(counts[1]) + int(counts[2])) / known if known else float("nan")

@@ -1,0 +1,184 @@
+"""What a plugin registers: light descriptions whose targets are imported when first used."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import ClassVar, TypeAlias, TypeVar
+
+from demo_core.errors import unknown_name
+from demo_core.options import NO_OPTIONS, check_options_class
+
+#: What a model can offer. Each word promises a member: see docs/contract.md.
+CAPABILITIES = frozenset(
+    {"gradients", "variable-length", "recurrent", "prefix-logits", "conv-filters", "attention"}
+)
+
+#: Kinds of explanation, closed in version 1.
+KINDS = ("attribution", "trace", "pattern", "interaction")
+
+_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+_TARGET = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
+
+S = TypeVar("S", contravariant=True)
+#: The function a hook receives; call it once per spec.
+Register: TypeAlias = Callable[[S], None]
+
+
+class SpecError(ValueError):
+    """A spec is not what the contract asks for; the message says which field and why."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spec:
+    """The fields that every spec has.
+
+    Parameters
+    ----------
+    name
+        What the user types: lower-case words joined by hyphens.
+    target
+        ``"package.module:attribute"``, imported when first used, so that listing plugins stays fast.
+    summary
+        One line for listings.
+    options
+        A frozen dataclass of options; left out means none.
+    requires
+        Modules that must be importable; checked without importing them.
+    extra
+        The extra of the plugin's distribution that brings what ``requires`` names.
+    """
+
+    what: ClassVar[str] = "spec"
+
+    name: str
+    target: str
+    summary: str
+    options: type = NO_OPTIONS
+    requires: tuple[str, ...] = ()
+    extra: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what the contract does not allow, naming the field."""
+        if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):
+            raise SpecError(f"name {self.name!r} must be lower-case words joined by hyphens, like 'my-method'")
+        if not isinstance(self.target, str) or not _TARGET.fullmatch(self.target):
+            raise SpecError(f"target {self.target!r} of '{self.name}' must look like 'package.module:Class'")
+        if not isinstance(self.summary, str) or not self.summary.strip() or "\n" in self.summary:
+            raise SpecError(f"summary of '{self.name}' must be one line of text")
+        object.__setattr__(self, "requires", _words("requires", self.name, self.requires))
+        try:
+            check_options_class(self.options)
+        except TypeError as error:
+            raise SpecError(f"options of '{self.name}': {error}") from None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Architecture(Spec):
+    """A network: the target is a ``torch.nn.Module`` class.
+
+    ``__init__(options, *, letters, length, n_targets)``; ``forward(x)`` takes one-hot ``(B, A, L)`` floats and
+    gives outputs ``(B, T)`` before any activation. ``provides`` says what a built model offers; the module's
+    own ``provides`` may overrule it once its options are known.
+    """
+
+    what: ClassVar[str] = "architecture"
+
+    provides: Iterable[str] = frozenset({"gradients"})
+
+    def __post_init__(self) -> None:
+        """Check the capabilities as well."""
+        super().__post_init__()
+        object.__setattr__(self, "provides", check_capabilities(self.name, self.provides))
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetReader(Spec):
+    """A reader of sequence files: the target is a class with ``__init__(options)`` and ``read(source)``.
+
+    ``read`` yields :class:`demo_core.records.Record`. ``suffixes`` (``".fa"``, ``".fa.gz"``) let
+    ``demo data import`` choose the reader by itself.
+    """
+
+    what: ClassVar[str] = "reader"
+
+    suffixes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Check the suffixes as well."""
+        super().__post_init__()
+        suffixes = _words("suffixes", self.name, self.suffixes)
+        for suffix in suffixes:
+            if not suffix.startswith(".") or suffix != suffix.lower():
+                raise SpecError(f"suffix {suffix!r} of '{self.name}' must be lower case and begin with a dot")
+        object.__setattr__(self, "suffixes", suffixes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Explainer(Spec):
+    """A way of explaining: the target is a class with ``__init__(options)`` and ``explain(model, batch, target)``.
+
+    Parameters
+    ----------
+    kind
+        The shape of what comes back: attribution ``(B, A, L)``, trace ``(B, C, L)``, interaction ``(B, L, L)``;
+        pattern ``(R, A, L)`` for one target, from ``explain(model, target, random)``.
+    channels
+        Names of a trace's channels.
+    needs
+        Capabilities the model must offer.
+    hypothetical
+        For attributions: whether letters that are not there get a value as well.
+    adds_up
+        Whether the sum of ``values * x`` should be the output minus ``Result.baseline``; checked and recorded.
+    """
+
+    what: ClassVar[str] = "explainer"
+
+    kind: str
+    channels: tuple[str, ...] = ()
+    needs: Iterable[str] = frozenset()
+    hypothetical: bool = True
+    adds_up: bool = False
+
+    def __post_init__(self) -> None:
+        """Check kind, channels and needs as well."""
+        super().__post_init__()
+        if self.kind not in KINDS:
+            raise SpecError(f"'{self.name}': " + unknown_name("kind", str(self.kind), KINDS))
+        object.__setattr__(self, "channels", _words("channels", self.name, self.channels))
+        object.__setattr__(self, "needs", check_capabilities(self.name, self.needs))
+        if (self.kind == "trace") != bool(self.channels):
+            raise SpecError(f"'{self.name}': channels are named by explainers of kind trace, and only by them")
+        if self.adds_up and self.kind != "attribution":
+            raise SpecError(f"'{self.name}': only attributions can add up")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command(Spec):
+    """A further ``demo`` command: the target is a click command."""
+
+    what: ClassVar[str] = "command"
+
+    options: type = field(default=NO_OPTIONS, init=False)
+
+
+AnySpec: TypeAlias = Architecture | DatasetReader | Explainer | Command
+
+
+def check_capabilities(name: str, words: Iterable[str]) -> frozenset[str]:
+    """The capabilities as a set; raises SpecError on a word that is not one."""
+    found = frozenset(_words("capabilities", name, tuple(words) if not isinstance(words, str) else words))
+    for word in sorted(found - CAPABILITIES):
+        raise SpecError(f"'{name}': " + unknown_name("capability", word, CAPABILITIES))
+    return found
+
+
+def _words(where: str, name: str, words: object) -> tuple[str, ...]:
+    # A bare string is iterable too: ("captum") for ("captum",) would become six modules.
+    if isinstance(words, str) or not isinstance(words, tuple | list | set | frozenset):
+        raise SpecError(f"{where} of '{name}' must be a tuple of strings, not {words!r}")
+    if not all(isinstance(word, str) and word for word in words):
+        raise SpecError(f"{where} of '{name}' must be a tuple of non-empty strings, not {words!r}")
+    return tuple(words)

@@ -1,0 +1,216 @@
+"""Checks that a plugin keeps the contract; each says what was expected and what came.
+
+    from demo_core.testing import checks_for, registered_from
+    import demo_mine
+
+    @pytest.mark.parametrize("check", checks_for(registered_from(demo_mine)[0]), ids=str)
+    def test_contract(check):
+        check()
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from demo_core.registry import Owner, Registered
+from demo_core.specs import AnySpec, Architecture, DatasetReader, Explainer
+
+
+@dataclass(frozen=True)
+class Check:
+    """A named check; calling it raises AssertionError with expectation and finding if the plugin fails it."""
+
+    name: str
+    run: Callable[[], None]
+
+    def __call__(self) -> None:
+        self.run()
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def registered_from(module: ModuleType) -> list[Registered[Any]]:
+    """What a plugin module registers, whether or not it is installed. Raises what discovery would report."""
+    import pluggy
+
+    from demo_core import hookspecs
+    from demo_core.plugins import _specs_of
+
+    manager = pluggy.PluginManager("demo_core")
+    manager.add_hookspecs(hookspecs)
+    owner = Owner(module.__name__, "under-test", "0", "local file")
+    return [Registered(spec, owner) for spec in _specs_of(module, owner.label, manager)]
+
+
+def checks_for(registered: Registered[AnySpec]) -> list[Check]:
+    """The checks that apply to a spec."""
+    spec = registered.spec
+    makers: dict[type, Callable[[Any], Iterator[tuple[str, Callable[[], None]]]]] = {
+        Architecture: _architecture_checks,
+        Explainer: _explainer_checks,
+        DatasetReader: _reader_checks,
+    }
+    maker = makers.get(type(spec))
+    found = [("target can be imported", lambda: registered.load() and None)]
+    found += list(maker(registered)) if maker else []
+    return [Check(f"{spec.name}: {name}", run) for name, run in found]
+
+
+def _architecture_checks(registered: Registered[Architecture]) -> Iterator[tuple[str, Callable[[], None]]]:
+    import torch
+
+    def model(targets: int = 1) -> Any:
+        from demo_core.model import build_model
+        from demo_core.sequences import DNA
+        from demo_core.targets import Output
+
+        outputs = [Output(f"t{i}") for i in range(targets)]
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            return build_model(registered, {}, alphabet=DNA, length=60, outputs=outputs)
+
+    def codes(n: int = 5) -> Any:
+        from demo_core.testing.tiny import tiny_dataset
+
+        return tiny_dataset(n, 60).codes
+
+    def shape() -> None:
+        for targets in (1, 3):
+            out = model(targets).predict(codes())
+            assert out.shape == (5, targets), f"forward must give (B, T) = (5, {targets}), gave {out.shape}"
+            assert np.isfinite(out).all(), "outputs must be finite, with unknown bases too"
+
+    def batches() -> None:
+        built = model()
+        one, many = built.predict(codes(), batch_size=1), built.predict(codes(), batch_size=5)
+        assert np.allclose(one, many, atol=1e-5), f"batch 1 and batch 5 differ by {np.abs(one - many).max():.2g}"
+
+    def gradients() -> None:
+        built = model()
+        if "gradients" not in built.capabilities:
+            return
+        x = built.one_hot(codes()).requires_grad_(True)
+        built.module(x).sum().backward()
+        assert x.grad is not None and bool(x.grad.abs().sum() > 0), "it offers gradients; none reach the input"
+
+    def members() -> None:
+        built = model()
+        promised = {"variable-length": "min_length", "prefix-logits": "prefix_logits", "conv-filters": "first_layer"}
+        for word, member in promised.items():
+            if word in built.capabilities:
+                assert hasattr(built.module, member), f"it offers {word}; the module has no '{member}'"
+
+    def round_trip() -> None:
+        from demo_core.model import Model
+        from demo_core.registry import Registry
+
+        registry = Registry()
+        registry.add(registered)
+        built = model()
+        with tempfile.TemporaryDirectory() as folder:
+            built.save(Path(folder) / "model")
+            again = Model.load(Path(folder) / "model", registry=registry)
+        assert np.array_equal(built.predict(codes()), again.predict(codes())), "outputs differ after save and load"
+
+    yield "outputs have the right shape", shape
+    yield "batch size does not matter", batches
+    yield "gradients reach the input", gradients
+    yield "what it offers is there", members
+    yield "save and load round-trips", round_trip
+
+
+def _explainer_checks(registered: Registered[Explainer]) -> Iterator[tuple[str, Callable[[], None]]]:
+    from demo_core.explanation import Explanation
+
+    def run(n: int = 6, batch_size: int = 6, order: Any = None) -> Explanation:
+        from demo_core.testing.tiny import tiny_dataset, tiny_model
+
+        rows = np.arange(n) if order is None else order
+        return _explain_rows(registered, tiny_model(), tiny_dataset(n), rows, batch_size)
+
+    def contract() -> None:
+        found = run()  # shapes and types are checked by the core, which raises PluginError
+        assert np.isfinite(found.values).all() or registered.spec.kind == "trace", "values must be finite"
+
+    def batches() -> None:
+        one, many = run(batch_size=1), run(batch_size=6)
+        gap = np.nanmax(np.abs(one.values - many.values))
+        assert gap <= 1e-5 * max(1.0, np.nanmax(np.abs(many.values))), f"batch 1 and batch 6 differ by {gap:.2g}"
+
+    def order() -> None:
+        backwards = np.arange(6)[::-1].copy()
+        straight, reverse = run(), run(order=backwards)
+        gap = np.nanmax(np.abs(straight.values[backwards] - reverse.values))
+        assert gap <= 1e-5 * max(1.0, np.nanmax(np.abs(straight.values))), f"another order changes values by {gap:.2g}"
+
+    def same_seed() -> None:
+        assert np.array_equal(run().values, run().values, equal_nan=True), "two runs with one seed differ"
+
+    def unchanged() -> None:
+        from demo_core.testing.tiny import tiny_dataset, tiny_model
+
+        model = tiny_model()
+        before = _state(model)
+        _explain_rows(registered, model, tiny_dataset(4), np.arange(4), 4)
+        assert _state(model) == before, "it changed the model: weights, training mode, requires_grad, grad or hooks"
+
+    def actual_only() -> None:
+        if registered.spec.kind != "attribution" or registered.spec.hypothetical:
+            return
+        found = run()
+        stray = np.abs(found.values * (1 - found.one_hot(slice(None)))).max()
+        assert stray == 0, f"hypothetical=False: letters that are not there must have 0, one has {stray:.2g}"
+
+    if registered.spec.kind == "pattern":
+        return
+    yield "values have its kind's shape", contract
+    yield "batch size does not matter", batches
+    yield "order does not matter", order
+    yield "a seed repeats a run", same_seed
+    yield "the model comes back unchanged", unchanged
+    yield "only letters that are there have values", actual_only
+
+
+def _explain_rows(registered: Registered[Explainer], model: Any, dataset: Any, rows: Any, batch_size: int) -> Any:
+    from demo_core.explaining import explain_rows, make_job
+
+    return explain_rows(make_job(registered, model, batch_size=batch_size), dataset, rows)
+
+
+def _state(model: Any) -> Any:
+    module = model.module
+    return (
+        model.digest(),
+        [m.training for m in module.modules()],
+        [(p.requires_grad, p.grad is None) for p in module.parameters()],
+        [len(m._forward_hooks) + len(m._forward_pre_hooks) + len(m._backward_hooks) for m in module.modules()],
+        str(model.device),
+    )
+
+
+def _reader_checks(registered: Registered[DatasetReader]) -> Iterator[tuple[str, Callable[[], None]]]:
+    from demo_core.errors import DemoError
+
+    def refused(content: bytes, what: str) -> None:
+        suffix = registered.spec.suffixes[0] if registered.spec.suffixes else ".txt"
+        reader = registered.load()(registered.spec.options())
+        with tempfile.TemporaryDirectory() as folder:
+            source = Path(folder) / f"source{suffix}"
+            source.write_bytes(content)
+            try:
+                list(reader.read(source))
+            except DemoError as error:
+                assert source.name in str(error), f"the error on {what} must name the file: {error}"
+            else:
+                raise AssertionError(f"{what} must raise a DemoError that says so; nothing was raised")
+
+    yield "an empty file is refused", lambda: refused(b"", "an empty file")
+    yield "a truncated gzip file is refused", lambda: refused(b"\x1f\x8b\x08\x00\x00", "a truncated gzip file")

@@ -1,0 +1,20 @@
+"""The convolutional network of the paper."""
+
+from demo_cnn.options import CnnOptions
+from demo_core import Architecture, Register, hookimpl
+
+DEMO_API = 1
+
+
+@hookimpl
+def register_architectures(register: Register[Architecture]) -> None:
+    """Register the network."""
+    register(
+        Architecture(
+            name="cnn",
+            target="demo_cnn.network:Cnn",
+            options=CnnOptions,
+            provides={"gradients", "conv-filters", "variable-length"},
+            summary="Three convolutions, max-pooling and a global maximum (Lanchantin et al. 2017).",
+        )
+    )

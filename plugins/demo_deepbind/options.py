@@ -1,0 +1,12 @@
+"""Options of the deepbind reader."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class DeepBindOptions:
+    """What to read besides the file itself."""
+
+    sibling: bool = field(
+        default=True, metadata={"help": "Read X_B.seq[.gz], beside X_AC.seq[.gz], as the test split."}
+    )

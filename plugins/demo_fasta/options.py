@@ -1,0 +1,24 @@
+"""Options of the fasta reader."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class FastaOptions:
+    """Where labels and the test split come from."""
+
+    negatives_from: Path | None = field(
+        default=None,
+        metadata={"help": "A second FASTA file, of negatives; the source then holds positives only."},
+    )
+    all_positive: bool = field(
+        default=False, metadata={"help": "Every sequence is a positive (headers that are not >1 or >0)."}
+    )
+    test_from: Path | None = field(
+        default=None, metadata={"help": "A FASTA file that becomes the test split, labelled as the source is."}
+    )
+
+    def __post_init__(self) -> None:
+        if self.negatives_from and self.all_positive:
+            raise ValueError("--negatives-from says already that the source is all positive; leave --all-positive out")

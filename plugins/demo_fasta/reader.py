@@ -1,0 +1,89 @@
+"""FASTA: a header after '>', then sequence over one or more lines."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+from demo_core import BadSource, Interval, Record, parse_locus, text_lines
+from demo_fasta.options import FastaOptions
+
+_log = logging.getLogger(__name__)
+
+_LABELS = {"1": 1.0, "0": 0.0}
+
+
+class FastaReader:
+    """Reads sequences with labels from ``>1`` and ``>0`` headers, or from which file they are in."""
+
+    targets = ("bound",)
+
+    def __init__(self, options: FastaOptions) -> None:
+        self.options = options
+        self._without_interval = 0
+
+    def read(self, source: Path) -> Iterator[Record]:
+        """Records of all files named. Raises BadSource naming the line."""
+        test = self.options.test_from
+        given = 1.0 if self.options.all_positive or self.options.negatives_from else None
+        yield from self._file(source, given, "train" if test else None)
+        if self.options.negatives_from:
+            yield from self._file(self.options.negatives_from, 0.0, "train" if test else None)
+        if test:
+            yield from self._file(test, given if self.options.all_positive else None, "test")
+        if self._without_interval:
+            _log.warning(
+                "%d headers look like chrom:start-end but do not span their sequence: those have no interval",
+                self._without_interval,
+            )
+
+    def _file(self, source: Path, given: float | None, split: str | None) -> Iterator[Record]:
+        labelled: bool | None = None
+        for header, sequence, where in _entries(source):
+            word = header.split(maxsplit=1)[0] if header else ""
+            label = _LABELS.get(word) if given is None else given
+            if labelled is not None and labelled != (label is not None):
+                has = "is not >1 or >0, as those before it are" if labelled else "is a label, unlike those before it"
+                raise BadSource(source, f"header '>{header[:40]}' {has}: label all sequences or none", where)
+            labelled = label is not None
+            yield Record(
+                id="" if word in _LABELS else word,
+                sequence=sequence,
+                labels=() if label is None else (label,),
+                interval=self._interval(word, len(sequence)),
+                split=split,
+                where=f"{source.name} {where}",
+            )
+
+    def _interval(self, word: str, length: int) -> Interval | None:
+        try:
+            return parse_locus(word, length)
+        except ValueError:
+            self._without_interval += 1
+            return None
+
+
+def _entries(source: Path) -> Iterator[tuple[str, str, str]]:
+    """Header, sequence and place of each entry."""
+    header: str | None = None
+    parts: list[str] = []
+    where = ""
+    for number, line in text_lines(source):
+        if line.startswith(">"):
+            if header is not None:
+                yield header, _joined(source, header, parts, where), where
+            header, parts, where = line[1:].strip(), [], f"line {number}"
+        elif line.strip():
+            if header is None:
+                raise BadSource(source, "the first line of a FASTA file must begin with '>'", f"line {number}")
+            parts.append(line.strip())
+    if header is None:
+        raise BadSource(source, "there is no sequence in it")
+    yield header, _joined(source, header, parts, where), where
+
+
+def _joined(source: Path, header: str, parts: list[str], where: str) -> str:
+    if not parts:
+        raise BadSource(source, f"header '>{header[:40]}' has no sequence after it", where)
+    return "".join(parts)

@@ -1,0 +1,17 @@
+"""``demo quickstart``: the whole way from sequences to a picture, on made-up data."""
+
+from demo_core import Command, Register, hookimpl
+
+DEMO_API = 1
+
+
+@hookimpl
+def register_commands(register: Register[Command]) -> None:
+    """Register the command."""
+    register(
+        Command(
+            name="quickstart",
+            target="demo_quickstart.command:quickstart",
+            summary="Make data with a planted motif, train a network, explain it, draw it.",
+        )
+    )

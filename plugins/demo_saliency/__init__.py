@@ -1,0 +1,21 @@
+"""Saliency maps: the gradient of what the model says, with respect to each letter."""
+
+from demo_core import Explainer, Register, hookimpl
+from demo_saliency.options import SaliencyOptions
+
+DEMO_API = 1
+
+
+@hookimpl
+def register_explainers(register: Register[Explainer]) -> None:
+    """Register the explainer."""
+    register(
+        Explainer(
+            name="saliency",
+            target="demo_saliency.explainer:Saliency",
+            options=SaliencyOptions,
+            kind="attribution",
+            needs={"gradients"},
+            summary="The gradient of the target at each letter (Simonyan 2013; Lanchantin 2017).",
+        )
+    )

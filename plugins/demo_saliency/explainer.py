@@ -1,0 +1,39 @@
+"""The gradient with respect to the one-hot input."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from demo_core import Batch, Model, Result, Target
+
+if TYPE_CHECKING:
+    from demo_saliency.options import SaliencyOptions
+
+
+class Saliency:
+    """Saliency maps, kind attribution.
+
+    ``values[b, a, i]`` is the derivative of the target with respect to letter a at position i of sequence b, for the
+    letters that are not there as well; ``values * x`` is the paper's map w * x0. In target units per letter.
+
+    Source: Simonyan, Vedaldi & Zisserman, arXiv 1312.6034; for DNA, Lanchantin et al., PSB 2017. Simplex correction:
+    Majdandzic, Rajesh & Koo, Genome Biology 2023, 24:109.
+
+    When not to use it: for an amount of evidence. A gradient is local; where the model is saturated, as for a
+    probability near 1, it is near zero however much a letter matters. Explain the output rather than the
+    probability, or use a method that adds up.
+    """
+
+    def __init__(self, options: SaliencyOptions) -> None:
+        self.options = options
+
+    def explain(self, model: Model, batch: Batch, target: Target) -> Result:
+        """Gradients (B, A, L), in one backward pass for the whole batch."""
+        x = batch.x.detach().clone().requires_grad_(True)
+        # The sequences do not touch each other in eval mode, so the sum's gradient holds each one's own
+        (gradient,) = torch.autograd.grad(target(model.module(x)).sum(), x)
+        if self.options.simplex:
+            gradient = gradient - gradient.mean(dim=1, keepdim=True)
+        return Result(gradient)
