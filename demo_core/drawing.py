@@ -18,6 +18,7 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.patches import PathPatch, Rectangle
 from matplotlib.path import Path as Outline
 from matplotlib.textpath import TextPath
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
 from demo_core.errors import printable
@@ -37,20 +38,16 @@ def draw_logo(axes: Axes, heights: ArrayLike, letters: str = "ACGT", *, start: f
     Positions are centred on whole numbers from ``start`` on. Heights that are not finite are left out.
     """
     values = np.nan_to_num(np.asarray(heights, float), nan=0.0, posinf=0.0, neginf=0.0)
-    outlines: dict[str, list[Outline]] = {}
     for sign in (1, -1):
         size = np.maximum(values * sign, 0.0)
-        order = np.argsort(-size, axis=0, kind="stable")
-        below = np.cumsum(np.take_along_axis(size, order, axis=0), axis=0)
-        for rank, place in np.argwhere(np.take_along_axis(size, order, axis=0) > 0):
-            letter = letters[order[rank, place]]
-            tall = size[order[rank, place], place]
-            bottom = below[rank, place] - tall
-            low = bottom if sign > 0 else -bottom - tall
-            outlines.setdefault(letter, []).append(_letter(letter, start + place - 0.5, low, 1.0, tall))
-    for letter, shapes in outlines.items():
-        outline = Outline.make_compound_path(*shapes)
-        axes.add_patch(PathPatch(outline, facecolor=_colour(letter), linewidth=0, rasterized=False))
+        order = np.argsort(size, axis=0, kind="stable")[::-1]
+        stacked = np.take_along_axis(size, order, axis=0)
+        below = np.cumsum(stacked, axis=0) - stacked
+        for row, letter in enumerate(letters):
+            rank, place = np.nonzero((order == row) & (stacked > 0))
+            tall, low = stacked[rank, place], below[rank, place]
+            bottom = low if sign > 0 else -low - tall
+            _add_letters(axes, letter, start + place - 0.5, bottom, 1.0, tall)
     positive, negative = np.maximum(values, 0).sum(0), np.minimum(values, 0).sum(0)
     top, bottom = float(positive.max(initial=0)), float(negative.min(initial=0))
     span = (top - bottom) or 1.0
@@ -61,11 +58,10 @@ def draw_logo(axes: Axes, heights: ArrayLike, letters: str = "ACGT", *, start: f
 
 def draw_sequence(axes: Axes, sequence: str) -> None:
     """Draw a sequence in coloured letters of equal size; unknown bases in grey."""
-    by_letter: dict[str, list[Outline]] = {}
-    for place, letter in enumerate(sequence):
-        by_letter.setdefault(letter, []).append(_letter(letter, place - 0.42, 0.08, 0.84, 0.84))
-    for letter, shapes in by_letter.items():
-        axes.add_patch(PathPatch(Outline.make_compound_path(*shapes), facecolor=_colour(letter), linewidth=0))
+    letters = np.array(list(sequence))
+    for letter in sorted(set(sequence)):
+        place = np.flatnonzero(letters == letter)
+        _add_letters(axes, letter, place - 0.42, np.full(len(place), 0.08), 0.84, np.full(len(place), 0.84))
     axes.set_xlim(-0.5, len(sequence) - 0.5)
     axes.set_ylim(0, 1)
     _bare(axes)
@@ -104,7 +100,15 @@ def explanation_figure(explanation: Explanation, row: int) -> Figure:
     width = float(np.clip(length * 0.125 + 2.2, 7, 40))
     figure = Figure(figsize=(width, 3.7), dpi=150)
     panels = figure.subplots(
-        4, 2, sharex="col", gridspec_kw={"height_ratios": [6, 1, 1, 1], "width_ratios": [width * 4, 1], "hspace": 0.18, "wspace": 0.03}
+        4,
+        2,
+        sharex="col",
+        gridspec_kw={
+            "height_ratios": [6, 1, 1, 1],
+            "width_ratios": [width * 4, 1],
+            "hspace": 0.18,
+            "wspace": 0.03,
+        },
     )
     for axes in panels[:, 1]:
         axes.axis("off")
@@ -121,8 +125,8 @@ def explanation_figure(explanation: Explanation, row: int) -> Figure:
     if sequences.sites is not None:
         _box_sites(panels[:, 0], np.asarray(sequences.sites[row]))
     _position_axis(sign, explanation, row, length)
-    figure.suptitle(_title(explanation, row), x=0.5, y=0.98, fontsize=9, parse_math=False)
-    figure.subplots_adjust(left=max(0.05, 0.75 / width), right=1 - 0.75 / width, top=0.9, bottom=0.14)
+    figure.suptitle(_title(explanation, row), x=0.5, y=0.985, fontsize=9, parse_math=False)
+    figure.subplots_adjust(left=max(0.05, 0.75 / width), right=1 - 0.75 / width, top=0.84, bottom=0.14)
     return figure
 
 
@@ -139,6 +143,7 @@ def learning_curve_figure(epochs: Sequence[dict[str, Any]], best: int, score: st
     for axes in (left, right):
         axes.axvline(best, color="#b2182b", linewidth=0.8, linestyle="--", label=f"kept: epoch {best}")
         axes.set_xlabel("epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.spines[["top", "right"]].set_visible(False)
         axes.legend(frameon=False, fontsize=8)
     figure.tight_layout()
@@ -156,9 +161,19 @@ def _unit_glyph(letter: str) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
     return (vertices - low) / (high - low), codes
 
 
-def _letter(letter: str, left: float, bottom: float, width: float, height: float) -> Outline:
+def _add_letters(
+    axes: Axes, letter: str, left: NDArray[Any], bottom: NDArray[Any], width: float, height: NDArray[Any]
+) -> None:
+    """Draw one letter at many places, as a single path."""
+    if not len(left):
+        return
     vertices, codes = _unit_glyph(letter)
-    return Outline(vertices * (width, height) + (left, bottom), codes)
+    scale = np.stack([np.full(len(left), width), height], axis=1)[:, None, :]
+    placed = vertices * scale + np.stack([left, bottom], axis=1)[:, None, :]
+    outline = Outline(placed.reshape(-1, 2), np.tile(codes, len(left)))
+    # add_artist, since add_patch would walk every curve of the path to find limits that are set anyway
+    patch = axes.add_artist(PathPatch(outline, facecolor=_colour(letter), linewidth=0))
+    patch.set_clip_path(axes.patch)
 
 
 def _colour(letter: str) -> str:
@@ -187,20 +202,25 @@ def _with_bar(figure: Figure, place: Axes, mappable: Any) -> None:
     place.axis("on")
     bar = figure.colorbar(mappable, cax=place)
     bar.ax.tick_params(labelsize=6, length=2)
-    bar.outline.set_linewidth(0.4)  # type: ignore[operator]
+    bar.outline.set_linewidth(0.4)
     low, high = mappable.norm.vmin, mappable.norm.vmax
     bar.set_ticks([low, high], labels=[f"{low:.2g}", f"{high:.2g}"])
 
 
 def _box_sites(panels: Any, sites: NDArray[np.uint8]) -> None:
     edges = np.diff(np.pad(sites > 0, 1).astype(int))
-    for start, end in zip(np.flatnonzero(edges == 1), np.flatnonzero(edges == -1), strict=True):
+    for start, end in zip(np.flatnonzero(edges == 1).tolist(), np.flatnonzero(edges == -1).tolist(), strict=True):
         for axes in panels:
             low, high = axes.get_ylim()
             box = Rectangle((start - 0.5, low), end - start, high - low, fill=False, edgecolor=_SITE, linewidth=1.2)
             axes.add_patch(box)
         panels[0].annotate(
-            "known site", (start - 0.5, panels[0].get_ylim()[1]), fontsize=7, color=_SITE, va="bottom", ha="left"
+            "known site",
+            (start - 0.5, panels[0].get_ylim()[1]),
+            fontsize=7,
+            color=_SITE,
+            va="bottom",
+            ha="left",
         )
 
 
@@ -233,7 +253,8 @@ def _title(explanation: Explanation, row: int) -> str:
         if output["name"] in sequences.targets:
             label = float(sequences.labels[row, sequences.targets.index(output["name"])])
             parts.append("label unknown" if np.isnan(label) else f"label {label:g}")
-    head = f"{printable(explanation.model_name, 40)}: {printable(explanation.explainer, 40)} of {printable(explanation.target, 60)}"
+    model, explainer = printable(explanation.model_name, 40), printable(explanation.explainer, 40)
+    head = f"{model}: {explainer} of {printable(explanation.target, 60)}"
     return head + "\n" + "   ".join(parts)
 
 

@@ -89,7 +89,12 @@ def best_matrix(
         if np.isnan(areas).all():
             continue
         best = int(np.nanargmax(areas))
-        found[name] = {"id": motifs[best].id, "name": motifs[best].name, "auroc": areas[best], "of": len(motifs)}
+        found[name] = {
+            "id": motifs[best].id,
+            "name": motifs[best].name,
+            "auroc": areas[best],
+            "of": len(motifs),
+        }
     return found
 
 

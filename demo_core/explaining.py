@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -61,7 +60,7 @@ def make_job(
 ) -> Job:
     """A checked job. Raises UsageProblem on bad options or target, MisfitError if explainer and model do not fit."""
     spec = registered.spec
-    resolved = build(spec.options, options or {}, f"explainer '{spec.name}'")
+    resolved: Any = build(spec.options, options or {}, f"explainer '{spec.name}'")
     if why := misfit(spec, model):
         raise MisfitError(why)
     if average_strands and spec.kind in ("trace", "pattern"):
@@ -81,9 +80,7 @@ def misfit(spec: Explainer, model: Model) -> str:
     missing = needs - model.capabilities
     if missing:
         offered = ", ".join(sorted(model.capabilities)) or "nothing"
-        return (
-            f"{spec.name} needs a model that offers {', '.join(sorted(missing))}; '{model.name}' offers {offered}"
-        )
+        return f"{spec.name} needs a model that offers {', '.join(sorted(missing))}; '{model.name}' offers {offered}"
     if spec.kind == "pattern":
         return f"{spec.name} is of kind pattern, which this version registers but cannot run yet"
     return ""
@@ -259,7 +256,12 @@ def _explain_batch(job: Job, explainer: Any, rows: SequenceDataset, index: NDArr
 
 
 def _one_strand(
-    job: Job, explainer: Any, rows: SequenceDataset, codes: NDArray[np.uint8], index: NDArray[np.int64], stream: int
+    job: Job,
+    explainer: Any,
+    rows: SequenceDataset,
+    codes: NDArray[np.uint8],
+    index: NDArray[np.int64],
+    stream: int,
 ) -> Part:
     model = job.model
     labels = torch.from_numpy(labels_for(model, rows)).to(model.device)

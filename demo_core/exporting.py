@@ -112,7 +112,7 @@ def _write_array(path: Path, shape: tuple[int, ...], blocks: Iterator[NDArray[np
         zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive,
         archive.open("arr_0.npy", "w", force_zip64=True) as member,
     ):
-        np.lib.format.write_array_header_1_0(member, header)  # type: ignore[arg-type]
+        np.lib.format.write_array_header_1_0(member, header)
         for block in blocks:
             member.write(np.ascontiguousarray(block, "<f4").tobytes())
 

@@ -102,7 +102,9 @@ def open_checked(path: Path, what: str, version: int, fields: Mapping[str, Field
     try:
         file = h5py.File(path, "r")
     except OSError as error:
-        raise DemoError(f"{shown} cannot be read as HDF5: truncated, or not a {what} file ({one_line(error)})") from None
+        raise DemoError(
+            f"{shown} cannot be read as HDF5: truncated, or not a {what} file ({one_line(error)})"
+        ) from None
     try:
         metadata = _metadata(file, what, version)
         _check_contents(file, fields)

@@ -252,7 +252,7 @@ def _assign(
     split: NDArray[np.uint8], group: NDArray[np.int64], settings: ImportSettings, random: np.random.Generator
 ) -> list[str]:
     """Give every sequence a split, in place, whole groups at a time."""
-    notes = []
+    notes: list[str] = []
     brought = set(np.unique(split).tolist())
     split[split == NO_SPLIT] = TRAIN
     if settings.split is not None:
@@ -281,12 +281,16 @@ def _add_negatives(
     """Append a shuffle of each positive of every split that has positives and no negatives."""
     labels = writer.column("labels")[:]
     known = ~np.isnan(labels)
-    positive = (np.where(known, labels, 0) > 0).any(axis=1)
-    negative = known.any(axis=1) & ~positive
+    positive = np.any(np.where(known, labels, 0) > 0, axis=1)
+    negative = np.any(known, axis=1) & ~positive
     wanting = [
         code for code in range(len(SPLITS)) if positive[split == code].any() and not negative[split == code].any()
     ]
-    if settings.negatives == "none" or not wanting:
+    if settings.negatives == "none":
+        return []
+    if not known.any():
+        return ["no sequence has a label, so there is nothing to train on; the reader's options say how to label"]
+    if not wanting:
         return []
     if not np.isin(labels[known], (0, 1)).all():
         return ["no negatives were added: the labels are not 0 and 1"]

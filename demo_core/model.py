@@ -164,9 +164,7 @@ class Model:
                 figure.savefig(temporary / name)
 
     @classmethod
-    def load(
-        cls, folder: str | Path, *, registry: Registry | None = None, device: str | torch.device = "cpu"
-    ) -> Model:
+    def load(cls, folder: str | Path, *, registry: Registry | None = None, device: str | torch.device = "cpu") -> Model:
         """Open a model folder. Its architecture must be an enabled plugin; nothing in the folder is run.
 
         Raises DemoError naming the folder and what is wrong with it.
@@ -211,7 +209,7 @@ def build_model(
     Raises UsageProblem on bad options, MisfitError if the architecture refuses the length.
     """
     spec = registered.spec
-    resolved = build(spec.options, options, f"architecture '{spec.name}'")
+    resolved: Any = build(spec.options, options, f"architecture '{spec.name}'")
     network = registered.load()
     try:
         module = network(resolved, letters=len(alphabet.letters), length=length, n_targets=len(outputs))

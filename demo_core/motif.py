@@ -86,7 +86,17 @@ def read_meme(path: Path) -> list[Motif]:
 def format_meme(motifs: Iterable[Motif], background: ArrayLike = UNIFORM) -> str:
     """Motifs in MEME's minimal format."""
     letters = " ".join(f"{letter} {share:.5g}" for letter, share in zip("ACGT", np.asarray(background), strict=True))
-    text = ["MEME version 4", "", "ALPHABET= ACGT", "", "strands: + -", "", "Background letter frequencies", letters, ""]
+    text = [
+        "MEME version 4",
+        "",
+        "ALPHABET= ACGT",
+        "",
+        "strands: + -",
+        "",
+        "Background letter frequencies",
+        letters,
+        "",
+    ]
     for motif in motifs:
         sites = f"{motif.sites:g}" if motif.sites is not None else "20"
         text.append(f"MOTIF {motif.id} {motif.name}".rstrip())
@@ -117,7 +127,9 @@ class _MemeReader:
             self._close(where)
             words = line.split(maxsplit=2)
             if not self.versioned or len(words) < 2:
-                problem = "a motif without a name" if self.versioned else "no 'MEME version' line before the first motif"
+                problem = (
+                    "a motif without a name" if self.versioned else "no 'MEME version' line before the first motif"
+                )
                 raise BadSource(self.path, problem, where)
             self.head = (words[1], words[2] if len(words) > 2 else "")
         elif line.startswith("letter-probability matrix"):

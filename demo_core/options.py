@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     import click
 
 #: Names that commands use for themselves.
-RESERVED = frozenset(
-    """
-    allow_code alphabet average_strands batch_size config crop data debug device epochs explainer explanation
-    extra_plugin force format help id ids json length limit model models motif name negatives only_positive out
-    output plugin precision quiet reader resume seed source split target targets test validation verbose version
-    """.split()
-)
+RESERVED = frozenset({
+    "alphabet", "allow_code", "average_strands", "batch_size", "class_weights", "clip_norm", "config", "data", "debug",
+    "device", "epochs", "explainer", "explanation", "force", "format", "help", "id", "ids", "json", "learning_rate",
+    "length", "limit", "model", "models", "motif", "name", "negatives", "only_positive", "out", "output", "paths",
+    "plugin", "precision", "quiet", "reader", "resume", "reverse_complement", "seed", "source", "split", "target",
+    "targets", "test", "validation", "verbose", "version", "weight_decay",
+})  # fmt: skip
 
 _SCALARS: dict[type, str] = {bool: "boolean", int: "integer", float: "number", str: "string", Path: "path"}
 _METADATA = frozenset({"help", "minimum", "maximum", "choices"})
@@ -46,7 +46,7 @@ class Option:
     """One field of an options class, understood."""
 
     name: str
-    scalar: type
+    scalar: type[Any]
     choices: tuple[Any, ...]
     optional: bool
     #: None for a single value, 0 for a tuple of any length, n for exactly n
@@ -126,10 +126,7 @@ def check_options_class(cls: object) -> None:
 def options_of(cls: type) -> tuple[Option, ...]:
     """The fields of an options class in order; raises TypeError on a type that cannot be an option."""
     hints = get_type_hints(cls)
-    return tuple(
-        _option(f, hints[f.name])
-        for f in dataclasses.fields(cls)  # type: ignore[arg-type]
-    )
+    return tuple(_option(f, hints[f.name]) for f in dataclasses.fields(cls))
 
 
 def _option(field: dataclasses.Field[Any], hint: Any) -> Option:
@@ -260,7 +257,7 @@ def click_options(cls: type, owner: str) -> list[click.Option]:
     """
     import click
 
-    class Value(click.ParamType):
+    class Value(click.ParamType[Any]):
         def __init__(self, option: Option) -> None:
             self.option = option
             self.name = metavar(option)
@@ -280,7 +277,11 @@ def click_options(cls: type, owner: str) -> list[click.Option]:
             off = "--no-" + option.flag[2:]
             made.append(
                 click.Option(
-                    [f"{option.flag}/{off}", option.name], default=default, help=note, is_flag=True, envvar=variable
+                    [f"{option.flag}/{off}", option.name],
+                    default=default,
+                    help=note,
+                    is_flag=True,
+                    envvar=variable,
                 )
             )
             continue

@@ -41,9 +41,7 @@ class Parts:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise DemoError(
-                    f"{printable(folder)}: another process is computing this; wait for it to end"
-                ) from None
+                raise DemoError(f"{printable(folder)}: another process is computing this; wait for it to end") from None
             yield cls(folder)
         finally:
             os.close(lock)

@@ -103,11 +103,11 @@ def discover(files: Iterable[Path] = (), environ: dict[str, str] | None = None) 
         if why := _switched_off(candidate.owner, env):
             candidate.state, candidate.reason = "disabled", why
             continue
-        _admit(candidate, lambda p=point: _import(p, built_in), manager, registry)  # type: ignore[misc]
+        _admit(candidate, lambda p=point: _import(p, built_in), manager, registry)
     for path in files:
         candidate = Candidate(_file_owner(path), str(path))
         candidates.append(candidate)
-        _admit(candidate, lambda p=path: _import_file(p), manager, registry)  # type: ignore[misc]
+        _admit(candidate, lambda p=path: _import_file(p), manager, registry)
     if strict:
         for candidate in candidates:
             if candidate.state == "failed":
@@ -123,7 +123,7 @@ def _admit(candidate: Candidate, load: Any, manager: pluggy.PluginManager, regis
         candidate.state, candidate.reason, candidate.cause = "failed", str(error), error
         return
     # A plugin may raise anything, SystemExit included: whatever it is must not take the others down.
-    except (Exception, SystemExit) as error:
+    except (Exception, SystemExit) as error:  # noqa: BLE001
         candidate.state, candidate.reason, candidate.cause = "failed", one_line(error), error
         return
     for spec in candidate.specs:
@@ -238,7 +238,7 @@ def _owner(point: metadata.EntryPoint) -> Owner:
 
 
 # a distribution parses its metadata anew at every access to its name
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _identity(dist: metadata.Distribution | None) -> tuple[str, str]:
     return (dist.name, dist.version) if dist else ("unknown", "unknown")
 

@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar, cast
 from demo_core.errors import PluginError, UsageProblem, one_line, unknown_name
 from demo_core.specs import AnySpec, Architecture, Command, DatasetReader, Explainer, Spec
 
-T = TypeVar("T", bound=Spec, covariant=True)
+T_co = TypeVar("T_co", bound=Spec, covariant=True)
 U = TypeVar("U", Architecture, Command, DatasetReader, Explainer)
 
 
@@ -49,10 +49,10 @@ class Owner:
 
 
 @dataclass(frozen=True)
-class Registered(Generic[T]):
+class Registered(Generic[T_co]):
     """A spec and its owner."""
 
-    spec: T
+    spec: T_co
     owner: Owner
 
     def missing(self) -> tuple[str, ...]:

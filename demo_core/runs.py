@@ -270,7 +270,9 @@ def _rows_of(dataset: SequenceDataset, ids: tuple[str, ...]) -> NDArray[np.int64
     missing = [name for name in ids if name not in found]
     if missing:
         known = [str(n) for n in dataset.ids[:10]]
-        raise UsageProblem(f"{len(missing)} of {len(ids)} ids are not in the data: {unknown_name('id', missing[0], known)}")
+        raise UsageProblem(
+            f"{len(missing)} of {len(ids)} ids are not in the data: {unknown_name('id', missing[0], known)}"
+        )
     return np.array([found[name] for name in wanted], np.int64)
 
 
@@ -282,5 +284,3 @@ def _file_word(text: str) -> str:
 
 def _short_digest(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:8]
-
-

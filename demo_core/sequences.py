@@ -82,7 +82,8 @@ class Alphabet:
     def one_hot(self, codes: Codes) -> Floats:
         """Codes (..., L) as one-hot float32 (..., A, L); unknown letters are columns of zeros."""
         rows = np.arange(len(self.letters), dtype=np.uint8)[:, None]
-        return (codes[..., None, :] == rows).astype(np.float32)
+        hot: Floats = (codes[..., None, :] == rows).astype(np.float32)
+        return hot
 
     def reverse_complement(self, codes: Codes) -> Codes:
         """Codes (..., L) of the other strand."""

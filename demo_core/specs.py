@@ -11,9 +11,7 @@ from demo_core.errors import unknown_name
 from demo_core.options import NO_OPTIONS, check_options_class
 
 #: What a model can offer. Each word promises a member: see docs/contract.md.
-CAPABILITIES = frozenset(
-    {"gradients", "variable-length", "recurrent", "prefix-logits", "conv-filters", "attention"}
-)
+CAPABILITIES = frozenset({"gradients", "variable-length", "recurrent", "prefix-logits", "conv-filters", "attention"})
 
 #: Kinds of explanation, closed in version 1.
 KINDS = ("attribution", "trace", "pattern", "interaction")
@@ -21,9 +19,9 @@ KINDS = ("attribution", "trace", "pattern", "interaction")
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _TARGET = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 
-S = TypeVar("S", contravariant=True)
+S_contra = TypeVar("S_contra", contravariant=True)
 #: The function a hook receives; call it once per spec.
-Register: TypeAlias = Callable[[S], None]
+Register: TypeAlias = Callable[[S_contra], None]
 
 
 class SpecError(ValueError):

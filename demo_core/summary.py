@@ -33,7 +33,13 @@ def summarise(dataset: SequenceDataset) -> dict[str, Any]:
         for code in np.unique(block.split):
             name = names.get(int(code), "none")
             mine = block.split == code
-            tally = np.stack([(positive & mine[:, None]).sum(0), (~positive & ~unknown & mine[:, None]).sum(0), (unknown & mine[:, None]).sum(0)])
+            tally = np.stack(
+                [
+                    (positive & mine[:, None]).sum(0),
+                    (~positive & ~unknown & mine[:, None]).sum(0),
+                    (unknown & mine[:, None]).sum(0),
+                ]
+            )
             tallies[name] = tallies.get(name, 0) + tally
             held = seen.setdefault(name, {})
             for row in np.flatnonzero(mine):

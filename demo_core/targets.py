@@ -61,6 +61,7 @@ class Target:
         return replace(self, labels=mine)
 
     def __call__(self, outputs: Tensor) -> Tensor:
+        """The target (B,) of outputs (B, T)."""
         value = outputs[:, self.columns[0]]
         if self.form == "probability":
             return torch.sigmoid(value)

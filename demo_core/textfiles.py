@@ -31,8 +31,8 @@ def lines(path: Path) -> Iterator[tuple[int, str]]:
             packed = raw.read(2) == b"\x1f\x8b"
             raw.seek(0)
             stream = gzip.GzipFile(fileobj=raw) if packed else raw
-            with io.TextIOWrapper(stream, encoding="utf-8-sig", errors="replace") as text:  # type: ignore[type-var]
-                for number, line in enumerate(text, start=1):  # noqa: B007 - read in the messages below
+            with io.TextIOWrapper(stream, encoding="utf-8-sig", errors="replace") as text:
+                for number, line in enumerate(text, start=1):
                     if "\0" in line:
                         raise BadSource(path, "this is not a text file", f"line {number}")
                     yield number, line.rstrip("\r\n")

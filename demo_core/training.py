@@ -167,7 +167,7 @@ class _Fit:
         module = self.model.module.train()
         total = torch.zeros((), device=self.model.device)
         order = torch.randperm(len(self.codes), generator=self.order)
-        for rows in order.split(self.settings.batch_size):
+        for rows in torch.split(order, self.settings.batch_size):
             codes = self.codes[rows].to(self.model.device)
             labels = self.labels[rows].to(self.model.device)
             x = one_hot(self._either_strand(codes), len(self.model.alphabet.letters))

@@ -32,7 +32,7 @@ def run(arguments: Sequence[str]) -> int:
             raise
         where = f"{printable(error.filename)}: " if error.filename else ""
         return _end(f"{where}{printable(error.strerror or one_line(error))}", ExitCode.FAILED)
-    except Exception as error:  # noqa: BLE001 - the last net: a user gets a line, --debug the traceback
+    except Exception as error:
         if debug:
             raise
         return _end(f"unexpected {one_line(error)} (--debug shows where)", ExitCode.FAILED)
@@ -44,6 +44,9 @@ def _invoke(arguments: Sequence[str]) -> int:
         return code if isinstance(code, int) else ExitCode.DONE
     except click.Abort:
         raise KeyboardInterrupt from None
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return ExitCode.USAGE
     except click.ClickException as error:
         context = getattr(error, "ctx", None)
         path = context.command_path if context else "demo"

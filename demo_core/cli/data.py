@@ -34,7 +34,9 @@ class ImportCommand(click.Command):
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         """The command's own parameters and the reader's."""
         registered = ctx.meta.get("demo.reader")
-        return super().get_params(ctx) + (click_options(registered.spec.options, registered.spec.name) if registered else [])
+        return super().get_params(ctx) + (
+            click_options(registered.spec.options, registered.spec.name) if registered else []
+        )
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The command's own options, then those of each reader."""
@@ -42,7 +44,9 @@ class ImportCommand(click.Command):
         super().format_options(ctx, formatter)
         state: State = ctx.obj
         for registered in [chosen] if chosen else state.registry.all(DatasetReader):
-            rows = [r for o in click_options(registered.spec.options, registered.spec.name) if (r := o.get_help_record(ctx))]
+            rows = [
+                r for o in click_options(registered.spec.options, registered.spec.name) if (r := o.get_help_record(ctx))
+            ]
             if rows:
                 with formatter.section(f"Options of reader {registered.spec.name}"):
                     formatter.write_dl(rows)
@@ -68,21 +72,42 @@ def _reader_meant(registry: Registry, args: list[str], takes_value: set[str]) ->
 
 @data.command("import", cls=ImportCommand)
 @click.argument("source", type=click.Path(path_type=Path))
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), metavar="FILE.h5", help="The dataset to write.")
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE.h5",
+    help="The dataset to write.",
+)
 @reader_option
 @click.option(
     "--negatives", type=click.Choice(["dinucleotide", "shuffle", "none"]), default="dinucleotide", show_default=True,
     help="What is added to splits that have positives and no negatives: a shuffle of each positive.",
 )  # fmt: skip
-@click.option("--validation", type=float, default=0.1, show_default=True, help="Share of training sequences for validation.")
-@click.option("--test", type=float, default=0.1, show_default=True, help="Share for testing, if the source has no test split.")
+@click.option(
+    "--validation",
+    type=float,
+    default=0.1,
+    show_default=True,
+    help="Share of training sequences for validation.",
+)
+@click.option(
+    "--test",
+    type=float,
+    default=0.1,
+    show_default=True,
+    help="Share for testing, if the source has no test split.",
+)
 @click.option("--split", metavar="SPLIT", help="Put every sequence into this split.")
 @click.option("--length", type=click.IntRange(min=1), help="Crop or pad every sequence around its centre.")
 @click.option("--alphabet", default="dna", show_default=True, help="What the sequences are written in.")
 @click.option("--force", is_flag=True, help="Replace an existing file.")
 @seed
 @click.pass_context
-def import_(ctx: click.Context, source: Path, output: Path, reader: str | None, force: bool, **settings: Any) -> None:
+def import_(
+    ctx: click.Context, /, source: Path, output: Path, reader: str | None, force: bool, **settings: Any
+) -> None:
     """Import sequences from SOURCE into a dataset file.
 
     Splits keep groups together: a positive and its shuffle, and sequences that are the same on either strand.
@@ -97,7 +122,7 @@ def import_(ctx: click.Context, source: Path, output: Path, reader: str | None, 
         raise DemoError(f"{printable(output)} exists already: choose another name, or --force to replace it")
     registered = find_reader(state.registry, source, reader)
     mine = {o.name: settings.pop(o.name) for o in options_of(registered.spec.options)}
-    options = build(registered.spec.options, mine, f"reader '{registered.spec.name}'")
+    options: Any = build(registered.spec.options, mine, f"reader '{registered.spec.name}'")
     settings["alphabet"] = alphabet_named(settings["alphabet"])
     for note in import_source(registered, options, source, output, ImportSettings(**settings)):
         say(note)

@@ -17,7 +17,12 @@ from demo_core.errors import UsageProblem
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("data", type=click.Path(path_type=Path))
 @split
-@click.option("--motif", type=click.Path(path_type=Path), metavar="FILE.meme", help="For orientation, also score the best single matrix of this file.")
+@click.option(
+    "--motif",
+    type=click.Path(path_type=Path),
+    metavar="FILE.meme",
+    help="For orientation, also score the best single matrix of this file.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @reader_option
 @device
@@ -37,7 +42,12 @@ def evaluate(
     with open_data(state.registry, data, reader) as dataset:
         loaded.check_data(dataset, data)
         name, rows = chosen_split(dataset, split)
-        found: dict[str, Any] = {"model": str(model), "data": str(data), "split": name, "sequences": len(rows)}
+        found: dict[str, Any] = {
+            "model": str(model),
+            "data": str(data),
+            "split": name,
+            "sequences": len(rows),
+        }
         found["targets"] = scores(loaded, dataset, rows)
         if not any(t["positives"] or t["labelled"] for t in found["targets"].values()):
             raise UsageProblem(f"split {name} has no labels for the model's targets: see 'demo data info'")
@@ -51,13 +61,17 @@ def evaluate(
 
 
 def _print(found: dict[str, Any]) -> None:
-    measures = {"auroc": "AUROC", "auprc": "AUPRC", "accuracy": "accuracy", "calibration_error": "calibration error"}
+    measures = {
+        "auroc": "AUROC",
+        "auprc": "AUPRC",
+        "accuracy": "accuracy",
+        "calibration_error": "calibration error",
+    }
     if any("pearson" in t for t in found["targets"].values()):
         measures |= {"pearson": "Pearson r", "mean_squared_error": "mean squared error"}
     used = [m for m in measures if any(m in t for t in found["targets"].values())]
     rows = [
-        [name, t["positives"], t["negatives"], *(cell(t.get(m)) for m in used)]
-        for name, t in found["targets"].items()
+        [name, t["positives"], t["negatives"], *(cell(t.get(m)) for m in used)] for name, t in found["targets"].items()
     ]
     table(("target", "positive", "negative", *(measures[m] for m in used)), rows)
     for name, best in found.get("best_motif", {}).items():

@@ -13,7 +13,15 @@ import click
 from demo_core.cli.group import State
 from demo_core.cli.output import progress, say
 from demo_core.cli.sources import device, open_data, reader_option, seed, split
-from demo_core.errors import DemoError, ExitCode, MisfitError, PluginError, UsageProblem, printable, unknown_name
+from demo_core.errors import (
+    DemoError,
+    ExitCode,
+    MisfitError,
+    PluginError,
+    UsageProblem,
+    printable,
+    unknown_name,
+)
 from demo_core.options import click_options, options_of
 from demo_core.registry import Registered, Registry
 from demo_core.specs import Explainer
@@ -68,7 +76,7 @@ class Request:
     device: str
 
 
-class BatchSize(click.ParamType):
+class BatchSize(click.ParamType[int | None]):
     """A number, or ``auto``, which is None."""
 
     name = "auto|N"
@@ -121,22 +129,49 @@ def _command(registered: Registered[Explainer] | None, name: str) -> click.Comma
         "knows, such as a FASTA file. An interrupted run goes on when the same command is run again.",
     )
     @click.argument("paths", nargs=-1, required=True, metavar="MODEL... [DATA]", type=click.Path(path_type=Path))
-    @click.option("-o", "--output", default="explanations", show_default=True, type=click.Path(path_type=Path), metavar="FOLDER", help="Where the files go.")
-    @click.option("--config", is_eager=True, expose_value=False, callback=_load_config, type=click.Path(path_type=Path), metavar="FILE.toml", help="Take options from this file; flags come first.")
-    @click.option("--target", metavar="TARGET", help="An output of the model, or probability:OUTPUT, loss:OUTPUT, difference:OUTPUT:OUTPUT.")
+    @click.option(
+        "-o",
+        "--output",
+        default="explanations",
+        show_default=True,
+        type=click.Path(path_type=Path),
+        metavar="FOLDER",
+        help="Where the files go.",
+    )
+    @click.option(
+        "--config",
+        is_eager=True,
+        expose_value=False,
+        callback=_load_config,
+        type=click.Path(path_type=Path),
+        metavar="FILE.toml",
+        help="Take options from this file; flags come first.",
+    )
+    @click.option(
+        "--target",
+        metavar="TARGET",
+        help="An output of the model, or probability:OUTPUT, loss:OUTPUT, difference:OUTPUT:OUTPUT.",
+    )
     @split
     @click.option("--limit", type=click.IntRange(1), help="At most this many sequences.")
     @click.option("--ids", metavar="ID,...|FILE", help="These sequences only, or those a file names, one a line.")
     @click.option("--only-positive", is_flag=True, help="Positives of the target only.")
     @click.option("--average-strands", is_flag=True, help="Explain both strands and average.")
-    @click.option("--batch-size", type=BatchSize(), default="auto", show_default=True, envvar="DEMO_BATCH_SIZE", help="Sequences at a time.")
+    @click.option(
+        "--batch-size",
+        type=BatchSize(),
+        default="auto",
+        show_default=True,
+        envvar="DEMO_BATCH_SIZE",
+        help="Sequences at a time.",
+    )
     @click.option("--name", metavar="NAME", help="Name of the file, without .h5 [default: MODEL.EXPLAINER]")
     @click.option("--force", is_flag=True, help="Compute again, and replace an existing file.")
     @reader_option
     @seed
     @device
     @click.pass_context
-    def command(ctx: click.Context, paths: tuple[Path, ...], **values: Any) -> None:
+    def command(ctx: click.Context, /, paths: tuple[Path, ...], **values: Any) -> None:
         own = options_of(registered.spec.options) if registered else ()
         options = {o.name: values.pop(o.name) for o in own}
         _explain(ctx, registered, options, paths, Request(**values))
@@ -158,10 +193,10 @@ def _explain(
     state = _state(ctx)
     models = [p for p in paths if (p / METADATA).is_file()]
     others = [p for p in paths if p not in models]
-    if len(others) > 1 or (others and others[0] != paths[-1]):
-        raise DemoError(f"{printable(others[0])} is not a model folder (it has no {METADATA}); data goes last, once")
     if not models:
-        raise DemoError(f"{printable(paths[0])} is not a model folder (it has no {METADATA}); name a model before the data")
+        raise DemoError(f"{printable(paths[0])} is not a model folder: there is no {METADATA} in it")
+    if len(others) > 1 or (others and others[0] != paths[-1]):
+        raise DemoError(f"{printable(others[0])} is not a model folder (no {METADATA} in it), and data goes last, once")
     if not others:
         raise UsageProblem("name the data to explain after the models: a dataset file, or a FASTA file")
     if request.name and (len(models) > 1 or registered is None):
@@ -205,7 +240,11 @@ def _run_all(registry: Registry, model: Model, dataset: SequenceDataset, request
 
 
 def _run(
-    registered: Registered[Explainer], options: dict[str, Any], model: Model, dataset: SequenceDataset, request: Request
+    registered: Registered[Explainer],
+    options: dict[str, Any],
+    model: Model,
+    dataset: SequenceDataset,
+    request: Request,
 ) -> None:
     from demo_core.explaining import make_job
     from demo_core.runs import Selection, explain_to_file, run_name
@@ -224,12 +263,14 @@ def _run(
     request.output.mkdir(parents=True, exist_ok=True)
     output = request.output / f"{request.name or run_name(job)}.h5"
     with progress(f"{model.name} {job.spec.name}") as (start, advance):
-        outcome = explain_to_file(
-            job, dataset, rows, output, force=request.force, on_start=start, on_batch=advance
-        )
+        outcome = explain_to_file(job, dataset, rows, output, force=request.force, on_start=start, on_batch=advance)
     for warning in outcome.warnings:
         say(f"warning: {warning}")
-    said = {"written": "", "continued": ", continued from where it stopped", "skipped": ", skipped: it is finished already"}
+    said = {
+        "written": "",
+        "continued": ", continued from where it stopped",
+        "skipped": ", skipped: it is finished already",
+    }
     click.echo(f"{outcome.path}: {outcome.sequences} sequences{said[outcome.state]}")
 
 
@@ -237,10 +278,8 @@ def _ids(text: str | None) -> tuple[str, ...] | None:
     if text is None:
         return None
     path = Path(text)
-    if "," not in text and path.is_file():
-        found = path.read_text(encoding="utf-8").splitlines()
-    else:
-        found = text.split(",")
+    is_file = "," not in text and path.is_file()
+    found = path.read_text(encoding="utf-8").splitlines() if is_file else text.split(",")
     found = [word.strip() for word in found if word.strip()]
     if not found:
         raise UsageProblem("--ids names no sequence")

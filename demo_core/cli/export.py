@@ -14,7 +14,13 @@ from demo_core.errors import DemoError, UsageProblem, printable
 @click.option("--npz", "form", flag_value="npz", help="X.sequences.npz and X.attributions.npz, as modisco reads them.")
 @click.option("--tsv", "form", flag_value="tsv", help="A table with a row for each base.")
 @click.option("--bedgraph", "form", flag_value="bedgraph", help="A genome-browser track; needs intervals.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Where to write [default: beside the explanation]")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Where to write [default: beside the explanation]",
+)
 @click.option("--force", is_flag=True, help="Replace existing files.")
 def export(explanation: Path, form: str | None, output: Path | None, force: bool) -> None:
     """Write an explanation for other programs."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import sys
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -16,13 +18,29 @@ from demo_core.errors import DemoError, printable
 @click.command()
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("data", type=click.Path(path_type=Path))
-@click.option("-o", "--output", type=click.Path(path_type=Path, allow_dash=True), default="-", metavar="FILE.tsv", help="Where to write [default: standard output]")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, allow_dash=True),
+    default="-",
+    metavar="FILE.tsv",
+    help="Where to write [default: standard output]",
+)
 @click.option("--split", default="all", show_default=True, metavar="SPLIT", help="train, validation, test or all")
 @click.option("--force", is_flag=True, help="Replace an existing file.")
 @reader_option
 @device
 @click.pass_context
-def predict(ctx: click.Context, model: Path, data: Path, output: Path, split: str, force: bool, reader: str | None, device: str) -> None:
+def predict(
+    ctx: click.Context,
+    model: Path,
+    data: Path,
+    output: Path,
+    split: str,
+    force: bool,
+    reader: str | None,
+    device: str,
+) -> None:
     """Write a model's predictions as a table: id, interval, split, then label, output and prediction of each target."""
     from demo_core.files import whole_file
     from demo_core.model import Model, choose_device
@@ -37,7 +55,7 @@ def predict(ctx: click.Context, model: Path, data: Path, output: Path, split: st
         loaded.check_data(dataset, data)
         rows = dataset.rows_of_split(split)
         if str(output) == "-":
-            _write(click.get_text_stream("stdout"), loaded, dataset, rows)
+            _write(sys.stdout, loaded, dataset, rows)
             return
         with whole_file(output) as temporary, temporary.open("w", encoding="utf-8") as file:
             _write(file, loaded, dataset, rows)
@@ -61,7 +79,7 @@ def _write(file: TextIO, model: Any, dataset: Any, rows: Any) -> None:
                 split = SPLITS[block.split[i]] if block.split[i] < len(SPLITS) else ""
                 cells = [printable(block.ids[i], 10_000), str(block.interval(i) or ""), split]
                 for j in range(len(names)):
-                    label = "" if labels[i, j] != labels[i, j] else f"{labels[i, j]:g}"
+                    label = "" if math.isnan(labels[i, j]) else f"{labels[i, j]:g}"
                     cells += [label, f"{outputs[i, j]:.6g}", f"{predictions[i, j]:.6g}"]
                 file.write("\t".join(cells) + "\n")
             advance(len(block))

@@ -14,7 +14,14 @@ FORMATS = ("png", "svg", "pdf")
 @click.command()
 @click.argument("explanation", type=click.Path(path_type=Path))
 @click.option("--id", "name", metavar="ID", help="The sequence to draw [default: the most confident positive]")
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), metavar="FILE.png|svg|pdf", help="The figure to write.")
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE.png|svg|pdf",
+    help="The figure to write.",
+)
 @click.option("--force", is_flag=True, help="Replace an existing file.")
 def show(explanation: Path, name: str | None, output: Path, force: bool) -> None:
     """Draw one sequence of an explanation: a logo of its values, the sequence, and strips."""

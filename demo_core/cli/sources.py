@@ -42,7 +42,9 @@ def find_reader(registry: Registry, source: Path, name: str | None) -> Registere
     ]
     if not fitting:
         known = ", ".join(f"{r.spec.name} ({' '.join(r.spec.suffixes)})" for r in registry.all(DatasetReader))
-        raise UsageProblem(f"{printable(source)}: no reader knows this suffix; name one with --reader: {known or 'none'}")
+        raise UsageProblem(
+            f"{printable(source)}: no reader knows this suffix; name one with --reader: {known or 'none'}"
+        )
     longest = max(length for length, _ in fitting)
     best = [r for length, r in fitting if length == longest]
     if len(best) > 1:
@@ -61,9 +63,16 @@ def import_source(
     logging.getLogger().addHandler(notes)
     try:
         reader = registered.load()(options)
-        return import_records(
-            reader.read(source), output, lambda: tuple(getattr(reader, "targets", ("bound",))), settings, source.name
-        ) + notes.lines
+        return (
+            import_records(
+                reader.read(source),
+                output,
+                lambda: tuple(getattr(reader, "targets", ("bound",))),
+                settings,
+                source.name,
+            )
+            + notes.lines
+        )
     except (DemoError, OSError, KeyboardInterrupt):
         raise
     except Exception as error:

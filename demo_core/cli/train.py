@@ -41,21 +41,61 @@ def train() -> None:
 def _command(registered: Registered[Architecture], name: str) -> click.Command:
     spec = registered.spec
 
-    @click.command(name, help=f"{spec.summary}\n\nDATA is a dataset file made by demo data import.", short_help=spec.summary)
+    @click.command(
+        name,
+        help=f"{spec.summary}\n\nDATA is a dataset file made by demo data import.",
+        short_help=spec.summary,
+    )
     @click.argument("data", type=click.Path(path_type=Path))
-    @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), metavar="FOLDER", help="The model to write.")
+    @click.option(
+        "-o",
+        "--output",
+        required=True,
+        type=click.Path(path_type=Path),
+        metavar="FOLDER",
+        help="The model to write.",
+    )
     @click.option("--epochs", type=click.IntRange(1), help="Passes over the data [default: about 2,600 steps]")
     @click.option("--batch-size", type=click.IntRange(1), default=128, show_default=True, help="Sequences in a step.")
-    @click.option("--learning-rate", type=click.FloatRange(0, min_open=True), default=0.003, show_default=True, help="The peak of the one-cycle schedule.")
-    @click.option("--weight-decay", type=click.FloatRange(0), default=0.01, show_default=True, help="AdamW's weight decay.")
-    @click.option("--clip-norm", type=click.FloatRange(0, min_open=True), default=1.0, show_default=True, help="The gradient is clipped to this norm.")
-    @click.option("--reverse-complement/--no-reverse-complement", default=True, show_default=True, help="Show each sequence on a random strand each time.")
-    @click.option("--class-weights", type=click.Choice(["none", "balanced"]), default="none", show_default=True, help="Weigh positives by negatives / positives.")
+    @click.option(
+        "--learning-rate",
+        type=click.FloatRange(0, min_open=True),
+        default=0.003,
+        show_default=True,
+        help="The peak of the one-cycle schedule.",
+    )
+    @click.option(
+        "--weight-decay",
+        type=click.FloatRange(0),
+        default=0.01,
+        show_default=True,
+        help="AdamW's weight decay.",
+    )
+    @click.option(
+        "--clip-norm",
+        type=click.FloatRange(0, min_open=True),
+        default=1.0,
+        show_default=True,
+        help="The gradient is clipped to this norm.",
+    )
+    @click.option(
+        "--reverse-complement/--no-reverse-complement",
+        default=True,
+        show_default=True,
+        help="Show each sequence on a random strand each time.",
+    )
+    @click.option(
+        "--class-weights",
+        type=click.Choice(["none", "balanced"]),
+        default="none",
+        show_default=True,
+        help="Weigh positives by negatives / positives.",
+    )
     @click.option("--force", is_flag=True, help="Replace an existing model.")
     @seed
     @device
     @click.pass_context
-    def command(ctx: click.Context, data: Path, output: Path, force: bool, device: str, **values: Any) -> None:
+    def command(ctx: click.Context, /, data: Path, output: Path, force: bool, device: str, **values: Any) -> None:
         options = {o.name: values.pop(o.name) for o in options_of(spec.options)}
         _train(ctx, registered, options, data, output, force, device, values)
 
@@ -84,7 +124,6 @@ def _train(
     from demo_core.dataset import SequenceDataset
     from demo_core.drawing import learning_curve_figure
     from demo_core.model import build_model, choose_device
-    from demo_core.targets import Output
     from demo_core.training import Epoch, History, TrainingSettings
     from demo_core.training import train as fit
 
@@ -94,9 +133,7 @@ def _train(
         where = choose_device(device)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)  # the initial weights, too, follow from the seed
-            model = build_model(
-                registered, options, alphabet=dataset.alphabet, length=dataset.length, outputs=outputs
-            )
+            model = build_model(registered, options, alphabet=dataset.alphabet, length=dataset.length, outputs=outputs)
         model.to(where)
         sizes = {s: len(dataset.rows_of_split(s)) for s in ("train", "validation")}
         say(f"device: {where}; {sizes['train']} training and {sizes['validation']} validation sequences")
@@ -126,8 +163,8 @@ def _train(
     model.metrics = {"validation": {history.score_name: best["validation_score"], "loss": best["validation_loss"]}}
     curve = learning_curve_figure(record["epochs"], history.best_epoch, history.score_name)
     model.save(output, replace=force, pictures={"learning_curve.png": curve})
-    kept = f"epoch {history.best_epoch} of {history.planned}, validation {history.score_name} {cell(best['validation_score'])}"
-    click.echo(f"{output}: {kept}")
+    score = f"validation {history.score_name} {cell(best['validation_score'])}"
+    click.echo(f"{output}: epoch {history.best_epoch} of {history.planned}, {score}")
     if history.interrupted:
         say("interrupted: the best epoch so far was kept")
         ctx.exit(ExitCode.INTERRUPTED)

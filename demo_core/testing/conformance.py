@@ -1,11 +1,11 @@
 """Checks that a plugin keeps the contract; each says what was expected and what came.
 
-    from demo_core.testing import checks_for, registered_from
-    import demo_mine
+from demo_core.testing import checks_for, registered_from
+import demo_mine
 
-    @pytest.mark.parametrize("check", checks_for(registered_from(demo_mine)[0]), ids=str)
-    def test_contract(check):
-        check()
+@pytest.mark.parametrize("check", checks_for(registered_from(demo_mine)[0]), ids=str)
+def test_contract(check):
+    check()
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from demo_core.explanation import Explanation
 from demo_core.registry import Owner, Registered
 from demo_core.specs import AnySpec, Architecture, DatasetReader, Explainer
 
@@ -31,6 +32,7 @@ class Check:
     run: Callable[[], None]
 
     def __call__(self) -> None:
+        """Run it."""
         self.run()
 
     def __str__(self) -> str:
@@ -103,7 +105,11 @@ def _architecture_checks(registered: Registered[Architecture]) -> Iterator[tuple
 
     def members() -> None:
         built = model()
-        promised = {"variable-length": "min_length", "prefix-logits": "prefix_logits", "conv-filters": "first_layer"}
+        promised = {
+            "variable-length": "min_length",
+            "prefix-logits": "prefix_logits",
+            "conv-filters": "first_layer",
+        }
         for word, member in promised.items():
             if word in built.capabilities:
                 assert hasattr(built.module, member), f"it offers {word}; the module has no '{member}'"
@@ -128,8 +134,6 @@ def _architecture_checks(registered: Registered[Architecture]) -> Iterator[tuple
 
 
 def _explainer_checks(registered: Registered[Explainer]) -> Iterator[tuple[str, Callable[[], None]]]:
-    from demo_core.explanation import Explanation
-
     def run(n: int = 6, batch_size: int = 6, order: Any = None) -> Explanation:
         from demo_core.testing.tiny import tiny_dataset, tiny_model
 
@@ -179,7 +183,9 @@ def _explainer_checks(registered: Registered[Explainer]) -> Iterator[tuple[str, 
     yield "only letters that are there have values", actual_only
 
 
-def _explain_rows(registered: Registered[Explainer], model: Any, dataset: Any, rows: Any, batch_size: int) -> Any:
+def _explain_rows(
+    registered: Registered[Explainer], model: Any, dataset: Any, rows: Any, batch_size: int
+) -> Explanation:
     from demo_core.explaining import explain_rows, make_job
 
     return explain_rows(make_job(registered, model, batch_size=batch_size), dataset, rows)
@@ -213,4 +219,7 @@ def _reader_checks(registered: Registered[DatasetReader]) -> Iterator[tuple[str,
                 raise AssertionError(f"{what} must raise a DemoError that says so; nothing was raised")
 
     yield "an empty file is refused", lambda: refused(b"", "an empty file")
-    yield "a truncated gzip file is refused", lambda: refused(b"\x1f\x8b\x08\x00\x00", "a truncated gzip file")
+    yield (
+        "a truncated gzip file is refused",
+        lambda: refused(b"\x1f\x8b\x08\x00\x00", "a truncated gzip file"),
+    )

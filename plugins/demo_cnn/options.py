@@ -14,7 +14,8 @@ class CnnOptions:
         default=(9, 5, 3), metadata={"help": "Width of each convolution, in positions.", "minimum": 1}
     )
     pool: int = field(
-        default=2, metadata={"help": "Max-pooling after every convolution but the last; 1 for none.", "minimum": 1}
+        default=2,
+        metadata={"help": "Max-pooling after every convolution but the last; 1 for none.", "minimum": 1},
     )
     dropout: float = field(
         default=0.5, metadata={"help": "Share of values dropped in training.", "minimum": 0, "maximum": 0.95}

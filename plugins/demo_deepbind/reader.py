@@ -55,7 +55,9 @@ def _rows(source: Path, split: str | None) -> Iterator[Record]:
             columns = {cell.strip().lower(): place for place, cell in enumerate(cells)}
             missing = [c for c in _COLUMNS if c not in columns]
             if missing:
-                raise BadSource(source, f"the header has no column {' or '.join(missing)}; is it a DeepBind table?", where)
+                raise BadSource(
+                    source, f"the header has no column {' or '.join(missing)}; is it a DeepBind table?", where
+                )
             continue
         if len(cells) != len(columns):
             raise BadSource(source, f"has {len(cells)} columns where the header has {len(columns)}", where)

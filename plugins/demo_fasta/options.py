@@ -16,7 +16,8 @@ class FastaOptions:
         default=False, metadata={"help": "Every sequence is a positive (headers that are not >1 or >0)."}
     )
     test_from: Path | None = field(
-        default=None, metadata={"help": "A FASTA file that becomes the test split, labelled as the source is."}
+        default=None,
+        metadata={"help": "A FASTA file that becomes the test split, labelled as the source is."},
     )
 
     def __post_init__(self) -> None:

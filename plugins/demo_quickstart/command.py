@@ -61,7 +61,9 @@ def _report(explanation: Path, output: Path, figure: Path) -> None:
     with Explanation.open(explanation) as opened:
         positive = opened.sequences.labels[:, 0] > 0.5
         found = site_recovery(
-            opened.values[:][positive], opened.one_hot(slice(None))[positive], opened.sequences.sites[:][positive]
+            opened.values[:][positive],
+            opened.one_hot(slice(None))[positive],
+            opened.sequences.sites[:][positive],
         )
     click.echo(f"\nsite recovery of saliency (AUROC of |value| against the planted sites): {found}")
     click.echo(f"results: {output}/   picture: {figure}")

@@ -1,0 +1,71 @@
+"""Fixtures that all tests share. Real files and real processes throughout."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+# Tests say what is on the command line; a user's own settings must not.
+for name in [n for n in os.environ if n.startswith("DEMO_") and n != "DEMO_TEST_DATA"]:
+    del os.environ[name]
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real ChIP-seq data; the test is skipped where it is absent."""
+    folder = Path(os.environ.get("DEMO_TEST_DATA", ROOT.parent / "shared" / "data"))
+    if not (folder / "encode").is_dir():
+        pytest.skip(f"no real ChIP-seq data in {folder}: point DEMO_TEST_DATA to it")
+    return folder
+
+
+@pytest.fixture
+def demo(tmp_path, capsys):
+    """Run a command line in this process; returns exit code, stdout and stderr."""
+    from demo_core.cli import run
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        capsys.readouterr()
+        code = run([str(a) for a in arguments])
+        out, err = capsys.readouterr()
+        return int(code), out, err
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def demo_process():
+    """Run a command line in a process of its own."""
+
+    def call(*arguments: object, **settings: object) -> subprocess.CompletedProcess[str]:
+        env = {**os.environ, **settings.pop("env", {})}  # type: ignore[dict-item]
+        command = [sys.executable, "-m", "demo_core", *map(str, arguments)]
+        return subprocess.run(command, capture_output=True, text=True, env=env, timeout=240, check=False, **settings)
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def registry():
+    """What the installed plugins register."""
+    from demo_core.plugins import discover
+
+    return discover(environ={}).registry
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory, registry):
+    """A dataset file and two small model folders, untrained."""
+    from demo_core.testing import tiny_dataset, tiny_model
+
+    folder = tmp_path_factory.mktemp("trained")
+    tiny_dataset(48).save(folder / "data.h5")
+    tiny_model(registry=registry).save(folder / "one")
+    tiny_model(registry=registry, seed=1).save(folder / "two")
+    tiny_model(registry=registry, targets=("bound", "open")).save(folder / "several")
+    return folder

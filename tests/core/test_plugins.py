@@ -1,0 +1,194 @@
+"""Discovery, with real distributions lying in a folder on the path."""
+
+from __future__ import annotations
+
+import textwrap
+
+import pytest
+
+from demo_core.errors import PluginError, UsageProblem
+from demo_core.plugins import discover
+from demo_core.specs import Architecture, Explainer
+
+GOOD = """
+    from demo_core import Explainer, hookimpl
+    DEMO_API = 1
+    @hookimpl
+    def register_explainers(register):
+        register(Explainer(name="{name}", target="{module}:Thing", kind="attribution", summary="A thing."{more}))
+    class Thing:
+        def __init__(self, options): pass
+        def explain(self, model, batch, target): return batch.x
+"""
+
+
+@pytest.fixture
+def site(tmp_path, monkeypatch):
+    """Installs distributions: a module and its metadata, as pip would lay them."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def install(distribution: str, module: str, code: str, entry_point: str | None = None, target: str = "") -> None:
+        (tmp_path / f"{module}.py").write_text(textwrap.dedent(code))
+        info = tmp_path / f"{distribution.replace('-', '_')}-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text(f"[demo_core]\n{entry_point or module} = {target or module}\n")
+        monkeypatch.delitem(__import__("sys").modules, module, raising=False)
+
+    yield install
+    for path in tmp_path.glob("*.py"):
+        __import__("sys").modules.pop(path.stem, None)
+
+
+def states(found):
+    return {c.owner.entry_point: (c.state, c.reason) for c in found.candidates}
+
+
+def good(name="thing", module="thing_plugin", more=""):
+    return GOOD.format(name=name, module=module, more=more)
+
+
+def test_built_in_plugins_are_all_active():
+    found = discover(environ={})
+    assert {"cnn", "deepbind", "fasta", "quickstart", "saliency"} <= set(states(found))
+    assert {c.state for c in found.candidates if c.owner.origin == "built-in"} == {"active"}
+    assert all(c.owner.distribution == "deep-motif-dashboard" for c in found.candidates if c.owner.origin == "built-in")
+
+
+def test_an_installed_plugin_is_found_and_loaded(site):
+    site("demo-thing", "thing_plugin", good())
+    registered = discover(environ={}).registry.find(Explainer, "thing")
+    assert registered.owner.describe() == "'thing_plugin' (demo-thing 1.0)"
+    assert registered.load().__name__ == "Thing"
+
+
+BROKEN = {
+    "raises": ("raise RuntimeError('no\\nluck')", "RuntimeError: no luck"),
+    "exits": ("import sys; sys.exit(3)", "SystemExit: 3"),
+    "misspelt": (
+        "from demo_core import hookimpl\nDEMO_API = 1\n@hookimpl\ndef register_explainer(register): pass",
+        "did you mean 'register_explainers'",
+    ),
+    "argument": (
+        "from demo_core import hookimpl\nDEMO_API = 1\n@hookimpl\ndef register_explainers(registr): pass",
+        "registr",
+    ),
+    "old": ("DEMO_API = 0", "was built for DEMO_API 0; this is DEMO_API 1"),
+    "silent": ("x = 1", "does not say which DEMO_API"),
+    "nothing": ("DEMO_API = 1", "registers nothing"),
+    "nonsense": (
+        "from demo_core import hookimpl\nDEMO_API = 1\n@hookimpl\ndef register_explainers(register): register(3)",
+        "register_explainers takes Explainer",
+    ),
+    "twice": (good() + "    @hookimpl\n    def register_architectures(register): register_explainers(register)", "takes"),
+    "badspec": (good(more=", needs={'gradient'}"), "did you mean 'gradients'"),
+}
+
+
+@pytest.mark.parametrize("how", BROKEN)
+def test_a_broken_plugin_costs_one_line_and_nothing_else(site, how):
+    code, reason = BROKEN[how]
+    site("demo-broken", "broken_plugin", code)
+    site("demo-thing", "thing_plugin", good())
+    found = discover(environ={})
+    state, why = states(found)["broken_plugin"]
+    assert state == "failed"
+    assert reason in why
+    (line,) = found.problems()
+    assert "'broken_plugin' (demo-broken 1.0) failed: " in line
+    assert "\n" not in line
+    assert found.registry.find(Explainer, "thing")
+    assert found.registry.find(Explainer, "saliency")
+    with pytest.raises(PluginError, match="demo-broken 1.0"):
+        discover(environ={"DEMO_STRICT_PLUGINS": "1"})
+
+
+def test_a_plugin_that_fails_half_way_registers_nothing(site):
+    code = good() + "        raise ValueError('after the first')\n"
+    code = code.replace('summary="A thing."))\n', 'summary="A thing."))\n        raise ValueError("half way")\n')
+    site("demo-half", "thing_plugin", code)
+    found = discover(environ={})
+    assert states(found)["thing_plugin"][0] == "failed"
+    with pytest.raises(UsageProblem):
+        found.registry.find(Explainer, "thing")
+
+
+def test_a_taken_name_names_both_owners_when_it_is_used(site):
+    site("demo-other", "other_plugin", good("saliency", "other_plugin"))
+    found = discover(environ={})
+    (line,) = found.problems()
+    assert "'saliency' (deep-motif-dashboard" in line
+    assert "'other_plugin' (demo-other 1.0)" in line
+    with pytest.raises(UsageProblem, match="say which: saliency:saliency or other_plugin:saliency"):
+        found.registry.find(Explainer, "saliency")
+    assert found.registry.find(Explainer, "other_plugin:saliency").owner.distribution == "demo-other"
+    assert found.registry.find(Explainer, "saliency:saliency").owner.origin == "built-in"
+    assert found.registry.names(Explainer) == ["saliency:saliency", "other_plugin:saliency"] or set(
+        found.registry.names(Explainer)
+    ) >= {"saliency:saliency", "other_plugin:saliency"}
+    assert found.registry.find(Architecture, "cnn")
+
+
+def test_the_user_chooses_what_is_loaded(site):
+    site("demo-thing", "thing_plugin", "raise SystemError('was imported')")
+    for environ in ({"DEMO_LOAD_PLUGINS": ""}, {"DEMO_DISABLE_PLUGINS": "thing_plugin,x"}):
+        found = discover(environ=environ)
+        assert states(found)["thing_plugin"][0] == "disabled"
+        assert states(found)["cnn"][0] == "active"
+    assert states(discover(environ={"DEMO_LOAD_PLUGINS": "demo-thing"}))["thing_plugin"][0] == "failed"
+    found = discover(environ={"DEMO_DISABLE_PLUGINS": "cnn", "DEMO_LOAD_PLUGINS": ""})
+    assert states(found)["cnn"] == ("disabled", "by DEMO_DISABLE_PLUGINS")
+    with pytest.raises(UsageProblem, match="unknown architecture 'cnn'"):
+        found.registry.find(Architecture, "cnn")
+
+
+def test_a_local_file_is_loaded_only_when_named_and_recorded_by_its_digest(tmp_path):
+    import hashlib
+
+    path = tmp_path / "my_method.py"
+    path.write_text(textwrap.dedent(good("mine", "demo_local_my_method")))
+    found = discover([path], environ={})
+    registered = found.registry.find(Explainer, "mine")
+    assert registered.owner.origin == "local file"
+    assert registered.owner.version == "sha256:" + hashlib.sha256(path.read_bytes()).hexdigest()
+    assert registered.load().__name__ == "Thing"
+    missing = discover([tmp_path / "none.py"], environ={})
+    assert missing.problems() == ["plugin 'none' (local file none.py) failed: there is no such file"]
+
+
+def test_a_third_party_module_may_not_have_a_built_in_name(site):
+    site("demo-thief", "thief", "DEMO_API = 1", entry_point="thief", target="demo_saliency.other")
+    assert "has the name of a built-in one" in states(discover(environ={}))["thief"][1]
+
+
+def test_a_built_in_module_that_is_shadowed_is_reported(site, monkeypatch):
+    import sys
+
+    monkeypatch.delitem(sys.modules, "demo_saliency")
+    site("demo-shadow", "demo_saliency", good("saliency", "demo_saliency"), entry_point="shadow", target="x_none")
+    reason = states(discover(environ={}))["saliency"][1]
+    assert "which is not where deep-motif-dashboard keeps it" in reason
+    monkeypatch.delitem(sys.modules, "demo_saliency")
+
+
+def test_what_is_missing_makes_a_spec_unavailable_with_the_line_that_helps(site):
+    site("demo-thing", "thing_plugin", good(more=", requires=('tensorflow_that_is_absent',), extra='tf'"))
+    found = discover(environ={})
+    registered = found.registry.find(Explainer, "thing")
+    assert registered.missing() == ("tensorflow_that_is_absent",)
+    assert registered.why_unavailable().endswith("pip install 'demo-thing[tf]'")
+    with pytest.raises(UsageProblem, match="not installed"):
+        registered.load()
+    assert not found.problems()
+
+
+def test_a_target_that_cannot_be_imported_names_its_plugin(site):
+    site("demo-thing", "thing_plugin", good().replace("thing_plugin:Thing", "thing_plugin:Nothing"))
+    with pytest.raises(PluginError, match=r"'thing_plugin' \(demo-thing 1.0\) cannot be loaded"):
+        discover(environ={}).registry.find(Explainer, "thing").load()
+
+
+def test_hooks_may_take_default_arguments(site):
+    site("demo-thing", "thing_plugin", good().replace("(register):", "(register, extra=None):"))
+    found = discover(environ={})
+    assert states(found)["thing_plugin"][0] == "active", found.problems()
