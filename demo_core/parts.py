@@ -66,7 +66,7 @@ class Parts:
     def read(self, number: int) -> dict[str, NDArray[Any]] | None:
         """A part, or None if it is not there, or not readable and so to be computed again."""
         try:
-            with np.load(self._path(number), allow_pickle=False) as arrays:
+            with self._path(number).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 return {name: arrays[name] for name in arrays.files}
         except FileNotFoundError:
             return None

@@ -1,0 +1,66 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from demo_core.dataset import SequenceDataset
+from demo_core.errors import UsageProblem
+from demo_core.summary import summarise
+from demo_core.testing import tiny_dataset
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory):
+    path = tmp_path_factory.mktemp("data") / "d.h5"
+    tiny_dataset(50, targets=("a", "b")).save(path)
+    with SequenceDataset.open(path) as opened:
+        yield opened
+
+
+@given(st.lists(st.integers(0, 49), max_size=30))
+@settings(max_examples=60)
+def test_rows_from_a_file_are_rows_from_memory(stored, rows):
+    memory, file = tiny_dataset(50, targets=("a", "b")).take(rows), stored.take(rows)
+    for name in ("codes", "labels", "ids", "group", "split", "intervals", "sites"):
+        assert np.array_equal(getattr(memory, name), getattr(file, name)), name
+    assert memory.digest() == file.digest()
+
+
+def test_rows_across_blocks(stored, monkeypatch):
+    import demo_core.dataset as module
+
+    monkeypatch.setattr(module, "BLOCK", 8)
+    rows = [49, 3, 3, 17, 0]
+    assert list(stored.take(rows).ids) == [stored.ids[i] for i in rows]
+
+
+def test_digest_changes_with_anything(stored):
+    digest = stored.digest()
+    for name in ("codes", "labels", "group", "split", "intervals", "sites"):
+        other = stored.take(slice(None))
+        column = getattr(other, name)
+        column[3] = column[3] + 1
+        assert other.digest() != digest, name
+    other = stored.take(slice(None))
+    other.ids[3] = "else"
+    assert other.digest() != digest
+
+
+def test_splits(stored):
+    rows = [stored.rows_of_split(s) for s in ("train", "validation", "test")]
+    assert sum(map(len, rows)) == len(stored.rows_of_split("all")) == 50
+    with pytest.raises(UsageProblem, match="did you mean 'train'"):
+        stored.rows_of_split("trian")
+
+
+def test_summary_reports_duplicates_on_either_strand_and_leakage():
+    data = tiny_dataset(24)
+    train, test = data.rows_of_split("train"), data.rows_of_split("test")
+    data.codes[test[0]] = data.alphabet.reverse_complement(data.codes[train[0]])
+    data.codes[train[2]] = data.codes[train[1]]
+    found = summarise(data)
+    assert found["duplicates_across"] == {"train and test": 1}
+    assert found["duplicates_within"] == 1
+    assert sum(found["composition"].values()) == pytest.approx(1)
+    assert sum(c for split in found["counts"].values() for c in split["bound"].values()) == 24
+    assert summarise(tiny_dataset(24))["duplicates_across"] == {}

@@ -1,0 +1,191 @@
+"""Running explainers in memory; the explainers here are small ones with one property each."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from demo_core import Explainer, Result, explain
+from demo_core.errors import DemoError, MisfitError, PluginError, UsageProblem
+from demo_core.explaining import automatic_batch_size, explain_rows, make_job, misfit, part_rows
+from demo_core.registry import Owner, Registered, Registry
+from demo_core.testing import tiny_dataset, tiny_model
+
+OWNER = Owner("test", "demo-test", "1.0", "installed")
+
+
+def registered(cls, **spec):
+    """An explainer class of this module, as a plugin would register it."""
+    fields = {"kind": "attribution", "summary": "A test.", **spec}
+    return Registered(Explainer(name="probe", target=f"{__name__}:{cls.__name__}", **fields), OWNER)
+
+
+class Plain:
+    def __init__(self, options):
+        pass
+
+
+class Draws(Plain):
+    """Random numbers, its place and its labels: everything that must follow a sequence wherever it goes."""
+
+    def explain(self, model, batch, target):
+        values = batch.random.uniform(4 * batch.x.shape[2]).reshape(batch.x.shape)
+        return Result(values, per_sequence={"place": batch.index, "label": batch.labels[:, 0]})
+
+
+class Position(Plain):
+    """The place in the sequence, for each letter another multiple."""
+
+    def explain(self, model, batch, target):
+        place = torch.arange(batch.x.shape[2], dtype=torch.float32)
+        return Result((place[None, :] + torch.arange(4)[:, None] * 100).expand(batch.x.shape))
+
+
+class Wrong(Plain):
+    def explain(self, model, batch, target):
+        return batch.x[:, :, :-1]
+
+
+class Raises(Plain):
+    def explain(self, model, batch, target):
+        raise KeyError("what")
+
+
+class NoTensor(Plain):
+    def explain(self, model, batch, target):
+        return "values"
+
+
+class NoBaseline(Plain):
+    def explain(self, model, batch, target):
+        return batch.x
+
+
+class Gradients(Plain):
+    def explain(self, model, batch, target):
+        assert torch.is_grad_enabled()
+        x = batch.x.clone().requires_grad_(True)
+        return torch.autograd.grad(target(model.module(x)).sum(), x)[0]
+
+
+def run(cls, n=30, rows=None, batch_size=7, spec=None, model=None, **job):
+    data = tiny_dataset(n)
+    made = make_job(registered(cls, **(spec or {})), model or tiny_model(), batch_size=batch_size, **job)
+    return explain_rows(made, data, np.arange(n) if rows is None else np.asarray(rows))
+
+
+def test_everything_follows_a_sequence_whatever_its_batch_or_order():
+    rows = np.random.default_rng(0).permutation(30)
+    whole, other = run(Draws), run(Draws, rows=rows, batch_size=4)
+    assert np.array_equal(whole.values[rows], other.values)
+    assert np.array_equal(other.extras[:, other.metadata["extras"].index("place")], rows)
+    assert np.array_equal(other.extras[:, other.metadata["extras"].index("label")], other.sequences.labels[:, 0])
+    assert not np.array_equal(run(Draws, seed=1).values, whole.values)
+
+
+def test_outputs_are_the_models():
+    found = run(Draws)
+    model = tiny_model()
+    assert np.allclose(found.outputs, model.predict(tiny_dataset(30).codes), atol=1e-6)
+    assert np.array_equal(found.target_values, found.outputs[:, 0])
+    chance = run(Draws, target="probability:bound")
+    assert np.allclose(chance.target_values, found.probabilities()[:, 0], atol=1e-6)
+
+
+def test_average_strands_flips_values_back():
+    found = run(Position, average_strands=True)
+    place = np.arange(40)
+    forward = place[None, :] + np.arange(4)[:, None] * 100
+    backward = (39 - place)[None, :] + np.array([3, 2, 1, 0])[:, None] * 100
+    assert np.allclose(found.values, (forward + backward) / 2)
+
+
+def test_average_strands_makes_a_model_strand_blind():
+    model = tiny_model()
+    data = tiny_dataset(10, unknown=False)
+    flipped = data.take(slice(None))
+    flipped.codes = data.alphabet.reverse_complement(data.codes)
+    job = make_job(registered(Gradients), model, average_strands=True)
+    one, other = (explain_rows(job, d, np.arange(10)) for d in (data, flipped))
+    assert np.allclose(one.values, other.values[:, ::-1, ::-1], atol=1e-6)
+    assert np.allclose(one.outputs, other.outputs, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["trace", "pattern"])
+def test_average_strands_is_refused_where_it_means_nothing(kind):
+    spec = {"kind": kind, **({"channels": ("a",)} if kind == "trace" else {})}
+    with pytest.raises(MisfitError):
+        make_job(registered(Draws, **spec), tiny_model(), average_strands=True)
+
+
+@pytest.mark.parametrize(
+    ("cls", "spec", "message"),
+    [
+        (Wrong, {}, r"broke the contract: values must have shape \(7, 4, 40\) for kind attribution, not \(7, 4, 39\)"),
+        (Raises, {}, r"'probe' of plugin 'test' \(demo-test 1.0\) failed: KeyError: 'what'"),
+        (NoTensor, {}, "must be a tensor of numbers, not str"),
+        (NoBaseline, {"adds_up": True}, "gave no baseline"),
+        (Draws, {"kind": "interaction"}, r"shape \(7, 40, 40\)"),
+    ],
+)
+def test_a_plugin_that_fails_or_breaks_the_contract_is_named(cls, spec, message):
+    with pytest.raises(PluginError, match=message):
+        run(cls, spec=spec)
+
+
+def test_a_refusal_is_a_sentence():
+    spec = registered(Draws, needs={"attention", "gradients"}).spec
+    assert misfit(spec, tiny_model()) == (
+        "probe needs a model that offers attention; 'cnn' offers conv-filters, gradients, variable-length"
+    )
+    with pytest.raises(MisfitError, match="attention"):
+        run(Draws, spec={"needs": {"attention"}})
+
+
+def test_the_loss_of_unlabelled_sequences_is_refused():
+    data = tiny_dataset(4)
+    data.labels[2] = np.nan
+    job = make_job(registered(Gradients), tiny_model(), target="loss:bound")
+    with pytest.raises(MisfitError, match="needs labels"):
+        explain_rows(job, data, np.arange(4))
+
+
+def test_labels_are_matched_by_name(registry):
+    model = tiny_model(targets=("open", "bound"))
+    found = run(Draws, model=model, target="bound")
+    assert np.isnan(found.extras[:, found.metadata["extras"].index("label")]).all()
+
+
+def test_batches_make_whole_parts():
+    job = make_job(registered(Draws), tiny_model(), batch_size=300)
+    assert part_rows(job) == 900
+    assert part_rows(make_job(registered(Draws), tiny_model(), batch_size=5000)) == 5000
+    assert automatic_batch_size(tiny_model()) == 650
+    assert automatic_batch_size(tiny_model(length=60_000)) == 1
+
+
+def test_from_python_by_name(registry):
+    data = tiny_dataset(12)
+    found = explain("saliency", tiny_model(), data, simplex=True, registry=registry)
+    assert found.values.shape == (12, 4, 40)
+    assert np.abs(found.values.sum(axis=1)).max() < 1e-6
+    for call, message in [
+        (lambda: explain("salency", tiny_model(), data), "did you mean 'saliency'"),
+        (lambda: explain("saliency", tiny_model(), data, simplx=True), "did you mean 'simplex'"),
+        (lambda: explain("saliency", tiny_model(length=30), data), "trained on 30 bases"),
+        (lambda: explain("saliency", tiny_model(), data.take([])), "no sequences"),
+        (lambda: explain("saliency", tiny_model(targets=("a", "b")), data), "2 targets"),
+    ]:
+        with pytest.raises(DemoError, match=message):
+            call()
+
+
+def test_two_plugins_of_one_name_are_both_reachable():
+    registry = Registry()
+    registry.add(registered(Draws))
+    registry.add(Registered(registered(Position).spec, Owner("second", "demo-second", "1", "installed")))
+    data = tiny_dataset(3)
+    assert explain("second:probe", tiny_model(), data, registry=registry).values[0, 0, 5] == 5
+    with pytest.raises(UsageProblem, match="test:probe or second:probe"):
+        explain("probe", tiny_model(), data, registry=registry)

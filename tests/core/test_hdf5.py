@@ -1,0 +1,141 @@
+"""Files that somebody else made, meaning well or not."""
+
+import json
+
+import h5py
+import numpy as np
+import pytest
+
+from demo_core.dataset import SequenceDataset
+from demo_core.errors import DemoError
+from demo_core.explanation import Explanation
+from demo_core.testing import tiny_dataset
+
+
+@pytest.fixture
+def path(tmp_path):
+    path = tmp_path / "data.h5"
+    tiny_dataset(20).save(path)
+    return path
+
+
+def edit_meta(file, **changes):
+    meta = json.loads(file.attrs["demo"])
+    meta.update(changes)
+    file.attrs["demo"] = json.dumps(meta)
+
+
+def replace(file, name, **how):
+    data = file[name][:]
+    del file[name]
+    return file.create_dataset(name, **{"data": data, **how})
+
+
+def external_link(file):
+    del file["codes"]
+    file["codes"] = h5py.ExternalLink("other.h5", "/codes")
+
+
+def soft_link(file):
+    file.move("codes", "other")
+    file["codes"] = h5py.SoftLink("/other")
+
+
+def external_storage(file):
+    shape = file["codes"].shape
+    del file["codes"]
+    file.create_dataset("codes", shape, "u1", external=[("/etc/hostname", 0, 10_000)])
+
+
+def virtual(file):
+    shape = file["codes"].shape
+    del file["codes"]
+    layout = h5py.VirtualLayout(shape, "u1")
+    layout[:] = h5py.VirtualSource("/etc/hostname", "x", shape)
+    file.create_virtual_dataset("codes", layout)
+
+
+def never_written(file):
+    shape = (10_000, 4000)
+    del file["codes"]
+    file.create_dataset("codes", shape, "u1", chunks=(100, 100))
+
+
+def a_bomb(file):
+    """Zeros deflated twice: once is bounded by 1,032 to 1, twice is not."""
+    del file["sites"]
+    shape = (20, 4_000_000)
+    how = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    how.set_chunk((1, 4_000_000))
+    how.set_deflate(9)
+    how.set_deflate(9)
+    low = h5py.h5d.create(file.id, b"sites", h5py.h5t.NATIVE_UINT8, h5py.h5s.create_simple(shape), how)
+    h5py.Dataset(low)[:] = 0
+
+
+def big_chunks(file):
+    del file["sites"]
+    file.create_dataset("sites", (20, 5_000_000), "u1", chunks=(20, 5_000_000))
+
+
+HOSTILE = {
+    "external link": (external_link, "link"),
+    "soft link": (soft_link, "which the format does not have|link"),
+    "external storage": (external_storage, "another file"),
+    "virtual": (virtual, "another file"),
+    "never written": (never_written, "never written|stores 0|claims"),
+    "bomb": (a_bomb, "claims"),
+    "big chunks": (big_chunks, "64 MiB"),
+    "another type": (lambda f: replace(f, "codes", data=f["codes"][:].astype("i4")), "must have uint8"),
+    "another shape": (lambda f: replace(f, "codes", data=f["codes"][:].ravel()), "axes"),
+    "fewer rows": (lambda f: replace(f, "labels", data=f["labels"][:5]), "rows"),
+    "a group": (lambda f: f.create_group("more"), "does not have"),
+    "missing": (lambda f: f.__delitem__("group"), "no dataset 'group'"),
+    "no metadata": (lambda f: f.attrs.__delitem__("demo"), "does not say"),
+    "metadata no string": (lambda f: f.attrs.__setitem__("demo", 3), "not one string"),
+    "metadata no json": (lambda f: f.attrs.__setitem__("demo", "{"), "damaged"),
+    "metadata a list": (lambda f: f.attrs.__setitem__("demo", "[]"), "format is nothing"),
+    "metadata deep": (lambda f: f.attrs.__setitem__("demo", "[" * 100_000), "damaged"),
+    "newer": (lambda f: edit_meta(f, version=99), "upgrade"),
+    "alphabet": (lambda f: edit_meta(f, alphabet="klingon"), "unknown alphabet"),
+    "targets": (lambda f: edit_meta(f, targets=["a", "b"]), "targets"),
+    "targets no text": (lambda f: edit_meta(f, targets=[3]), "must be text"),
+    "another filter": (lambda f: replace(f, "codes", compression="lzf"), "filter"),
+}
+
+
+@pytest.mark.parametrize("how", HOSTILE)
+def test_a_hostile_or_damaged_file_is_refused_in_one_line(path, how):
+    change, message = HOSTILE[how]
+    with h5py.File(path, "r+") as file:
+        change(file)
+    with pytest.raises(DemoError, match=message) as caught:
+        SequenceDataset.open(path)
+    assert "\n" not in str(caught.value)
+    assert "data.h5" in str(caught.value)
+
+
+@pytest.mark.parametrize("keep", [0, 1, 100, 0.5, 0.95])
+def test_a_truncated_file_is_refused(path, keep):
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(keep if keep >= 1 else keep * len(whole))])
+    with pytest.raises(DemoError, match="truncated|damaged"):
+        SequenceDataset.open(path)
+
+
+def test_what_is_no_file(tmp_path, path):
+    with pytest.raises(DemoError, match="no such file"):
+        SequenceDataset.open(tmp_path / "none.h5")
+    with pytest.raises(DemoError, match="is a folder"):
+        SequenceDataset.open(tmp_path)
+    with pytest.raises(DemoError, match="format is demo-dataset, not demo-explanation"):
+        Explanation.open(path)
+
+
+def test_metadata_may_be_large_and_all_zero_data_is_fine(tmp_path):
+    data = tiny_dataset(4000, 100)
+    data.codes[:] = 0
+    data.chroms = tuple(f"scaffold_{i}" for i in range(30_000))
+    data.save(tmp_path / "large.h5")
+    with SequenceDataset.open(tmp_path / "large.h5") as again:
+        assert again.digest() == data.digest()

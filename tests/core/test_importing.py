@@ -1,0 +1,211 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from demo_core.dataset import SequenceDataset
+from demo_core.errors import DemoError, UsageProblem
+from demo_core.importing import AS_IS, ImportSettings, import_records
+from demo_core.intervals import Interval
+from demo_core.records import Record
+from demo_core.sequences import DNA
+
+
+def load(records, path, settings=AS_IS, targets=("bound",)):
+    notes = import_records(iter(records), path, lambda: targets, settings, "source")
+    with SequenceDataset.open(path) as opened:
+        return opened.take(slice(None)), notes
+
+
+def random_records(n, length=20, seed=0, labels=(1.0,), **more):
+    random = np.random.default_rng(seed)
+    return [
+        Record(f"s{i}", DNA.decode(random.integers(0, 4, length).astype(np.uint8)), labels, **more) for i in range(n)
+    ]
+
+
+def test_what_is_read_is_what_is_stored(tmp_path):
+    records = [
+        Record("a", "ACGTN", (1.0,), Interval("chr1", 10, 15, "-"), "train", sites="01100"),
+        Record("b", "acgtr", (0.0,), None, "test"),
+        Record("c", "AAAAA"),
+    ]
+    data, notes = load(records, tmp_path / "d.h5")
+    assert notes == []
+    assert [DNA.decode(c) for c in data.codes] == ["ACGTN", "ACGTN", "AAAAA"]
+    assert data.labels[:2, 0].tolist() == [1, 0]
+    assert np.isnan(data.labels[2, 0])
+    assert list(data.ids) == ["a", "b", "c"]
+    assert [data.interval(i) for i in range(3)] == [Interval("chr1", 10, 15, "-"), None, None]
+    assert data.sites.tolist() == [[0, 1, 1, 0, 0], [0] * 5, [0] * 5]
+    assert data.split.tolist() == [0, 2, 0]
+    assert data.targets == ("bound",)
+
+
+def test_columns_that_nobody_uses_are_left_out(tmp_path):
+    data, _ = load(random_records(3), tmp_path / "d.h5")
+    assert data.intervals is None
+    assert data.sites is None
+
+
+names = st.text(max_size=6)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(names, min_size=1, max_size=12))
+def test_ids_become_unique_and_keep_what_was_unique(tmp_path_factory, given_names):
+    path = tmp_path_factory.mktemp("ids") / "d.h5"
+    data, _ = load([Record(n, "ACGT") for n in given_names], path)
+    assert len(set(data.ids)) == len(given_names)
+    assert all(isinstance(i, str) and i for i in data.ids)
+    plain = [n for n in given_names if n and "\0" not in n and n.isascii()]
+    for name in set(plain):
+        assert name in set(data.ids)
+
+
+def test_missing_and_repeated_ids_are_numbered(tmp_path):
+    data, notes = load([Record(n, "ACGT") for n in ("", "x", "x", "x.2", "x", "")], tmp_path / "d.h5")
+    assert list(data.ids) == ["record-1", "x", "x.2", "x.2.2", "x.3", "record-6"]
+    assert "3 repeated ids" in notes[0]
+
+
+@pytest.mark.parametrize(
+    ("records", "message"),
+    [
+        ([], "there is no sequence"),
+        ([Record("a", "ACGT"), Record("b", "ACG", where="line 7")], r"record 2 'b' \(line 7\) has 3 bases where .* 4: --length"),
+        ([Record("a", "ACGT"), Record("b", "AC*T")], r"record 2 'b' illegal letter '\*' in column 3"),
+        ([Record("a", "")], "record 1 'a' has no sequence"),
+        ([Record("a", "ACGT", (1.0, 0.0))], "has 2 labels for 1 targets"),
+        ([Record("a", "ACGT", interval=Interval("c", 0, 5))], "4 bases, its interval 5"),
+        ([Record("a", "ACGT", split="tset")], "did you mean 'test'"),
+        ([Record("a", "ACGT", sites="0120")], "one 0 or 1 for each base"),
+        ([Record("a\x1b[31m", "AC*T")], r"'a\[31m' illegal"),
+    ],
+)
+def test_bad_records_are_named_and_nothing_is_written(tmp_path, records, message):
+    with pytest.raises(DemoError, match=message):
+        load(records, tmp_path / "d.h5")
+    assert list(tmp_path.iterdir()) == []
+
+
+@given(st.integers(1, 12), st.sampled_from("+-."))
+@settings(max_examples=40, deadline=None)
+def test_length_crops_or_pads_and_the_interval_follows(tmp_path_factory, length, strand):
+    genome = "ACGTTGCAAGCTTACGGATC"
+    whole = Interval("c", 6, 12, strand)
+    text = genome[6:12]
+    if strand == "-":
+        text = DNA.decode(DNA.reverse_complement(DNA.encode(text)))
+    path = tmp_path_factory.mktemp("length") / "d.h5"
+    data, _ = load([Record("a", text, (), whole, sites="110000")], path, ImportSettings("none", 0, 0, length=length))
+    interval = data.interval(0)
+    assert len(interval) == length
+    for place in range(length):
+        letter = DNA.decode(data.codes[0])[place]
+        base = genome[interval.position(place)]
+        if letter != "N":
+            assert letter == (DNA.decode(DNA.reverse_complement(DNA.encode(base))) if strand == "-" else base)
+        if data.sites[0, place]:
+            assert letter in text[:2]
+
+
+def test_negatives_are_shuffles_that_share_group_and_split(tmp_path):
+    data, notes = load(random_records(200), tmp_path / "d.h5", ImportSettings(seed=3))
+    assert len(data) == 400
+    positive = data.labels[:, 0] == 1
+    assert positive.sum() == 200
+    for row in np.flatnonzero(~positive):
+        (source,) = np.flatnonzero(positive & (data.ids == data.ids[row].removesuffix(".shuffled")))
+        assert data.group[row] == data.group[source]
+        assert data.split[row] == data.split[source]
+        count = np.bincount(data.codes[row][:-1] * 4 + data.codes[row][1:], minlength=16)
+        assert (count == np.bincount(data.codes[source][:-1] * 4 + data.codes[source][1:], minlength=16)).all()
+    assert {len(data.rows_of_split(s)) > 0 for s in ("train", "validation", "test")} == {True}
+    assert any("dinucleotide-preserving shuffle" in n for n in notes)
+
+
+def test_a_seed_repeats_an_import_and_another_does_not(tmp_path):
+    digests = [
+        load(random_records(50), tmp_path / f"{i}.h5", ImportSettings(seed=s))[0].digest() for i, s in enumerate((1, 1, 2))
+    ]
+    assert digests[0] == digests[1] != digests[2]
+
+
+def test_splits_that_have_negatives_get_none(tmp_path):
+    mixed = random_records(40, split="train") + [
+        *random_records(10, seed=1, split="test"),
+        *random_records(10, seed=2, labels=(0.0,), split="test"),
+    ]
+    data, _ = load(mixed, tmp_path / "d.h5", ImportSettings(validation=0))
+    assert len(data.rows_of_split("test")) == 20
+    assert len(data.rows_of_split("train")) == 80
+
+
+def test_labels_that_are_not_binary_get_no_negatives(tmp_path):
+    data, notes = load(random_records(10, labels=(2.5,)), tmp_path / "d.h5", ImportSettings())
+    assert len(data) == 10
+    assert "not 0 and 1" in notes[-1]
+
+
+def test_sequences_without_labels_say_so(tmp_path):
+    _, notes = load(random_records(10, labels=()), tmp_path / "d.h5", ImportSettings())
+    assert "no sequence has a label" in notes[-1]
+
+
+def test_equal_sequences_are_never_parted_by_a_split(tmp_path):
+    base = random_records(60)
+    flipped = [
+        Record("", DNA.decode(DNA.reverse_complement(DNA.encode(r.sequence))), (0.0,)) for r in base
+    ]
+    data, _ = load(base + flipped, tmp_path / "d.h5", ImportSettings(validation=0.3, test=0.2))
+    assert (data.split[:60] == data.split[60:]).all()
+    assert len(set(data.split.tolist())) == 3
+
+
+@given(st.integers(2, 60), st.floats(0, 0.6), st.integers(0, 99))
+@settings(max_examples=40, deadline=None)
+def test_groups_stay_together_and_shares_are_kept(tmp_path_factory, n, share, seed):
+    records = [Record("", r.sequence, (float(i % 2),), group=i // 3) for i, r in enumerate(random_records(n))]
+    path = tmp_path_factory.mktemp("groups") / "d.h5"
+    data, _ = load(records, path, ImportSettings(validation=share, test=0, seed=seed))
+    for group in np.unique(data.group):
+        assert len(set(data.split[data.group == group].tolist())) == 1
+    assert len(data.rows_of_split("validation")) <= share * n
+
+
+def test_one_split_for_all(tmp_path):
+    data, _ = load(random_records(20), tmp_path / "d.h5", ImportSettings(split="test"))
+    assert set(data.split.tolist()) == {2}
+    with pytest.raises(UsageProblem, match="did you mean 'test'"):
+        ImportSettings(split="tset")
+    with pytest.raises(UsageProblem, match="below 1"):
+        ImportSettings(validation=1.5)
+
+
+def test_blocks_do_not_show(tmp_path, monkeypatch):
+    import demo_core.importing as module
+
+    records = random_records(50) + [Record("late", "A" * 20, (1.0,), Interval("c", 0, 20))]
+    whole, _ = load(records, tmp_path / "a.h5", ImportSettings(negatives="none"))
+    monkeypatch.setattr(module, "BLOCK", 7)
+    parts, _ = load(records, tmp_path / "b.h5", ImportSettings(negatives="none"))
+    assert whole.digest() == parts.digest()
+    assert parts.interval(50) == Interval("c", 0, 20)
+
+
+def test_a_failure_half_way_leaves_the_old_file(tmp_path):
+    path = tmp_path / "d.h5"
+    first, _ = load(random_records(3), path)
+
+    def failing():
+        yield from random_records(2)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        import_records(failing(), path, lambda: ("bound",), AS_IS, "source")
+    assert [p.name for p in Path(tmp_path).iterdir()] == ["d.h5"]
+    with SequenceDataset.open(path) as again:
+        assert again.digest() == first.digest()

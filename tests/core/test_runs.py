@@ -1,0 +1,251 @@
+"""Explanation files: resumed, skipped, refused; never half-written."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import h5py
+import numpy as np
+import pytest
+
+from demo_core.errors import DemoError, UsageProblem
+from demo_core.explaining import compute_parts, explain, make_job
+from demo_core.explanation import Explanation
+from demo_core.runs import Selection, explain_to_file, run_name
+from demo_core.specs import Explainer
+from demo_core.testing import tiny_dataset, tiny_model
+
+N = 2500
+
+
+@pytest.fixture(scope="module")
+def data():
+    return tiny_dataset(N, 20)
+
+
+def job(registry, **changes):
+    options = {"batch_size": 100, **changes}
+    model = options.pop("model", None) or tiny_model(length=20, registry=registry)
+    return make_job(registry.find(Explainer, "saliency"), model, **options)
+
+
+def test_a_file_stands_alone(tmp_path, registry, data):
+    rows = np.arange(5, 40)
+    done = explain_to_file(job(registry), data, rows, tmp_path / "a.h5")
+    assert (done.state, done.sequences) == ("written", 35)
+    assert os.listdir(tmp_path) == ["a.h5"]
+    with Explanation.open(tmp_path / "a.h5") as found:
+        memory = explain("saliency", tiny_model(length=20, registry=registry), data.take(rows), registry=registry)
+        assert np.allclose(found.values[:], memory.values, atol=1e-7)
+        assert np.allclose(found.outputs[:], memory.outputs, atol=1e-6)
+        assert np.array_equal(found.index[:], rows)
+        assert found.sequences.digest() == data.take(rows).digest()
+        assert found.sequences.interval(3) == data.interval(8)
+        meta = found.metadata
+        assert meta["explainer"]["distribution"] == "deep-motif-dashboard"
+        assert meta["model"]["digest"] == tiny_model(length=20, registry=registry).digest()
+        assert meta["model"]["options"]["filters"] == [8, 8]
+        assert meta["options"] == {"simplex": False}
+        assert meta["target"]["name"] == "bound"
+        assert {"seed", "device", "wall_seconds", "libraries", "data_digest", "created", "batch_size"} <= set(meta)
+
+
+def test_finished_is_skipped_and_another_run_is_refused_naming_what_differs(tmp_path, registry, data):
+    path, rows = tmp_path / "a.h5", np.arange(30)
+    explain_to_file(job(registry), data, rows, path)
+    before = path.read_bytes()
+    assert explain_to_file(job(registry), data, rows, path).state == "skipped"
+    assert explain_to_file(job(registry, batch_size=3), data, rows, path).state == "skipped"
+    for other, picked, message in [
+        (job(registry, options={"simplex": True}), rows, r"options \(simplex: False there, True here\)"),
+        (job(registry, seed=3), rows, r"seed \(0 there, 3 here\)"),
+        (job(registry), rows[:9], r"number of sequences \(30 there, 9 here\)"),
+        (job(registry), rows + 1, "differs in sequences:"),
+        (job(registry, model=tiny_model(length=20, seed=5)), rows, "differs in model:"),
+        (job(registry, average_strands=True), rows, "average_strands"),
+        (job(registry, target="probability:bound"), rows, "target"),
+    ]:
+        with pytest.raises(DemoError, match=message):
+            explain_to_file(other, data, picked, path)
+    assert path.read_bytes() == before
+    assert explain_to_file(job(registry, seed=3), data, rows, path, force=True).state == "written"
+    path.write_text("something else")
+    with pytest.raises(DemoError, match="not an explanation"):
+        explain_to_file(job(registry), data, rows, path)
+    assert path.read_text() == "something else"
+
+
+def test_an_interrupted_run_goes_on_within_its_batch_boundaries(tmp_path, registry, data):
+    rows, batches = np.arange(N), []
+
+    def stop(n):
+        batches.append(n)
+        if len(batches) == 15:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        explain_to_file(job(registry), data, rows, tmp_path / "a.h5", on_batch=stop)
+    assert sorted(os.listdir(tmp_path)) == ["a.partial"]
+    assert sorted(os.listdir(tmp_path / "a.partial")) == ["000000.npz", "lock", "run.json"]
+    started, again = [], []
+    done = explain_to_file(
+        job(registry, batch_size=17), data, rows, tmp_path / "a.h5",
+        on_start=lambda d, n: started.append((d, n)), on_batch=again.append,
+    )  # fmt: skip
+    assert done.state == "continued"
+    assert started == [(1000, N)]
+    assert again == [100] * 15
+    explain_to_file(job(registry), data, rows, tmp_path / "b.h5")
+    with Explanation.open(tmp_path / "a.h5") as one, Explanation.open(tmp_path / "b.h5") as other:
+        assert np.array_equal(one.values[:], other.values[:])
+    assert sorted(os.listdir(tmp_path)) == ["a.h5", "b.h5"]
+
+
+def test_another_run_is_not_mixed_into_an_unfinished_one(tmp_path, registry, data):
+    def stop(n):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        explain_to_file(job(registry), data, np.arange(N), tmp_path / "a.h5", on_batch=stop)
+    with pytest.raises(DemoError, match=r"a.partial exists, from a run that differs in seed"):
+        explain_to_file(job(registry, seed=1), data, np.arange(N), tmp_path / "a.h5")
+    assert explain_to_file(job(registry, seed=1), data, np.arange(N), tmp_path / "a.h5", force=True).state == "written"
+
+
+def test_a_damaged_part_is_computed_again(tmp_path, registry, data):
+    from demo_core.parts import Parts
+
+    whole = dict(compute_parts(job(registry), data, np.arange(N), range(3)))
+    explain_to_file(job(registry), data, np.arange(N), tmp_path / "a.h5")
+    write = Parts.write
+
+    def damaging(self, number, arrays):
+        write(self, number, arrays)
+        if number == 1:
+            self._path(1).write_bytes(b"PK\x03\x04")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Parts, "write", damaging)
+        explain_to_file(job(registry), data, np.arange(N), tmp_path / "b.h5")
+    with Explanation.open(tmp_path / "b.h5") as found:
+        assert np.array_equal(found.values[1000:2000], whole[1]["values"])
+
+
+SLOW = """
+    import time
+    from demo_core import Explainer, Result, hookimpl
+    DEMO_API = 1
+    @hookimpl
+    def register_explainers(register):
+        register(Explainer(name="slow", target="demo_local_slow:Slow", kind="attribution", summary="Slow."))
+    class Slow:
+        def __init__(self, options): pass
+        def explain(self, model, batch, target):
+            time.sleep(0.1)
+            return Result(batch.random.uniform(batch.x[0].numel()).reshape(batch.x.shape) + batch.x)
+"""
+
+
+def test_sigkill_in_mid_run_then_the_same_values_then_skipped(tmp_path, data, demo_process, registry):
+    (tmp_path / "slow.py").write_text(textwrap.dedent(SLOW))
+    data.save(tmp_path / "d.h5")
+    tiny_model(length=20, registry=registry).save(tmp_path / "m")
+    line = ["--plugin", tmp_path / "slow.py", "explain", "slow", tmp_path / "m", tmp_path / "d.h5", "--split", "all",
+            "--batch-size", "50", "-o"]  # fmt: skip
+    killed = subprocess.Popen([sys.executable, "-m", "demo_core", *map(str, line), tmp_path / "out"], start_new_session=True)
+    partial = tmp_path / "out" / "m.slow.partial"
+    deadline = time.monotonic() + 60
+    while not (partial / "000000.npz").exists():
+        assert time.monotonic() < deadline, "the run did not begin"
+        assert killed.poll() is None, "the run ended by itself"
+        time.sleep(0.02)
+    os.killpg(killed.pid, signal.SIGKILL)
+    assert killed.wait() == -signal.SIGKILL
+    assert not (tmp_path / "out" / "m.slow.h5").exists()
+    kept = [p for p in partial.iterdir() if p.suffix == ".npz" and not p.name.startswith(".")]
+    assert 1 <= len(kept) < 3
+
+    again = demo_process(*line, tmp_path / "out")
+    assert again.returncode == 0, again.stderr
+    assert "continued from where it stopped" in again.stdout
+    assert sorted(os.listdir(tmp_path / "out")) == ["m.slow.h5"]
+    whole = demo_process(*line, tmp_path / "whole")
+    assert whole.returncode == 0, whole.stderr
+    with (
+        Explanation.open(tmp_path / "out" / "m.slow.h5") as one,
+        Explanation.open(tmp_path / "whole" / "m.slow.h5") as other,
+    ):
+        assert np.array_equal(one.values[:], other.values[:])
+        assert one.metadata["explainer"]["origin"] == "local file"
+        assert one.metadata["explainer"]["version"].startswith("sha256:")
+    third = demo_process(*line, tmp_path / "out")
+    assert third.returncode == 0
+    assert "skipped: it is finished already" in third.stdout
+
+
+def test_names_of_files(registry):
+    plain = tiny_model(length=20, registry=registry)
+    several = tiny_model(length=20, targets=("a/../b", "ä b"), registry=registry)
+    assert run_name(job(registry, model=plain)) == "cnn.saliency"
+    changed = run_name(job(registry, model=plain, options={"simplex": True}))
+    assert changed.startswith("cnn.saliency.")
+    named = [run_name(job(registry, model=several, target=t)) for t in ("a/../b", "ä b", "loss:ä b")]
+    assert len(set(named)) == 3
+    assert all("/" not in n and " " not in n and n.startswith("cnn.saliency.") for n in named)
+
+
+def test_selections(data):
+    test = data.rows_of_split("test")
+    assert np.array_equal(Selection().rows(data, "bound"), test)
+    assert np.array_equal(Selection("train", limit=3).rows(data, "bound"), data.rows_of_split("train")[:3])
+    positive = Selection("all", only_positive=True).rows(data, "bound")
+    assert np.array_equal(positive, np.flatnonzero(data.labels[:, 0] > 0.5))
+    assert Selection(ids=("negative-2", "positive-1")).rows(data, "bound").tolist() == [3, 0]
+    no_test = data.take(data.rows_of_split("train"))
+    assert len(Selection().rows(no_test, "bound")) == len(no_test)
+    for selection, message in [
+        (Selection(ids=("none",)), "1 of 1 ids are not in the data"),
+        (Selection("tset"), "did you mean 'test'"),
+        (Selection(only_positive=True), "no labels for 'x'"),
+    ]:
+        with pytest.raises(UsageProblem, match=message):
+            selection.rows(data, "x")
+
+
+def test_memory_does_not_grow_with_the_number_of_parts(tmp_path, registry):
+    """The part files bound it: a run of ten parts holds no more arrays than a run of two."""
+    import tracemalloc
+
+    def peak(n):
+        big = tiny_dataset(n, 20)
+        tracemalloc.start()
+        explain_to_file(job(registry), big, np.arange(n), tmp_path / f"{n}.h5")
+        highest = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return highest
+
+    peak(500)
+    assert peak(10_000) < 1.6 * peak(2_000)
+
+
+def test_files_made_by_others_are_checked(tmp_path, registry, data):
+    path = tmp_path / "a.h5"
+    for change, message in [
+        ({"kind": "atribution"}, "did you mean 'attribution'"),
+        ({"kind": "interaction"}, "values have shape"),
+        ({"channels": 3}, "refused"),
+        ({"model": {"name": "m", "targets": []}}, "differ in number"),
+        ({"target": {"name": 3}}, "target has no name"),
+        ({"explainer": None}, "refused"),
+    ]:
+        explain_to_file(job(registry), data, np.arange(5), path, force=True)
+        with h5py.File(path, "r+") as file:
+            file.attrs["demo"] = json.dumps({**json.loads(file.attrs["demo"]), **change})
+        with pytest.raises(DemoError, match=message):
+            Explanation.open(path)

@@ -1,0 +1,151 @@
+import numpy as np
+import pytest
+import torch
+
+from demo_core.errors import DemoError, UsageProblem
+from demo_core.metrics import auroc
+from demo_core.model import build_model
+from demo_core.specs import Architecture
+from demo_core.targets import Output
+from demo_core.testing import tiny_dataset, tiny_model
+from demo_core.training import TrainingSettings, _Fit, train
+
+FAST = TrainingSettings(epochs=6, batch_size=32, learning_rate=0.02)
+
+
+def test_it_learns_a_planted_word_and_keeps_the_best_epoch(registry):
+    data = tiny_dataset(800)
+    model = tiny_model(registry=registry, dropout=0.0)
+    seen = []
+    history = train(model, data, FAST, lambda epoch, h: seen.append(epoch.epoch))
+    test = data.take(data.rows_of_split("test"))
+    assert seen == [1, 2, 3, 4, 5, 6]
+    assert auroc(test.labels[:, 0], model.predict(test.codes)[:, 0]) > 0.95
+    best = max(e.validation_score for e in history.epochs)
+    assert history.epochs[history.best_epoch - 1].validation_score == best
+    held_out = data.take(data.rows_of_split("validation"))
+    assert auroc(held_out.labels[:, 0], model.predict(held_out.codes)[:, 0]) == pytest.approx(best)
+    assert not model.module.training
+
+
+def test_a_seed_repeats_a_training_and_the_outside_is_left_alone(registry):
+    def fit(seed):
+        model = tiny_model(registry=registry)
+        train(model, tiny_dataset(100), TrainingSettings(epochs=2, seed=seed))
+        return model.digest()
+
+    before = torch.get_rng_state()
+    assert fit(0) == fit(0) != fit(1)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_the_learning_rate_runs_one_cycle_to_its_end(registry):
+    history = train(tiny_model(registry=registry), tiny_dataset(200), TrainingSettings(epochs=8, batch_size=20))
+    rates = [e.learning_rate for e in history.epochs]
+    peak = int(np.argmax(rates))
+    assert rates[:peak] == sorted(rates[:peak])
+    assert rates[peak:] == sorted(rates[peak:], reverse=True)
+    assert rates[-1] < 0.01 * max(rates)
+
+
+def test_unknown_labels_are_masked(registry):
+    data = tiny_dataset(100, targets=("a", "b"))
+    data.labels[:, 1] = np.nan
+    data.labels[0, 1] = 1
+    model = tiny_model(registry=registry, targets=("a", "b"))
+    fit = _Fit(model, data, data, FAST)
+    outputs = torch.randn(100, 2)
+    labels = torch.from_numpy(data.labels)
+    known = ~torch.isnan(labels)
+    each = torch.nn.functional.binary_cross_entropy_with_logits(outputs[known], labels[known])
+    assert float(fit._loss(outputs, labels)) == pytest.approx(float(each))
+    outputs[5, 1] = float("inf")  # where nothing is known, nothing may leak in
+    assert float(fit._loss(outputs, labels)) == pytest.approx(float(each))
+
+
+def test_balanced_weights_make_both_classes_count_the_same(registry):
+    data = tiny_dataset(40)
+    data.labels[:, 0] = (np.arange(40) % 4 == 0).astype(np.float32)
+    settings = TrainingSettings(class_weights="balanced")
+    fit = _Fit(tiny_model(registry=registry), data, data, settings)
+    labels = torch.from_numpy(data.labels)
+    outputs = torch.randn(40, 1)
+    each = torch.nn.functional.binary_cross_entropy_with_logits(outputs, labels, reduction="none")
+    expected = (each[labels > 0.5].mean() + each[labels < 0.5].mean()) / 2
+    assert float(fit._loss(outputs, labels)) == pytest.approx(float(expected))
+
+
+def test_either_strand_shows_the_sequence_or_its_reverse_complement(registry):
+    data = tiny_dataset(60)
+    fit = _Fit(tiny_model(registry=registry), data, data, FAST)
+    shown = fit._either_strand(torch.from_numpy(data.codes)).numpy()
+    straight = (shown == data.codes).all(1)
+    flipped = (shown == data.alphabet.reverse_complement(data.codes)).all(1)
+    assert (straight | flipped).all()
+    assert 10 < straight.sum() < 50
+
+
+def test_a_loss_that_is_no_number_stops_with_advice(registry):
+    model = tiny_model(registry=registry)
+    with torch.no_grad():
+        model.module.linear.bias.fill_(float("nan"))
+    with pytest.raises(DemoError, match="--learning-rate below 0.02"):
+        train(model, tiny_dataset(60), FAST)
+
+
+def test_ctrl_c_keeps_the_best_so_far(registry):
+    model = tiny_model(registry=registry)
+
+    def stop(epoch, history):
+        if epoch.epoch == 3:
+            raise KeyboardInterrupt
+
+    history = train(model, tiny_dataset(100), FAST, stop)
+    assert history.interrupted
+    assert len(history.epochs) == 3
+    model = tiny_model(registry=registry)
+    with pytest.raises(KeyboardInterrupt):
+        train(model, _Interrupting(tiny_dataset(100)), FAST)
+
+
+class _Interrupting:
+    def __init__(self, data):
+        self.data = data
+
+    def rows_of_split(self, name):
+        return self.data.rows_of_split(name)
+
+    def take(self, rows):
+        raise KeyboardInterrupt
+
+
+def test_no_validation_split_keeps_the_last_epoch(registry):
+    data = tiny_dataset(60)
+    data.split[:] = 0
+    assert train(tiny_model(registry=registry), data, FAST).best_epoch == 6
+
+
+def test_no_labels_to_train_on(registry):
+    data = tiny_dataset(20)
+    data.labels[:] = np.nan
+    with pytest.raises(UsageProblem, match="no labelled sequence"):
+        train(tiny_model(registry=registry), data, FAST)
+
+
+def test_regression_heads_are_fitted_by_squared_error(registry):
+    data = tiny_dataset(400)
+    data.labels[:, 0] = data.labels[:, 0] * 3 + 5
+    found = registry.find(Architecture, "cnn")
+    torch.manual_seed(0)
+    model = build_model(
+        found, {"filters": [8], "widths": [7], "dropout": 0.0}, alphabet=data.alphabet, length=40,
+        outputs=[Output("bound", "identity", "log counts")],
+    )  # fmt: skip
+    history = train(model, data, TrainingSettings(epochs=25, batch_size=32, learning_rate=0.03))
+    assert history.score_name == "Pearson r"
+    assert history.epochs[history.best_epoch - 1].validation_score > 0.8
+
+
+@pytest.mark.parametrize(("n", "epochs"), [(100, 100), (10_920, 30), (19_860, 20), (10**6, 20)])
+def test_epochs_follow_from_the_number_of_steps(n, epochs):
+    assert TrainingSettings().epochs_for(n) == epochs
