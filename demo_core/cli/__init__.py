@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import click
 
-from demo_core.cli.group import root
+from demo_core.cli.group import ReaderWentAway, root
 from demo_core.errors import DemoError, ExitCode, one_line, printable
 
 
@@ -16,12 +16,14 @@ def run(arguments: Sequence[str]) -> int:
     """Run a command line and return its exit code; every failure is one line on stderr."""
     debug = "--debug" in arguments or os.environ.get("DEMO_DEBUG", "") not in ("", "0")
     try:
-        return _invoke(arguments)
+        code = _invoke(arguments)
+        sys.stdout.flush()  # here, where a reader that went away can still be told from an error
+        return code
     except KeyboardInterrupt:
         return _end("interrupted; run the same command again to go on", ExitCode.INTERRUPTED)
-    except BrokenPipeError:
-        # the reader of our output went away, as `head` does: not an error, and nothing may be written any more
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123
+    except (ReaderWentAway, BrokenPipeError):
+        # As `head` does: not an error, and nothing may be written any more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.DONE
     except DemoError as error:
         if debug:

@@ -6,6 +6,7 @@ import importlib
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -35,7 +36,6 @@ class State:
     """What the options before the command decided; shared by all commands as ``ctx.obj``."""
 
     files: tuple[Path, ...] = ()
-    debug: bool = False
     reported: bool = field(default=False)
 
     @cached_property
@@ -53,8 +53,27 @@ class State:
         return self.discovery.registry
 
 
+class ReaderWentAway(Exception):
+    """Whoever read our output stopped reading."""
+
+
 class Root(click.Group):
     """Finds commands without importing any before it is needed."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Keep a closed pipe from click, which would leave with exit code 1."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            raise ReaderWentAway from None
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """Plugins must be at hand for completion as well, which never calls the group itself."""
+        ctx = super().make_context(info_name, args, parent, **extra)
+        _state(ctx)
+        return ctx
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Take --plugin and --debug wherever they stand: they are about the program, not about one command."""
@@ -97,7 +116,6 @@ class Root(click.Group):
 
 
 def _state(ctx: click.Context) -> State:
-    # completion asks for commands before the group's own callback has run
     if ctx.obj is None:
         ctx.obj = State(files=tuple(ctx.params.get("plugin_files") or ()))
     assert isinstance(ctx.obj, State)
@@ -140,9 +158,7 @@ def root(ctx: click.Context, plugin_files: tuple[Path, ...], debug: bool) -> Non
 
     A first look, on made-up data: demo quickstart
     """
-    state = _state(ctx)
-    state.files, state.debug = plugin_files, debug
-    _report_clashes(state)
+    _report_clashes(_state(ctx))
 
 
 def _report_clashes(state: State) -> None:

@@ -146,14 +146,12 @@ def _explainer_checks(registered: Registered[Explainer]) -> Iterator[tuple[str, 
 
     def batches() -> None:
         one, many = run(batch_size=1), run(batch_size=6)
-        gap = np.nanmax(np.abs(one.values - many.values))
-        assert gap <= 1e-5 * max(1.0, np.nanmax(np.abs(many.values))), f"batch 1 and batch 6 differ by {gap:.2g}"
+        _same(one.values, many.values, "values of batch 1 and of batch 6")
 
     def order() -> None:
         backwards = np.arange(6)[::-1].copy()
         straight, reverse = run(), run(order=backwards)
-        gap = np.nanmax(np.abs(straight.values[backwards] - reverse.values))
-        assert gap <= 1e-5 * max(1.0, np.nanmax(np.abs(straight.values))), f"another order changes values by {gap:.2g}"
+        _same(straight.values[backwards], reverse.values, "values of two orders")
 
     def same_seed() -> None:
         assert np.array_equal(run().values, run().values, equal_nan=True), "two runs with one seed differ"
@@ -189,6 +187,13 @@ def _explain_rows(
     from demo_core.explaining import explain_rows, make_job
 
     return explain_rows(make_job(registered, model, batch_size=batch_size), dataset, rows)
+
+
+def _same(one: Any, other: Any, what: str) -> None:
+    """Equal to 1e-5 of the largest value, NaN in the same places."""
+    largest = np.abs(np.nan_to_num(one, posinf=0, neginf=0)).max(initial=0.0)
+    gap = np.abs(np.nan_to_num(one) - np.nan_to_num(other)).max(initial=0.0)
+    assert np.allclose(one, other, rtol=0, atol=1e-5 * largest, equal_nan=True), f"{what} differ by {gap:.2g}"
 
 
 def _state(model: Any) -> Any:

@@ -1,0 +1,291 @@
+"""The command line: every command with good, missing and wrong input; exit codes; nothing half-written."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from demo_core.explanation import Explanation
+from demo_core.testing import planted_records
+
+FASTA = "".join(f">{int(r.labels[0])}\n{r.sequence}\n" for r in planted_records(60, 40, "TGACTCA"))
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "peaks.fa").write_text(FASTA)
+    return tmp_path
+
+
+def test_the_whole_way(here, demo):
+    code, out, err = demo("data", "import", "peaks.fa", "-o", "d.h5")
+    assert (code, out) == (0, "d.h5: 60 sequences of 40 bases, targets bound\n"), err
+    code, out, _ = demo("data", "info", "d.h5", "--json")
+    info = json.loads(out)
+    assert (info["sequences"], info["length"], info["alphabet"]) == (60, 40, "dna")
+    assert "no sequence is in two splits" in demo("data", "info", "d.h5")[1]
+
+    code, out, err = demo("train", "cnn", "d.h5", "-o", "models/c", "--filters", "8,8", "--widths", "5,3", "--epochs", "2")
+    assert code == 0, err
+    assert "epoch   2/2" in err
+    assert "device: " in err
+    assert sorted(os.listdir("models/c")) == ["learning_curve.png", "model.json", "weights.safetensors"]
+    record = json.loads((here / "models/c/model.json").read_text())
+    assert record["options"] == {"filters": [8, 8], "widths": [5, 3], "pool": 2, "dropout": 0.5}
+    assert len(record["training"]["epochs"]) == 2
+    assert record["training"]["settings"]["learning_rate"] == 0.003
+
+    code, out, _ = demo("evaluate", "models/c", "d.h5", "--json")
+    assert set(json.loads(out)["targets"]["bound"]) >= {"auroc", "auprc", "accuracy", "calibration_error"}
+    code, out, _ = demo("predict", "models/c", "peaks.fa", "-o", "p.tsv")
+    assert code == 0
+    lines = (here / "p.tsv").read_text().splitlines()
+    assert lines[0] == "id\tinterval\tsplit\tlabel:bound\toutput:bound\tprediction:bound"
+    assert len(lines) == 61
+
+    code, out, err = demo("explain", "saliency", "models/c", "d.h5", "-o", "e", "--split", "all", "--only-positive")
+    assert (code, out) == (0, "e/c.saliency.h5: 30 sequences\n"), err
+    code, out, _ = demo("show", "e/c.saliency.h5", "-o", "f.svg")
+    assert code == 0
+    assert (here / "f.svg").read_text().startswith("<?xml")
+    assert demo("export", "e/c.saliency.h5", "--npz")[0] == 0
+    assert sorted(os.listdir("e")) == ["c.saliency.attributions.npz", "c.saliency.h5", "c.saliency.sequences.npz"]
+    code, _, err = demo("export", "e/c.saliency.h5", "--npz")
+    assert code == 1
+    assert "exists already" in err
+
+
+def test_explaining_a_fasta_directly_and_several_models(here, trained, demo):
+    code, out, err = demo("explain", "all", trained / "one", trained / "two", here / "peaks.fa", "-o", "e", "--limit", "5")
+    assert code == 0, err
+    assert sorted(os.listdir("e")) == ["one.saliency.h5", "two.saliency.h5"]
+    with Explanation.open("e/one.saliency.h5") as found:
+        assert len(found) == 5
+        assert found.sequences.labels[:, 0].tolist() == [1, 0, 1, 0, 1]
+
+
+BAD = [
+    # (arguments, exit code, what the line says)
+    (["nonsense"], 2, "unknown command 'nonsense'"),
+    (["explian"], 2, "did you mean 'explain'"),
+    (["explain", "salency", "m", "d"], 2, "did you mean 'saliency'"),
+    (["train", "cnnn", "d", "-o", "m"], 2, "did you mean 'cnn'"),
+    (["data", "import"], 2, "Missing argument 'SOURCE'"),
+    (["data", "import", "none.fa", "-o", "x.h5"], 1, "none.fa: there is no such file"),
+    (["data", "import", "peaks.fa"], 2, "Missing option '-o'"),
+    (["data", "import", "peaks.fa", "-o", "none/x.h5"], 1, "no such folder"),
+    (["data", "import", "peaks.fa", "-o", "x.h5", "--reader", "fast"], 2, "did you mean 'fasta'"),
+    (["data", "import", "peaks.fa", "-o", "x.h5", "--alphabet", "rna"], 2, "did you mean 'dna'"),
+    (["data", "import", "peaks.fa", "-o", "x.h5", "--no-sibling"], 2, "No such option '--no-sibling'"),
+    (["data", "import", "{data}", "-o", "x.h5"], 2, "no reader knows this suffix"),
+    (["data", "import", "peaks.fa", "-o", "peaks.fa"], 1, "exists already"),
+    (["data", "info", "peaks.fa"], 1, "cannot be read as HDF5"),
+    (["train", "cnn", "{data}", "-o", "x", "--filters", "0"], 2, "at least 1"),
+    (["train", "cnn", "{data}", "-o", "x", "--widths", "40,40,40"], 3, "need at least"),
+    (["train", "cnn", "{data}", "-o", "{one}"], 1, "exists already"),
+    (["train", "cnn", "{data}", "-o", "folder", "--force"], 1, "is not a model folder"),
+    (["train", "cnn", "peaks.fa", "-o", "x"], 1, "cannot be read as HDF5"),
+    (["evaluate", "{one}", "none.h5"], 1, "no such file"),
+    (["evaluate", "none", "{data}"], 1, "no such model folder"),
+    (["evaluate", "{one}", "short.fa"], 3, "trained on 40 bases, short.fa has 20: import the data with --length 40"),
+    (["evaluate", "{one}", "unlabelled.fa"], 2, "no labels"),
+    (["evaluate", "{one}", "{data}", "--motif", "peaks.fa"], 1, "no motif"),
+    (["evaluate", "{one}", "{data}", "--split", "tset"], 2, "did you mean 'test'"),
+    (["predict", "{one}", "{data}", "-o", "peaks.fa"], 1, "exists already"),
+    (["predict", "{one}", "short.fa", "-o", "x.tsv"], 3, "trained on 40 bases"),
+    (["explain", "saliency", "{one}"], 2, "name the data"),
+    (["explain", "saliency", "{data}"], 1, "is not a model folder"),
+    (["explain", "saliency", "{one}", "peaks.fa", "{data}"], 1, "data goes last, once"),
+    (["explain", "saliency", "{one}", "short.fa"], 3, "trained on 40 bases"),
+    (["explain", "saliency", "{several}", "{data}"], 2, "2 targets: choose one with --target, from bound, open"),
+    (["explain", "saliency", "{one}", "{data}", "--target", "bund"], 2, "did you mean 'bound'"),
+    (["explain", "saliency", "{one}", "{data}", "--batch-size", "0"], 2, "expected auto or a number"),
+    (["explain", "saliency", "{one}", "{data}", "--simplx"], 2, "--simplex"),
+    (["explain", "saliency", "{one}", "{data}", "--device", "gpu"], 2, "unknown device 'gpu'"),
+    (["explain", "saliency", "{one}", "{data}", "--ids", "nobody"], 2, "1 of 1 ids are not in the data"),
+    (["explain", "saliency", "{one}", "{two}", "{data}", "--name", "x"], 2, "--name names one file"),
+    (["explain", "saliency", "{one}", "{one}", "{data}"], 2, "two models are called 'one'"),
+    (["explain", "saliency", "{one}", "{data}", "--config", "none.toml"], 2, "no such config file"),
+    (["explain", "saliency", "{one}", "{data}", "--config", "peaks.fa"], 2, "is not TOML"),
+    (["explain", "all", "{one}", "{data}", "--simplex"], 2, "No such option '--simplex'"),
+    (["show", "{data}", "-o", "x.png"], 1, "format is demo-dataset, not demo-explanation"),
+    (["show", "{data}", "-o", "x.gif"], 2, "unknown kind of figure '.gif'"),
+    (["export", "{data}"], 2, "choose a form"),
+    (["--plugin", "none.py", "data", "info", "none.h5"], 1, "no such file"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("arguments", "code", "message"), BAD, ids=[" ".join(b[0]) for b in BAD])
+def test_bad_input_gets_one_clear_line_and_writes_nothing(here, trained, demo, arguments, code, message):
+    (here / "short.fa").write_text(">1\n" + "ACGT" * 5 + "\n")
+    (here / "unlabelled.fa").write_text(">a\n" + "ACGT" * 10 + "\n")
+    (here / "folder").mkdir()
+    places = {"data": trained / "data.h5", "one": trained / "one", "two": trained / "two", "several": trained / "several"}
+    before = sorted(here.rglob("*"))
+    found, out, err = demo(*(a.format(**places) for a in arguments))
+    last = err.strip().splitlines()[-1]
+    assert found == code, err
+    assert last.startswith("demo: ")
+    assert message in last
+    assert "Traceback" not in err
+    assert out == ""
+    assert [p for p in sorted(here.rglob("*")) if p not in before and p.name != "explanations"] == []
+
+
+def test_debug_shows_where_it_came_from(here, demo_process):
+    done = demo_process("data", "info", "none.h5", "--debug")
+    assert "Traceback" in done.stderr
+    assert done.returncode == 1
+
+
+def test_no_arguments_show_help(demo):
+    assert "Commands:" in demo()[1] + demo()[2]
+    code, _, err = demo("data")
+    assert code == 2
+    assert "import" in err
+
+
+def test_config_comes_after_flags_and_environment_and_before_defaults(here, trained, demo, monkeypatch):
+    (here / "run.toml").write_text('split = "all"\nlimit = 4\nbatch-size = 3\n[saliency]\nsimplex = true\n')
+    line = ["explain", "saliency", trained / "one", trained / "data.h5", "--config", "run.toml", "--name"]
+
+    def meta(name):
+        with Explanation.open(f"explanations/{name}.h5") as found:
+            return len(found), found.metadata["batch_size"], found.metadata["options"]["simplex"]
+
+    assert demo(*line, "a")[0] == 0
+    assert meta("a") == (4, 3, True)
+    assert demo(*line, "b", "--limit", "2", "--no-simplex")[0] == 0
+    assert meta("b") == (2, 3, False)
+    monkeypatch.setenv("DEMO_BATCH_SIZE", "5")
+    monkeypatch.setenv("DEMO_SALIENCY_SIMPLEX", "0")
+    assert demo(*line, "c")[0] == 0
+    assert meta("c") == (4, 5, False)
+    for text, message in [("limt = 3", "did you mean 'limit'"), ("[salency]", "did you mean 'saliency'"), ('limit = "x"', "not a valid")]:
+        (here / "bad.toml").write_text(text)
+        code, _, err = demo(*line[:-3], "--config", "bad.toml")
+        assert code == 2
+        assert message in err
+
+
+def test_ids_from_the_line_or_a_file(here, trained, demo):
+    (here / "ids.txt").write_text("positive-3\n\nnegative-1\n")
+    for name, ids in (("a", "positive-3,negative-1"), ("b", "ids.txt")):
+        assert demo("explain", "saliency", trained / "one", trained / "data.h5", "--ids", ids, "--name", name)[0] == 0
+        with Explanation.open(f"explanations/{name}.h5") as found:
+            assert list(found.sequences.ids[:]) == ["positive-3", "negative-1"]
+
+
+def test_explain_all_skips_misfits_and_exits_4_if_one_raised(here, trained, demo):
+    code = "\n".join(
+        [
+            "from demo_core import Explainer, hookimpl",
+            "DEMO_API = 1",
+            "@hookimpl",
+            "def register_explainers(register):",
+            "    register(Explainer(name='attentive', target='x:Y', kind='attribution', needs={'attention'}, summary='a'))",
+            "    register(Explainer(name='lacking', target='x:Y', kind='attribution', requires=('nothing_there',), summary='a'))",
+        ]
+    )
+    (here / "misfits.py").write_text(code)
+    line = ["explain", "all", trained / "one", trained / "data.h5", "--plugin", "misfits.py"]
+    found, out, err = demo(*line)
+    assert found == 0, err
+    assert "explanations/one.saliency.h5" in out
+    assert "skipped attentive: attentive needs a model that offers attention" in err
+    assert "skipped lacking: needs nothing_there, which is not installed" in err
+    (here / "misfits.py").write_text(
+        code + "\n    register(Explainer(name='bad', target='demo_local_misfits:Bad', kind='attribution', summary='a'))\n"
+        "class Bad:\n    def __init__(self, options): 1 / 0\n"
+    )
+    found, out, err = demo(*line)
+    assert found == 4
+    assert "explainer 'bad' of plugin 'misfits' (local file misfits.py) failed: ZeroDivisionError" in err
+    assert "explanations/one.saliency.h5" in out
+
+
+def test_the_listing_of_plugins(here, demo):
+    code, out, _ = demo("plugins", "--json")
+    listed = {p["name"]: p for p in json.loads(out)["plugins"]}
+    assert code == 0
+    assert listed["cnn"]["kinds"] == ["architecture"]
+    assert listed["cnn"]["registers"] == ["cnn"]
+    assert listed["cnn"]["origin"] == "built-in"
+    assert listed["cnn"]["state"] == "active"
+    (here / "broken.py").write_text("raise RuntimeError('no luck')")
+    code, out, err = demo("plugins", "--plugin", "broken.py")
+    assert code == 0
+    assert "failed: RuntimeError: no luck" in out
+    assert demo("plugins", "--check", "--plugin", "broken.py")[0] == 4
+    assert demo("plugins", "--check")[0] == 0
+    for command, word in (("architectures", "cnn"), ("readers", "deepbind"), ("explainers", "saliency")):
+        assert word in demo(command)[1]
+        names = [row["name"] for row in json.loads(demo(command, "--json")[1])]
+        assert word in names
+
+
+def test_names_from_data_cannot_reach_the_terminal(here, demo):
+    (here / "evil.fa").write_text(">\x1b[31mred\x07\n" + "ACGT" * 10 + "\n>b\nAC*T\n")
+    _, out, err = demo("data", "import", "evil.fa", "-o", "x.h5", "--length", "40")
+    assert "\x1b" not in out + err
+    assert "\x07" not in out + err
+
+
+def test_ctrl_c_in_training_keeps_the_best_so_far(here, trained):
+    line = [sys.executable, "-m", "demo_core", "train", "cnn", str(trained / "data.h5"), "-o", "m", "--epochs", "100000"]
+    with subprocess.Popen([*line, "--filters", "4", "--widths", "5"], stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        for text in process.stderr:
+            if text.startswith("epoch   3"):
+                break
+        process.send_signal(signal.SIGINT)
+        rest = process.stderr.read()
+    assert process.returncode == 130, rest
+    record = json.loads((here / "m" / "model.json").read_text())
+    assert record["training"]["interrupted"] is True
+    assert 3 <= len(record["training"]["epochs"]) < 100_000
+
+
+def test_a_closed_pipe_is_no_error(trained):
+    line = f"{sys.executable} -m demo_core predict {trained / 'one'} {trained / 'data.h5'} | head -n 1"
+    done = subprocess.run(["bash", "-o", "pipefail", "-c", line], capture_output=True, text=True, check=False)
+    assert done.stdout.startswith("id\t")
+    assert "Traceback" not in done.stderr
+    assert done.returncode == 0, done.stderr
+
+
+def test_predictions_are_the_models(here, trained, demo, registry):
+    from demo_core.dataset import SequenceDataset
+    from demo_core.model import Model
+
+    _, out, _ = demo("predict", trained / "one", trained / "data.h5")
+    with SequenceDataset.open(trained / "data.h5") as data:
+        outputs = Model.load(trained / "one", registry=registry).predict(data.codes[:])
+    printed = np.array([float(line.split("\t")[4]) for line in out.splitlines()[1:]])
+    assert printed == pytest.approx(outputs[:, 0], abs=1e-5)
+
+
+def test_evaluate_beside_the_best_matrix(here, trained, demo):
+    ones = "\n".join(" ".join("1" if letter == b else "0" for b in "ACGT") for letter in "TGACTCA")
+    (here / "m.meme").write_text(
+        "MEME version 4\n\nMOTIF planted AP1\nletter-probability matrix: alength= 4 w= 7 nsites= 20\n" + ones + "\n"
+    )
+    args = ["evaluate", trained / "one", trained / "data.h5", "--split", "all", "--motif", "m.meme"]
+    code, out, _ = demo(*args)
+    assert code == 0
+    assert "best single matrix for bound: planted AP1, AUROC" in out
+    assert json.loads(demo(*args, "--json")[1])["best_motif"]["bound"]["auroc"] > 0.9
+
+
+def test_python_m_does_not_take_plugins_from_the_current_folder(here, demo_process):
+    (here / "demo_saliency.py").write_text("raise RuntimeError('taken from the current folder')")
+    done = demo_process("plugins", "--check", cwd=here)
+    assert done.returncode == 0, done.stdout
+    assert done.stderr == ""

@@ -1,0 +1,55 @@
+"""Rules of the tree that a tool does not check."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PLUGINS = sorted(p.name for p in (ROOT / "plugins").iterdir() if (p / "__init__.py").exists())
+SOURCES = sorted([*ROOT.glob("demo_core/**/*.py"), *ROOT.glob("plugins/**/*.py")])
+
+
+def test_every_plugin_has_an_entry_point_and_is_known_to_import_linter():
+    assert sorted(PROJECT["project"]["entry-points"]["demo_core"].values()) == PLUGINS
+    linter = PROJECT["tool"]["importlinter"]
+    assert sorted(linter["root_packages"]) == sorted(["demo_core", *PLUGINS])
+    contracts = {c["id"]: c for c in linter["contracts"]}
+    assert sorted(contracts["core-knows-no-plugin"]["forbidden_modules"]) == PLUGINS
+    assert sorted(contracts["plugins-know-no-plugin"]["modules"]) == PLUGINS
+
+
+def test_every_core_module_has_a_place_in_the_layers():
+    contracts = {c["id"]: c for c in PROJECT["tool"]["importlinter"]["contracts"]}
+    named = {m.strip() for layer in contracts["layers"]["layers"] for m in layer.replace("|", ":").split(":")}
+    there = {"demo_core." + p.stem for p in ROOT.glob("demo_core/*.py") if not p.stem.startswith("__")}
+    there |= {"demo_core." + p.parent.name for p in ROOT.glob("demo_core/*/__init__.py")}
+    assert named == there
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_files_stay_readable(path):
+    assert len(path.read_text().splitlines()) <= 400
+
+
+def test_the_core_stays_small():
+    lines = sum(len(p.read_text().splitlines()) for p in ROOT.glob("demo_core/**/*.py"))
+    assert lines < 4500
+
+
+def test_listed_commands_say_what_the_commands_say(registry):
+    from demo_core.cli.group import COMMANDS, root
+
+    for name, (_, summary) in COMMANDS.items():
+        import click
+
+        command = root.get_command(click.Context(root), name)
+        assert command is not None
+        said = (command.help or "").split("\n\n")[0].replace("\n", " ")
+        assert said.rstrip(".").startswith(summary.rstrip(".").split(",")[0][:20]), name
+
+
+def test_every_package_is_typed():
+    for package in [ROOT / "demo_core", *(ROOT / "plugins" / p for p in PLUGINS)]:
+        assert (package / "py.typed").exists()
