@@ -26,7 +26,14 @@ def test_from_peaks_to_a_figure(real_data, tmp_path, demo):
     assert found["targets"]["bound"]["auroc"] > 0.95
 
     code, _, err = demo(
-        "explain", "saliency", tmp_path / "m", tmp_path / "rest.h5", "-o", tmp_path, "--only-positive", "--average-strands"
+        "explain",
+        "saliency",
+        tmp_path / "m",
+        tmp_path / "rest.h5",
+        "-o",
+        tmp_path,
+        "--only-positive",
+        "--average-strands",
     )
     assert code == 0, err
     with Explanation.open(tmp_path / "m.saliency.h5") as explanation:
@@ -38,7 +45,13 @@ def test_from_peaks_to_a_figure(real_data, tmp_path, demo):
 def test_the_fasta_of_deepmotif(real_data, tmp_path, demo):
     folder = real_data / "fasta"
     code, out, err = demo(
-        "data", "import", folder / "CTCF.train.fasta", "-o", tmp_path / "c.h5", "--test-from", folder / "CTCF.test.fasta"
+        "data",
+        "import",
+        folder / "CTCF.train.fasta",
+        "-o",
+        tmp_path / "c.h5",
+        "--test-from",
+        folder / "CTCF.test.fasta",
     )
     assert code == 0, err
     counts = json.loads(demo("data", "info", tmp_path / "c.h5", "--json")[1])["counts"]

@@ -32,7 +32,9 @@ def test_the_whole_way(here, demo):
     assert (info["sequences"], info["length"], info["alphabet"]) == (60, 40, "dna")
     assert "no sequence is in two splits" in demo("data", "info", "d.h5")[1]
 
-    code, out, err = demo("train", "cnn", "d.h5", "-o", "models/c", "--filters", "8,8", "--widths", "5,3", "--epochs", "2")
+    code, out, err = demo(
+        "train", "cnn", "d.h5", "-o", "models/c", "--filters", "8,8", "--widths", "5,3", "--epochs", "2"
+    )
     assert code == 0, err
     assert "epoch   2/2" in err
     assert "device: " in err
@@ -63,7 +65,9 @@ def test_the_whole_way(here, demo):
 
 
 def test_explaining_a_fasta_directly_and_several_models(here, trained, demo):
-    code, out, err = demo("explain", "all", trained / "one", trained / "two", here / "peaks.fa", "-o", "e", "--limit", "5")
+    code, out, err = demo(
+        "explain", "all", trained / "one", trained / "two", here / "peaks.fa", "-o", "e", "--limit", "5"
+    )
     assert code == 0, err
     assert sorted(os.listdir("e")) == ["one.saliency.h5", "two.saliency.h5"]
     with Explanation.open("e/one.saliency.h5") as found:
@@ -127,7 +131,12 @@ def test_bad_input_gets_one_clear_line_and_writes_nothing(here, trained, demo, a
     (here / "short.fa").write_text(">1\n" + "ACGT" * 5 + "\n")
     (here / "unlabelled.fa").write_text(">a\n" + "ACGT" * 10 + "\n")
     (here / "folder").mkdir()
-    places = {"data": trained / "data.h5", "one": trained / "one", "two": trained / "two", "several": trained / "several"}
+    places = {
+        "data": trained / "data.h5",
+        "one": trained / "one",
+        "two": trained / "two",
+        "several": trained / "several",
+    }
     before = sorted(here.rglob("*"))
     found, out, err = demo(*(a.format(**places) for a in arguments))
     last = err.strip().splitlines()[-1]
@@ -168,7 +177,11 @@ def test_config_comes_after_flags_and_environment_and_before_defaults(here, trai
     monkeypatch.setenv("DEMO_SALIENCY_SIMPLEX", "0")
     assert demo(*line, "c")[0] == 0
     assert meta("c") == (4, 5, False)
-    for text, message in [("limt = 3", "did you mean 'limit'"), ("[salency]", "did you mean 'saliency'"), ('limit = "x"', "not a valid")]:
+    for text, message in [
+        ("limt = 3", "did you mean 'limit'"),
+        ("[salency]", "did you mean 'saliency'"),
+        ('limit = "x"', "not a valid"),
+    ]:
         (here / "bad.toml").write_text(text)
         code, _, err = demo(*line[:-3], "--config", "bad.toml")
         assert code == 2
@@ -202,7 +215,8 @@ def test_explain_all_skips_misfits_and_exits_4_if_one_raised(here, trained, demo
     assert "skipped attentive: attentive needs a model that offers attention" in err
     assert "skipped lacking: needs nothing_there, which is not installed" in err
     (here / "misfits.py").write_text(
-        code + "\n    register(Explainer(name='bad', target='demo_local_misfits:Bad', kind='attribution', summary='a'))\n"
+        code
+        + "\n    register(Explainer(name='bad', target='demo_local_misfits:Bad', kind='attribution', summary='a'))\n"
         "class Bad:\n    def __init__(self, options): 1 / 0\n"
     )
     found, out, err = demo(*line)
@@ -239,7 +253,18 @@ def test_names_from_data_cannot_reach_the_terminal(here, demo):
 
 
 def test_ctrl_c_in_training_keeps_the_best_so_far(here, trained):
-    line = [sys.executable, "-m", "demo_core", "train", "cnn", str(trained / "data.h5"), "-o", "m", "--epochs", "100000"]
+    line = [
+        sys.executable,
+        "-m",
+        "demo_core",
+        "train",
+        "cnn",
+        str(trained / "data.h5"),
+        "-o",
+        "m",
+        "--epochs",
+        "100000",
+    ]
     with subprocess.Popen([*line, "--filters", "4", "--widths", "5"], stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         for text in process.stderr:

@@ -30,7 +30,9 @@ def boxes(axes):
 
             path = patch.get_path()
             starts = np.flatnonzero(path.codes == 1)
-            for part in np.split(path.vertices[path.codes != 79], np.searchsorted(np.flatnonzero(path.codes != 79), starts)[1:]):
+            for part in np.split(
+                path.vertices[path.codes != 79], np.searchsorted(np.flatnonzero(path.codes != 79), starts)[1:]
+            ):
                 found.setdefault(to_hex(patch.get_facecolor()), []).append((part.min(0), part.max(0)))
     return found
 
@@ -42,7 +44,10 @@ def test_letters_have_the_height_of_their_values_largest_next_to_the_axis():
     heights[:, 1] = [0, 0, -3, -0.5]
     draw_logo(axes, heights)
     found = boxes(axes)
-    span = {c: (np.min([b[0] for b in found[LETTER_COLOURS[c]]], 0), np.max([b[1] for b in found[LETTER_COLOURS[c]]], 0)) for c in "ACGT"}
+    span = {
+        c: (np.min([b[0] for b in found[LETTER_COLOURS[c]]], 0), np.max([b[1] for b in found[LETTER_COLOURS[c]]], 0))
+        for c in "ACGT"
+    }
     assert span["A"][0] == pytest.approx([-0.5, 0])
     assert span["A"][1] == pytest.approx([0.5, 2])
     assert span["C"][0][1] == pytest.approx(2)
@@ -53,7 +58,9 @@ def test_letters_have_the_height_of_their_values_largest_next_to_the_axis():
     assert axes.get_ylim()[1] > 3
 
 
-@pytest.mark.parametrize("heights", [np.zeros((4, 5)), np.full((4, 5), np.nan), np.zeros((4, 0)), np.full((4, 2), np.inf)])
+@pytest.mark.parametrize(
+    "heights", [np.zeros((4, 5)), np.full((4, 5), np.nan), np.zeros((4, 0)), np.full((4, 2), np.inf)]
+)
 def test_nothing_to_draw_draws_nothing(heights):
     axes = Figure().subplots()
     draw_logo(axes, heights)
@@ -76,7 +83,16 @@ def test_a_strip_has_a_cell_for_each_number_and_masks_what_is_none():
     assert mesh.get_array().mask.ravel().tolist() == [False, False, True, False]
 
 
-HOSTILE = ["$\\frac{1}{0", "</text><script>alert(1)</script>", "a\tb\x1b[31m", "😀" * 40, "x" * 10_000, "\u202eabc", "^_{", ""]
+HOSTILE = [
+    "$\\frac{1}{0",
+    "</text><script>alert(1)</script>",
+    "a\tb\x1b[31m",
+    "😀" * 40,
+    "x" * 10_000,
+    "\u202eabc",
+    "^_{",
+    "",
+]
 
 
 @pytest.mark.filterwarnings("ignore:Glyph")

@@ -75,7 +75,10 @@ def test_missing_and_repeated_ids_are_numbered(tmp_path):
     ("records", "message"),
     [
         ([], "there is no sequence"),
-        ([Record("a", "ACGT"), Record("b", "ACG", where="line 7")], r"record 2 'b' \(line 7\) has 3 bases where .* 4: --length"),
+        (
+            [Record("a", "ACGT"), Record("b", "ACG", where="line 7")],
+            r"record 2 'b' \(line 7\) has 3 bases where .* 4: --length",
+        ),
         ([Record("a", "ACGT"), Record("b", "AC*T")], r"record 2 'b' illegal letter '\*' in column 3"),
         ([Record("a", "")], "record 1 'a' has no sequence"),
         ([Record("a", "ACGT", (1.0, 0.0))], "has 2 labels for 1 targets"),
@@ -129,7 +132,8 @@ def test_negatives_are_shuffles_that_share_group_and_split(tmp_path):
 
 def test_a_seed_repeats_an_import_and_another_does_not(tmp_path):
     digests = [
-        load(random_records(50), tmp_path / f"{i}.h5", ImportSettings(seed=s))[0].digest() for i, s in enumerate((1, 1, 2))
+        load(random_records(50), tmp_path / f"{i}.h5", ImportSettings(seed=s))[0].digest()
+        for i, s in enumerate((1, 1, 2))
     ]
     assert digests[0] == digests[1] != digests[2]
 
@@ -157,9 +161,7 @@ def test_sequences_without_labels_say_so(tmp_path):
 
 def test_equal_sequences_are_never_parted_by_a_split(tmp_path):
     base = random_records(60)
-    flipped = [
-        Record("", DNA.decode(DNA.reverse_complement(DNA.encode(r.sequence))), (0.0,)) for r in base
-    ]
+    flipped = [Record("", DNA.decode(DNA.reverse_complement(DNA.encode(r.sequence))), (0.0,)) for r in base]
     data, _ = load(base + flipped, tmp_path / "d.h5", ImportSettings(validation=0.3, test=0.2))
     assert (data.split[:60] == data.split[60:]).all()
     assert len(set(data.split.tolist())) == 3

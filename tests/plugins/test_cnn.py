@@ -1,9 +1,9 @@
 import pytest
 import torch
-from torch import nn
-
 from demo_cnn.network import Cnn
 from demo_cnn.options import CnnOptions
+from torch import nn
+
 from demo_core.errors import MisfitError, UsageProblem
 from demo_core.testing import tiny_model
 
@@ -49,7 +49,8 @@ def test_every_non_linearity_is_a_module_used_once():
 
 
 @pytest.mark.parametrize(
-    ("filters", "widths", "pool"), [((8, 8, 8), (9, 5, 3), 2), ((4,), (7,), 1), ((4, 4), (5, 6), 3), ((2, 2, 2), (3, 3, 3), 1)]
+    ("filters", "widths", "pool"),
+    [((8, 8, 8), (9, 5, 3), 2), ((4,), (7,), 1), ((4, 4), (5, 6), 3), ((2, 2, 2), (3, 3, 3), 1)],
 )
 def test_min_length_is_the_shortest_it_takes(filters, widths, pool):
     module = build(filters=filters, widths=widths, pool=pool)

@@ -4,6 +4,7 @@ import gzip
 
 import numpy as np
 import pytest
+from demo_fasta.options import FastaOptions
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,7 +13,6 @@ from demo_core.errors import DemoError, UsageProblem
 from demo_core.intervals import Interval
 from demo_core.options import build
 from demo_core.specs import DatasetReader
-from demo_fasta.options import FastaOptions
 
 HEADER = "FoldID\tEventID\tseq\tBound\n"
 

@@ -60,7 +60,9 @@ def test_equals_finite_differences_in_float64(registry):
     model.module.double()
     x = torch.from_numpy(tiny_dataset(1).alphabet.one_hot(tiny_dataset(1).codes).astype(np.float64))
     # away from one-hot, where equal stretches of sequence tie for a maximum and there is no derivative
-    x = (x + 0.01 * torch.randn(x.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0))).requires_grad_()
+    x = (
+        x + 0.01 * torch.randn(x.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    ).requires_grad_()
     (gradient,) = torch.autograd.grad(model.module(x).sum(), x)
     for letter, place in [(0, 3), (2, 17), (3, 39)]:
         step = torch.zeros_like(x)

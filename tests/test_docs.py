@@ -1,0 +1,68 @@
+"""What the documentation says is so."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from demo_core.testing import tiny_dataset, tiny_model
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def test_generated_parts_are_up_to_date():
+    done = subprocess.run(
+        [sys.executable, ROOT / "docs" / "generate.py", "--check"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_python_of_the_readme_runs(tmp_path, registry):
+    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    (tmp_path / "models").mkdir()
+    tiny_model(registry=registry).save(tmp_path / "models" / "cnn")
+    tiny_dataset(40).save(tmp_path / "peaks.h5")
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("(10, 4, 40) [")
+
+
+def test_the_commands_of_the_readme_run_as_typed(tmp_path, demo, monkeypatch):
+    from demo_core.testing import planted_records
+
+    monkeypatch.chdir(tmp_path)
+    records = [r for r in planted_records(200) if r.labels[0]]
+    Path("peaks.fa").write_text("".join(f">{r.id}\n{r.sequence}\n" for r in records))
+    section = README.split("## From peaks to a picture")[1].split("##")[0]
+    lines = [line.split("#")[0].split()[1:] for line in section.splitlines() if line.startswith("    demo ")]
+    assert [line[0] for line in lines] == ["data", "data", "train", "evaluate", "explain", "show", "export"]
+    for line in lines:
+        code, _, err = demo(*line, *(["--epochs", "1"] if line[0] == "train" else []))
+        assert code == 0, err
+
+
+@pytest.mark.parametrize("page", sorted(ROOT.glob("*.md")) + sorted(ROOT.glob("docs/*.md")), ids=lambda p: p.name)
+def test_links_lead_somewhere(page):
+    for link in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
+        assert (page.parent / link).exists(), link
+
+
+def test_every_hook_is_in_the_contract_and_has_a_test():
+    from demo_core import hookspecs
+
+    contract = (ROOT / "docs" / "contract.md").read_text()
+    tests = "".join(p.read_text() for p in ROOT.glob("tests/**/*.py"))
+    for name in [n for n in vars(hookspecs) if n.startswith("register_")]:
+        assert name in contract
+        assert name in tests
+
+
+def test_every_capability_and_kind_is_documented():
+    from demo_core.specs import CAPABILITIES, KINDS
+
+    contract = (ROOT / "docs" / "contract.md").read_text()
+    for word in [*CAPABILITIES, *KINDS]:
+        assert f"| `{word}` |" in contract
