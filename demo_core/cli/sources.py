@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from demo_core.importing import ImportSettings
 
 seed = click.option(
-    "--seed", type=click.IntRange(min=0), default=0, show_default="0", envvar="DEMO_SEED", metavar="N",
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, envvar="DEMO_SEED", metavar="N",
     help="Makes a run repeatable.",
 )  # fmt: skip
 device = click.option(

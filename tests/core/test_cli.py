@@ -203,8 +203,9 @@ def test_explain_all_skips_misfits_and_exits_4_if_one_raised(here, trained, demo
             "DEMO_API = 1",
             "@hookimpl",
             "def register_explainers(register):",
-            "    register(Explainer(name='attentive', target='x:Y', kind='attribution', needs={'attention'}, summary='a'))",
-            "    register(Explainer(name='lacking', target='x:Y', kind='attribution', requires=('nothing_there',), summary='a'))",
+            "    like = {'target': 'x:Y', 'kind': 'attribution', 'summary': 'a'}",
+            "    register(Explainer(name='attentive', needs={'attention'}, **like))",
+            "    register(Explainer(name='lacking', requires=('nothing_there',), **like))",
         ]
     )
     (here / "misfits.py").write_text(code)
