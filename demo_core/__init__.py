@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from demo_core.errors import DemoError, ExitCode, MisfitError, PluginError, UsageProblem
 from demo_core.hookspecs import hookimpl
 from demo_core.intervals import Interval, parse_locus
-from demo_core.records import Record
+from demo_core.records import Record, RecordBlock
 from demo_core.specs import Architecture, Command, DatasetReader, Explainer, Register
 from demo_core.textfiles import BadSource
 from demo_core.textfiles import lines as text_lines
@@ -49,6 +49,7 @@ __all__ = [
     "Model",
     "PluginError",
     "Record",
+    "RecordBlock",
     "Register",
     "Result",
     "SequenceDataset",

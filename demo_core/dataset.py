@@ -143,16 +143,16 @@ class SequenceDataset:
             rows = np.arange(*rows.indices(len(self)))
         index = np.asarray(rows, np.int64)
         return SequenceDataset(
-            codes=_rows(self.codes, index),
-            labels=_rows(self.labels, index),
+            codes=take_rows(self.codes, index),
+            labels=take_rows(self.labels, index),
             targets=self.targets,
-            ids=_rows(self.ids, index),
-            group=_rows(self.group, index),
-            split=_rows(self.split, index),
+            ids=take_rows(self.ids, index),
+            group=take_rows(self.group, index),
+            split=take_rows(self.split, index),
             alphabet=self.alphabet,
-            intervals=None if self.intervals is None else _rows(self.intervals, index),
+            intervals=None if self.intervals is None else take_rows(self.intervals, index),
             chroms=self.chroms,
-            sites=None if self.sites is None else _rows(self.sites, index),
+            sites=None if self.sites is None else take_rows(self.sites, index),
             info=self.info,
         )
 
@@ -268,7 +268,7 @@ class DatasetWriter:
         )
 
 
-def _rows(column: Any, index: NDArray[np.int64]) -> Any:
+def take_rows(column: Any, index: NDArray[np.int64]) -> Any:
     """Rows of an array or HDF5 dataset in the order asked for, read by contiguous slices."""
     if isinstance(column, np.ndarray):
         return column[index]

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from demo_core.dataset import take_rows
 from demo_core.errors import UsageProblem, printable
 from demo_core.explanation import Explanation
 from demo_core.files import whole_file
@@ -83,18 +84,20 @@ def write_bedgraph(explanation: Explanation, path: Path) -> list[Path]:
 
 def _means(explanation: Explanation, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Positions on one chromosome, ascending, and the mean value at each; places before its start are left out."""
-    sequences = explanation.sequences.take(rows)
-    values = explanation.values[:][rows] if isinstance(explanation.values, np.ndarray) else None
-    if values is None:
-        values = np.stack([explanation.values[int(r)] for r in rows])
-    actual = (values.astype(np.float64) * sequences.alphabet.one_hot(sequences.codes)).sum(axis=1)
-    place = np.arange(sequences.length)
-    start, end, strand = sequences.intervals[:, 1:].T
-    at = np.where(strand[:, None] < 0, end[:, None] - 1 - place, start[:, None] + place)
-    keep = at >= 0
-    positions, which = np.unique(at[keep], return_inverse=True)
-    totals = np.bincount(which, weights=actual[keep], minlength=len(positions))
-    return positions, totals / np.bincount(which, minlength=len(positions))
+    actual, at = [], []
+    for start in range(0, len(rows), 1024):
+        mine = rows[start : start + 1024]
+        sequences = explanation.sequences.take(mine)
+        values = take_rows(explanation.values, mine).astype(np.float64)
+        actual.append((values * sequences.alphabet.one_hot(sequences.codes)).sum(axis=1))
+        place = np.arange(sequences.length)
+        first, end, strand = sequences.intervals[:, 1:].T[..., None]
+        at.append(np.where(strand < 0, end - 1 - place, first + place))
+    positions, totals = np.concatenate(at).ravel(), np.concatenate(actual).ravel()
+    keep = positions >= 0
+    found, which = np.unique(positions[keep], return_inverse=True)
+    summed = np.bincount(which, weights=totals[keep], minlength=len(found))
+    return found, summed / np.bincount(which, minlength=len(found))
 
 
 def _numbers(explanation: Explanation, block: slice) -> NDArray[Any]:

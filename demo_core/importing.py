@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from demo_core.dataset import BLOCK, NO_SPLIT, DatasetWriter, SequenceDataset
 from demo_core.errors import DemoError, UsageProblem, printable, unknown_name
 from demo_core.files import whole_file
-from demo_core.records import SPLITS, Record
+from demo_core.records import SPLITS, Record, RecordBlock
 from demo_core.sequences import DNA, Alphabet, IllegalLetter, fit_length, strand_free_keys
 from demo_core.shuffling import dinucleotide_shuffle, shuffle
 
@@ -61,7 +62,7 @@ AS_IS = ImportSettings(negatives="none", validation=0, test=0)
 
 
 def import_records(
-    records: Iterable[Record],
+    records: Iterable[Record | RecordBlock],
     output: Path,
     targets: Callable[[], tuple[str, ...]],
     settings: ImportSettings,
@@ -126,13 +127,14 @@ class _Blocks:
     has_intervals: bool = False
     has_sites: bool = False
 
-    def of(self, records: Iterable[Record]) -> Iterator[SequenceDataset]:
+    def of(self, records: Iterable[Record | RecordBlock]) -> Iterator[SequenceDataset]:
         gathered: list[Record] = []
-        for record in records:
-            gathered.append(record)
-            if len(gathered) == BLOCK:
-                yield self._block(gathered)
-                gathered = []
+        for item in records:
+            for record in item.records(self.settings.alphabet) if isinstance(item, RecordBlock) else (item,):
+                gathered.append(record)
+                if len(gathered) == BLOCK:
+                    yield self._block(gathered)
+                    gathered = []
         if gathered:
             yield self._block(gathered)
 
@@ -177,6 +179,8 @@ class _Blocks:
             if record.labels:
                 if len(record.labels) != len(targets):
                     raise self._bad(record, f"has {len(record.labels)} labels for {len(targets)} targets")
+                if any(math.isinf(label) for label in record.labels):
+                    raise self._bad(record, "has an infinite label")
                 labels[row] = record.labels
             if record.interval is not None:
                 part = record.interval.part(shift, len(one))

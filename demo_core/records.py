@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 from demo_core.intervals import Interval
 
@@ -43,3 +44,50 @@ class Record:
     group: Hashable | None = None
     sites: str | None = None
     where: str = ""
+
+
+class Decoder(Protocol):
+    """What turns codes into letters: an alphabet."""
+
+    def decode(self, codes: Any) -> str:
+        """Letters of codes (L,)."""
+
+
+@dataclass(frozen=True)
+class RecordBlock:
+    """Many records as arrays, for readers of formats that hold arrays.
+
+    Parameters
+    ----------
+    codes
+        (n, L) uint8, a letter's place in the alphabet; the alphabet's length for unknown letters.
+    labels
+        (n, T), NaN where unknown; None if nothing is known.
+    ids, intervals, splits, groups
+        One for each sequence, as in ``Record``; None for none.
+    sites
+        (n, L), 1 on a known site.
+    """
+
+    codes: Any
+    labels: Any = None
+    ids: Sequence[str] | None = None
+    intervals: Sequence[Interval | None] | None = None
+    splits: Sequence[str | None] | None = None
+    groups: Sequence[Hashable] | None = None
+    sites: Any = None
+    where: str = ""
+
+    def records(self, alphabet: Decoder) -> Iterator[Record]:
+        """The records, one by one."""
+        for row, codes in enumerate(self.codes):
+            yield Record(
+                id=str(self.ids[row]) if self.ids is not None else "",
+                sequence=alphabet.decode(codes),
+                labels=tuple(float(v) for v in self.labels[row]) if self.labels is not None else (),
+                interval=self.intervals[row] if self.intervals is not None else None,
+                split=self.splits[row] if self.splits is not None else None,
+                group=self.groups[row] if self.groups is not None else None,
+                sites="".join("1" if v else "0" for v in self.sites[row]) if self.sites is not None else None,
+                where=self.where,
+            )

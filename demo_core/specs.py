@@ -95,7 +95,7 @@ class Architecture(Spec):
 class DatasetReader(Spec):
     """A reader of sequence files: the target is a class with ``__init__(options)`` and ``read(source)``.
 
-    ``read`` yields :class:`demo_core.records.Record`. ``suffixes`` (``".fa"``, ``".fa.gz"``) let
+    ``read`` yields ``Record`` or ``RecordBlock``. ``suffixes`` (``".fa"``, ``".fa.gz"``) let
     ``demo data import`` choose the reader by itself.
     """
 

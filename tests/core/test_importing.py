@@ -211,3 +211,27 @@ def test_a_failure_half_way_leaves_the_old_file(tmp_path):
     assert [p.name for p in Path(tmp_path).iterdir()] == ["d.h5"]
     with SequenceDataset.open(path) as again:
         assert again.digest() == first.digest()
+
+
+def test_blocks_of_arrays_are_records(tmp_path):
+    from demo_core.records import RecordBlock
+    from demo_core.testing import tiny_dataset
+
+    tiny = tiny_dataset(30)
+    block = RecordBlock(
+        tiny.codes, tiny.labels, list(tiny.ids), [tiny.interval(i) for i in range(30)],
+        ["train"] * 30, [int(g) for g in tiny.group], tiny.sites,
+    )  # fmt: skip
+    data, _ = load([block, Record("last", "A" * 40)], tmp_path / "d.h5")
+    assert len(data) == 31
+    for name in ("codes", "labels", "ids", "group", "intervals", "sites"):
+        assert np.array_equal(getattr(data, name)[:30], getattr(tiny, name)), name
+    bare, _ = load([RecordBlock(tiny.codes)], tmp_path / "e.h5")
+    assert np.array_equal(bare.codes, tiny.codes)
+    assert np.isnan(bare.labels).all()
+    assert bare.ids[0] == "record-1"
+
+
+def test_an_infinite_label_is_refused(tmp_path):
+    with pytest.raises(DemoError, match="infinite label"):
+        load([Record("a", "ACGT", (float("inf"),))], tmp_path / "d.h5")
