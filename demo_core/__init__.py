@@ -6,7 +6,13 @@ Importing this package is light. What needs numpy or torch is imported when it i
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import TYPE_CHECKING, Any
+
+# While `python -m demo_core` looks for its package, argv[0] is "-m" and the current folder is first on the path:
+# a pluggy.py or demo_cnn.py that lies there must not be taken for the real one.
+if sys.argv[:1] == ["-m"] and not sys.flags.safe_path:
+    del sys.path[0]
 
 from demo_core.errors import DemoError, ExitCode, MisfitError, PluginError, UsageProblem
 from demo_core.hookspecs import hookimpl

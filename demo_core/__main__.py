@@ -13,7 +13,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    # `python -m` puts the current folder first on the path: a demo_cnn.py lying there must not be taken for a plugin
-    if not sys.flags.safe_path:
-        del sys.path[0]
     main()

@@ -105,7 +105,7 @@ class SequenceDataset:
             codes=file["codes"],
             labels=file["labels"],
             targets=tuple(targets),
-            ids=file["ids"].asstr(),
+            ids=TextColumn(file["ids"]),
             group=file["group"],
             split=file["split"],
             alphabet=ALPHABETS[meta["alphabet"]],
@@ -142,7 +142,7 @@ class SequenceDataset:
         if isinstance(rows, slice):
             rows = np.arange(*rows.indices(len(self)))
         index = np.asarray(rows, np.int64)
-        return SequenceDataset(
+        taken = SequenceDataset(
             codes=take_rows(self.codes, index),
             labels=take_rows(self.labels, index),
             targets=self.targets,
@@ -155,6 +155,24 @@ class SequenceDataset:
             sites=None if self.sites is None else take_rows(self.sites, index),
             info=self.info,
         )
+        if self._file is not None:
+            taken._check_content(self._file.filename)
+        return taken
+
+    def _check_content(self, name: str) -> None:
+        """Refuse content that the format forbids, as it is read: looking at all of it at opening would take long."""
+        problems = [
+            ("a letter that its alphabet does not have", self.codes > self.alphabet.unknown),
+            ("an unknown split", (self.split >= len(SPLITS)) & (self.split != NO_SPLIT)),
+        ]
+        if self.intervals is not None:
+            chrom, start, end, strand = self.intervals.T
+            wrong = (chrom < -1) | (chrom >= len(self.chroms)) | (end < start) | (np.abs(strand) > 1)
+            problems.append(("an impossible interval", wrong))
+        for problem, where in problems:
+            if where.any():
+                row = int(np.argmax(where.reshape(len(where), -1).any(axis=1)))
+                raise DemoError(f"{printable(name)} is damaged: {printable(self.ids[row], 60)} has {problem}")
 
     def blocks(self, size: int = BLOCK) -> Iterator[SequenceDataset]:
         """All rows in memory, ``size`` at a time."""
@@ -201,6 +219,41 @@ class SequenceDataset:
         with whole_file(Path(path)) as temporary, DatasetWriter(temporary) as writer:
             for block in self.blocks():
                 writer.append(block)
+
+
+class TextColumn:
+    """Strings of an HDF5 dataset, read a few at a time.
+
+    HDF5 keeps such strings apart from the dataset, and many may share one: a small file could unfold into any amount
+    of memory. So they are bounded as they are read. Raises DemoError for text that is too long or not UTF-8.
+    """
+
+    _ROWS = 256
+    _MOST_BYTES = 16 << 20
+
+    def __init__(self, dataset: h5py.Dataset) -> None:
+        self._dataset = dataset
+
+    def __len__(self) -> int:
+        return int(self._dataset.shape[0])
+
+    def __getitem__(self, key: int | slice) -> Any:
+        if isinstance(key, slice):
+            start, stop, step = key.indices(len(self))
+            found = [self._read(i, min(i + self._ROWS, stop)) for i in range(start, stop, self._ROWS)]
+            return np.concatenate(found)[::step] if found else np.array([], dtype=object)
+        row = range(len(self))[key]
+        return self._read(row, row + 1)[0]
+
+    def _read(self, start: int, stop: int) -> NDArray[np.object_]:
+        name = printable(self._dataset.file.filename)
+        raw = self._dataset[start:stop]
+        if sum(map(len, raw)) > self._MOST_BYTES:
+            raise DemoError(f"{name} is refused: its ids are too long, from row {start + 1} on")
+        try:
+            return np.array([text.decode("utf-8") for text in raw], dtype=object)
+        except UnicodeDecodeError:
+            raise DemoError(f"{name} is damaged: an id after row {start} is not text") from None
 
 
 class DatasetWriter:

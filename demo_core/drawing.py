@@ -52,7 +52,7 @@ def draw_logo(axes: Axes, heights: ArrayLike, letters: str = "ACGT", *, start: f
     top, bottom = float(positive.max(initial=0)), float(negative.min(initial=0))
     span = (top - bottom) or 1.0
     axes.set_ylim(bottom - 0.05 * span, top + 0.05 * span)
-    axes.set_xlim(start - 0.5, start + values.shape[1] - 0.5)
+    axes.set_xlim(start - 0.5, start + max(values.shape[1], 1) - 0.5)
     axes.axhline(0, color="#333333", linewidth=0.6)
 
 

@@ -49,7 +49,7 @@ def unknown_name(what: str, name: str, known: Iterable[str]) -> str:
     >>> unknown_name("explainer", "salency", ["saliency"])
     "unknown explainer 'salency': did you mean 'saliency'? There is: saliency"
     """
-    names = sorted(known)
+    names = sorted(printable(k, 60) for k in known)
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     hint = f" did you mean '{close[0]}'?" if close else ""
     there = f" There is: {', '.join(names)}" if names else " There is none"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -16,15 +17,16 @@ from demo_core.batch import Batch, BatchRandom, Result
 from demo_core.dataset import SequenceDataset
 from demo_core.errors import DemoError, MisfitError, PluginError, UsageProblem, one_line, printable
 from demo_core.explanation import Explanation, expected_shape
-from demo_core.model import Model, gradients_allowed
+from demo_core.model import Model, exact_arithmetic
 from demo_core.options import as_json, build
 from demo_core.registry import Registered, Registry
 from demo_core.specs import Explainer
 from demo_core.targets import Target
 
 Part = dict[str, NDArray[Any]]
-#: A part file covers this many sequences, or one batch if that is more.
+#: A part file covers this many sequences and this many bytes of values at most, or one batch if that is more.
 PART_SEQUENCES = 1024
+PART_BYTES = 64 << 20
 
 
 @dataclass(frozen=True)
@@ -166,7 +168,9 @@ def explain_rows(job: Job, sequences: SequenceDataset, rows: NDArray[np.int64]) 
 
 def part_rows(job: Job) -> int:
     """Sequences in a part: whole batches, so that batch boundaries do not depend on where a run was resumed."""
-    return job.batch_size * max(1, PART_SEQUENCES // job.batch_size)
+    shape = expected_shape(job.spec.kind, 1, len(job.model.alphabet.letters), job.model.length, len(job.spec.channels))
+    most = max(1, min(PART_SEQUENCES, PART_BYTES // (4 * math.prod(shape))))
+    return job.batch_size * max(1, most // job.batch_size)
 
 
 def n_parts(job: Job, n: int) -> int:
@@ -194,10 +198,18 @@ def compute_parts(
             index = mine[start : start + job.batch_size]
             batches.append(_explain_batch(job, explainer, sequences.take(index), index))
             on_batch(len(index))
+        for batch in batches:
+            check_same_names(job, set(batches[0]), set(batch))
         part = {name: np.concatenate([b[name] for b in batches]) for name in batches[0]}
         # seconds are per sequence, so that a part's arrays all have one row a sequence
         part["seconds"] = np.full(len(mine), (time.perf_counter() - started) / len(mine))
         yield number, part
+
+
+def check_same_names(job: Job, first: set[str], other: set[str]) -> None:
+    """Raise PluginError unless all batches of a run give the same numbers besides their values."""
+    if strange := sorted(first ^ other):
+        raise _broke(job, f"'{strange[0].removeprefix('extra:')}' comes with some sequences and not with others")
 
 
 def describe_job(job: Job) -> dict[str, Any]:
@@ -215,7 +227,12 @@ def describe_job(job: Job) -> dict[str, Any]:
         "average_strands": job.average_strands,
         "batch_size": job.batch_size,
         "device": _device_name(job.model.device),
-        "model": {"name": job.model.name, "digest": job.model.digest(), **job.model.metadata()},
+        "model": {
+            "name": job.model.name,
+            "digest": job.model.digest(),
+            **job.model.metadata(),
+            "architecture_running": job.model.running,
+        },
     }
 
 
@@ -275,10 +292,10 @@ def _one_strand(
     )
     target = job.target.bind(labels)
     try:
-        with torch.no_grad():
+        with torch.no_grad(), exact_arithmetic(model):
             outputs = model.module(x)
             target_values = target(outputs)
-        with gradients_allowed(model), torch.enable_grad():
+        with exact_arithmetic(model, gradients=True), torch.enable_grad():
             result = explainer.explain(model, batch, target)
     except torch.OutOfMemoryError:
         raise DemoError(

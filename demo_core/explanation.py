@@ -192,6 +192,9 @@ def _check(file: h5py.File, meta: dict[str, Any]) -> None:
         raise ValueError("outputs and the model's targets differ in number")
     if "extras" in file and file["extras"].shape[1] != len(meta["extras"]):
         raise ValueError("extras and their names differ in number")
-    for target in meta["model"]["targets"]:
+    described = [*meta["model"]["targets"], *meta["target"]["outputs"]]
+    if not meta["target"]["outputs"]:
+        raise ValueError("the target names no output")
+    for target in described:
         if not isinstance(target["name"], str) or target["activation"] not in ("sigmoid", "identity"):
             raise ValueError("a target of the model is not described")

@@ -22,13 +22,18 @@ def write_npz(explanation: Explanation, stem: Path) -> list[Path]:
     Each holds one array, ``arr_0``, float32 (N, A, L): the one-hot sequences, and the values as they are stored, that
     is hypothetical ones where the explainer gives them. Kinds other than attribution have their own shape.
     """
-    stem = stem.with_name(stem.name.removesuffix(".npz"))
-    value_word = "attributions" if explanation.kind == "attribution" else explanation.kind
-    sequences, values = (stem.with_name(f"{stem.name}.{word}.npz") for word in ("sequences", value_word))
+    sequences, values = npz_files(explanation, stem)
     shape = (len(explanation), len(explanation.sequences.alphabet.letters), explanation.sequences.length)
     _write_array(sequences, shape, (explanation.one_hot(b) for b in explanation.blocks()))
     _write_array(values, explanation.values.shape, (explanation.values[b] for b in explanation.blocks()))
     return [sequences, values]
+
+
+def npz_files(explanation: Explanation, stem: Path) -> list[Path]:
+    """The files that ``write_npz`` writes."""
+    name = stem.name.removesuffix(".npz")
+    word = "attributions" if explanation.kind == "attribution" else explanation.kind
+    return [stem.with_name(f"{name}.sequences.npz"), stem.with_name(f"{name}.{word}.npz")]
 
 
 def write_tsv(explanation: Explanation, path: Path) -> list[Path]:

@@ -15,13 +15,15 @@ from demo_core.errors import DemoError, printable
 
 
 @contextlib.contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
+def whole_file(path: Path, *, within: Path | None = None) -> Iterator[Path]:
     """A temporary path beside ``path``; renamed to it on success, removed on any failure.
 
-    The content is fsynced before the rename, so that a crash leaves the old file or the new one.
+    The content is fsynced before the rename, so that a crash leaves the old file or the new one. ``within`` names
+    another folder, of the same file system, for what a kill may leave behind.
     """
     check_folder_of(path)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name[:80]}.", suffix=".tmp" + path.suffix, dir=path.parent)
+    folder = within or path.parent
+    handle, name = tempfile.mkstemp(prefix=f".{path.name[:80]}.", suffix=".tmp" + path.suffix, dir=folder)
     os.close(handle)
     temporary = Path(name)
     try:
@@ -38,30 +40,40 @@ def whole_file(path: Path) -> Iterator[Path]:
 def whole_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
     """A temporary folder beside ``path``; takes its name on success, is removed on any failure.
 
-    With ``replace`` an existing folder is moved aside first and deleted last.
+    With ``replace`` an existing folder is moved aside first, moved back on any failure, and deleted last. Only a kill
+    between the two renames leaves nothing under the name; the old folder then lies beside it, whole, as
+    ``.NAME.*.old/was``.
     """
     check_folder_of(path)
     temporary = Path(tempfile.mkdtemp(prefix=f".{path.name[:80]}.", suffix=".tmp", dir=path.parent))
-    old = None
     try:
         yield temporary
         temporary.chmod(0o777 & ~_umask())
         for inside in temporary.rglob("*"):
             fsync(inside)
         if replace and path.exists():
-            old = Path(tempfile.mkdtemp(prefix=f".{path.name[:80]}.", suffix=".old", dir=path.parent))
-            path.replace(old / "was")
-        try:
+            _swap(temporary, path)
+        else:
             temporary.replace(path)
-        except OSError:
-            if old:
-                (old / "was").replace(path)
-            raise
         fsync(path.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-        if old:
-            shutil.rmtree(old, ignore_errors=True)
+
+
+def _swap(new: Path, path: Path) -> None:
+    aside = Path(tempfile.mkdtemp(prefix=f".{path.name[:80]}.", suffix=".old", dir=path.parent))
+    old = aside / "was"
+    try:
+        path.replace(old)
+        new.replace(path)
+    except BaseException:
+        if old.exists() and not path.exists():
+            old.replace(path)
+        raise
+    finally:
+        # never while it holds the only copy
+        if path.exists():
+            shutil.rmtree(aside, ignore_errors=True)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -78,11 +90,20 @@ def write_json(path: Path, value: Any) -> None:
 def read_json(path: Path, what: str) -> Any:
     """JSON from a file; raises DemoError naming file and place."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise DemoError(f"{printable(path)}: there is no such {what}") from None
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+    except (UnicodeDecodeError, ValueError, RecursionError) as error:
         raise DemoError(f"{printable(path)} is not a readable {what}: {printable(error)}") from None
+
+
+def loads(text: str) -> Any:
+    """JSON as the standard has it: NaN and Infinity, which Python would take, are a ValueError."""
+
+    def refuse(word: str) -> Any:
+        raise ValueError(f"{word} is not JSON")
+
+    return json.loads(text, parse_constant=refuse)
 
 
 def check_folder_of(path: Path) -> None:

@@ -18,6 +18,7 @@ import h5py
 import numpy as np
 
 from demo_core.errors import DemoError, one_line, printable
+from demo_core.files import loads
 
 ATTRIBUTE = "demo"
 #: Rows of a chunk are chosen to make chunks of about this many bytes.
@@ -54,11 +55,16 @@ def add_column(file: h5py.File, name: str, field: Field, row_shape: tuple[int, .
     dtype = h5py.string_dtype("utf-8") if field.dtype == "str" else np.dtype(field.dtype)
     row_bytes = max(1, math.prod(row_shape) * (16 if field.dtype == "str" else np.dtype(dtype).itemsize))
     rows = max(1, min(65536, CHUNK_BYTES // row_bytes))
+    inner = [max(1, n) for n in row_shape]
+    while row_bytes > _MOST_CHUNK_BYTES // 4:  # a row too large for a chunk is cut along its longest axis
+        longest = inner.index(max(inner))
+        inner[longest] = -(-inner[longest] // 2)
+        row_bytes = math.prod(inner) * np.dtype(dtype).itemsize
     return file.create_dataset(
         name,
         shape=(0, *row_shape),
         maxshape=(None, *row_shape),
-        chunks=(rows, *(max(1, n) for n in row_shape)),
+        chunks=(rows, *inner),
         dtype=dtype,
         compression="gzip",
         compression_opts=1,
@@ -131,7 +137,7 @@ def _metadata(file: h5py.File, what: str, version: int) -> Any:
     text = file.attrs[ATTRIBUTE]
     if not isinstance(text, str) or len(text) > _MOST_METADATA:
         raise _Refused("its metadata is not a string, or too long")
-    metadata = json.loads(text)
+    metadata = loads(text)
     if not isinstance(metadata, dict) or metadata.get("format") != what:
         said = printable(metadata.get("format"), 40) if isinstance(metadata, dict) else "nothing"
         raise _Refused(f"its format is {said}, not {what}")

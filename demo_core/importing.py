@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from demo_core.dataset import BLOCK, NO_SPLIT, DatasetWriter, SequenceDataset
+from demo_core.dataset import BLOCK, NO_SPLIT, DatasetWriter, SequenceDataset, TextColumn, take_rows
 from demo_core.errors import DemoError, UsageProblem, printable, unknown_name
 from demo_core.files import whole_file
 from demo_core.records import SPLITS, Record, RecordBlock
@@ -96,7 +96,8 @@ def import_records(
             raise DemoError(f"{source}: there is no sequence in it")
         notes += blocks.notes()
         split = writer.column("split")[:]
-        group = writer.column("group")[:]
+        group = np.array([blocks.root(int(g)) for g in writer.column("group")[:]], np.int64)
+        writer.rewrite("group", group)
         notes += _assign(split, group, settings, random)
         writer.rewrite("split", split)
         notes += _add_negatives(writer, blocks, split, settings, random)
@@ -123,6 +124,7 @@ class _Blocks:
     length: int | None = None
     names: dict[str, int] = field(default_factory=dict)
     groups: dict[Hashable, int] = field(default_factory=dict)
+    linked: list[int] = field(default_factory=list)
     chroms: dict[str, int] = field(default_factory=dict)
     has_intervals: bool = False
     has_sites: bool = False
@@ -236,15 +238,32 @@ class _Blocks:
         return fit_length(marks, self.length, 0)[0]
 
     def _groups(self, records: list[Record], codes: NDArray[np.uint8]) -> NDArray[np.int64]:
-        # Sequences that are equal, on either strand, are one group: a split must not part them
+        # Sequences that are equal, on either strand, are one group, and so are records that their reader puts into
+        # one: whatever is linked by either may not be parted by a split
         keys = strand_free_keys(codes, self.settings.alphabet)
         found = np.empty(len(records), np.int64)
         for row, (record, key) in enumerate(zip(records, keys, strict=True)):
-            name: Hashable = hashlib.blake2b(key, digest_size=16).digest()
+            found[row] = self._group_of(hashlib.blake2b(key, digest_size=16).digest())
             if record.group is not None:
-                name = ("given", record.group)
-            found[row] = self.groups.setdefault(name, len(self.groups))
+                self._link(int(found[row]), self._group_of(("given", record.group)))
         return found
+
+    def _group_of(self, name: Hashable) -> int:
+        number = self.groups.setdefault(name, len(self.groups))
+        if number == len(self.linked):
+            self.linked.append(number)
+        return number
+
+    def _link(self, one: int, other: int) -> None:
+        one, other = self.root(one), self.root(other)
+        self.linked[max(one, other)] = min(one, other)
+
+    def root(self, group: int) -> int:
+        """The group that all groups linked to this one go by."""
+        while self.linked[group] != group:
+            self.linked[group] = self.linked[self.linked[group]]
+            group = self.linked[group]
+        return group
 
     def _bad(self, record: Record, problem: str) -> DemoError:
         name = f"record {self.count}" + (f" '{printable(record.id, 60)}'" if record.id else "")
@@ -299,16 +318,20 @@ def _add_negatives(
     if not np.isin(labels[known], (0, 1)).all():
         return ["no negatives were added: the labels are not 0 and 1"]
     method = dinucleotide_shuffle if settings.negatives == "dinucleotide" else shuffle
+    word = "dinucleotide-preserving shuffle" if settings.negatives == "dinucleotide" else "shuffle"
+    notes = []
     for code in wanting:
         rows = np.flatnonzero(positive & (split == code))
+        same = 0
         for start in range(0, len(rows), BLOCK):
             part = rows[start : start + BLOCK]
-            writer.append(_shuffled(writer, part, blocks, settings, method, random))
-    return [
-        f"{SPLITS[code]}: had {int((positive & (split == code)).sum())} positives and no negatives; "
-        f"a {'dinucleotide-preserving ' if settings.negatives == 'dinucleotide' else ''}shuffle of each was added"
-        for code in wanting
-    ]
+            shuffled, unchanged = _shuffled(writer, part, blocks, settings, method, random)
+            writer.append(shuffled)
+            same += unchanged
+        notes.append(f"{SPLITS[code]}: had {len(rows)} positives and no negatives; a {word} of each was added")
+        if same:
+            notes.append(f"{SPLITS[code]}: {same} positives have no other order, so no negative was made of them")
+    return notes
 
 
 def _shuffled(
@@ -318,22 +341,24 @@ def _shuffled(
     settings: ImportSettings,
     method: Callable[..., NDArray[np.uint8]],
     random: np.random.Generator,
-) -> SequenceDataset:
-    # rows ascend, and HDF5 takes ascending lists
-    low, high = int(rows[0]), int(rows[-1]) + 1
-    within = rows - low
-    originals = writer.column("codes")[low:high][within]
-    labels = writer.column("labels")[low:high][within]
-    names = writer.column("ids").asstr()[low:high][within]
-    return SequenceDataset(
-        codes=method(originals, random, settings.alphabet.unknown),
+) -> tuple[SequenceDataset, int]:
+    """Shuffles of some rows, without those that came out as they were, and how many did."""
+    codes = take_rows(writer.column("codes"), rows)
+    shuffled = method(codes, random, settings.alphabet.unknown)
+    changed = (shuffled != codes).any(axis=1)
+    rows, shuffled = rows[changed], shuffled[changed]
+    labels = take_rows(writer.column("labels"), rows)
+    names = take_rows(TextColumn(writer.column("ids")), rows)
+    block = SequenceDataset(
+        codes=shuffled,
         labels=np.where(np.isnan(labels), np.nan, 0).astype(np.float32),
         targets=blocks.targets(),
         ids=np.array([blocks.unique(f"{name}.shuffled") for name in names], dtype=object),
-        group=writer.column("group")[low:high][within],
-        split=writer.column("split")[low:high][within],
+        group=take_rows(writer.column("group"), rows),
+        split=take_rows(writer.column("split"), rows),
         alphabet=settings.alphabet,
         intervals=np.tile(np.array([-1, 0, 0, 0], np.int64), (len(rows), 1)),
         chroms=tuple(blocks.chroms),
-        sites=np.zeros_like(originals),
+        sites=np.zeros_like(shuffled),
     )
+    return block, int((~changed).sum())

@@ -63,6 +63,8 @@ def parse_locus(text: str, length: int) -> Interval | None:
         return None
     start, end = int(match["start"].replace(",", "")), int(match["end"].replace(",", ""))
     strand = match["strand"] or "."
+    if max(start, end) >= 2**62:
+        raise ValueError(f"'{match['chrom']}' has no position {max(start, end)}")
     if end - start == length:
         return Interval(match["chrom"], start, end, strand)
     if end - start == length - 1 and start >= 1:

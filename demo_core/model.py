@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,6 +26,8 @@ from demo_core.registry import Registered, Registry
 from demo_core.sequences import Alphabet, alphabet_named
 from demo_core.specs import Architecture, SpecError, check_capabilities
 from demo_core.targets import Output, Target, parse_target
+
+_log = logging.getLogger(__name__)
 
 FORMAT = "demo-model"
 VERSION = 1
@@ -52,6 +55,8 @@ class Model:
         Resolved options of the architecture, plain values.
     training, metrics
         How it was trained and how well it did.
+    running
+        The owner of the code that runs now; ``architecture`` names the one it was trained with.
     """
 
     module: nn.Module
@@ -64,9 +69,11 @@ class Model:
     training: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
     name: str = "model"
+    running: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.module.eval()
+        self.running = dict(self.running or self.architecture)
 
     @property
     def device(self) -> torch.device:
@@ -102,7 +109,7 @@ class Model:
     def predict(self, codes: NDArray[np.uint8], batch_size: int = 512) -> NDArray[np.float32]:
         """Outputs (N, T), before activation, of codes (N, L)."""
         found = []
-        with torch.inference_mode():
+        with torch.inference_mode(), exact_arithmetic(self):
             for start in range(0, len(codes), batch_size):
                 found.append(self.module(self.one_hot(codes[start : start + batch_size])).float().cpu())
         empty = torch.zeros(0, len(self.outputs))
@@ -143,7 +150,7 @@ class Model:
     def digest(self) -> str:
         """SHA-256 of what decides its outputs: architecture, options and weights."""
         content = hashlib.sha256()
-        named = {k: self.architecture[k] for k in ("name", "plugin", "distribution")}
+        named = {k: self.architecture.get(k) for k in ("name", "plugin", "distribution")}
         head = [named, self.options, self.alphabet.name, self.length, [o.as_json() for o in self.outputs]]
         content.update(json.dumps(head, sort_keys=True).encode())
         for key, tensor in sorted(self.module.state_dict().items()):
@@ -156,6 +163,11 @@ class Model:
         path = Path(folder)
         if path.exists() and not replace:
             raise DemoError(f"{printable(path)} exists already: choose another name, or --force to replace it")
+        if path.exists() and (strange := _not_a_models(path)):
+            raise DemoError(
+                f"{printable(path)} holds {printable(strange, 60)}, which is not part of a model and would be deleted: "
+                "move it away, or choose another name"
+            )
         with whole_folder(path, replace=replace) as temporary:
             weights = {k: v.detach().cpu().contiguous() for k, v in self.module.state_dict().items()}
             safetensors.torch.save_file(weights, temporary / WEIGHTS)
@@ -178,22 +190,58 @@ class Model:
             from demo_core.plugins import discover
 
             registry = discover().registry
-        try:
-            if meta["format"] != FORMAT or meta["version"] > VERSION:
-                raise DemoError(f"{shown} has format {meta['format']} {meta['version']}, not {FORMAT} {VERSION}")
-            outputs = tuple(Output(o["name"], o["activation"], o["unit"]) for o in meta["targets"])
-            architecture, options = dict(meta["architecture"]), dict(meta["options"])
-            alphabet, length = alphabet_named(meta["alphabet"]), int(meta["length"])
-            name = str(architecture["name"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise DemoError(f"{shown}/{METADATA} is not a model description: {one_line(error)}") from None
-        found = _find(registry, name, str(architecture.get("plugin", "")), shown)
-        model = build_model(found, options, alphabet=alphabet, length=length, outputs=outputs)
-        model.architecture = architecture
-        model.training, model.metrics = dict(meta.get("training", {})), dict(meta.get("metrics", {}))
+        said = _parse(meta, shown)
+        found = _find(registry, said.architecture, shown)
+        model = build_model(found, said.options, alphabet=said.alphabet, length=said.length, outputs=said.outputs)
+        if model.architecture != said.architecture:
+            _log.warning("%s", _another_owner(shown, said.architecture, model.architecture))
+        model.architecture = said.architecture
+        model.training, model.metrics = said.training, said.metrics
         model.name = path.resolve().name
         _load_weights(model.module, path / WEIGHTS)
         return model.to(device)
+
+
+@dataclass(frozen=True)
+class _Description:
+    architecture: dict[str, str]
+    options: dict[str, Any]
+    alphabet: Alphabet
+    length: int
+    outputs: tuple[Output, ...]
+    training: dict[str, Any]
+    metrics: dict[str, Any]
+
+
+def _parse(meta: Any, shown: str) -> _Description:
+    """What ``model.json`` says, every field checked."""
+    try:
+        if meta["format"] != FORMAT or not isinstance(meta["version"], int) or meta["version"] > VERSION:
+            raise ValueError(f"format {printable(meta['format'], 40)} {printable(meta['version'], 20)} cannot be read")
+        owner = meta["architecture"]
+        architecture = {k: str(owner.get(k, "unknown")) for k in ("plugin", "distribution", "version", "origin")}
+        length = meta["length"]
+        if not isinstance(length, int) or not 1 <= length <= 10**9:
+            raise ValueError("length must be a number of letters")
+        outputs = tuple(Output(o["name"], o["activation"], o["unit"]) for o in meta["targets"])
+        if not outputs or len({o.name for o in outputs}) != len(outputs):
+            raise ValueError("targets must have different names")
+        sections = [meta["options"], meta.get("training", {}), meta.get("metrics", {})]
+        if not all(isinstance(section, dict) for section in sections):
+            raise ValueError("options, training and metrics must be objects")
+        alphabet = alphabet_named(str(meta["alphabet"]))
+        return _Description(
+            {"name": str(owner["name"]), **architecture}, sections[0], alphabet, length, outputs, *sections[1:]
+        )
+    except (KeyError, TypeError, ValueError, AttributeError, UsageProblem) as error:
+        raise DemoError(f"{shown}/{METADATA} is not a model description: {one_line(error)}") from None
+
+
+def _another_owner(shown: str, there: dict[str, str], here: dict[str, str]) -> str:
+    def named(owner: dict[str, str]) -> str:
+        return printable(f"{owner['plugin']} ({owner['distribution']} {owner['version'][:19]})", 120)
+
+    return f"{shown} was trained with the {here['name']} of {named(there)}; what runs now is that of {named(here)}"
 
 
 def build_model(
@@ -234,6 +282,14 @@ def build_model(
     )
 
 
+def _not_a_models(folder: Path) -> str:
+    """The name of something in a folder that saving a model does not write; '' if there is nothing."""
+    if not folder.is_dir():
+        return "no model but a file"
+    own = (METADATA, WEIGHTS)
+    return next((p.name for p in sorted(folder.iterdir()) if p.name not in own and p.suffix != ".png"), "")
+
+
 def one_line_of(error: ValueError) -> str:
     """The text of an error that was written for the user."""
     return printable(" ".join(str(error).split()), 400)
@@ -261,16 +317,28 @@ def choose_device(name: str) -> torch.device:
 
 
 @contextmanager
-def gradients_allowed(model: Model) -> Iterator[None]:
-    """cuDNN refuses the backward pass of a recurrent network in eval mode: switch it off around both passes."""
-    if "recurrent" in model.capabilities and model.device.type == "cuda":
-        with torch.backends.cudnn.flags(enabled=False):
-            yield
-    else:
+def exact_arithmetic(model: Model, *, gradients: bool = False) -> Iterator[None]:
+    """On CUDA, full float32 precision, so that values do not depend on batch size or device beyond 1e-5.
+
+    TF32, which PyTorch allows for convolutions, keeps 10 bits of mantissa. With ``gradients``, cuDNN is switched off
+    for recurrent networks: it refuses their backward pass in eval mode.
+    """
+    if model.device.type != "cuda":
         yield
+        return
+    cudnn = torch.backends.cudnn
+    on = cudnn.enabled and not (gradients and "recurrent" in model.capabilities)
+    matmul = torch.backends.cuda.matmul.allow_tf32
+    torch.backends.cuda.matmul.allow_tf32 = False
+    try:
+        with cudnn.flags(enabled=on, benchmark=False, deterministic=True, allow_tf32=False):
+            yield
+    finally:
+        torch.backends.cuda.matmul.allow_tf32 = matmul
 
 
-def _find(registry: Registry, name: str, plugin: str, shown: str) -> Registered[Architecture]:
+def _find(registry: Registry, architecture: dict[str, str], shown: str) -> Registered[Architecture]:
+    name, plugin = architecture["name"], architecture["plugin"]
     try:
         return registry.find(Architecture, name)
     except UsageProblem as error:
@@ -296,4 +364,7 @@ def _load_weights(module: nn.Module, path: Path) -> None:
     if wrong:
         more = f" (and {len(wrong) - 5} more)" if len(wrong) > 5 else ""
         raise DemoError(f"{printable(path)} does not fit its architecture: {'; '.join(wrong[:5])}{more}")
+    floating = {w.dtype for w in weights.values() if w.is_floating_point()}
+    if len(floating) == 1:  # a network kept in another precision comes back in it
+        module.to(floating.pop())
     module.load_state_dict(weights)

@@ -23,7 +23,8 @@ RESERVED = frozenset({
     "alphabet", "allow_code", "average_strands", "batch_size", "class_weights", "clip_norm", "config", "data", "debug",
     "device", "epochs", "explainer", "explanation", "force", "format", "help", "id", "ids", "json", "learning_rate",
     "length", "limit", "model", "models", "motif", "name", "negatives", "only_positive", "out", "output", "paths",
-    "plugin", "precision", "quiet", "reader", "resume", "reverse_complement", "seed", "source", "split", "target",
+    "plugin", "precision", "quiet", "reader", "registry", "resume", "reverse_complement", "seed", "sequences", "source",
+    "split", "target",
     "targets", "test", "validation", "verbose", "version", "weight_decay",
 })  # fmt: skip
 
@@ -89,7 +90,7 @@ class Option:
 
     def _check_one(self, value: Any) -> Any:
         scalar = self.scalar
-        if scalar is float and type(value) is int:
+        if scalar is float and type(value) is int and abs(value) < 2**1023:
             value = float(value)
         if scalar is Path and isinstance(value, str):
             value = Path(value)
@@ -271,7 +272,6 @@ def click_options(cls: type, owner: str) -> list[click.Option]:
     made = []
     for option in options_of(cls):
         note = describe(option)
-        variable = f"DEMO_{owner}_{option.name}".upper().replace("-", "_")
         default = None if option.required else option.default
         if option.scalar is bool and option.items is None and not option.optional:
             off = "--no-" + option.flag[2:]
@@ -281,7 +281,7 @@ def click_options(cls: type, owner: str) -> list[click.Option]:
                     default=default,
                     help=note,
                     is_flag=True,
-                    envvar=variable,
+                    envvar=variable(owner, option),
                 )
             )
             continue
@@ -293,10 +293,28 @@ def click_options(cls: type, owner: str) -> list[click.Option]:
                 required=option.required,
                 metavar=metavar(option),
                 help=note,
-                envvar=variable,
+                envvar=variable(owner, option),
             )
         )
     return made
+
+
+def variable(owner: str, option: Option) -> str:
+    """The environment variable that stands in for a flag."""
+    return f"DEMO_{owner}_{option.name}".upper().replace("-", "_")
+
+
+def from_environment(cls: type, owner: str, environ: Mapping[str, str]) -> dict[str, Any]:
+    """The values that the environment gives to an owner's options. Raises UsageProblem on one that is not allowed."""
+    found = {}
+    for option in options_of(cls):
+        name = variable(owner, option)
+        if name in environ:
+            try:
+                found[option.name] = option.parse(environ[name])
+            except ValueError as error:
+                raise UsageProblem(f"{name}: {error}") from None
+    return found
 
 
 def metavar(option: Option) -> str:

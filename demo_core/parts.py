@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import shutil
+import re
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -20,6 +20,8 @@ from numpy.typing import NDArray
 
 from demo_core.errors import DemoError, printable
 from demo_core.files import check_folder_of, read_json, whole_file, write_json
+
+_PART = re.compile(r"\d{6,}\.npz")
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -33,23 +35,36 @@ class Parts:
     @classmethod
     @contextlib.contextmanager
     def open(cls, folder: Path) -> Iterator[Parts]:
-        """The parts in ``folder``, made if need be; raises DemoError while another process writes them."""
+        """The parts in ``folder``, made if need be.
+
+        Raises DemoError while another process writes them, or if the folder holds anything that is not ours.
+        """
         check_folder_of(folder)
-        folder.mkdir(exist_ok=True)
-        lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o666)
+        if folder.exists() and not folder.is_dir():
+            raise DemoError(
+                f"{printable(folder)} is a file, and the parts of this run would go into a folder of that name"
+            )
+        lock = _locked(folder)
         try:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise DemoError(f"{printable(folder)}: another process is computing this; wait for it to end") from None
+            if foreign := [p.name for p in folder.iterdir() if not _ours(p.name)]:
+                raise DemoError(
+                    f"{printable(folder)} holds {printable(foreign[0], 60)}, which is not part of a run: "
+                    "move it away, or choose another --name"
+                )
             yield cls(folder)
         finally:
             os.close(lock)
 
     def run(self) -> dict[str, Any] | None:
-        """What was being computed here, if anything."""
+        """What was being computed here, if any part of it is finished."""
         path = self.folder / "run.json"
-        return dict(read_json(path, "record of an unfinished run")) if path.exists() else None
+        if not path.exists() or not self.finished():
+            return None
+        return dict(read_json(path, "record of an unfinished run"))
+
+    def finished(self) -> list[int]:
+        """The numbers of the parts that are there."""
+        return sorted(int(p.stem) for p in self.folder.glob("*.npz") if _PART.fullmatch(p.name))
 
     def begin(self, run: Mapping[str, Any]) -> None:
         """Forget earlier parts and say what is computed from now on."""
@@ -74,13 +89,38 @@ class Parts:
             self._path(number).unlink(missing_ok=True)
             return None
 
-    def has(self, number: int) -> bool:
-        """Whether a part is there."""
-        return self._path(number).exists()
-
     def remove(self) -> None:
         """Delete the folder, its work being done."""
-        shutil.rmtree(self.folder)
+        for path in self.folder.iterdir():
+            path.unlink()
+        self.folder.rmdir()
 
     def _path(self, number: int) -> Path:
         return self.folder / f"{number:06d}.npz"
+
+
+def _ours(name: str) -> bool:
+    return name in ("lock", "run.json") or bool(_PART.fullmatch(name)) or (name.startswith(".") and ".tmp" in name)
+
+
+def _locked(folder: Path) -> int:
+    """An exclusive lock on the folder's lock file, as a descriptor to close."""
+    while True:
+        folder.mkdir(exist_ok=True)
+        try:
+            lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o666)
+        except FileNotFoundError:  # removed by a process that finished just now
+            continue
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            there = (folder / "lock").stat()
+        except BlockingIOError:
+            os.close(lock)
+            raise DemoError(f"{printable(folder)}: another process is computing this; wait for it to end") from None
+        except FileNotFoundError:
+            os.close(lock)
+            continue
+        # The file that was locked may be one that has been deleted since, and so locks nothing
+        if os.path.samestat(os.fstat(lock), there):
+            return lock
+        os.close(lock)

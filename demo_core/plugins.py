@@ -97,6 +97,7 @@ def discover(files: Iterable[Path] = (), environ: dict[str, str] | None = None) 
     points = sorted(metadata.entry_points(group=GROUP), key=_built_in_first)
     built_in = {p.module.split(".")[0] for p in points if _is_built_in(p)}
     candidates: list[Candidate] = []
+    taken: dict[str, Path] = {}
     for point in points:
         candidate = Candidate(_owner(point), point.value)
         candidates.append(candidate)
@@ -107,7 +108,10 @@ def discover(files: Iterable[Path] = (), environ: dict[str, str] | None = None) 
     for path in files:
         candidate = Candidate(_file_owner(path), str(path))
         candidates.append(candidate)
-        _admit(candidate, lambda p=path: _import_file(p), manager, registry)
+        if why := _switched_off(candidate.owner, env):
+            candidate.state, candidate.reason = "disabled", why
+            continue
+        _admit(candidate, lambda p=path: _import_file(p, taken), manager, registry)
     if strict:
         for candidate in candidates:
             if candidate.state == "failed":
@@ -174,27 +178,35 @@ def _import(point: metadata.EntryPoint, built_in: set[str]) -> ModuleType:
             raise Broken(f"its module '{top}' has the name of a built-in one")
         found = point.load()
     else:
+        _check_not_written_over(point)
         found = point.load()
-        _check_not_written_over(point, found)
+        _check_place(point, found)
     if not isinstance(found, ModuleType):
         raise Broken(f"its entry point must name a module, not {printable(point.value)}")
     return found
 
 
-def _check_not_written_over(point: metadata.EntryPoint, module: ModuleType) -> None:
+def _check_not_written_over(point: metadata.EntryPoint) -> None:
     """Compare a built-in module with what our distribution installed: pip lets another one write over it."""
+    root = Path(__file__).parent.parent
+    for name, recorded in _recorded_digests(point.dist).items():
+        if not name.startswith(point.module.split(".")[0] + "/") or not name.endswith(".py"):
+            continue
+        path = root / name
+        digest = hashlib.sha256(path.read_bytes()).digest() if path.is_file() else b""
+        if base64.urlsafe_b64encode(digest).rstrip(b"=").decode() != recorded:
+            raise Broken(
+                f"{path} is not the file that {DISTRIBUTION} installed: another distribution has written over it; "
+                f"run pip install --force-reinstall --no-deps {DISTRIBUTION}"
+            )
+
+
+def _check_place(point: metadata.EntryPoint, module: ModuleType) -> None:
     where = Path(module.__file__ or "")
     root = Path(__file__).parent.parent
     relative = Path(*point.module.split("."), "__init__.py")
     if where not in (root / relative, root / "plugins" / relative):
         raise Broken(f"'{point.module}' was imported from {where}, which is not where {DISTRIBUTION} keeps it")
-    recorded = _recorded_digests(point.dist).get(relative.as_posix())
-    digest = base64.urlsafe_b64encode(hashlib.sha256(where.read_bytes()).digest()).rstrip(b"=").decode()
-    if recorded not in (None, digest):
-        raise Broken(
-            f"{where} is not the file that {DISTRIBUTION} installed: another distribution has written over it; "
-            f"run pip install --force-reinstall --no-deps {DISTRIBUTION}"
-        )
 
 
 @functools.lru_cache(maxsize=1)
@@ -209,10 +221,13 @@ def _recorded_digests(dist: metadata.Distribution | None) -> dict[str, str]:
     return digests
 
 
-def _import_file(path: Path) -> ModuleType:
+def _import_file(path: Path, taken: dict[str, Path]) -> ModuleType:
     if not path.is_file():
         raise Broken("there is no such file")
     name = "demo_local_" + "".join(c if c.isalnum() else "_" for c in path.stem)
+    if name in taken:
+        raise Broken(f"its module would be called {name}, as that of {taken[name]}: rename one of the files")
+    taken[name] = path
     spec: ModuleSpec | None = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise Broken("is not a Python file: its name must end in .py")
@@ -240,7 +255,10 @@ def _owner(point: metadata.EntryPoint) -> Owner:
 # a distribution parses its metadata anew at every access to its name
 @functools.cache
 def _identity(dist: metadata.Distribution | None) -> tuple[str, str]:
-    return (dist.name, dist.version) if dist else ("unknown", "unknown")
+    try:
+        return (str(dist.name or "unknown"), str(dist.version or "unknown")) if dist else ("unknown", "unknown")
+    except Exception:  # noqa: BLE001 - a distribution that an interrupted pip left behind has no metadata, or half of it
+        return ("unknown", "unknown")
 
 
 def _file_owner(path: Path) -> Owner:
@@ -260,7 +278,7 @@ def _switched_off(owner: Owner, env: dict[str, str]) -> str:
     if owner.named_in(_names(env.get("DEMO_DISABLE_PLUGINS", ""))):
         return "by DEMO_DISABLE_PLUGINS"
     allowed = env.get("DEMO_LOAD_PLUGINS")
-    if allowed is not None and owner.origin != "built-in" and not owner.named_in(_names(allowed)):
+    if allowed is not None and owner.origin == "installed" and not owner.named_in(_names(allowed)):
         return "not in DEMO_LOAD_PLUGINS"
     return ""
 

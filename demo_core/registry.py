@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Any, Generic, TypeVar, cast
@@ -36,7 +37,7 @@ class Owner:
 
     def named_in(self, names: set[str]) -> bool:
         """Whether a list from the environment means this plugin, by entry point or distribution."""
-        return bool(names & {self.entry_point, self.distribution})
+        return bool({_normal(n) for n in names} & {_normal(self.entry_point), _normal(self.distribution)})
 
     def as_json(self) -> dict[str, str]:
         """For provenance records."""
@@ -123,6 +124,12 @@ class Registry:
             raise UsageProblem(f"{_claimed(kind.what, plain, found)}; {_say_which(plain, found)}")
         return cast("Registered[U]", found[0])
 
+    def has(self, kind: type[U], name: str) -> bool:
+        """Whether ``find`` would know the name, be it that several plugins claim it."""
+        entry_point, _, plain = name.rpartition(":")
+        found = self._entries.get(kind.what, {}).get(plain, [])
+        return any(not entry_point or r.owner.entry_point == entry_point for r in found)
+
     def qualified(self, registered: Registered[U]) -> str:
         """The name that finds this very spec."""
         same = self._entries[registered.spec.what][registered.spec.name]
@@ -154,5 +161,10 @@ def _say_which(name: str, found: list[Registered[Any]]) -> str:
 def _importable(module: str) -> bool:
     try:
         return find_spec(module) is not None
-    except (ImportError, ValueError):  # a parent package that is itself missing or broken
+    except Exception:  # noqa: BLE001 - a dotted name imports its parent, which may be missing or fail in any way
         return False
+
+
+def _normal(name: str) -> str:
+    """A name as pip compares it: demo_x, demo.x and Demo-X are one."""
+    return re.sub(r"[-_.]+", "-", name).lower()

@@ -17,7 +17,15 @@ from numpy.typing import NDArray
 from demo_core import hdf5
 from demo_core.dataset import SequenceDataset
 from demo_core.errors import DemoError, UsageProblem, printable, unknown_name
-from demo_core.explaining import Job, compute_parts, describe_job, extra_names, n_parts, part_rows
+from demo_core.explaining import (
+    Job,
+    check_same_names,
+    compute_parts,
+    describe_job,
+    extra_names,
+    n_parts,
+    part_rows,
+)
 from demo_core.explanation import FIELDS, FORMAT, VERSION, Explanation
 from demo_core.files import whole_file
 from demo_core.options import changed
@@ -71,9 +79,12 @@ class Selection:
         return rows
 
 
-def run_name(job: Job) -> str:
-    """``MODEL.EXPLAINER``, with ``.TARGET`` and a digest of changed options where needed to keep runs apart."""
-    words = [job.model.name, job.spec.name]
+def run_name(job: Job, explainer: str) -> str:
+    """``MODEL.EXPLAINER``, with ``.TARGET`` and a digest of changed options where needed to keep runs apart.
+
+    ``explainer`` is its name as the registry tells it apart.
+    """
+    words = [job.model.name, *explainer.split(":")]
     if len(job.model.outputs) > 1 or job.target.form != "output":
         words.append(job.target.name)
     name = ".".join(_file_word(w) for w in words)
@@ -105,26 +116,59 @@ def explain_to_file(
     """
     fingerprint = _fingerprint(job, dataset, rows)
     folder = output.with_name(output.name.removesuffix(".h5") + ".partial")
-    if output.exists() and not force:
-        _check_same(output, _fingerprint_of(output), fingerprint)
+    if _is_finished(output, fingerprint, force):
         return Outcome(output, "skipped", len(rows))
     with Parts.open(folder) as parts:
-        begun = None if force else parts.run()
+        # Another process may have finished it while this one came to the lock
+        if _is_finished(output, fingerprint, force):
+            parts.remove()
+            return Outcome(output, "skipped", len(rows))
+        begun = parts.run()
+        if begun is not None and force and not (begun.get("force") and begun.get("fingerprint") == fingerprint):
+            begun = None
         if begun is None:
-            parts.begin({"fingerprint": fingerprint, "batch_size": job.batch_size})
+            parts.begin({"fingerprint": fingerprint, "batch_size": job.batch_size, "force": force})
         else:
             _check_same(folder, begun["fingerprint"], fingerprint)
             job = replace(job, batch_size=int(begun["batch_size"]))
-        total = n_parts(job, len(rows))
-        missing = [n for n in range(total) if not parts.has(n)]
-        size = part_rows(job)
-        on_start(sum(min(size, len(rows) - n * size) for n in range(total) if n not in set(missing)), len(rows))
-        for number, part in compute_parts(job, dataset, rows, missing, on_batch):
-            parts.write(number, part)
-        warnings = _assemble(job, dataset, rows, parts, output, fingerprint)
+        try:
+            _compute(job, dataset, rows, parts, on_start, on_batch)
+            warnings = _assemble(job, dataset, rows, parts, output, fingerprint)
+        except BaseException:
+            if not parts.finished():  # nothing to go on from, and nothing to stand in the way of another run
+                parts.remove()
+            raise
         parts.remove()
-    state = "continued" if begun is not None and len(missing) < total else "written"
-    return Outcome(output, state, len(rows), warnings)
+    return Outcome(output, "continued" if begun is not None else "written", len(rows), warnings)
+
+
+def _is_finished(output: Path, fingerprint: Mapping[str, Any], force: bool) -> bool:
+    """Whether the output is this very run's; raises DemoError if it is another's and may not be replaced."""
+    if force or not output.exists():
+        return False
+    _check_same(output, _fingerprint_of(output), fingerprint)
+    return True
+
+
+def _compute(
+    job: Job,
+    dataset: SequenceDataset,
+    rows: NDArray[np.int64],
+    parts: Parts,
+    on_start: Callable[[int, int], None],
+    on_batch: Callable[[int], None],
+) -> None:
+    """Compute the parts that are not there yet."""
+    finished = parts.finished()
+    missing = [n for n in range(n_parts(job, len(rows))) if n not in set(finished)]
+    size = part_rows(job)
+    on_start(sum(min(size, len(rows) - n * size) for n in finished), len(rows))
+    first = parts.read(finished[0]) if finished else None
+    names = set(first) if first else None
+    for number, part in compute_parts(job, dataset, rows, missing, on_batch):
+        names = names or set(part)
+        check_same_names(job, names, set(part))
+        parts.write(number, part)
 
 
 def _assemble(
@@ -137,7 +181,7 @@ def _assemble(
 ) -> tuple[str, ...]:
     seconds, bad, sums = 0.0, 0, _Sums()
     extras: list[str] = []
-    with whole_file(output) as temporary, hdf5.create(temporary) as file:
+    with whole_file(output, within=parts.folder) as temporary, hdf5.create(temporary) as file:
         for number in range(n_parts(job, len(rows))):
             part = parts.read(number)
             if part is None:  # damaged since it was written: a disk may lose what it said it kept
@@ -215,6 +259,7 @@ def _fingerprint(job: Job, dataset: SequenceDataset, rows: NDArray[np.int64]) ->
     content.update(np.ascontiguousarray(rows).tobytes())
     return {
         "model": job_says["model"]["digest"],
+        "architecture": job.model.running,
         "explainer": job_says["explainer"],
         "options": job_says["options"],
         "target": job_says["target"],
@@ -254,10 +299,11 @@ def _check_same(path: Path, there: Mapping[str, Any], here: Mapping[str, Any]) -
 def _difference(name: str, there: Any, here: Any) -> str:
     if isinstance(there, dict) and isinstance(here, dict):
         keys = [k for k in here if there.get(k) != here[k]]
-        return f"{name} ({', '.join(f'{k}: {there.get(k)} there, {here[k]} here' for k in keys)})"
+        parts = (f"{k}: {printable(there.get(k), 80)} there, {printable(here[k], 80)} here" for k in keys)
+        return f"{name} ({', '.join(parts)})"
     if name in ("model", "sequences"):
         return name
-    return f"{name} ({there} there, {here} here)"
+    return f"{name} ({printable(there, 80)} there, {printable(here, 80)} here)"
 
 
 def _rows_of(dataset: SequenceDataset, ids: tuple[str, ...]) -> NDArray[np.int64]:

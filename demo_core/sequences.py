@@ -6,7 +6,6 @@ unknown letter or padding. One-hot arrays are (batch, letters, length); an unkno
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -133,9 +132,3 @@ def strand_free_keys(codes: Codes, alphabet: Alphabet) -> list[bytes]:
         return [row.tobytes() for row in forward]
     backward = np.ascontiguousarray(alphabet.reverse_complement(forward))
     return [min(f.tobytes(), b.tobytes()) for f, b in zip(forward, backward, strict=True)]
-
-
-def gc_content(counts: Sequence[int] | NDArray[np.int64]) -> float:
-    """Share of G and C among the known bases of a DNA composition (5,); NaN if there is none."""
-    known = int(sum(counts[:4]))
-    return (int(counts[1]) + int(counts[2])) / known if known else float("nan")

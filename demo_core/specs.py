@@ -149,6 +149,8 @@ class Explainer(Spec):
         object.__setattr__(self, "needs", check_capabilities(self.name, self.needs))
         if (self.kind == "trace") != bool(self.channels):
             raise SpecError(f"'{self.name}': channels are named by explainers of kind trace, and only by them")
+        if self.name == "all":
+            raise SpecError("'all' is what stands for every explainer: choose another name")
         if self.adds_up and self.kind != "attribution":
             raise SpecError(f"'{self.name}': only attributions can add up")
 

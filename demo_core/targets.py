@@ -23,6 +23,12 @@ class Output:
     activation: Activation = "sigmoid"
     unit: str = "probability"
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not isinstance(self.unit, str) or not self.name:
+            raise ValueError("a target needs a name and a unit, as text")
+        if self.activation not in ("sigmoid", "identity"):
+            raise ValueError(unknown_name("activation", str(self.activation), ("sigmoid", "identity")))
+
     def as_json(self) -> dict[str, str]:
         """For ``model.json``."""
         return {"name": self.name, "activation": self.activation, "unit": self.unit}

@@ -10,7 +10,7 @@ import click
 from demo_core.cli.group import State
 from demo_core.cli.output import cell, emit_json, say, table
 from demo_core.cli.sources import device, open_data, reader_option, split
-from demo_core.errors import UsageProblem
+from demo_core.errors import UsageProblem, printable
 
 
 @click.command()
@@ -75,7 +75,8 @@ def _print(found: dict[str, Any]) -> None:
     ]
     table(("target", "positive", "negative", *(measures[m] for m in used)), rows)
     for name, best in found.get("best_motif", {}).items():
+        matrix = printable(f"{best['id']} {best['name']}", 90)
         click.echo(
-            f"best single matrix for {name}: {best['id']} {best['name']}, AUROC {cell(best['auroc'])} "
+            f"best single matrix for {printable(name, 60)}: {matrix}, AUROC {cell(best['auroc'])} "
             f"(best of {best['of']}, chosen on these very sequences, so it flatters the matrix)"
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections import Counter
 from dataclasses import dataclass
@@ -22,13 +23,17 @@ from demo_core.errors import (
     printable,
     unknown_name,
 )
-from demo_core.options import click_options, options_of
+from demo_core.options import click_options, from_environment, options_of
 from demo_core.registry import Registered, Registry
 from demo_core.specs import Explainer
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from demo_core.dataset import SequenceDataset
     from demo_core.model import Model
+    from demo_core.runs import Selection
 
 ALL = "all"
 
@@ -102,11 +107,13 @@ def _load_config(ctx: click.Context, param: click.Parameter, path: Path | None) 
         raise UsageProblem(f"{printable(path)} is not TOML: {printable(error)}") from None
     known = {p.name for p in ctx.command.params if isinstance(p, click.Option)} - {"config", "help"}
     flat = {key: value for key, value in values.items() if not isinstance(value, dict)}
-    own = {key: value for key, value in values.items() if isinstance(value, dict)}
-    for table in own:
-        if table != ctx.command.name and table not in _state(ctx).registry.names(Explainer):
-            raise UsageProblem(f"{printable(path)}: " + unknown_name("table", table, [str(ctx.command.name)]))
-    flat |= own.get(str(ctx.command.name), {})
+    tables = {key: value for key, value in values.items() if isinstance(value, dict)}
+    for table in tables:
+        if not _state(ctx).registry.has(Explainer, table):
+            names = _state(ctx).registry.names(Explainer)
+            raise UsageProblem(f"{printable(path)}: " + unknown_name("table", table, names))
+    ctx.meta["demo.tables"] = tables
+    flat |= tables.get(str(ctx.command.name), {})
     flat = {key.replace("-", "_"): value for key, value in flat.items()}
     for key in flat:
         if key not in known:
@@ -209,45 +216,65 @@ def _explain(
     if twice := [n for n, count in Counter(names).items() if count > 1]:
         raise UsageProblem(f"two models are called '{printable(twice[0])}': explain them into different folders")
     with open_data(state.registry, others[0], request.reader) as dataset:
-        failed = False
+        code = ExitCode.DONE
         for path in models:
             model = Model.load(path, registry=state.registry, device=where)
             model.check_data(dataset, others[0])
+            # what is wrong for every explainer is an error of the whole command
+            rows = _selection(request).rows(dataset, model.target(request.target).outputs[0].name)
             if registered:
-                _run(registered, options, model, dataset, request)
+                _run(state.registry, registered, options, model, dataset, rows, request)
             else:
-                failed |= _run_all(state.registry, model, dataset, request)
-    if failed:
-        ctx.exit(ExitCode.PLUGIN)
+                tables = ctx.meta.get("demo.tables", {})
+                code = max(code, _run_all(state.registry, tables, model, dataset, rows, request))
+    if code:
+        ctx.exit(code)
 
 
-def _run_all(registry: Registry, model: Model, dataset: SequenceDataset, request: Request) -> bool:
-    """Run what fits; returns whether any explainer raised."""
-    failed = False
+def _run_all(
+    registry: Registry,
+    tables: dict[str, Any],
+    model: Model,
+    dataset: SequenceDataset,
+    rows: NDArray[np.int64],
+    request: Request,
+) -> ExitCode:
+    """Run what fits, with options from the environment and the config file; 4 if one failed."""
+    code = ExitCode.DONE
     for registered in registry.all(Explainer):
         name = registry.qualified(registered)
         if why := registered.why_unavailable():
             say(f"skipped {name}: {why}")
             continue
+        spec = registered.spec
+        options = {**tables.get(name, {}), **from_environment(spec.options, spec.name, os.environ)}
+        missing = [o.flag for o in options_of(spec.options) if o.required and o.name not in options]
+        if missing:
+            say(f"skipped {name}: needs {', '.join(missing)}; run demo explain {name}")
+            continue
         try:
-            _run(registered, {}, model, dataset, request)
+            _run(registry, registered, options, model, dataset, rows, request)
         except MisfitError as error:
             say(f"skipped {name}: {error}")
-        except PluginError as error:
+        except UsageProblem:
+            raise
+        except DemoError as error:  # one explainer's failure keeps no other from running
             say(f"demo: {error}")
-            failed = True
-    return failed
+            code = ExitCode.PLUGIN if isinstance(error, PluginError) else max(code, ExitCode.FAILED)
+    return code
 
 
 def _run(
+    registry: Registry,
     registered: Registered[Explainer],
     options: dict[str, Any],
     model: Model,
     dataset: SequenceDataset,
+    rows: NDArray[np.int64],
     request: Request,
 ) -> None:
     from demo_core.explaining import make_job
-    from demo_core.runs import Selection, explain_to_file, run_name
+    from demo_core.runs import explain_to_file, run_name
 
     job = make_job(
         registered,
@@ -258,10 +285,8 @@ def _run(
         average_strands=request.average_strands,
         batch_size=request.batch_size,
     )
-    selection = Selection(request.split, request.limit, _ids(request.ids), request.only_positive)
-    rows = selection.rows(dataset, job.target.outputs[0].name)
     request.output.mkdir(parents=True, exist_ok=True)
-    output = request.output / f"{request.name or run_name(job)}.h5"
+    output = request.output / f"{request.name or run_name(job, registry.qualified(registered))}.h5"
     with progress(f"{model.name} {job.spec.name}") as (start, advance):
         outcome = explain_to_file(job, dataset, rows, output, force=request.force, on_start=start, on_batch=advance)
     for warning in outcome.warnings:
@@ -272,6 +297,12 @@ def _run(
         "skipped": ", skipped: it is finished already",
     }
     click.echo(f"{outcome.path}: {outcome.sequences} sequences{said[outcome.state]}")
+
+
+def _selection(request: Request) -> Selection:
+    from demo_core.runs import Selection
+
+    return Selection(request.split, request.limit, _ids(request.ids), request.only_positive)
 
 
 def _ids(text: str | None) -> tuple[str, ...] | None:

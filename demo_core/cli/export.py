@@ -27,14 +27,13 @@ def export(explanation: Path, form: str | None, output: Path | None, force: bool
     if form is None:
         raise UsageProblem("choose a form: --npz, --tsv or --bedgraph")
     from demo_core.explanation import Explanation
-    from demo_core.exporting import WRITERS
+    from demo_core.exporting import WRITERS, npz_files
 
     suffix, write = WRITERS[form]
     stem = output or explanation.with_name(explanation.name.removesuffix(".h5") + suffix)
-    written = [stem] if form != "npz" else list(stem.parent.glob(f"{stem.name.removesuffix('.npz')}.*.npz"))
-    taken = [p for p in written if p.exists()]
-    if taken and not force:
-        raise DemoError(f"{printable(taken[0])} exists already: choose another -o, or --force to replace it")
     with Explanation.open(explanation) as opened:
+        taken = [p for p in (npz_files(opened, stem) if form == "npz" else [stem]) if p.exists()]
+        if taken and not force:
+            raise DemoError(f"{printable(taken[0])} exists already: choose another -o, or --force to replace it")
         for path in write(opened, stem):
             click.echo(f"{path}: {len(opened)} sequences")

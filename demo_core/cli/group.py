@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from demo_core.errors import UsageProblem, unknown_name
+from demo_core.errors import PluginError, UsageProblem, unknown_name
 from demo_core.plugins import Discovery, discover
 from demo_core.registry import Registry
 from demo_core.specs import Command
@@ -81,16 +81,23 @@ class Root(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Core and plugin commands, in order."""
-        names = {r.spec.name for r in _state(ctx).registry.all(Command)}
-        return sorted(names | set(COMMANDS))
+        return sorted({*_state(ctx).registry.names(Command), *COMMANDS})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """A core command, which no plugin can replace, or a plugin's."""
         if cmd_name in COMMANDS:
             module, _, attribute = COMMANDS[cmd_name][0].partition(":")
             found = getattr(importlib.import_module(module), attribute)
-        elif cmd_name in _state(ctx).registry.names(Command) or ":" in cmd_name:
-            found = _state(ctx).registry.find(Command, cmd_name).load()
+        elif _state(ctx).registry.has(Command, cmd_name):
+            registered = _state(ctx).registry.find(Command, cmd_name)
+            if ctx.resilient_parsing:  # completion wants names, and must not import what stands behind them
+                return click.Command(cmd_name, short_help=registered.spec.summary)
+            found = registered.load()
+            if not isinstance(found, click.Command):
+                owner = registered.owner.describe()
+                raise PluginError(
+                    f"command '{cmd_name}' of plugin {owner} is a {type(found).__name__}, not a click command"
+                )
         else:
             return None
         assert isinstance(found, click.Command)
@@ -106,9 +113,9 @@ class Root(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The listing, from summaries alone."""
-        added = {r.spec.name: r for r in _state(ctx).registry.all(Command)}
+        registry = _state(ctx).registry
         rows = [
-            (name, COMMANDS[name][1] if name in COMMANDS else added[name].spec.summary)
+            (name, COMMANDS[name][1] if name in COMMANDS else registry.find(Command, name).spec.summary)
             for name in self.list_commands(ctx)
         ]
         with formatter.section("Commands"):

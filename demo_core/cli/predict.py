@@ -77,7 +77,7 @@ def _write(file: TextIO, model: Any, dataset: Any, rows: Any) -> None:
             predictions, labels = model.activate(outputs), labels_for(model, block)
             for i in range(len(block)):
                 split = SPLITS[block.split[i]] if block.split[i] < len(SPLITS) else ""
-                cells = [printable(block.ids[i], 10_000), str(block.interval(i) or ""), split]
+                cells = [printable(block.ids[i], 10_000), printable(block.interval(i) or "", 200), split]
                 for j in range(len(names)):
                     label = "" if math.isnan(labels[i, j]) else f"{labels[i, j]:g}"
                     cells += [label, f"{outputs[i, j]:.6g}", f"{predictions[i, j]:.6g}"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ import click
 
 from demo_core.cli.output import say
 from demo_core.errors import DemoError, PluginError, UsageProblem, one_line, printable
+from demo_core.options import build
 from demo_core.registry import Registered, Registry
 from demo_core.specs import DatasetReader
 
@@ -62,24 +63,30 @@ def import_source(
     notes = _Notes()
     logging.getLogger().addHandler(notes)
     try:
-        reader = registered.load()(options)
-        return (
-            import_records(
-                reader.read(source),
-                output,
-                lambda: tuple(getattr(reader, "targets", ("bound",))),
-                settings,
-                source.name,
-            )
-            + notes.lines
-        )
-    except (DemoError, OSError, KeyboardInterrupt):
+        reader = _blamed(registered, lambda: registered.load()(options))
+        records = _records(registered, reader, source)
+        targets = lambda: tuple(getattr(reader, "targets", ("bound",)))  # noqa: E731
+        return import_records(records, output, targets, settings, source.name) + notes.lines
+    finally:
+        logging.getLogger().removeHandler(notes)
+
+
+def _records(registered: Registered[DatasetReader], reader: Any, source: Path) -> Iterator[Any]:
+    records = iter(_blamed(registered, lambda: reader.read(source)))
+    end = object()
+    while (record := _blamed(registered, lambda: next(records, end))) is not end:
+        yield record
+
+
+def _blamed(registered: Registered[DatasetReader], call: Callable[[], Any]) -> Any:
+    """What a reader's own code gives; what it raises, other than errors for the user, is the plugin's failure."""
+    try:
+        return call()
+    except (DemoError, OSError):
         raise
     except Exception as error:
         owner = registered.owner.describe()
         raise PluginError(f"reader '{registered.spec.name}' of plugin {owner} failed: {one_line(error)}") from error
-    finally:
-        logging.getLogger().removeHandler(notes)
 
 
 @contextmanager
@@ -97,7 +104,8 @@ def open_data(registry: Registry, source: Path, reader: str | None = None) -> It
     registered = find_reader(registry, source, reader)
     with tempfile.TemporaryDirectory(prefix="demo-") as folder:
         output = Path(folder) / "data.h5"
-        for note in import_source(registered, registered.spec.options(), source, output, AS_IS):
+        options: Any = build(registered.spec.options, {}, f"reader '{registered.spec.name}'")
+        for note in import_source(registered, options, source, output, AS_IS):
             say(note)
         with SequenceDataset.open(output) as dataset:
             yield dataset

@@ -15,13 +15,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from demo_core.explanation import Explanation
+from demo_core.options import build
 from demo_core.registry import Owner, Registered
 from demo_core.specs import AnySpec, Architecture, DatasetReader, Explainer
+from demo_core.testing.tiny import tiny_dataset, tiny_model
+
+if TYPE_CHECKING:
+    from demo_core.model import Model
 
 
 @dataclass(frozen=True)
@@ -52,21 +57,37 @@ def registered_from(module: ModuleType) -> list[Registered[Any]]:
     return [Registered(spec, owner) for spec in _specs_of(module, owner.label, manager)]
 
 
-def checks_for(registered: Registered[AnySpec]) -> list[Check]:
-    """The checks that apply to a spec."""
+def checks_for(
+    registered: Registered[AnySpec],
+    *,
+    options: dict[str, Any] | None = None,
+    model: Callable[[], Model] | None = None,
+) -> list[Check]:
+    """The checks that apply to a spec.
+
+    Parameters
+    ----------
+    options
+        Of the plugin, where its defaults will not do or there are none.
+    model
+        Makes a model of 40 bases and one output for an explainer that needs more than ``tiny_model()`` offers.
+    """
     spec = registered.spec
-    makers: dict[type, Callable[[Any], Iterator[tuple[str, Callable[[], None]]]]] = {
+    make_model = model or tiny_model
+    makers: dict[type, Callable[..., Iterator[tuple[str, Callable[[], None]]]]] = {
         Architecture: _architecture_checks,
         Explainer: _explainer_checks,
         DatasetReader: _reader_checks,
     }
     maker = makers.get(type(spec))
     found = [("target can be imported", lambda: registered.load() and None)]
-    found += list(maker(registered)) if maker else []
+    found += list(maker(registered, options or {}, make_model)) if maker else []
     return [Check(f"{spec.name}: {name}", run) for name, run in found]
 
 
-def _architecture_checks(registered: Registered[Architecture]) -> Iterator[tuple[str, Callable[[], None]]]:
+def _architecture_checks(
+    registered: Registered[Architecture], options: dict[str, Any], _: Callable[[], Model]
+) -> Iterator[tuple[str, Callable[[], None]]]:
     import torch
 
     def model(targets: int = 1) -> Any:
@@ -77,11 +98,9 @@ def _architecture_checks(registered: Registered[Architecture]) -> Iterator[tuple
         outputs = [Output(f"t{i}") for i in range(targets)]
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            return build_model(registered, {}, alphabet=DNA, length=60, outputs=outputs)
+            return build_model(registered, options, alphabet=DNA, length=60, outputs=outputs)
 
     def codes(n: int = 5) -> Any:
-        from demo_core.testing.tiny import tiny_dataset
-
         return tiny_dataset(n, 60).codes
 
     def shape() -> None:
@@ -133,12 +152,21 @@ def _architecture_checks(registered: Registered[Architecture]) -> Iterator[tuple
     yield "save and load round-trips", round_trip
 
 
-def _explainer_checks(registered: Registered[Explainer]) -> Iterator[tuple[str, Callable[[], None]]]:
-    def run(n: int = 6, batch_size: int = 6, order: Any = None) -> Explanation:
-        from demo_core.testing.tiny import tiny_dataset, tiny_model
+def _explainer_checks(
+    registered: Registered[Explainer], options: dict[str, Any], make_model: Callable[[], Model]
+) -> Iterator[tuple[str, Callable[[], None]]]:
+    def run(n: int = 6, batch_size: int = 6, order: Any = None, model: Model | None = None) -> Explanation:
+        from demo_core.explaining import explain_rows, make_job
 
         rows = np.arange(n) if order is None else order
-        return _explain_rows(registered, tiny_model(), tiny_dataset(n), rows, batch_size)
+        job = make_job(registered, model or make_model(), options=options, batch_size=batch_size)
+        return explain_rows(job, tiny_dataset(n), rows)
+
+    def fits() -> None:
+        from demo_core.explaining import misfit
+
+        why = misfit(registered.spec, make_model())
+        assert not why, f"{why}: give checks_for a model that does, as model=..."
 
     def contract() -> None:
         found = run()  # shapes and types are checked by the core, which raises PluginError
@@ -157,11 +185,9 @@ def _explainer_checks(registered: Registered[Explainer]) -> Iterator[tuple[str, 
         assert np.array_equal(run().values, run().values, equal_nan=True), "two runs with one seed differ"
 
     def unchanged() -> None:
-        from demo_core.testing.tiny import tiny_dataset, tiny_model
-
-        model = tiny_model()
+        model = make_model()
         before = _state(model)
-        _explain_rows(registered, model, tiny_dataset(4), np.arange(4), 4)
+        run(n=4, batch_size=4, model=model)
         assert _state(model) == before, "it changed the model: weights, training mode, requires_grad, grad or hooks"
 
     def actual_only() -> None:
@@ -173,20 +199,13 @@ def _explainer_checks(registered: Registered[Explainer]) -> Iterator[tuple[str, 
 
     if registered.spec.kind == "pattern":
         return
+    yield "the model offers what it needs", fits
     yield "values have its kind's shape", contract
     yield "batch size does not matter", batches
     yield "order does not matter", order
     yield "a seed repeats a run", same_seed
     yield "the model comes back unchanged", unchanged
     yield "only letters that are there have values", actual_only
-
-
-def _explain_rows(
-    registered: Registered[Explainer], model: Any, dataset: Any, rows: Any, batch_size: int
-) -> Explanation:
-    from demo_core.explaining import explain_rows, make_job
-
-    return explain_rows(make_job(registered, model, batch_size=batch_size), dataset, rows)
 
 
 def _same(one: Any, other: Any, what: str) -> None:
@@ -207,12 +226,15 @@ def _state(model: Any) -> Any:
     )
 
 
-def _reader_checks(registered: Registered[DatasetReader]) -> Iterator[tuple[str, Callable[[], None]]]:
+def _reader_checks(
+    registered: Registered[DatasetReader], options: dict[str, Any], _: Callable[[], Model]
+) -> Iterator[tuple[str, Callable[[], None]]]:
     from demo_core.errors import DemoError
 
     def refused(content: bytes, what: str) -> None:
         suffix = registered.spec.suffixes[0] if registered.spec.suffixes else ".txt"
-        reader = registered.load()(registered.spec.options())
+        resolved: Any = build(registered.spec.options, options, f"reader '{registered.spec.name}'")
+        reader = registered.load()(resolved)
         with tempfile.TemporaryDirectory() as folder:
             source = Path(folder) / f"source{suffix}"
             source.write_bytes(content)

@@ -17,7 +17,7 @@ class FastaOptions:
     )
     test_from: Path | None = field(
         default=None,
-        metadata={"help": "A FASTA file that becomes the test split, labelled as the source is."},
+        metadata={"help": "A FASTA file that becomes the test split, with its own >1 and >0 headers."},
     )
 
     def __post_init__(self) -> None:

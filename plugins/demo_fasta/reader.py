@@ -31,18 +31,22 @@ class FastaReader:
         if self.options.negatives_from:
             yield from self._file(self.options.negatives_from, 0.0, "train" if test else None)
         if test:
-            yield from self._file(test, given if self.options.all_positive else None, "test")
+            yield from self._file(test, given if self.options.all_positive else None, "test", must_be_labelled=True)
         if self._without_interval:
             _log.warning(
                 "%d headers look like chrom:start-end but do not span their sequence: those have no interval",
                 self._without_interval,
             )
 
-    def _file(self, source: Path, given: float | None, split: str | None) -> Iterator[Record]:
+    def _file(
+        self, source: Path, given: float | None, split: str | None, *, must_be_labelled: bool = False
+    ) -> Iterator[Record]:
         labelled: bool | None = None
         for header, sequence, where in _entries(source):
             word = header.split(maxsplit=1)[0] if header else ""
             label = _LABELS.get(word) if given is None else given
+            if must_be_labelled and label is None:
+                raise BadSource(source, f"header '>{header[:40]}' must be >1 or >0 in a test file", where)
             if labelled is not None and labelled != (label is not None):
                 has = "is not >1 or >0, as those before it are" if labelled else "is a label, unlike those before it"
                 raise BadSource(source, f"header '>{header[:40]}' {has}: label all sequences or none", where)

@@ -315,3 +315,145 @@ def test_python_m_does_not_take_plugins_from_the_current_folder(here, demo_proce
     done = demo_process("plugins", "--check", cwd=here)
     assert done.returncode == 0, done.stdout
     assert done.stderr == ""
+
+
+PLUGIN = """
+import click
+from demo_core import Command, Explainer, Result, hookimpl
+DEMO_API = 1
+{specs}
+@click.command()
+def hello():
+    click.echo("hello from {word}")
+class Ones:
+    def __init__(self, options): self.options = options
+    def explain(self, model, batch, target): return Result(batch.x)
+"""
+
+
+def local(folder, name, specs, word=""):
+    path = folder / f"{name}.py"
+    path.write_text(PLUGIN.format(specs=specs, word=word))
+    return path
+
+
+HELLO = """
+@hookimpl
+def register_commands(register):
+    register(Command(name="hello", target="demo_local_{name}:{what}", summary="Says hello."{more}))
+"""
+
+
+def test_a_plugin_may_add_a_command_and_two_of_one_name_are_told_apart(here, demo):
+    one = local(here, "one", HELLO.format(name="one", what="hello", more=""), "one")
+    assert demo("hello", "--plugin", one) == (0, "hello from one\n", "")
+    two = local(here, "two", HELLO.format(name="two", what="hello", more=""), "two")
+    code, _, err = demo("hello", "--plugin", one, "--plugin", two)
+    assert code == 2
+    assert "say which: one:hello or two:hello" in err
+    assert demo("two:hello", "--plugin", one, "--plugin", two)[1] == "hello from two\n"
+    assert "one:hello" in demo("--help", "--plugin", one, "--plugin", two)[1]
+    wrong = local(here, "wrong", HELLO.format(name="wrong", what="Ones", more=""))
+    code, _, err = demo("hello", "--plugin", wrong)
+    assert (code, "is a type, not a click command" in err) == (4, True)
+
+
+def test_completion_survives_a_command_that_cannot_be_loaded(here, demo_process):
+    lacking = local(here, "lacking", HELLO.format(name="lacking", what="hello", more=", requires=('nothing_there',)"))
+    env = {"_DEMO_COMPLETE": "bash_complete", "COMP_WORDS": f"demo --plugin {lacking} h", "COMP_CWORD": "3"}
+    done = subprocess.run(
+        [sys.executable, "-c", "from demo_core.cli.group import root; root.main(args=[], prog_name='demo')"],
+        env={**os.environ, **env}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert "hello" in done.stdout, done.stderr
+
+
+NEEDY = """
+from dataclasses import dataclass
+@dataclass(frozen=True)
+class Options:
+    reference: str
+@hookimpl
+def register_explainers(register):
+    register(Explainer(name="needy", target="demo_local_needy:Ones", kind="attribution", options=Options, summary="a"))
+    register(Explainer(name="saliency", target="demo_local_needy:Ones", kind="attribution", summary="a"))
+    register(Explainer(name="zz", target="demo_local_needy:Ones", kind="attribution", summary="a"))
+"""
+
+
+def test_explain_all_goes_on_past_names_that_clash_and_options_that_are_needed(here, trained, demo, monkeypatch):
+    plugin = local(here, "needy", NEEDY)
+    line = ["explain", "all", trained / "one", trained / "data.h5", "--plugin", plugin]
+    code, out, err = demo(*line)
+    assert code == 0, err
+    assert "skipped needy: needs --reference; run demo explain needy" in err
+    assert sorted(os.listdir("explanations")) == ["one.needy.saliency.h5", "one.saliency.saliency.h5", "one.zz.h5"]
+    monkeypatch.setenv("DEMO_NEEDY_REFERENCE", "x")
+    code, out, err = demo(*line)
+    assert code == 0, err
+    assert "one.needy-" in out or "one.needy." in out
+
+
+def test_explain_all_takes_each_explainers_table(here, trained, demo):
+    (here / "run.toml").write_text("limit = 3\n[saliency]\nsimplex = true\n")
+    line = ["explain", "all", trained / "one", trained / "data.h5", "--config", "run.toml"]
+    code, out, err = demo(*line)
+    assert code == 0, err
+    with Explanation.open(out.split(": ")[0]) as found:
+        assert found.metadata["options"] == {"simplex": True}
+    (here / "run.toml").write_text("[saliency]\nsimplx = true\n")
+    code, _, err = demo(*line)
+    assert code == 2
+    assert "did you mean 'simplex'" in err
+
+
+def test_npz_files_are_never_overwritten_nor_refused_for_a_namesake(here, trained, demo):
+    line = ["explain", "saliency", trained / "one", trained / "data.h5", "--name"]
+    for name in ("a[1]", "a", "a.b"):
+        assert demo(*line, name)[0] == 0
+    for name in ("a.b", "a", "a[1]"):
+        assert demo("export", f"explanations/{name}.h5", "--npz")[0] == 0
+        code, _, err = demo("export", f"explanations/{name}.h5", "--npz")
+        assert (code, "exists already" in err) == (1, True)
+
+
+def test_out_of_memory_advice_works(here, trained, demo):
+    specs = """
+import torch
+@hookimpl
+def register_explainers(register):
+    register(Explainer(name="hungry", target="demo_local_hungry:Hungry", kind="attribution", summary="a"))
+class Hungry:
+    def __init__(self, options): pass
+    def explain(self, model, batch, target):
+        if len(batch) > 4: raise torch.OutOfMemoryError("no memory")
+        return Result(batch.x)
+"""
+    line = ["explain", "hungry", trained / "one", trained / "data.h5", "--plugin", local(here, "hungry", specs)]
+    code, _, err = demo(*line)
+    assert code == 1
+    assert "out of memory on cpu with batches of 650: try --batch-size 162" in err
+    assert demo(*line, "--batch-size", "4")[0] == 0
+
+
+def test_control_characters_in_names_never_reach_the_terminal(here, trained, demo):
+    (here / "evil.fa").write_text(">chr\x1b[31m1:0-40\n" + "ACGT" * 10 + "\n")
+    names = "MEME version 4\n\nMOTIF A\x1b[31m B\x1b]0;x\x07\nletter-probability matrix: alength= 4 w= 1\n1 0 0 0\n"
+    (here / "evil.meme").write_text(names)
+    from demo_core.errors import unknown_name
+
+    texts = [
+        *demo("predict", trained / "one", here / "evil.fa")[1:],
+        *demo("evaluate", trained / "one", trained / "data.h5", "--motif", "evil.meme")[1:],
+        unknown_name("target", "x", ["bo\x1b[31mund"]),
+    ]
+    for text in texts:
+        assert "\x1b" not in text
+        assert "\x07" not in text
+
+
+def test_a_module_in_the_current_folder_is_not_imported(here, demo_process):
+    for name in ("pluggy", "click", "demo_cnn"):
+        (here / f"{name}.py").write_text("raise RuntimeError('taken from the current folder')")
+    done = demo_process("plugins", "--check", cwd=here)
+    assert (done.returncode, done.stderr) == (0, "")

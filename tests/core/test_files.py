@@ -2,6 +2,7 @@ import os
 import stat
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -41,6 +42,36 @@ def test_a_folder_is_replaced_whole(tmp_path):
     assert os.listdir(tmp_path) == ["model"]
 
 
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
+def test_a_failure_between_the_two_renames_brings_the_old_folder_back(tmp_path, monkeypatch, error):
+    path = tmp_path / "model"
+    path.mkdir()
+    (path / "x").write_text("old")
+    rename, calls = Path.replace, []
+
+    def failing(self, target):
+        calls.append(self)
+        if len(calls) == 2:
+            raise error
+        return rename(self, target)
+
+    with pytest.raises(error), whole_folder(path, replace=True) as temporary:
+        (temporary / "x").write_text("new")
+        monkeypatch.setattr(Path, "replace", failing)
+    assert (path / "x").read_text() == "old"
+    assert os.listdir(tmp_path) == ["model"]
+
+
+def test_a_lock_file_that_was_deleted_locks_nothing(tmp_path):
+    folder = tmp_path / "run.partial"
+    with Parts.open(folder) as first:
+        first.remove()
+        with Parts.open(folder) as second:  # the first one's work is done: this is another run
+            with pytest.raises(DemoError, match="another process"), Parts.open(folder):
+                pass
+            second.begin({})
+
+
 def test_a_missing_folder_is_said(tmp_path):
     with pytest.raises(DemoError, match="no such folder to write a.txt into"):
         write_text(tmp_path / "none" / "a.txt", "x")
@@ -77,16 +108,17 @@ def test_parts_are_kept_read_and_damaged_ones_forgotten(tmp_path):
     with Parts.open(tmp_path / "run.partial") as parts:
         assert parts.run() is None
         parts.begin({"a": 1})
+        assert parts.run() is None, "a run without a finished part is no run to go on with"
         parts.write(0, {"x": np.arange(3)})
         parts.write(1, {"x": np.arange(4)})
         assert parts.read(0)["x"].tolist() == [0, 1, 2]
         assert parts.read(7) is None
         (tmp_path / "run.partial" / "000001.npz").write_bytes(b"PK\x03\x04half")
         assert parts.read(1) is None
-        assert not parts.has(1)
+        assert parts.finished() == [0]
         with pytest.raises(DemoError, match="another process"), Parts.open(tmp_path / "run.partial"):
             pass
     with Parts.open(tmp_path / "run.partial") as parts:
         assert parts.run() == {"a": 1}
         parts.begin({"a": 2})
-        assert not parts.has(0)
+        assert parts.finished() == []

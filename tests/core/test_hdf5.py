@@ -3,6 +3,7 @@
 import json
 
 import h5py
+import numpy as np
 import pytest
 
 from demo_core.dataset import SequenceDataset
@@ -95,6 +96,10 @@ HOSTILE = {
     "metadata no json": (lambda f: f.attrs.__setitem__("demo", "{"), "damaged"),
     "metadata a list": (lambda f: f.attrs.__setitem__("demo", "[]"), "format is nothing"),
     "metadata deep": (lambda f: f.attrs.__setitem__("demo", "[" * 100_000), "damaged"),
+    "metadata NaN": (
+        lambda f: f.attrs.__setitem__("demo", '{"format": "demo-dataset", "version": NaN}'),
+        "NaN is not JSON",
+    ),
     "newer": (lambda f: edit_meta(f, version=99), "upgrade"),
     "alphabet": (lambda f: edit_meta(f, alphabet="klingon"), "unknown alphabet"),
     "targets": (lambda f: edit_meta(f, targets=["a", "b"]), "targets"),
@@ -120,6 +125,58 @@ def test_a_truncated_file_is_refused(path, keep):
     path.write_bytes(whole[: int(keep if keep >= 1 else keep * len(whole))])
     with pytest.raises(DemoError, match="truncated|damaged"):
         SequenceDataset.open(path)
+
+
+CONTENT = {
+    "letters": ("codes", 200, "a letter that its alphabet does not have"),
+    "split": ("split", 7, "an unknown split"),
+    "chromosome": ("intervals", [7, 0, 40, 1], "an impossible interval"),
+    "interval": ("intervals", [0, 40, 0, 1], "an impossible interval"),
+    "strand": ("intervals", [0, 0, 40, 5], "an impossible interval"),
+}
+
+
+@pytest.mark.parametrize("how", CONTENT)
+def test_content_that_the_format_forbids_is_refused_as_it_is_read(path, demo, how):
+    name, value, message = CONTENT[how]
+    with h5py.File(path, "r+") as file:
+        file[name][3] = value
+    with (
+        SequenceDataset.open(path) as data,
+        pytest.raises(DemoError, match=rf"data.h5 is damaged: negative-2 has {message}"),
+    ):
+        data.take([0, 3])
+    code, _, err = demo("data", "info", path)
+    assert (code, message in err) == (1, True)
+
+
+def test_ids_that_unfold_into_much_more_than_the_file_are_refused(path):
+    """Many pointers to one long string: nothing in the size of the dataset shows it."""
+    with h5py.File(path, "r+") as file:
+        del file["ids"]
+        ids = file.create_dataset("ids", (20,), h5py.string_dtype("utf-8"), chunks=(1,))
+        ids[0] = "x" * 4_000_000
+        pointer = ids.id.read_direct_chunk((0,))[1]
+        for row in range(1, 20):
+            ids.id.write_direct_chunk((row,), pointer)
+    with SequenceDataset.open(path) as data, pytest.raises(DemoError, match="ids are too long"):
+        data.ids[:]
+
+
+def test_ids_that_are_not_text_are_refused(path):
+    with h5py.File(path, "r+") as file:
+        file["ids"][2] = b"\xff\xfe"
+    with SequenceDataset.open(path) as data, pytest.raises(DemoError, match="is not text"):
+        data.take([2])
+
+
+def test_rows_too_large_for_a_chunk_are_cut(tmp_path):
+    from demo_core.hdf5 import Field, add_column, append, create
+
+    with create(tmp_path / "x.h5") as file:
+        add_column(file, "values", Field("float32", 3), (3000, 3000))
+        append(file["values"], np.ones((1, 3000, 3000), "f4"))
+        assert np.prod(file["values"].chunks) * 4 <= 16 << 20
 
 
 def test_what_is_no_file(tmp_path, path):

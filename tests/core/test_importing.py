@@ -224,12 +224,44 @@ def test_blocks_of_arrays_are_records(tmp_path):
     )  # fmt: skip
     data, _ = load([block, Record("last", "A" * 40)], tmp_path / "d.h5")
     assert len(data) == 31
-    for name in ("codes", "labels", "ids", "group", "intervals", "sites"):
+    assert (data.group[:30:2] == data.group[1:30:2]).all()
+    assert len(set(data.group.tolist())) == 16
+    for name in ("codes", "labels", "ids", "intervals", "sites"):
         assert np.array_equal(getattr(data, name)[:30], getattr(tiny, name)), name
     bare, _ = load([RecordBlock(tiny.codes)], tmp_path / "e.h5")
     assert np.array_equal(bare.codes, tiny.codes)
     assert np.isnan(bare.labels).all()
     assert bare.ids[0] == "record-1"
+
+
+def test_equal_sequences_stay_together_within_given_groups_too(tmp_path):
+    base = random_records(40)
+    twice = [Record(f"{r.id}-{i}", r.sequence, (1.0,), group=f"{i}-{r.id}") for i in range(2) for r in base]
+    data, _ = load(twice, tmp_path / "d.h5", ImportSettings("none", validation=0.3, test=0.2))
+    assert (data.group[:40] == data.group[40:]).all()
+    assert (data.split[:40] == data.split[40:]).all()
+
+
+def test_positives_that_have_no_other_order_get_no_negative(tmp_path):
+    repeats = [Record("a", "A" * 20, (1.0,)), Record("b", "AC" * 10, (1.0,))]
+    data, notes = load(repeats + random_records(5), tmp_path / "d.h5", ImportSettings(validation=0, test=0))
+    assert len(data) == 7 + 5
+    assert "2 positives have no other order" in notes[-1]
+
+
+def test_shuffling_reads_few_rows_at_a_time(tmp_path, monkeypatch):
+    import demo_core.dataset as dataset_module
+    import demo_core.importing as module
+
+    monkeypatch.setattr(module, "BLOCK", 16)
+    monkeypatch.setattr(dataset_module, "BLOCK", 16)
+    unlabelled = random_records(500, seed=1, labels=())
+    mixed = unlabelled[:250] + random_records(1) + unlabelled[250:] + random_records(1, seed=5)
+    sizes = []
+    method = module.dinucleotide_shuffle
+    monkeypatch.setattr(module, "dinucleotide_shuffle", lambda codes, *a: sizes.append(len(codes)) or method(codes, *a))
+    load(mixed, tmp_path / "d.h5", ImportSettings(validation=0, test=0))
+    assert sizes == [2]
 
 
 def test_an_infinite_label_is_refused(tmp_path):

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from demo_core.errors import DemoError, MisfitError, UsageProblem
-from demo_core.model import Model, choose_device, one_hot
+from demo_core.model import Model, choose_device, exact_arithmetic, one_hot
 from demo_core.testing import tiny_dataset, tiny_model
 
 
@@ -53,18 +53,32 @@ def edit(folder, **changes):
     (folder / "model.json").write_text(json.dumps(meta))
 
 
+def retarget(folder, again=False, **changes):
+    meta = json.loads((folder / "model.json").read_text())
+    meta["targets"] = [{**meta["targets"][0], **changes}] * (2 if again else 1)
+    edit(folder, targets=meta["targets"])
+
+
 DAMAGE = {
     "no json": (lambda f: (f / "model.json").write_text("{"), "not a readable model description"),
     "no weights": (lambda f: (f / "weights.safetensors").unlink(), "cannot be read"),
     "bad weights": (lambda f: (f / "weights.safetensors").write_bytes(b"\x80\x04pickle"), "cannot be read"),
     "a list": (lambda f: (f / "model.json").write_text("[]"), "not a model description"),
     "missing key": (lambda f: edit(f, targets=3), "not a model description"),
-    "other format": (lambda f: edit(f, format="x"), "has format x"),
+    "other format": (lambda f: edit(f, format="x"), "format x 1 cannot be read"),
     "unknown architecture": (lambda f: edit(f, architecture={"name": "cmn", "plugin": "p"}), "did you mean 'cnn'"),
     "unknown option": (lambda f: edit(f, options={"filtres": [1]}), "did you mean 'filters'"),
     "other shape": (lambda f: edit(f, options={"filters": [8, 9], "widths": [5, 3]}), "has shape"),
     "other layers": (lambda f: edit(f, options={"filters": [8], "widths": [5]}), "is not part of the network"),
     "alphabet": (lambda f: edit(f, alphabet="x"), "unknown alphabet"),
+    "activation": (lambda f: retarget(f, activation="softmax"), "unknown activation 'softmax'"),
+    "activation a list": (lambda f: retarget(f, activation=["x"]), "unknown activation"),
+    "name of target": (lambda f: retarget(f, name=None), "needs a name"),
+    "two targets of one name": (lambda f: retarget(f, again=True), "different names"),
+    "length": (lambda f: edit(f, length=-3), "length must be"),
+    "training": (lambda f: edit(f, training="abc"), "must be objects"),
+    "huge option": (lambda f: edit(f, options={"dropout": 10**400}), "expected number"),
+    "NaN": (lambda f: (f / "model.json").write_text('{"format": NaN}'), "NaN is not JSON"),
 }
 
 
@@ -77,8 +91,66 @@ def test_a_damaged_folder_is_refused_in_one_line(folder, registry, how):
     assert "\n" not in str(caught.value)
 
 
-def test_nothing_but_safetensors_is_ever_read(folder):
-    assert sorted(p.name for p in folder.iterdir()) == ["model.json", "weights.safetensors"]
+def test_nothing_in_a_folder_is_ever_run(folder, registry, monkeypatch):
+    """A pickle under the weights' name, and beside it: neither is unpickled."""
+    import pickle
+
+    class Runs:
+        def __reduce__(self):
+            return (pytest.fail, ("the pickle was run",))
+
+    (folder / "weights.pt").write_bytes(pickle.dumps(Runs()))
+    Model.load(folder, registry=registry)
+    (folder / "weights.safetensors").write_bytes(pickle.dumps(Runs()))
+    with pytest.raises(DemoError, match="cannot be read"):
+        Model.load(folder, registry=registry)
+
+
+def test_what_is_not_a_models_is_not_deleted(folder, registry):
+    (folder / "notes.txt").write_text("mine")
+    with pytest.raises(DemoError, match=r"holds notes.txt, which is not part of a model"):
+        tiny_model(registry=registry).save(folder, replace=True)
+    assert (folder / "notes.txt").read_text() == "mine"
+
+
+def test_another_owner_of_the_architecture_is_said_and_recorded(folder, registry, caplog):
+    meta = json.loads((folder / "model.json").read_text())
+    edit(folder, architecture={**meta["architecture"], "version": "0.0.9"})
+    model = Model.load(folder, registry=registry)
+    assert "was trained with the cnn of cnn (deep-motif-dashboard 0.0.9); what runs now is that of cnn" in caplog.text
+    assert model.architecture["version"] == "0.0.9"
+    assert model.running["version"] != "0.0.9"
+
+
+def test_a_model_in_double_precision_comes_back_in_it(tmp_path, registry):
+    model = tiny_model(registry=registry)
+    model.module.double()
+    model.save(tmp_path / "m")
+    again = Model.load(tmp_path / "m", registry=registry)
+    assert again.dtype == torch.float64
+    assert again.digest() == model.digest()
+
+
+def test_on_cuda_arithmetic_is_exact_and_recurrent_backward_passes_need_no_cudnn(registry, monkeypatch):
+    model = tiny_model(registry=registry)
+    cudnn = torch.backends.cudnn
+    with exact_arithmetic(model, gradients=True):
+        assert cudnn.enabled, "on the CPU nothing is changed"
+    monkeypatch.setattr(Model, "device", torch.device("cuda"))
+    before = (cudnn.enabled, cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32)
+    torch.backends.cuda.matmul.allow_tf32 = True
+    try:
+        with exact_arithmetic(model, gradients=True):
+            assert (cudnn.enabled, cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32) == (True, False, False)
+        model.capabilities = model.capabilities | {"recurrent"}
+        with exact_arithmetic(model):
+            assert cudnn.enabled
+        with exact_arithmetic(model, gradients=True):
+            assert not cudnn.enabled
+        assert torch.backends.cuda.matmul.allow_tf32
+    finally:
+        torch.backends.cuda.matmul.allow_tf32 = before[2]
+    assert (cudnn.enabled, cudnn.allow_tf32) == before[:2]
 
 
 def test_data_that_does_not_fit(registry):

@@ -224,3 +224,39 @@ def test_each_hook_brings_its_kind_of_spec(site):
 def test_a_hook_takes_its_own_kind_alone(site):
     site("demo-all", "all_hooks", ALL_HOOKS.replace("register(Command(name", "register(DatasetReader(name"))
     assert "register_commands takes Command(...), not DatasetReader" in states(discover(environ={}))["all_hooks"][1]
+
+
+def test_a_distribution_that_is_half_removed_costs_one_line(tmp_path, site):
+    ghost = tmp_path / "ghost-1.0.dist-info"
+    ghost.mkdir()
+    (ghost / "entry_points.txt").write_text("[demo_core]\nghost = ghost_module\n")
+    found = discover(environ={})
+    assert states(found)["ghost"][0] == "failed"
+    assert states(found)["cnn"][0] == "active"
+
+
+def test_two_local_files_of_one_module_name_are_not_mixed_up(tmp_path):
+    paths = []
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        paths.append(tmp_path / folder / "mine.py")
+        paths[-1].write_text(textwrap.dedent(good(f"thing-{folder}", "demo_local_mine")))
+    found = discover(paths, environ={})
+    assert [c.state for c in found.candidates if c.owner.origin == "local file"] == ["active", "failed"]
+    assert "rename one of the files" in found.problems()[0]
+    assert found.registry.find(Explainer, "thing-a").load().__module__ == "demo_local_mine"
+    disabled = discover(paths[:1], environ={"DEMO_DISABLE_PLUGINS": "mine", "DEMO_LOAD_PLUGINS": ""})
+    assert [c.state for c in disabled.candidates if c.owner.origin == "local file"] == ["disabled"]
+
+
+def test_names_are_compared_as_pip_compares_them(site):
+    site("demo-thing", "thing_plugin", good())
+    for name in ("demo_thing", "Demo.Thing", "thing-plugin"):
+        assert states(discover(environ={"DEMO_DISABLE_PLUGINS": name}))["thing_plugin"][0] == "disabled"
+
+
+def test_requirements_whose_parent_fails_are_missing(site, tmp_path):
+    (tmp_path / "brokenpkg").mkdir()
+    (tmp_path / "brokenpkg" / "__init__.py").write_text("raise RuntimeError('boom')")
+    site("demo-thing", "thing_plugin", good(more=", requires=('brokenpkg.sub',)"))
+    assert discover(environ={}).registry.find(Explainer, "thing").missing() == ("brokenpkg.sub",)

@@ -108,14 +108,99 @@ def test_an_interrupted_run_goes_on_within_its_batch_boundaries(tmp_path, regist
 
 
 def test_another_run_is_not_mixed_into_an_unfinished_one(tmp_path, registry, data):
-    def stop(n):
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        explain_to_file(job(registry), data, np.arange(N), tmp_path / "a.h5", on_batch=stop)
+    interrupted(registry, data, tmp_path / "a.h5")
     with pytest.raises(DemoError, match=r"a.partial exists, from a run that differs in seed"):
         explain_to_file(job(registry, seed=1), data, np.arange(N), tmp_path / "a.h5")
     assert explain_to_file(job(registry, seed=1), data, np.arange(N), tmp_path / "a.h5", force=True).state == "written"
+
+
+def interrupted(registry, data, path, after=15, **more):
+    """A run of 25 batches in 3 parts, interrupted after some of them."""
+    batches = []
+
+    def stop(n):
+        batches.append(n)
+        if len(batches) == after:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        explain_to_file(job(registry), data, np.arange(N), path, on_batch=stop, **more)
+
+
+def test_a_run_that_finished_no_part_leaves_nothing(tmp_path, registry, data):
+    interrupted(registry, data, tmp_path / "a.h5", after=3)
+    assert os.listdir(tmp_path) == []
+    data_without = data.take(slice(0, 30))
+    data_without.labels[:] = np.nan
+    with pytest.raises(DemoError, match="needs labels"):
+        explain_to_file(job(registry, target="loss:bound"), data_without, np.arange(30), tmp_path / "a.h5")
+    assert os.listdir(tmp_path) == []
+
+
+def test_an_interrupted_forced_run_goes_on_when_it_is_forced_again(tmp_path, registry, data):
+    path, again = tmp_path / "a.h5", []
+    explain_to_file(job(registry, seed=9), data, np.arange(N), path)
+    interrupted(registry, data, path, force=True)
+    done = explain_to_file(job(registry), data, np.arange(N), path, force=True, on_batch=again.append)
+    assert (done.state, len(again)) == ("continued", 15)
+    with Explanation.open(path) as found:
+        assert found.metadata["seed"] == 0
+
+
+def test_a_run_finished_by_another_process_meanwhile_is_not_replaced(tmp_path, registry, data):
+    from demo_core.parts import Parts
+
+    path, rows, enter = tmp_path / "a.h5", np.arange(30), Parts.open.__func__
+
+    def late(cls, folder):
+        with pytest.MonkeyPatch.context() as inner:
+            inner.setattr(Parts, "open", classmethod(enter))
+            explain_to_file(job(registry), data, rows, path)
+        return enter(cls, folder)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Parts, "open", classmethod(late))
+        with pytest.raises(DemoError, match="differs in seed"):
+            explain_to_file(job(registry, seed=1), data, rows, path)
+    with Explanation.open(path) as found:
+        assert found.metadata["seed"] == 0
+
+
+def test_a_folder_of_the_users_is_not_touched(tmp_path, registry, data):
+    (tmp_path / "notes.partial").mkdir()
+    (tmp_path / "notes.partial" / "thesis.txt").write_text("x")
+    with pytest.raises(DemoError, match=r"notes.partial holds thesis.txt, which is not part of a run"):
+        explain_to_file(job(registry), data, np.arange(5), tmp_path / "notes.h5", force=True)
+    assert (tmp_path / "notes.partial" / "thesis.txt").read_text() == "x"
+
+
+def test_a_kill_during_assembly_leaves_nothing_after_the_next_run(tmp_path, registry, data):
+    import demo_core.runs as module
+
+    class Killed(BaseException):
+        pass
+
+    def kill(file, metadata):
+        raise Killed
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module.hdf5, "describe", kill)
+        patch.setattr("pathlib.Path.unlink", lambda *a, **k: None)  # a killed process cleans up nothing
+        with pytest.raises(Killed):
+            explain_to_file(job(registry), data, np.arange(N), tmp_path / "a.h5")
+    assert [p for p in os.listdir(tmp_path) if p != "a.partial"] == []
+    assert any(p.startswith(".a.h5") for p in os.listdir(tmp_path / "a.partial"))
+    assert explain_to_file(job(registry), data, np.arange(N), tmp_path / "a.h5").state == "continued"
+    assert os.listdir(tmp_path) == ["a.h5"]
+
+
+def test_another_version_of_the_architecture_is_another_run(tmp_path, registry, data):
+    path, rows = tmp_path / "a.h5", np.arange(5)
+    explain_to_file(job(registry), data, rows, path)
+    model = tiny_model(length=20, registry=registry)
+    model.running = {**model.running, "version": "0.0.9"}
+    with pytest.raises(DemoError, match=r"architecture \(version: .* there, 0.0.9 here\)"):
+        explain_to_file(job(registry, model=model), data, rows, path)
 
 
 def test_a_damaged_part_is_computed_again(tmp_path, registry, data):
@@ -194,10 +279,11 @@ def test_sigkill_in_mid_run_then_the_same_values_then_skipped(tmp_path, data, de
 def test_names_of_files(registry):
     plain = tiny_model(length=20, registry=registry)
     several = tiny_model(length=20, targets=("a/../b", "ä b"), registry=registry)
-    assert run_name(job(registry, model=plain)) == "cnn.saliency"
-    changed = run_name(job(registry, model=plain, options={"simplex": True}))
+    assert run_name(job(registry, model=plain), "saliency") == "cnn.saliency"
+    assert run_name(job(registry, model=plain), "other:saliency") == "cnn.other.saliency"
+    changed = run_name(job(registry, model=plain, options={"simplex": True}), "saliency")
     assert changed.startswith("cnn.saliency.")
-    named = [run_name(job(registry, model=several, target=t)) for t in ("a/../b", "ä b", "loss:ä b")]
+    named = [run_name(job(registry, model=several, target=t), "saliency") for t in ("a/../b", "ä b", "loss:ä b")]
     assert len(set(named)) == 3
     assert all("/" not in n and " " not in n and n.startswith("cnn.saliency.") for n in named)
 

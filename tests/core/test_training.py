@@ -103,20 +103,15 @@ def test_ctrl_c_keeps_the_best_so_far(registry):
     history = train(model, tiny_dataset(100), FAST, stop)
     assert history.interrupted
     assert len(history.epochs) == 3
-    model = tiny_model(registry=registry)
-    with pytest.raises(KeyboardInterrupt):
-        train(model, _Interrupting(tiny_dataset(100)), FAST)
 
 
-class _Interrupting:
-    def __init__(self, data):
-        self.data = data
-
-    def rows_of_split(self, name):
-        return self.data.rows_of_split(name)
-
-    def take(self, rows):
+def test_ctrl_c_before_the_first_epoch_is_over_keeps_nothing(registry, monkeypatch):
+    def stop(self, outputs, labels):
         raise KeyboardInterrupt
+
+    monkeypatch.setattr(_Fit, "_loss", stop)
+    with pytest.raises(KeyboardInterrupt):
+        train(tiny_model(registry=registry), tiny_dataset(100), FAST)
 
 
 def test_no_validation_split_keeps_the_last_epoch(registry):
