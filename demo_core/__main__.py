@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 
 
@@ -9,6 +10,8 @@ def main() -> None:
     """Run the command line and leave with its exit code."""
     from demo_core.cli import run
 
+    # a cluster's time limit comes as SIGTERM, and is met as Ctrl-C is: what is done is kept
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(run(sys.argv[1:]))
 
 

@@ -38,7 +38,7 @@ FIELDS = {
 }
 
 
-@dataclass
+@dataclass(repr=False)
 class SequenceDataset:
     """N sequences of one length L with labels for T targets.
 
@@ -118,6 +118,9 @@ class SequenceDataset:
 
     def __len__(self) -> int:
         return int(self.codes.shape[0])
+
+    def __repr__(self) -> str:
+        return f"<SequenceDataset: {len(self)} sequences of {self.length} letters, targets {', '.join(self.targets)}>"
 
     @property
     def length(self) -> int:

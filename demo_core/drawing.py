@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.colors import Colormap, LinearSegmentedColormap, Normalize, TwoSlopeNorm
 from matplotlib.figure import Figure
@@ -130,20 +132,30 @@ def explanation_figure(explanation: Explanation, row: int) -> Figure:
     return figure
 
 
+def save_figure(figure: Figure, path: Path, kind: str) -> None:
+    """Save as png, svg or pdf; labels stay text that can be edited, in fonts that journals take (TrueType)."""
+    with rc_context({"pdf.fonttype": 42, "svg.fonttype": "none"}):
+        figure.savefig(path, format=kind)
+
+
 def learning_curve_figure(epochs: Sequence[dict[str, Any]], best: int, score: str) -> Figure:
     """Loss and validation score over the epochs of a training, the epoch that was kept marked."""
-    figure = Figure(figsize=(7, 3), dpi=120)
-    left, right = figure.subplots(1, 2)
     number = [e["epoch"] for e in epochs]
-    left.plot(number, [_nan(e["train_loss"]) for e in epochs], label="training", color="#555555")
-    left.plot(number, [_nan(e["validation_loss"]) for e in epochs], label="validation", color="#2166ac")
-    left.set_ylabel("loss")
-    right.plot(number, [_nan(e["validation_score"]) for e in epochs], color="#2166ac", label="validation")
-    right.set_ylabel(f"validation {score}")
-    for axes in (left, right):
+    curves = [
+        ("loss", [("training", "#555555", "train_loss"), ("validation", "#2166ac", "validation_loss")]),
+        (f"validation {score}", [("validation", "#2166ac", "validation_score")]),
+    ]
+    held_out = any(e["validation_loss"] is not None for e in epochs)
+    panels = curves if held_out else [("loss", curves[0][1][:1])]
+    figure = Figure(figsize=(3.5 * len(panels), 3), dpi=120)
+    for axes, (title, lines) in zip(np.atleast_1d(figure.subplots(1, len(panels))), panels, strict=True):
+        for label, colour, key in lines:
+            axes.plot(number, [_nan(e[key]) for e in epochs], ".-", label=label, color=colour, linewidth=1)
         axes.axvline(best, color="#b2182b", linewidth=0.8, linestyle="--", label=f"kept: epoch {best}")
         axes.set_xlabel("epoch")
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.set_ylabel(title)
+        axes.set_xlim(min(number) - 0.5, max(number) + 0.5)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axes.spines[["top", "right"]].set_visible(False)
         axes.legend(frameon=False, fontsize=8)
     figure.tight_layout()
@@ -191,7 +203,8 @@ def _logo_frame(axes: Axes, explanation: Explanation) -> None:
     axes.spines[["top", "right", "bottom"]].set_visible(False)
     axes.tick_params(axis="x", bottom=False, labelbottom=False)
     axes.tick_params(axis="y", labelsize=7)
-    axes.set_ylabel(printable(explanation.explainer, 30), fontsize=8, parse_math=False)
+    label = f"{printable(explanation.explainer, 30)}\nof {_target_words(explanation)}"
+    axes.set_ylabel(label, fontsize=8, parse_math=False)
 
 
 def _row_label(axes: Axes, text: str) -> None:
@@ -231,10 +244,10 @@ def _position_axis(axes: Axes, explanation: Explanation, row: int, length: int) 
     axes.tick_params(axis="x", bottom=True, labelbottom=True, labelsize=7)
     if interval is None:
         axes.set_xticks(ticks, labels=[str(t + 1) for t in ticks])
-        axes.set_xlabel("position", fontsize=8)
+        axes.set_xlabel("position in the sequence (from 1)", fontsize=8)
     else:
         axes.set_xticks(ticks, labels=[f"{interval.position(t) + 1:,}" for t in ticks])
-        axes.set_xlabel(f"position on {printable(interval.chrom, 60)}", fontsize=8, parse_math=False)
+        axes.set_xlabel(f"position on {printable(interval.chrom, 60)} (from 1)", fontsize=8, parse_math=False)
 
 
 def _title(explanation: Explanation, row: int) -> str:
@@ -254,8 +267,25 @@ def _title(explanation: Explanation, row: int) -> str:
             label = float(sequences.labels[row, sequences.targets.index(output["name"])])
             parts.append("label unknown" if np.isnan(label) else f"label {label:g}")
     model, explainer = printable(explanation.model_name, 40), printable(explanation.explainer, 40)
-    head = f"{model}: {explainer} of {printable(explanation.target, 60)}"
+    head = f"{model}: {explainer} of {_target_words(explanation)}"
+    default = {name: value for name, value in explanation.metadata["options"].items() if value is not False}
+    notes = [
+        f"{printable(n, 40)} = {printable(v, 40)}" if v is not True else printable(n, 40) for n, v in default.items()
+    ]
+    if explanation.metadata["average_strands"]:
+        notes.append("both strands averaged")
+    if not np.isfinite(explanation.values[row]).all():
+        notes.append("some values are not numbers")
+    head += f" ({', '.join(notes)})" if notes else ""
     return head + "\n" + "   ".join(parts)
+
+
+def _target_words(explanation: Explanation) -> str:
+    """The target's name and what it is."""
+    target = explanation.metadata["target"]
+    name = printable(explanation.target, 60)
+    logit = target.get("form") == "output" and target["outputs"][0]["activation"] == "sigmoid"
+    return f"{name} (logit)" if logit else name
 
 
 def _nan(value: float | None) -> float:

@@ -7,6 +7,9 @@ import enum
 import unicodedata
 from collections.abc import Iterable
 
+#: So many known names are listed in a message.
+_LISTED = 40
+
 
 class ExitCode(enum.IntEnum):
     """What the ``demo`` command returns to the shell."""
@@ -43,6 +46,12 @@ class PluginError(DemoError):
     exit_code = ExitCode.PLUGIN
 
 
+class Interrupted(DemoError):
+    """Ctrl-C, or a cluster's SIGTERM; the message says what was kept."""
+
+    exit_code = ExitCode.INTERRUPTED
+
+
 def unknown_name(what: str, name: str, known: Iterable[str]) -> str:
     """Say that ``name`` is not a known ``what``, naming the closest match and what there is.
 
@@ -51,9 +60,10 @@ def unknown_name(what: str, name: str, known: Iterable[str]) -> str:
     """
     names = sorted(printable(k, 60) for k in known)
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    hint = f" did you mean '{close[0]}'?" if close else ""
-    there = f" There is: {', '.join(names)}" if names else " There is none"
-    return f"unknown {what} '{printable(name)}':{hint}{there}"
+    listed = ", ".join(names[:_LISTED]) + (", ..." if len(names) > _LISTED else "")
+    if close:
+        return f"unknown {what} '{printable(name)}': did you mean '{close[0]}'? There is: {listed}"
+    return f"unknown {what} '{printable(name)}'; there is " + (listed if names else "none")
 
 
 def printable(text: object, limit: int = 200) -> str:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,9 +23,6 @@ from demo_core.specs import Explainer
 from demo_core.targets import Target
 
 Part = dict[str, NDArray[Any]]
-#: A part file covers this many sequences and this many bytes of values at most, or one batch if that is more.
-PART_SEQUENCES = 1024
-PART_BYTES = 64 << 20
 
 
 @dataclass(frozen=True)
@@ -130,6 +126,12 @@ def explain(
 
     When not to use it: for more sequences than fit into memory; ``demo explain`` streams to a file.
     """
+    for name, value, kind in (("model", model, Model), ("sequences", sequences, SequenceDataset)):
+        if not isinstance(value, kind):
+            opener = "load" if kind is Model else "open"
+            raise UsageProblem(
+                f"{name} must be a {kind.__name__}, as {kind.__name__}.{opener}(...) gives, not {value!r:.60}"
+            )
     if registry is None:
         from demo_core.plugins import discover
 
@@ -151,59 +153,53 @@ def explain_rows(job: Job, sequences: SequenceDataset, rows: NDArray[np.int64]) 
     job.model.check_data(sequences, "the data")
     if not len(rows):
         raise UsageProblem("there are no sequences to explain")
-    parts = [part for _, part in compute_parts(job, sequences, rows, range(n_parts(job, len(rows))))]
-    joined = {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}
-    extras = extra_names(joined)
+    whole = joined([part for _, part in compute_batches(job, sequences, rows, range(n_batches(job, len(rows))))])
+    extras = extra_names(whole)
     return Explanation(
         sequences=sequences.take(rows),
         index=rows,
-        values=joined["values"],
-        outputs=joined["outputs"],
-        target_values=joined["target_values"],
-        baseline=joined.get("baseline"),
-        extras=np.stack([joined[f"extra:{n}"] for n in extras], axis=1) if extras else None,
+        values=whole["values"],
+        outputs=whole["outputs"],
+        target_values=whole["target_values"],
+        baseline=whole.get("baseline"),
+        extras=np.stack([whole[f"extra:{n}"] for n in extras], axis=1) if extras else None,
         metadata={**describe_job(job), "extras": extras},
     )
 
 
-def part_rows(job: Job) -> int:
-    """Sequences in a part: whole batches, so that batch boundaries do not depend on where a run was resumed."""
-    shape = expected_shape(job.spec.kind, 1, len(job.model.alphabet.letters), job.model.length, len(job.spec.channels))
-    most = max(1, min(PART_SEQUENCES, PART_BYTES // (4 * math.prod(shape))))
-    return job.batch_size * max(1, most // job.batch_size)
+def n_batches(job: Job, n: int) -> int:
+    """How many batches n sequences make."""
+    return -(-n // job.batch_size)
 
 
-def n_parts(job: Job, n: int) -> int:
-    """How many parts n sequences make."""
-    return -(-n // part_rows(job))
-
-
-def compute_parts(
+def compute_batches(
     job: Job,
     sequences: SequenceDataset,
     rows: NDArray[np.int64],
-    numbers: range | list[int],
-    on_batch: Callable[[int], None] = lambda n: None,
+    numbers: Iterable[int],
 ) -> Iterator[tuple[int, Part]]:
-    """Compute the given parts of a run over ``rows``; each is a dict of arrays with one row a sequence.
+    """Compute the given batches of a run over ``rows``; each is a dict of arrays with one row a sequence.
 
-    Raises PluginError, naming the plugin, on anything the explainer raises or returns that the contract forbids.
+    Batch k holds rows k * batch_size and on, whichever batches are asked for: where a run was interrupted changes
+    nothing. Raises PluginError, naming the plugin, on anything the explainer raises or returns that the contract
+    forbids.
     """
     explainer = _instance(job)
+    names: set[str] = set()
     for number in numbers:
         started = time.perf_counter()
-        mine = rows[number * part_rows(job) : (number + 1) * part_rows(job)]
-        batches = []
-        for start in range(0, len(mine), job.batch_size):
-            index = mine[start : start + job.batch_size]
-            batches.append(_explain_batch(job, explainer, sequences.take(index), index))
-            on_batch(len(index))
-        for batch in batches:
-            check_same_names(job, set(batches[0]), set(batch))
-        part = {name: np.concatenate([b[name] for b in batches]) for name in batches[0]}
-        # seconds are per sequence, so that a part's arrays all have one row a sequence
-        part["seconds"] = np.full(len(mine), (time.perf_counter() - started) / len(mine))
+        index = rows[number * job.batch_size : (number + 1) * job.batch_size]
+        part = _explain_batch(job, explainer, sequences.take(index), index)
+        # per sequence, so that all arrays of a part have one row a sequence
+        part["seconds"] = np.full(len(index), (time.perf_counter() - started) / len(index))
+        names = names or set(part)
+        check_same_names(job, names, set(part))
         yield number, part
+
+
+def joined(parts: Sequence[Part]) -> Part:
+    """Parts one after the other, as one."""
+    return {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}
 
 
 def check_same_names(job: Job, first: set[str], other: set[str]) -> None:
@@ -314,6 +310,8 @@ def _one_strand(
         "outputs": outputs.float().cpu().numpy(),
         "target_values": target_values.float().cpu().numpy(),
     }
+    if job.spec.kind == "attribution" and not job.spec.hypothetical and (part["values"] * (1 - x.cpu().numpy())).any():
+        raise _broke(job, "it says hypothetical=False, and gave letters that are not there a value other than 0")
     if job.spec.adds_up and result.baseline is None:
         raise _broke(job, "it says its values add up, and gave no baseline to add up to")
     if result.baseline is not None:

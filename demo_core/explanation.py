@@ -51,7 +51,7 @@ def expected_shape(kind: str, n: int, letters: int, length: int, channels: int) 
     return shapes[kind]
 
 
-@dataclass
+@dataclass(repr=False)
 class Explanation:
     """One run: one model, one explainer, one target, N sequences.
 
@@ -105,6 +105,10 @@ class Explanation:
     def __len__(self) -> int:
         return len(self.sequences)
 
+    def __repr__(self) -> str:
+        said = f"{self.explainer} of {self.target} by '{self.model_name}', {len(self)} sequences"
+        return f"<Explanation: {said}, values {tuple(self.values.shape)}>"
+
     def __enter__(self) -> Explanation:
         return self
 
@@ -153,9 +157,10 @@ class Explanation:
         raise UsageProblem(unknown_name("id", name, few[:10] if len(few) > 10 else few))
 
     def most_confident_positive(self) -> int:
-        """The row of the highest target value among the positives, or among all where none is labelled positive."""
-        values = np.nan_to_num(np.asarray(self.target_values[:], np.float64), nan=-np.inf)
+        """The row of the target's highest output among the positives, or among all where none is labelled positive."""
         name = self.metadata["target"]["outputs"][0]["name"]
+        column = [o["name"] for o in self.metadata["model"]["targets"]].index(name)
+        values = np.nan_to_num(np.asarray(self.outputs[:, column], np.float64), nan=-np.inf)
         if name in self.sequences.targets:
             labels = self.sequences.labels[:, self.sequences.targets.index(name)]
             positive = np.nan_to_num(labels) > 0.5
@@ -192,6 +197,8 @@ def _check(file: h5py.File, meta: dict[str, Any]) -> None:
         raise ValueError("outputs and the model's targets differ in number")
     if "extras" in file and file["extras"].shape[1] != len(meta["extras"]):
         raise ValueError("extras and their names differ in number")
+    if {o["name"] for o in meta["target"]["outputs"]} - {o["name"] for o in meta["model"]["targets"]}:
+        raise ValueError("the target is no output of the model")
     described = [*meta["model"]["targets"], *meta["target"]["outputs"]]
     if not meta["target"]["outputs"]:
         raise ValueError("the target names no output")

@@ -115,6 +115,13 @@ def check_folder_of(path: Path) -> None:
         raise DemoError(f"{printable(folder)}: this folder cannot be written to; choose another output")
 
 
+def check_not_an_input(output: Path, *inputs: Path | None) -> None:
+    """Raise DemoError if an output is one of the inputs: no --force may destroy what is being read."""
+    for source in inputs:
+        if source is not None and output.exists() and source.exists() and output.samefile(source):
+            raise DemoError(f"{printable(output)} is what is read here, so it cannot be written: choose another output")
+
+
 def fsync(path: Path) -> None:
     """Make a file's content, or a folder's entries, durable."""
     handle = os.open(path, os.O_RDONLY)

@@ -105,6 +105,9 @@ def open_checked(path: Path, what: str, version: int, fields: Mapping[str, Field
         raise DemoError(f"{shown}: there is no such file")
     if path.is_dir():
         raise DemoError(f"{shown} is a folder, not a {what} file")
+    if not h5py.is_hdf5(path):
+        hint = "; import it first, with demo data import" if what == "demo-dataset" else ""
+        raise DemoError(f"{shown} cannot be read as HDF5: truncated, or not a {what} file{hint}")
     try:
         file = h5py.File(path, "r")
     except OSError as error:

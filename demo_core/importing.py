@@ -39,6 +39,8 @@ class ImportSettings:
         Crop or pad every sequence around its centre; None demands equal lengths.
     seed
         For the shuffles and the splits.
+    assign
+        Whether sequences without a split are given one.
     """
 
     negatives: Negatives = "dinucleotide"
@@ -48,6 +50,7 @@ class ImportSettings:
     length: int | None = None
     seed: int = 0
     alphabet: Alphabet = DNA
+    assign: bool = True
 
     def __post_init__(self) -> None:
         if self.split is not None and self.split not in SPLITS:
@@ -58,7 +61,7 @@ class ImportSettings:
 
 
 #: Every record as it is: for explaining a sequence file directly.
-AS_IS = ImportSettings(negatives="none", validation=0, test=0)
+AS_IS = ImportSettings(negatives="none", validation=0, test=0, assign=False)
 
 
 def import_records(
@@ -276,6 +279,8 @@ def _assign(
 ) -> list[str]:
     """Give every sequence a split, in place, whole groups at a time."""
     notes: list[str] = []
+    if not settings.assign:
+        return notes
     brought = set(np.unique(split).tolist())
     split[split == NO_SPLIT] = TRAIN
     if settings.split is not None:
@@ -311,8 +316,6 @@ def _add_negatives(
     ]
     if settings.negatives == "none":
         return []
-    if not known.any():
-        return ["no sequence has a label, so there is nothing to train on; the reader's options say how to label"]
     if not wanting:
         return []
     if not np.isin(labels[known], (0, 1)).all():

@@ -35,7 +35,7 @@ METADATA = "model.json"
 WEIGHTS = "weights.safetensors"
 
 
-@dataclass
+@dataclass(repr=False)
 class Model:
     """A network with all that is needed to use and explain it.
 
@@ -74,6 +74,11 @@ class Model:
     def __post_init__(self) -> None:
         self.module.eval()
         self.running = dict(self.running or self.architecture)
+
+    def __repr__(self) -> str:
+        targets = ", ".join(o.name for o in self.outputs)
+        kind = self.architecture.get("name", "?")
+        return f"<Model '{self.name}': {kind}, {self.length} letters, targets {targets}, on {self.device}>"
 
     @property
     def device(self) -> torch.device:
@@ -174,6 +179,7 @@ class Model:
             write_json(temporary / METADATA, self.metadata())
             for name, figure in (pictures or {}).items():
                 figure.savefig(temporary / name)
+            (temporary / WEIGHTS).chmod((temporary / METADATA).stat().st_mode)  # safetensors writes 0600
 
     @classmethod
     def load(cls, folder: str | Path, *, registry: Registry | None = None, device: str | torch.device = "cpu") -> Model:
@@ -198,6 +204,8 @@ class Model:
         model.architecture = said.architecture
         model.training, model.metrics = said.training, said.metrics
         model.name = path.resolve().name
+        if model.training.get("interrupted"):
+            _log.warning("%s is of a training that was interrupted", shown)
         _load_weights(model.module, path / WEIGHTS)
         return model.to(device)
 

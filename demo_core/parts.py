@@ -1,7 +1,8 @@
 """Part files: what a long run has done so far, safe against being killed at any moment.
 
 An HDF5 file that is being appended to does not survive a full disk; a folder of small whole files does. The folder
-``RUN.partial`` holds ``run.json`` (what is being computed) and one ``000123.npz`` a part.
+``RUN.partial`` holds ``run.json`` (what is being computed) and parts: ``000123.npz`` has batch 123 and perhaps some
+that follow it.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ class Parts:
         return dict(read_json(path, "record of an unfinished run"))
 
     def finished(self) -> list[int]:
-        """The numbers of the parts that are there."""
+        """The numbers of the parts that are there: of each the first batch."""
         return sorted(int(p.stem) for p in self.folder.glob("*.npz") if _PART.fullmatch(p.name))
 
     def begin(self, run: Mapping[str, Any]) -> None:

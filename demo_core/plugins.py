@@ -25,7 +25,7 @@ import pluggy
 
 from demo_core import hookspecs
 from demo_core.errors import PluginError, one_line, printable, unknown_name
-from demo_core.registry import Owner, Registered, Registry
+from demo_core.registry import Owner, Registered, Registry, local_module
 from demo_core.specs import AnySpec, Architecture, Command, DatasetReader, Explainer, SpecError
 
 #: The version of the contract between plugins and the core.
@@ -224,7 +224,7 @@ def _recorded_digests(dist: metadata.Distribution | None) -> dict[str, str]:
 def _import_file(path: Path, taken: dict[str, Path]) -> ModuleType:
     if not path.is_file():
         raise Broken("there is no such file")
-    name = "demo_local_" + "".join(c if c.isalnum() else "_" for c in path.stem)
+    name = local_module(path.stem)
     if name in taken:
         raise Broken(f"its module would be called {name}, as that of {taken[name]}: rename one of the files")
     taken[name] = path

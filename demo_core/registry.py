@@ -75,6 +75,8 @@ class Registered(Generic[T_co]):
         if why := self.why_unavailable():
             raise UsageProblem(f"{what} '{name}' {why}")
         module, _, attribute = self.spec.target.partition(":")
+        if self.owner.origin == "local file" and module == self.owner.entry_point:
+            module = local_module(module)
         try:
             return getattr(importlib.import_module(module), attribute)
         except Exception as error:
@@ -144,6 +146,11 @@ class Registry:
             for name, found in by_name.items()
             if len(found) > 1
         ]
+
+
+def local_module(stem: str) -> str:
+    """The module name that a local plugin file gets; its own targets may say the stem alone."""
+    return "demo_local_" + "".join(c if c.isalnum() else "_" for c in stem)
 
 
 def _claimed(what: str, name: str, found: list[Registered[Any]]) -> str:

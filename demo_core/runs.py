@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
@@ -20,17 +21,20 @@ from demo_core.errors import DemoError, UsageProblem, printable, unknown_name
 from demo_core.explaining import (
     Job,
     check_same_names,
-    compute_parts,
+    compute_batches,
     describe_job,
     extra_names,
-    n_parts,
-    part_rows,
+    joined,
+    n_batches,
 )
 from demo_core.explanation import FIELDS, FORMAT, VERSION, Explanation
 from demo_core.files import whole_file
 from demo_core.options import changed
 from demo_core.parts import Parts
 
+# A part file is written once it has this much, or was begun this long ago
+_PART_BYTES = 4 << 20
+_PART_SECONDS = 5.0
 _LIBRARIES = ("deep-motif-dashboard", "torch", "numpy", "h5py")
 
 
@@ -158,17 +162,62 @@ def _compute(
     on_start: Callable[[int, int], None],
     on_batch: Callable[[int], None],
 ) -> None:
-    """Compute the parts that are not there yet."""
-    finished = parts.finished()
-    missing = [n for n in range(n_parts(job, len(rows))) if n not in set(finished)]
-    size = part_rows(job)
-    on_start(sum(min(size, len(rows) - n * size) for n in finished), len(rows))
-    first = parts.read(finished[0]) if finished else None
-    names = set(first) if first else None
-    for number, part in compute_parts(job, dataset, rows, missing, on_batch):
-        names = names or set(part)
-        check_same_names(job, names, set(part))
-        parts.write(number, part)
+    """Compute the batches that are not there yet."""
+    done, names = set[int](), set[str]()
+    for first in parts.finished():
+        part = parts.read(first)
+        if part is not None:
+            names = names or set(part)
+            done |= set(range(first, first + n_batches(job, len(part["values"]))))
+    missing = [n for n in range(n_batches(job, len(rows))) if n not in done]
+    on_start(len(rows) - sum(len(rows[n * job.batch_size :][: job.batch_size]) for n in missing), len(rows))
+    pending = _Pending(parts)
+    try:
+        for number, part in compute_batches(job, dataset, rows, missing):
+            names = names or set(part)
+            check_same_names(job, names, set(part))
+            pending.add(number, part)
+            on_batch(len(part["values"]))
+    finally:
+        pending.write()  # whatever ended it, what is computed is kept
+
+
+class _Pending:
+    """Batches that are computed and not yet written: a few go into one file, but none waits for long."""
+
+    def __init__(self, parts: Parts) -> None:
+        self.parts = parts
+        self.batches: list[dict[str, NDArray[Any]]] = []
+        self.first, self.size, self.since = 0, 0, 0.0
+
+    def add(self, number: int, part: Mapping[str, NDArray[Any]]) -> None:
+        if self.batches and number != self.first + len(self.batches):
+            self.write()
+        if not self.batches:
+            self.first, self.since = number, time.monotonic()
+        self.batches.append(dict(part))
+        self.size += part["values"].nbytes
+        if self.size >= _PART_BYTES or time.monotonic() - self.since >= _PART_SECONDS:
+            self.write()
+
+    def write(self) -> None:
+        if self.batches:
+            self.parts.write(self.first, joined(self.batches))
+        self.batches, self.size = [], 0
+
+
+def _stored(
+    job: Job, dataset: SequenceDataset, rows: NDArray[np.int64], parts: Parts
+) -> Iterator[tuple[NDArray[np.int64], Mapping[str, NDArray[Any]]]]:
+    """All parts in order, each with its rows; one that a disk lost since it was written is computed again."""
+    batch, total = 0, n_batches(job, len(rows))
+    while batch < total:
+        part = parts.read(batch)
+        if part is None:
+            ((_, part),) = compute_batches(job, dataset, rows, [batch])
+        start = batch * job.batch_size
+        yield rows[start : start + len(part["values"])], part
+        batch += n_batches(job, len(part["values"]))
 
 
 def _assemble(
@@ -182,11 +231,7 @@ def _assemble(
     seconds, bad, sums = 0.0, 0, _Sums()
     extras: list[str] = []
     with whole_file(output, within=parts.folder) as temporary, hdf5.create(temporary) as file:
-        for number in range(n_parts(job, len(rows))):
-            part = parts.read(number)
-            if part is None:  # damaged since it was written: a disk may lose what it said it kept
-                ((_, part),) = compute_parts(job, dataset, rows, [number])
-            mine = rows[number * part_rows(job) : (number + 1) * part_rows(job)]
+        for mine, part in _stored(job, dataset, rows, parts):
             block = dataset.take(mine)
             extras = extra_names(part)
             columns = {name: getattr(block, name) for name in FIELDS if hasattr(block, name)}

@@ -108,7 +108,7 @@ def parse_target(text: str | None, outputs: Sequence[Output]) -> Target:
             raise UsageProblem(f"target '{printable(rest)}' is a {printable(outputs[column].unit)}, not a probability")
         return Target(form, (column,), (outputs[column],))  # type: ignore[arg-type]
     if form == "difference":
-        pairs = [(a, b) for a in names for b in names if f"{a}:{b}" == rest]
+        pairs = [(a, b) for a in names for b in names if a != b and f"{a}:{b}" == rest]
         if pairs:
             first, second = (names.index(n) for n in pairs[0])
             return Target("difference", (first, second), (outputs[first], outputs[second]))

@@ -13,6 +13,8 @@ ROOT = Path(__file__).parent.parent
 # Tests say what is on the command line; a user's own settings must not.
 for name in [n for n in os.environ if n.startswith("DEMO_") and n != "DEMO_TEST_DATA"]:
     del os.environ[name]
+# Nor must plugins that happen to be installed beside it.
+os.environ["DEMO_LOAD_PLUGINS"] = ""
 
 
 @pytest.fixture(scope="session")
@@ -55,7 +57,7 @@ def registry():
     """What the installed plugins register."""
     from demo_core.plugins import discover
 
-    return discover(environ={}).registry
+    return discover(environ={"DEMO_LOAD_PLUGINS": ""}).registry
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ from demo_core.testing import tiny_dataset, tiny_model
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
+CONTRACT = (ROOT / "docs" / "contract.md").read_text()
 
 
 def test_generated_parts_are_up_to_date():
@@ -28,6 +29,24 @@ def test_the_python_of_the_readme_runs(tmp_path, registry):
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("(10, 4, 40) [")
+
+
+def test_the_local_plugin_of_the_contract_runs_as_it_stands(tmp_path, trained, demo, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (code,) = [c for c in re.findall(r"```python\n(.*?)```", CONTRACT, re.DOTALL) if "class Mine" in c]
+    Path("mine.py").write_text(code)
+    done, out, err = demo("--plugin", "mine.py", "explain", "mine", trained / "one", trained / "data.h5")
+    assert done == 0, err
+    assert "one.mine.h5" in out
+
+
+def test_the_config_of_the_readme_is_taken(tmp_path, trained, demo, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (text,) = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
+    Path("run.toml").write_text(text)
+    done, out, err = demo("explain", "saliency", trained / "one", trained / "data.h5", "--config", "run.toml")
+    assert done == 0, err
+    assert "48 sequences" in out
 
 
 def test_the_commands_of_the_readme_run_as_typed(tmp_path, demo, monkeypatch):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,9 +12,13 @@ from demo_core.cli.group import State
 from demo_core.cli.output import cell, emit_json, say, table
 from demo_core.cli.sources import find_reader, import_source, reader_option, seed
 from demo_core.errors import DemoError, UsageProblem, printable
+from demo_core.files import check_not_an_input
 from demo_core.options import build, click_options, options_of
 from demo_core.registry import Registered, Registry
 from demo_core.specs import DatasetReader
+
+if TYPE_CHECKING:
+    from demo_core.dataset import SequenceDataset
 
 
 @click.group()
@@ -29,7 +33,13 @@ class ImportCommand(click.Command):
         """Find the reader first, since its options are part of the command line."""
         takes_value = {f for p in self.params if isinstance(p, click.Option) and not p.is_flag for f in p.opts}
         ctx.meta["demo.reader"] = _reader_meant(ctx.obj.registry, args, takes_value)
-        return super().parse_args(ctx, args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            if ctx.meta["demo.reader"] is None:  # then it may be a reader's
+                message = f"{error.format_message()} No reader was found for the source: name one with --reader"
+                raise click.UsageError(message, ctx) from None
+            raise
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         """The command's own parameters and the reader's."""
@@ -101,7 +111,9 @@ def _reader_meant(registry: Registry, args: list[str], takes_value: set[str]) ->
 )
 @click.option("--split", metavar="SPLIT", help="Put every sequence into this split.")
 @click.option("--length", type=click.IntRange(min=1), help="Crop or pad every sequence around its centre.")
-@click.option("--alphabet", default="dna", show_default=True, help="What the sequences are written in.")
+@click.option(
+    "--alphabet", default="dna", show_default=True, help="What the sequences are written in; dna is all there is."
+)
 @click.option("--force", is_flag=True, help="Replace an existing file.")
 @seed
 @click.pass_context
@@ -118,18 +130,36 @@ def import_(
     state: State = ctx.obj
     if not source.exists():
         raise DemoError(f"{printable(source)}: there is no such file")
+    if output.is_dir():
+        raise DemoError(
+            f"{printable(output)} is a folder: name the dataset file to write, as {printable(output.name)}.h5"
+        )
     if output.exists() and not force:
         raise DemoError(f"{printable(output)} exists already: choose another name, or --force to replace it")
     registered = find_reader(state.registry, source, reader)
     mine = {o.name: settings.pop(o.name) for o in options_of(registered.spec.options)}
     options: Any = build(registered.spec.options, mine, f"reader '{registered.spec.name}'")
+    check_not_an_input(output, source, *(v for v in mine.values() if isinstance(v, Path)))
     settings["alphabet"] = alphabet_named(settings["alphabet"])
     for note in import_source(registered, options, source, output, ImportSettings(**settings)):
         say(note)
     from demo_core.dataset import SequenceDataset
 
     with SequenceDataset.open(output) as dataset:
+        _say_how_to_label(dataset, registered)
         click.echo(f"{output}: {len(dataset)} sequences of {dataset.length} bases, targets {_listed(dataset.targets)}")
+
+
+def _say_how_to_label(dataset: SequenceDataset, registered: Registered[DatasetReader]) -> None:
+    import numpy as np
+
+    if any(not np.isnan(block.labels).all() for block in dataset.blocks()):
+        return
+    flags = ", ".join(o.flag for o in options_of(registered.spec.options))
+    say(
+        "no sequence has a label: this can be predicted and explained, not trained on or evaluated"
+        + (f" (options of reader {registered.spec.name}: {flags}; --force replaces the file)" if flags else "")
+    )
 
 
 @data.command()

@@ -56,7 +56,7 @@ def evaluate(
     if as_json:
         emit_json(found)
         return
-    click.echo(f"{name} split, {len(rows)} sequences")
+    click.echo(f"{'all splits' if name == 'all' else name + ' split'}, {len(rows)} sequences")
     _print(found)
 
 
@@ -75,7 +75,7 @@ def _print(found: dict[str, Any]) -> None:
     ]
     table(("target", "positive", "negative", *(measures[m] for m in used)), rows)
     for name, best in found.get("best_motif", {}).items():
-        matrix = printable(f"{best['id']} {best['name']}", 90)
+        matrix = printable(f"{best['id']} {best['name']}".strip(), 90)
         click.echo(
             f"best single matrix for {printable(name, 60)}: {matrix}, AUROC {cell(best['auroc'])} "
             f"(best of {best['of']}, chosen on these very sequences, so it flatters the matrix)"

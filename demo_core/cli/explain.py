@@ -115,6 +115,8 @@ def _load_config(ctx: click.Context, param: click.Parameter, path: Path | None) 
     ctx.meta["demo.tables"] = tables
     flat |= tables.get(str(ctx.command.name), {})
     flat = {key.replace("-", "_"): value for key, value in flat.items()}
+    if isinstance(flat.get("ids"), list):
+        flat["ids"] = ",".join(map(str, flat["ids"]))
     for key in flat:
         if key not in known:
             raise UsageProblem(f"{printable(path)}: " + unknown_name("setting", key, map(str, known)))
@@ -152,7 +154,7 @@ def _command(registered: Registered[Explainer] | None, name: str) -> click.Comma
         callback=_load_config,
         type=click.Path(path_type=Path),
         metavar="FILE.toml",
-        help="Take options from this file; flags come first.",
+        help="Options from a file: limit = 100, an explainer's own in a table of its name. Flags come first.",
     )
     @click.option(
         "--target",
@@ -285,8 +287,13 @@ def _run(
         average_strands=request.average_strands,
         batch_size=request.batch_size,
     )
+    if request.output.exists() and not request.output.is_dir():
+        raise DemoError(f"{printable(request.output)} is a file: -o names a folder for explanations")
     request.output.mkdir(parents=True, exist_ok=True)
-    output = request.output / f"{request.name or run_name(job, registry.qualified(registered))}.h5"
+    output = (
+        request.output
+        / f"{(request.name or '').removesuffix('.h5') or run_name(job, registry.qualified(registered))}.h5"
+    )
     with progress(f"{model.name} {job.spec.name}") as (start, advance):
         outcome = explain_to_file(job, dataset, rows, output, force=request.force, on_start=start, on_batch=advance)
     for warning in outcome.warnings:

@@ -11,9 +11,11 @@ from demo_core.errors import DemoError, UsageProblem, printable
 
 @click.command()
 @click.argument("explanation", type=click.Path(path_type=Path))
-@click.option("--npz", "form", flag_value="npz", help="X.sequences.npz and X.attributions.npz, as modisco reads them.")
-@click.option("--tsv", "form", flag_value="tsv", help="A table with a row for each base.")
-@click.option("--bedgraph", "form", flag_value="bedgraph", help="A genome-browser track; needs intervals.")
+@click.option("--npz", is_flag=True, help="X.sequences.npz and X.attributions.npz, as modisco reads them.")
+@click.option("--tsv", is_flag=True, help="A table with a row for each base; positions are 0-based.")
+@click.option(
+    "--bedgraph", is_flag=True, help="A genome-browser track; where sequences overlap, on either strand, their mean."
+)
 @click.option(
     "-o",
     "--output",
@@ -22,18 +24,28 @@ from demo_core.errors import DemoError, UsageProblem, printable
     help="Where to write [default: beside the explanation]",
 )
 @click.option("--force", is_flag=True, help="Replace existing files.")
-def export(explanation: Path, form: str | None, output: Path | None, force: bool) -> None:
-    """Write an explanation for other programs."""
-    if form is None:
+def export(explanation: Path, output: Path | None, force: bool, **chosen: bool) -> None:
+    """Write an explanation for other programs, in one form or several."""
+    forms = [form for form, wanted in chosen.items() if wanted]
+    if not forms:
         raise UsageProblem("choose a form: --npz, --tsv or --bedgraph")
+    if output and len(forms) > 1:
+        raise UsageProblem("-o names one file: leave it out with several forms")
     from demo_core.explanation import Explanation
     from demo_core.exporting import WRITERS, npz_files
+    from demo_core.files import check_not_an_input
 
-    suffix, write = WRITERS[form]
-    stem = output or explanation.with_name(explanation.name.removesuffix(".h5") + suffix)
     with Explanation.open(explanation) as opened:
-        taken = [p for p in (npz_files(opened, stem) if form == "npz" else [stem]) if p.exists()]
-        if taken and not force:
-            raise DemoError(f"{printable(taken[0])} exists already: choose another -o, or --force to replace it")
-        for path in write(opened, stem):
-            click.echo(f"{path}: {len(opened)} sequences")
+        stems = {
+            f: output or explanation.with_name(explanation.name.removesuffix(".h5") + WRITERS[f][0]) for f in forms
+        }
+        files = [p for f, stem in stems.items() for p in (npz_files(opened, stem) if f == "npz" else [stem])]
+        for path in files:
+            check_not_an_input(path, explanation)
+            if path.exists() and not force:
+                raise DemoError(f"{printable(path)} exists already: choose another -o, or --force to replace it")
+        placed = 0 if opened.sequences.intervals is None else int((opened.sequences.intervals[:, 0] >= 0).sum())
+        for form, stem in stems.items():
+            for path in WRITERS[form][1](opened, stem):
+                note = f", {placed} of them with an interval" if form == "bedgraph" else ""
+                click.echo(f"{path}: {len(opened)} sequences{note}")

@@ -42,12 +42,13 @@ def predict(
     device: str,
 ) -> None:
     """Write a model's predictions as a table: id, interval, split, then label, output and prediction of each target."""
-    from demo_core.files import whole_file
+    from demo_core.files import check_not_an_input, whole_file
     from demo_core.model import Model, choose_device
 
     state: State = ctx.obj
     if str(output) != "-" and output.exists() and not force:
         raise DemoError(f"{printable(output)} exists already: choose another name, or --force to replace it")
+    check_not_an_input(output, data, model)
     where = choose_device(device)
     say(f"device: {where}")
     loaded = Model.load(model, registry=state.registry, device=where)

@@ -31,16 +31,17 @@ def show(explanation: Path, name: str | None, output: Path, force: bool) -> None
     if output.exists() and not force:
         raise DemoError(f"{printable(output)} exists already: choose another name, or --force to replace it")
     from demo_core.explanation import Explanation
+    from demo_core.files import check_not_an_input, whole_file
 
+    check_not_an_input(output, explanation)
     with Explanation.open(explanation) as opened:
         if opened.kind != "attribution":
             raise UsageProblem(f"{printable(explanation)} is of kind {opened.kind}, which this version cannot draw yet")
-        from demo_core.drawing import explanation_figure
-        from demo_core.files import whole_file
+        from demo_core.drawing import explanation_figure, save_figure
 
         row = opened.row_of(name) if name is not None else opened.most_confident_positive()
         figure = explanation_figure(opened, row)
         shown = printable(opened.sequences.ids[row])
     with whole_file(output) as temporary:
-        figure.savefig(temporary, format=kind)
+        save_figure(figure, temporary, kind)
     click.echo(f"{output}: {shown}")

@@ -10,7 +10,7 @@ import click
 from demo_core.cli.group import State
 from demo_core.cli.output import cell, say
 from demo_core.cli.sources import device, seed
-from demo_core.errors import DemoError, ExitCode, UsageProblem, printable
+from demo_core.errors import DemoError, ExitCode, Interrupted, UsageProblem, printable
 from demo_core.options import click_options, options_of
 from demo_core.registry import Registered
 from demo_core.specs import Architecture
@@ -43,7 +43,8 @@ def _command(registered: Registered[Architecture], name: str) -> click.Command:
 
     @click.command(
         name,
-        help=f"{spec.summary}\n\nDATA is a dataset file made by demo data import.",
+        help=f"{spec.summary}\n\nDATA is a dataset file made by demo data import. The epoch of the highest validation "
+        "AUROC is kept; of equal ones, that of the lowest loss.",
         short_help=spec.summary,
     )
     @click.argument("data", type=click.Path(path_type=Path))
@@ -55,7 +56,11 @@ def _command(registered: Registered[Architecture], name: str) -> click.Command:
         metavar="FOLDER",
         help="The model to write.",
     )
-    @click.option("--epochs", type=click.IntRange(1), help="Passes over the data [default: about 2,600 steps]")
+    @click.option(
+        "--epochs",
+        type=click.IntRange(1),
+        help="Passes over the data [default: about 2,600 steps, in 20 to 100 passes]",
+    )
     @click.option("--batch-size", type=click.IntRange(1), default=128, show_default=True, help="Sequences in a step.")
     @click.option(
         "--learning-rate",
@@ -148,7 +153,10 @@ def _train(
                 f"{epoch.seconds:.1f} s{mark}"
             )
 
-        history = fit(model, dataset, settings, report)
+        try:
+            history = fit(model, dataset, settings, report)
+        except KeyboardInterrupt:
+            raise Interrupted("interrupted before the first epoch was over: nothing was kept") from None
         from dataclasses import asdict
 
         record = history.as_json()
@@ -166,7 +174,7 @@ def _train(
     score = f"validation {history.score_name} {cell(best['validation_score'])}"
     click.echo(f"{output}: epoch {history.best_epoch} of {history.planned}, {score}")
     if history.interrupted:
-        say("interrupted: the best epoch so far was kept")
+        say("interrupted: the best epoch so far was kept; --force trains anew")
         ctx.exit(ExitCode.INTERRUPTED)
 
 
@@ -182,5 +190,8 @@ def _output(dataset: Any, column: int) -> Any:
     if not len(known):
         raise UsageProblem(f"target '{printable(name)}' has no labels to train on: see 'demo data info'")
     if np.isin(known, (0, 1)).all():
+        if len(set(known.tolist())) == 1:
+            kind = "positives" if known[0] else "negatives"
+            raise UsageProblem(f"target '{printable(name)}' has {kind} only, so there is nothing to tell apart")
         return Output(name)
     return Output(name, "identity", "label units")

@@ -6,12 +6,15 @@ named ``seq_00002_peak`` and ``seq_00002_shuf``.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from demo_core import BadSource, Record, text_lines
 from demo_deepbind.options import DeepBindOptions
+
+_log = logging.getLogger(__name__)
 
 _PART = re.compile(r"(?P<stem>.+)_(?P<part>AC|A|B|C)\.seq(?P<gz>\.gz)?", re.IGNORECASE)
 _SPLIT = {"AC": "train", "A": "train", "C": "train", "B": "test"}
@@ -33,8 +36,10 @@ class DeepBindReader:
         yield from _rows(source, _SPLIT.get(part))
         if name and part == "AC" and self.options.sibling:
             for sibling in _siblings(source, name["stem"]):
+                _log.warning("%s is read as the test split (--no-sibling leaves it out)", sibling.name)
                 yield from _rows(sibling, "test")
                 return
+            _log.warning("there is no %s_B.seq.gz beside it to be the test split", name["stem"])
 
 
 def _siblings(source: Path, stem: str) -> Iterator[Path]:

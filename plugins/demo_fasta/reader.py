@@ -45,6 +45,8 @@ class FastaReader:
         for header, sequence, where in _entries(source):
             word = header.split(maxsplit=1)[0] if header else ""
             label = _LABELS.get(word) if given is None else given
+            if given == 1.0 and word == "0":
+                raise BadSource(source, f"header '>{header[:40]}' says negative in a file of positives", where)
             if must_be_labelled and label is None:
                 raise BadSource(source, f"header '>{header[:40]}' must be >1 or >0 in a test file", where)
             if labelled is not None and labelled != (label is not None):

@@ -119,6 +119,16 @@ BAD = [
     (["explain", "saliency", "{one}", "{data}", "--config", "none.toml"], 2, "no such config file"),
     (["explain", "saliency", "{one}", "{data}", "--config", "peaks.fa"], 2, "is not TOML"),
     (["explain", "all", "{one}", "{data}", "--simplex"], 2, "No such option '--simplex'"),
+    (["data", "import", "peaks.fa", "-o", "peaks.fa", "--force"], 1, "is what is read here"),
+    (["data", "import", "peaks.fa", "-o", "x.h5", "--negatives-from", "peaks.fa"], 1, "says negative in a file"),
+    (["data", "import", "peaks.fa", "-o", "x.h5", "--all-positive"], 1, "says negative in a file of positives"),
+    (["data", "import", "peaks.txt", "-o", "x.h5", "--all-positive"], 2, "No reader was found for the source"),
+    (["data", "import", "peaks.fa", "-o", "folder"], 1, "is a folder: name the dataset file"),
+    (["predict", "{one}", "peaks.fa", "-o", "peaks.fa", "--force"], 1, "is what is read here"),
+    (["train", "cnn", "positive.h5", "-o", "x"], 2, "has positives only"),
+    (["explain", "saliency", "{several}", "{data}", "--target", "difference:open:open"], 2, "unknown target"),
+    (["explain", "saliency", "{one}", "{data}", "-o", "peaks.fa"], 1, "-o names a folder"),
+    (["export", "{data}", "--npz", "--tsv", "-o", "x"], 2, "-o names one file"),
     (["show", "{data}", "-o", "x.png"], 1, "format is demo-dataset, not demo-explanation"),
     (["show", "{data}", "-o", "x.gif"], 2, "unknown kind of figure '.gif'"),
     (["export", "{data}"], 2, "choose a form"),
@@ -131,6 +141,8 @@ def test_bad_input_gets_one_clear_line_and_writes_nothing(here, trained, demo, a
     (here / "short.fa").write_text(">1\n" + "ACGT" * 5 + "\n")
     (here / "unlabelled.fa").write_text(">a\n" + "ACGT" * 10 + "\n")
     (here / "folder").mkdir()
+    (here / "positive.fa").write_text(FASTA.replace(">0", ">x").replace(">1", ">x"))
+    demo("data", "import", "positive.fa", "-o", "positive.h5", "--all-positive", "--negatives", "none")
     places = {
         "data": trained / "data.h5",
         "one": trained / "one",
@@ -315,6 +327,60 @@ def test_python_m_does_not_take_plugins_from_the_current_folder(here, demo_proce
     done = demo_process("plugins", "--check", cwd=here)
     assert done.returncode == 0, done.stdout
     assert done.stderr == ""
+
+
+def test_several_forms_are_exported_at_once(here, trained, demo):
+    demo("explain", "saliency", trained / "one", trained / "data.h5")
+    code, out, _ = demo("export", "explanations/one.saliency.h5", "--npz", "--tsv", "--bedgraph")
+    assert code == 0
+    assert len(out.splitlines()) == 4
+    assert "12 of them with an interval" in out
+
+
+def test_sequences_read_directly_are_of_no_split(here, trained, demo):
+    rows = demo("predict", trained / "one", "peaks.fa")[1].splitlines()[1:]
+    assert {row.split("\t")[2] for row in rows} == {""}
+
+
+def test_an_import_without_labels_says_how_to_label(here, demo):
+    (here / "u.fa").write_text(">a\n" + "ACGT" * 10 + "\n")
+    code, _, err = demo("data", "import", "u.fa", "-o", "u.h5")
+    assert code == 0
+    assert "options of reader fasta: --negatives-from, --all-positive, --test-from" in err
+
+
+def test_sigterm_keeps_what_is_done(here, trained):
+    line = [
+        sys.executable,
+        "-m",
+        "demo_core",
+        "train",
+        "cnn",
+        str(trained / "data.h5"),
+        "-o",
+        "m",
+        "--epochs",
+        "100000",
+    ]
+    with subprocess.Popen([*line, "--filters", "4", "--widths", "5"], stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        for text in process.stderr:
+            if text.startswith("epoch   2"):
+                break
+        process.send_signal(signal.SIGTERM)
+        rest = process.stderr.read()
+    assert process.returncode == 130, rest
+    assert (here / "m" / "weights.safetensors").stat().st_mode == (here / "m" / "model.json").stat().st_mode
+
+
+def test_show_draws_the_most_confident_positive_whatever_the_target(here, trained, demo):
+    shown = set()
+    for target in ("bound", "loss:bound"):
+        _, out, _ = demo(
+            "explain", "saliency", trained / "one", trained / "data.h5", "--target", target, "--split", "all"
+        )
+        shown.add(demo("show", out.split(": ")[0], "-o", f"{target[:4]}.png")[1].split(": ")[1])
+    assert len(shown) == 1
 
 
 PLUGIN = """

@@ -138,6 +138,25 @@ def test_all_zero_values_and_all_unknown_sequences_can_be_drawn():
     explanation_figure(explanation, 0).savefig(io.BytesIO())
 
 
+def test_the_title_says_what_was_explained_and_how():
+    data = tiny_dataset(2)
+    plain = explanation_figure(explain("saliency", tiny_model(), data), 0).get_suptitle()
+    other = explain("saliency", tiny_model(), data, target="probability:bound", simplex=True, average_strands=True)
+    other.values[0, 0, 0] = np.nan
+    assert plain.startswith("cnn: saliency of bound (logit)\n")
+    title = explanation_figure(other, 0).get_suptitle()
+    assert "saliency of probability:bound (simplex, both strands averaged, some values are not numbers)" in title
+
+
+def test_labels_in_svg_and_pdf_are_text(tmp_path):
+    from demo_core.drawing import save_figure
+
+    figure = explanation_figure(explain("saliency", tiny_model(), tiny_dataset(2)), 0)
+    for kind, word in (("svg", b"<text"), ("pdf", b"CIDFontType2")):
+        save_figure(figure, tmp_path / f"x.{kind}", kind)
+        assert word in (tmp_path / f"x.{kind}").read_bytes()
+
+
 def test_the_learning_curve_takes_missing_scores():
     epochs = [{"epoch": i, "train_loss": 1.0 / i, "validation_loss": None, "validation_score": None} for i in (1, 2)]
     learning_curve_figure(epochs, 1, "AUROC").savefig(io.BytesIO())

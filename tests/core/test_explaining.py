@@ -8,7 +8,7 @@ import torch
 
 from demo_core import Explainer, Result, explain
 from demo_core.errors import DemoError, MisfitError, PluginError, UsageProblem
-from demo_core.explaining import automatic_batch_size, explain_rows, make_job, misfit, part_rows
+from demo_core.explaining import automatic_batch_size, explain_rows, make_job, misfit, n_batches
 from demo_core.registry import Owner, Registered, Registry
 from demo_core.testing import tiny_dataset, tiny_model
 
@@ -134,6 +134,20 @@ def test_a_plugin_that_fails_or_breaks_the_contract_is_named(cls, spec, message)
         run(cls, spec=spec)
 
 
+def test_values_of_absent_letters_are_refused_where_a_plugin_says_it_gives_none():
+    with pytest.raises(PluginError, match="hypothetical=False"):
+        run(Draws, spec={"hypothetical": False})
+
+
+def test_what_is_not_a_model_or_a_dataset_is_said(registry):
+    for model, data, message in [
+        ("models/cnn", tiny_dataset(2), r"model must be a Model, as Model.load\(...\) gives"),
+        (tiny_model(), "peaks.h5", r"sequences must be a SequenceDataset, as SequenceDataset.open\(...\) gives"),
+    ]:
+        with pytest.raises(UsageProblem, match=message):
+            explain("saliency", model, data, registry=registry)
+
+
 def test_a_refusal_is_a_sentence():
     spec = registered(Draws, needs={"attention", "gradients"}).spec
     assert misfit(spec, tiny_model()) == (
@@ -157,10 +171,9 @@ def test_labels_are_matched_by_name(registry):
     assert np.isnan(found.extras[:, found.metadata["extras"].index("label")]).all()
 
 
-def test_batches_make_whole_parts():
+def test_batch_sizes():
     job = make_job(registered(Draws), tiny_model(), batch_size=300)
-    assert part_rows(job) == 900
-    assert part_rows(make_job(registered(Draws), tiny_model(), batch_size=5000)) == 5000
+    assert [n_batches(job, n) for n in (1, 300, 301, 900)] == [1, 1, 2, 3]
     assert automatic_batch_size(tiny_model()) == 650
     assert automatic_batch_size(tiny_model(length=60_000)) == 1
 

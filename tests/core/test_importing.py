@@ -40,7 +40,7 @@ def test_what_is_read_is_what_is_stored(tmp_path):
     assert list(data.ids) == ["a", "b", "c"]
     assert [data.interval(i) for i in range(3)] == [Interval("chr1", 10, 15, "-"), None, None]
     assert data.sites.tolist() == [[0, 1, 1, 0, 0], [0] * 5, [0] * 5]
-    assert data.split.tolist() == [0, 2, 0]
+    assert data.split.tolist() == [0, 2, 255]
     assert data.targets == ("bound",)
 
 
@@ -152,11 +152,6 @@ def test_labels_that_are_not_binary_get_no_negatives(tmp_path):
     data, notes = load(random_records(10, labels=(2.5,)), tmp_path / "d.h5", ImportSettings())
     assert len(data) == 10
     assert "not 0 and 1" in notes[-1]
-
-
-def test_sequences_without_labels_say_so(tmp_path):
-    _, notes = load(random_records(10, labels=()), tmp_path / "d.h5", ImportSettings())
-    assert "no sequence has a label" in notes[-1]
 
 
 def test_equal_sequences_are_never_parted_by_a_split(tmp_path):
