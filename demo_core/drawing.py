@@ -128,7 +128,7 @@ def explanation_figure(explanation: Explanation, row: int) -> Figure:
         _box_sites(panels[:, 0], np.asarray(sequences.sites[row]))
     _position_axis(sign, explanation, row, length)
     figure.suptitle(_title(explanation, row), x=0.5, y=0.985, fontsize=9, parse_math=False)
-    figure.subplots_adjust(left=max(0.05, 0.75 / width), right=1 - 0.75 / width, top=0.84, bottom=0.14)
+    figure.subplots_adjust(left=0.9 / width, right=1 - 0.75 / width, top=0.84, bottom=0.14)
     return figure
 
 
@@ -203,8 +203,7 @@ def _logo_frame(axes: Axes, explanation: Explanation) -> None:
     axes.spines[["top", "right", "bottom"]].set_visible(False)
     axes.tick_params(axis="x", bottom=False, labelbottom=False)
     axes.tick_params(axis="y", labelsize=7)
-    label = f"{printable(explanation.explainer, 30)}\nof {_target_words(explanation)}"
-    axes.set_ylabel(label, fontsize=8, parse_math=False)
+    axes.set_ylabel(printable(explanation.explainer, 30), fontsize=8, parse_math=False)
 
 
 def _row_label(axes: Axes, text: str) -> None:

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -208,95 +205,11 @@ def test_ids_from_the_line_or_a_file(here, trained, demo):
             assert list(found.sequences.ids[:]) == ["positive-3", "negative-1"]
 
 
-def test_explain_all_skips_misfits_and_exits_4_if_one_raised(here, trained, demo):
-    code = "\n".join(
-        [
-            "from demo_core import Explainer, hookimpl",
-            "DEMO_API = 1",
-            "@hookimpl",
-            "def register_explainers(register):",
-            "    like = {'target': 'x:Y', 'kind': 'attribution', 'summary': 'a'}",
-            "    register(Explainer(name='attentive', needs={'attention'}, **like))",
-            "    register(Explainer(name='lacking', requires=('nothing_there',), **like))",
-        ]
-    )
-    (here / "misfits.py").write_text(code)
-    line = ["explain", "all", trained / "one", trained / "data.h5", "--plugin", "misfits.py"]
-    found, out, err = demo(*line)
-    assert found == 0, err
-    assert "explanations/one.saliency.h5" in out
-    assert "skipped attentive: attentive needs a model that offers attention" in err
-    assert "skipped lacking: needs nothing_there, which is not installed" in err
-    (here / "misfits.py").write_text(
-        code
-        + "\n    register(Explainer(name='bad', target='demo_local_misfits:Bad', kind='attribution', summary='a'))\n"
-        "class Bad:\n    def __init__(self, options): 1 / 0\n"
-    )
-    found, out, err = demo(*line)
-    assert found == 4
-    assert "explainer 'bad' of plugin 'misfits' (local file misfits.py) failed: ZeroDivisionError" in err
-    assert "explanations/one.saliency.h5" in out
-
-
-def test_the_listing_of_plugins(here, demo):
-    code, out, _ = demo("plugins", "--json")
-    listed = {p["name"]: p for p in json.loads(out)["plugins"]}
-    assert code == 0
-    assert listed["cnn"]["kinds"] == ["architecture"]
-    assert listed["cnn"]["registers"] == ["cnn"]
-    assert listed["cnn"]["origin"] == "built-in"
-    assert listed["cnn"]["state"] == "active"
-    (here / "broken.py").write_text("raise RuntimeError('no luck')")
-    code, out, err = demo("plugins", "--plugin", "broken.py")
-    assert code == 0
-    assert "failed: RuntimeError: no luck" in out
-    assert demo("plugins", "--check", "--plugin", "broken.py")[0] == 4
-    assert demo("plugins", "--check")[0] == 0
-    for command, word in (("architectures", "cnn"), ("readers", "deepbind"), ("explainers", "saliency")):
-        assert word in demo(command)[1]
-        names = [row["name"] for row in json.loads(demo(command, "--json")[1])]
-        assert word in names
-
-
 def test_names_from_data_cannot_reach_the_terminal(here, demo):
     (here / "evil.fa").write_text(">\x1b[31mred\x07\n" + "ACGT" * 10 + "\n>b\nAC*T\n")
     _, out, err = demo("data", "import", "evil.fa", "-o", "x.h5", "--length", "40")
     assert "\x1b" not in out + err
     assert "\x07" not in out + err
-
-
-def test_ctrl_c_in_training_keeps_the_best_so_far(here, trained):
-    line = [
-        sys.executable,
-        "-m",
-        "demo_core",
-        "train",
-        "cnn",
-        str(trained / "data.h5"),
-        "-o",
-        "m",
-        "--epochs",
-        "100000",
-    ]
-    with subprocess.Popen([*line, "--filters", "4", "--widths", "5"], stderr=subprocess.PIPE, text=True) as process:
-        assert process.stderr is not None
-        for text in process.stderr:
-            if text.startswith("epoch   3"):
-                break
-        process.send_signal(signal.SIGINT)
-        rest = process.stderr.read()
-    assert process.returncode == 130, rest
-    record = json.loads((here / "m" / "model.json").read_text())
-    assert record["training"]["interrupted"] is True
-    assert 3 <= len(record["training"]["epochs"]) < 100_000
-
-
-def test_a_closed_pipe_is_no_error(trained):
-    line = f"{sys.executable} -m demo_core predict {trained / 'one'} {trained / 'data.h5'} | head -n 1"
-    done = subprocess.run(["bash", "-o", "pipefail", "-c", line], capture_output=True, text=True, check=False)
-    assert done.stdout.startswith("id\t")
-    assert "Traceback" not in done.stderr
-    assert done.returncode == 0, done.stderr
 
 
 def test_predictions_are_the_models(here, trained, demo, registry):
@@ -322,13 +235,6 @@ def test_evaluate_beside_the_best_matrix(here, trained, demo):
     assert json.loads(demo(*args, "--json")[1])["best_motif"]["bound"]["auroc"] > 0.9
 
 
-def test_python_m_does_not_take_plugins_from_the_current_folder(here, demo_process):
-    (here / "demo_saliency.py").write_text("raise RuntimeError('taken from the current folder')")
-    done = demo_process("plugins", "--check", cwd=here)
-    assert done.returncode == 0, done.stdout
-    assert done.stderr == ""
-
-
 def test_several_forms_are_exported_at_once(here, trained, demo):
     demo("explain", "saliency", trained / "one", trained / "data.h5")
     code, out, _ = demo("export", "explanations/one.saliency.h5", "--npz", "--tsv", "--bedgraph")
@@ -349,30 +255,6 @@ def test_an_import_without_labels_says_how_to_label(here, demo):
     assert "options of reader fasta: --negatives-from, --all-positive, --test-from" in err
 
 
-def test_sigterm_keeps_what_is_done(here, trained):
-    line = [
-        sys.executable,
-        "-m",
-        "demo_core",
-        "train",
-        "cnn",
-        str(trained / "data.h5"),
-        "-o",
-        "m",
-        "--epochs",
-        "100000",
-    ]
-    with subprocess.Popen([*line, "--filters", "4", "--widths", "5"], stderr=subprocess.PIPE, text=True) as process:
-        assert process.stderr is not None
-        for text in process.stderr:
-            if text.startswith("epoch   2"):
-                break
-        process.send_signal(signal.SIGTERM)
-        rest = process.stderr.read()
-    assert process.returncode == 130, rest
-    assert (here / "m" / "weights.safetensors").stat().st_mode == (here / "m" / "model.json").stat().st_mode
-
-
 def test_show_draws_the_most_confident_positive_whatever_the_target(here, trained, demo):
     shown = set()
     for target in ("bound", "loss:bound"):
@@ -381,83 +263,6 @@ def test_show_draws_the_most_confident_positive_whatever_the_target(here, traine
         )
         shown.add(demo("show", out.split(": ")[0], "-o", f"{target[:4]}.png")[1].split(": ")[1])
     assert len(shown) == 1
-
-
-PLUGIN = """
-import click
-from demo_core import Command, Explainer, Result, hookimpl
-DEMO_API = 1
-{specs}
-@click.command()
-def hello():
-    click.echo("hello from {word}")
-class Ones:
-    def __init__(self, options): self.options = options
-    def explain(self, model, batch, target): return Result(batch.x)
-"""
-
-
-def local(folder, name, specs, word=""):
-    path = folder / f"{name}.py"
-    path.write_text(PLUGIN.format(specs=specs, word=word))
-    return path
-
-
-HELLO = """
-@hookimpl
-def register_commands(register):
-    register(Command(name="hello", target="demo_local_{name}:{what}", summary="Says hello."{more}))
-"""
-
-
-def test_a_plugin_may_add_a_command_and_two_of_one_name_are_told_apart(here, demo):
-    one = local(here, "one", HELLO.format(name="one", what="hello", more=""), "one")
-    assert demo("hello", "--plugin", one) == (0, "hello from one\n", "")
-    two = local(here, "two", HELLO.format(name="two", what="hello", more=""), "two")
-    code, _, err = demo("hello", "--plugin", one, "--plugin", two)
-    assert code == 2
-    assert "say which: one:hello or two:hello" in err
-    assert demo("two:hello", "--plugin", one, "--plugin", two)[1] == "hello from two\n"
-    assert "one:hello" in demo("--help", "--plugin", one, "--plugin", two)[1]
-    wrong = local(here, "wrong", HELLO.format(name="wrong", what="Ones", more=""))
-    code, _, err = demo("hello", "--plugin", wrong)
-    assert (code, "is a type, not a click command" in err) == (4, True)
-
-
-def test_completion_survives_a_command_that_cannot_be_loaded(here, demo_process):
-    lacking = local(here, "lacking", HELLO.format(name="lacking", what="hello", more=", requires=('nothing_there',)"))
-    env = {"_DEMO_COMPLETE": "bash_complete", "COMP_WORDS": f"demo --plugin {lacking} h", "COMP_CWORD": "3"}
-    done = subprocess.run(
-        [sys.executable, "-c", "from demo_core.cli.group import root; root.main(args=[], prog_name='demo')"],
-        env={**os.environ, **env}, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert "hello" in done.stdout, done.stderr
-
-
-NEEDY = """
-from dataclasses import dataclass
-@dataclass(frozen=True)
-class Options:
-    reference: str
-@hookimpl
-def register_explainers(register):
-    register(Explainer(name="needy", target="demo_local_needy:Ones", kind="attribution", options=Options, summary="a"))
-    register(Explainer(name="saliency", target="demo_local_needy:Ones", kind="attribution", summary="a"))
-    register(Explainer(name="zz", target="demo_local_needy:Ones", kind="attribution", summary="a"))
-"""
-
-
-def test_explain_all_goes_on_past_names_that_clash_and_options_that_are_needed(here, trained, demo, monkeypatch):
-    plugin = local(here, "needy", NEEDY)
-    line = ["explain", "all", trained / "one", trained / "data.h5", "--plugin", plugin]
-    code, out, err = demo(*line)
-    assert code == 0, err
-    assert "skipped needy: needs --reference; run demo explain needy" in err
-    assert sorted(os.listdir("explanations")) == ["one.needy.saliency.h5", "one.saliency.saliency.h5", "one.zz.h5"]
-    monkeypatch.setenv("DEMO_NEEDY_REFERENCE", "x")
-    code, out, err = demo(*line)
-    assert code == 0, err
-    assert "one.needy-" in out or "one.needy." in out
 
 
 def test_explain_all_takes_each_explainers_table(here, trained, demo):
@@ -483,25 +288,6 @@ def test_npz_files_are_never_overwritten_nor_refused_for_a_namesake(here, traine
         assert (code, "exists already" in err) == (1, True)
 
 
-def test_out_of_memory_advice_works(here, trained, demo):
-    specs = """
-import torch
-@hookimpl
-def register_explainers(register):
-    register(Explainer(name="hungry", target="demo_local_hungry:Hungry", kind="attribution", summary="a"))
-class Hungry:
-    def __init__(self, options): pass
-    def explain(self, model, batch, target):
-        if len(batch) > 4: raise torch.OutOfMemoryError("no memory")
-        return Result(batch.x)
-"""
-    line = ["explain", "hungry", trained / "one", trained / "data.h5", "--plugin", local(here, "hungry", specs)]
-    code, _, err = demo(*line)
-    assert code == 1
-    assert "out of memory on cpu with batches of 650: try --batch-size 162" in err
-    assert demo(*line, "--batch-size", "4")[0] == 0
-
-
 def test_control_characters_in_names_never_reach_the_terminal(here, trained, demo):
     (here / "evil.fa").write_text(">chr\x1b[31m1:0-40\n" + "ACGT" * 10 + "\n")
     names = "MEME version 4\n\nMOTIF A\x1b[31m B\x1b]0;x\x07\nletter-probability matrix: alength= 4 w= 1\n1 0 0 0\n"
@@ -516,10 +302,3 @@ def test_control_characters_in_names_never_reach_the_terminal(here, trained, dem
     for text in texts:
         assert "\x1b" not in text
         assert "\x07" not in text
-
-
-def test_a_module_in_the_current_folder_is_not_imported(here, demo_process):
-    for name in ("pluggy", "click", "demo_cnn"):
-        (here / f"{name}.py").write_text("raise RuntimeError('taken from the current folder')")
-    done = demo_process("plugins", "--check", cwd=here)
-    assert (done.returncode, done.stderr) == (0, "")
