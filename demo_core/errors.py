@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import enum
 import unicodedata
 from collections.abc import Iterable
@@ -58,6 +57,8 @@ def unknown_name(what: str, name: str, known: Iterable[str]) -> str:
     >>> unknown_name("explainer", "salency", ["saliency"])
     "unknown explainer 'salency': did you mean 'saliency'? There is: saliency"
     """
+    import difflib  # only a message that is really shown needs it
+
     names = sorted(printable(k, 60) for k in known)
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     listed = ", ".join(names[:_LISTED]) + (", ..." if len(names) > _LISTED else "")

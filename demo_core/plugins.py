@@ -7,10 +7,7 @@ every spec is known and a broken plugin costs one line on stderr.
 
 from __future__ import annotations
 
-import base64
 import functools
-import hashlib
-import importlib.util
 import os
 import sys
 from collections.abc import Iterable
@@ -188,6 +185,9 @@ def _import(point: metadata.EntryPoint, built_in: set[str]) -> ModuleType:
 
 def _check_not_written_over(point: metadata.EntryPoint) -> None:
     """Compare a built-in module with what our distribution installed: pip lets another one write over it."""
+    import base64  # hashing is needed of installed wheels and of local files alone
+    import hashlib
+
     root = Path(__file__).parent.parent
     for name, recorded in _recorded_digests(point.dist).items():
         if not name.startswith(point.module.split(".")[0] + "/") or not name.endswith(".py"):
@@ -228,6 +228,8 @@ def _import_file(path: Path, taken: dict[str, Path]) -> ModuleType:
     if name in taken:
         raise Broken(f"its module would be called {name}, as that of {taken[name]}: rename one of the files")
     taken[name] = path
+    import importlib.util
+
     spec: ModuleSpec | None = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise Broken("is not a Python file: its name must end in .py")
@@ -262,6 +264,8 @@ def _identity(dist: metadata.Distribution | None) -> tuple[str, str]:
 
 
 def _file_owner(path: Path) -> Owner:
+    import hashlib
+
     digest = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "missing"
     return Owner(entry_point=path.stem, distribution=path.name, version=f"sha256:{digest}", origin="local file")
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
 import io
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +21,9 @@ def lines(path: Path) -> Iterator[tuple[int, str]]:
 
     Raises BadSource if the file is missing, empty, not text, or a damaged or truncated gzip file.
     """
+    import gzip  # with zlib, a noticeable part of the start-up of commands that read nothing
+    import zlib
+
     if path.is_dir():
         raise BadSource(path, "this is a folder; give a file")
     number = 0
