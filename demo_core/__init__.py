@@ -16,28 +16,34 @@ if sys.argv[:1] == ["-m"] and not sys.flags.safe_path:
 
 from demo_core.errors import DemoError, ExitCode, MisfitError, PluginError, UsageProblem
 from demo_core.hookspecs import hookimpl
-from demo_core.intervals import Interval, parse_locus
-from demo_core.records import Record, RecordBlock
 from demo_core.specs import Architecture, Command, DatasetReader, Explainer, Register
-from demo_core.textfiles import BadSource
-from demo_core.textfiles import lines as text_lines
 
 if TYPE_CHECKING:
     from demo_core.batch import Batch, Result
     from demo_core.dataset import SequenceDataset
     from demo_core.explaining import explain
     from demo_core.explanation import Explanation
+    from demo_core.intervals import Interval, parse_locus
     from demo_core.model import Model
+    from demo_core.records import Record, RecordBlock
     from demo_core.targets import Target
+    from demo_core.textfiles import BadSource, text_lines
 
+# What light plugin modules do not need is left out of every start-up
 _LAZY = {
+    "BadSource": "demo_core.textfiles",
     "Batch": "demo_core.batch",
     "Explanation": "demo_core.explanation",
+    "Interval": "demo_core.intervals",
     "Model": "demo_core.model",
+    "Record": "demo_core.records",
+    "RecordBlock": "demo_core.records",
     "Result": "demo_core.batch",
     "SequenceDataset": "demo_core.dataset",
     "Target": "demo_core.targets",
     "explain": "demo_core.explaining",
+    "parse_locus": "demo_core.intervals",
+    "text_lines": "demo_core.textfiles",
 }
 
 __all__ = [

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from demo_core.sequences import Codes
-from demo_core.textfiles import BadSource, lines
+from demo_core.textfiles import BadSource, text_lines
 
 Floats = NDArray[np.float64]
 UNIFORM = (0.25, 0.25, 0.25, 0.25)
@@ -78,7 +78,7 @@ def best_scores(codes: Codes, pwm: Floats) -> Floats:
 def read_meme(path: Path) -> list[Motif]:
     """The motifs of a file in MEME's minimal format, version 4 or later. Raises BadSource naming the line."""
     reader = _MemeReader(path)
-    for number, line in lines(path):
+    for number, line in text_lines(path):
         reader.take(number, line.strip())
     return reader.finish()
 

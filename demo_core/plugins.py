@@ -71,7 +71,7 @@ class Discovery:
         return lines + self.registry.conflicts()
 
 
-def discover(files: Iterable[Path] = (), environ: dict[str, str] | None = None) -> Discovery:
+def discover(files: Iterable[Path] = (), environ: dict[str, str] | None = None, *, exact: bool = False) -> Discovery:
     """Load every enabled plugin and collect its specs.
 
     Parameters
@@ -80,6 +80,8 @@ def discover(files: Iterable[Path] = (), environ: dict[str, str] | None = None) 
         Local plugin files the user named; nothing is ever loaded from a folder implicitly.
     environ
         Where ``DEMO_LOAD_PLUGINS``, ``DEMO_DISABLE_PLUGINS`` and ``DEMO_STRICT_PLUGINS`` are read from.
+    exact
+        Compare the digests of built-in files, not their sizes alone, with what was installed.
 
     Raises
     ------
@@ -101,7 +103,7 @@ def discover(files: Iterable[Path] = (), environ: dict[str, str] | None = None) 
         if why := _switched_off(candidate.owner, env):
             candidate.state, candidate.reason = "disabled", why
             continue
-        _admit(candidate, lambda p=point: _import(p, built_in), manager, registry)
+        _admit(candidate, lambda p=point: _import(p, built_in, exact), manager, registry)
     for path in files:
         candidate = Candidate(_file_owner(path), str(path))
         candidates.append(candidate)
@@ -168,14 +170,14 @@ def _collector(hook: str, kind: type, found: list[AnySpec]) -> Any:
     return register
 
 
-def _import(point: metadata.EntryPoint, built_in: set[str]) -> ModuleType:
+def _import(point: metadata.EntryPoint, built_in: set[str], exact: bool) -> ModuleType:
     top = point.module.split(".")[0]
     if not _is_built_in(point):
         if top in built_in:
             raise Broken(f"its module '{top}' has the name of a built-in one")
         found = point.load()
     else:
-        _check_not_written_over(point)
+        _check_not_written_over(point, exact)
         found = point.load()
         _check_place(point, found)
     if not isinstance(found, ModuleType):
@@ -183,42 +185,54 @@ def _import(point: metadata.EntryPoint, built_in: set[str]) -> ModuleType:
     return found
 
 
-def _check_not_written_over(point: metadata.EntryPoint) -> None:
-    """Compare a built-in module with what our distribution installed: pip lets another one write over it."""
-    import base64  # hashing is needed of installed wheels and of local files alone
-    import hashlib
+def _check_not_written_over(point: metadata.EntryPoint, exact: bool) -> None:
+    """Compare a built-in module with what our distribution installed: pip lets another one write over it.
 
-    root = Path(__file__).parent.parent
-    for name, recorded in _recorded_digests(point.dist).items():
+    By size at every start, since loading a hash library costs more than all else that is done here; ``exact`` compares
+    digests.
+    """
+    for name, (digest, size) in _recorded(point.dist).items():
         if not name.startswith(point.module.split(".")[0] + "/") or not name.endswith(".py"):
             continue
-        path = root / name
-        digest = hashlib.sha256(path.read_bytes()).digest() if path.is_file() else b""
-        if base64.urlsafe_b64encode(digest).rstrip(b"=").decode() != recorded:
+        assert point.dist is not None  # or nothing would be recorded
+        path = Path(str(point.dist.locate_file(name)))
+        if not path.is_file() or path.stat().st_size != size or (exact and _digest(path) != digest):
             raise Broken(
                 f"{path} is not the file that {DISTRIBUTION} installed: another distribution has written over it; "
                 f"run pip install --force-reinstall --no-deps {DISTRIBUTION}"
             )
 
 
+def _digest(path: Path) -> str:
+    import base64
+    import hashlib
+
+    return base64.urlsafe_b64encode(hashlib.sha256(path.read_bytes()).digest()).rstrip(b"=").decode()
+
+
 def _check_place(point: metadata.EntryPoint, module: ModuleType) -> None:
     where = Path(module.__file__ or "")
     root = Path(__file__).parent.parent
     relative = Path(*point.module.split("."), "__init__.py")
-    if where not in (root / relative, root / "plugins" / relative):
+    allowed = [root / relative, root / "plugins" / relative]
+    if point.dist is not None:
+        allowed.append(Path(str(point.dist.locate_file(relative))))
+    if where not in allowed:
         raise Broken(f"'{point.module}' was imported from {where}, which is not where {DISTRIBUTION} keeps it")
 
 
 @functools.lru_cache(maxsize=1)
-def _recorded_digests(dist: metadata.Distribution | None) -> dict[str, str]:
+def _recorded(dist: metadata.Distribution | None) -> dict[str, tuple[str, int]]:
+    """Digest and size of our files as RECORD has them; an editable install lists none."""
     # RECORD read as text: metadata.files would build a path object for each of its lines at every start
     record = (dist.read_text("RECORD") or "") if dist else ""
-    digests = {}
+    found = {}
     for line in record.splitlines():
         name, _, rest = line.partition(",sha256=")
-        if rest and name.startswith("demo_"):
-            digests[name] = rest.split(",")[0]
-    return digests
+        digest, _, size = rest.partition(",")
+        if name.startswith("demo_") and size.isdecimal():
+            found[name] = (digest, int(size))
+    return found
 
 
 def _import_file(path: Path, taken: dict[str, Path]) -> ModuleType:

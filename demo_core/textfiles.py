@@ -16,7 +16,7 @@ class BadSource(DemoError):
         super().__init__(": ".join(part for part in (printable(path), where, problem) if part))
 
 
-def lines(path: Path) -> Iterator[tuple[int, str]]:
+def text_lines(path: Path) -> Iterator[tuple[int, str]]:
     """Number (from 1) and text of each line, without its line ending; gzip is told by its first bytes.
 
     Raises BadSource if the file is missing, empty, not text, or a damaged or truncated gzip file.

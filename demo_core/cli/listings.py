@@ -10,7 +10,7 @@ from demo_core.cli.group import State
 from demo_core.cli.output import emit_json, table
 from demo_core.errors import ExitCode, printable
 from demo_core.options import json_schema
-from demo_core.plugins import Candidate
+from demo_core.plugins import Candidate, discover
 from demo_core.registry import Registered
 from demo_core.specs import AnySpec, Architecture, DatasetReader, Explainer
 
@@ -24,9 +24,10 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def plugins(ctx: click.Context, as_json: bool, check: bool) -> None:
     """List plugins and their state."""
     state: State = ctx.obj
-    rows = [_plugin(c) for c in state.discovery.candidates]
+    found = discover(state.files, exact=True) if check else state.discovery
+    rows = [_plugin(c) for c in found.candidates]
     if as_json:
-        emit_json({"version": 1, "plugins": rows, "conflicts": state.discovery.registry.conflicts()})
+        emit_json({"version": 1, "plugins": rows, "conflicts": found.registry.conflicts()})
     else:
         columns = ("name", "kind", "registers", "distribution", "version", "origin", "state")
         shown = [
