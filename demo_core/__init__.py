@@ -19,7 +19,7 @@ from demo_core.hookspecs import hookimpl
 from demo_core.specs import Architecture, Command, DatasetReader, Explainer, Register
 
 if TYPE_CHECKING:
-    from demo_core.batch import Batch, Result
+    from demo_core.batch import Batch, Result, RunRandom
     from demo_core.dataset import SequenceDataset
     from demo_core.explaining import explain
     from demo_core.explanation import Explanation
@@ -39,6 +39,7 @@ _LAZY = {
     "Record": "demo_core.records",
     "RecordBlock": "demo_core.records",
     "Result": "demo_core.batch",
+    "RunRandom": "demo_core.batch",
     "SequenceDataset": "demo_core.dataset",
     "Target": "demo_core.targets",
     "explain": "demo_core.explaining",
@@ -64,6 +65,7 @@ __all__ = [
     "RecordBlock",
     "Register",
     "Result",
+    "RunRandom",
     "SequenceDataset",
     "Target",
     "UsageProblem",

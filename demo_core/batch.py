@@ -40,6 +40,17 @@ class BatchRandom:
         return self.uniform(k).argsort(dim=1, stable=True)
 
 
+class RunRandom:
+    """Random numbers for a run that reads no data: of as many rows as the explainer makes."""
+
+    def __init__(self, seed: int, device: torch.device) -> None:
+        self._seed, self._device = seed, device
+
+    def rows(self, n: int) -> BatchRandom:
+        """Numbers for rows 0 to n - 1; those of a row do not depend on n."""
+        return BatchRandom(self._seed, np.arange(n, dtype=np.int64), self._device)
+
+
 _GAMMA = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -89,7 +100,7 @@ class Result:
     baseline
         (B,), the target at the reference, for methods whose values add up.
     per_sequence
-        Further numbers (B,), by name, the same names for every batch.
+        Further numbers (B,), by name, the same names for every batch; of a pattern (R,), for each restart.
     """
 
     values: Tensor

@@ -14,24 +14,20 @@ from typing import Any
 import numpy as np
 from matplotlib import rc_context
 from matplotlib.axes import Axes
-from matplotlib.colors import Colormap, LinearSegmentedColormap, Normalize, TwoSlopeNorm
+from matplotlib.colors import Colormap, LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
-from matplotlib.patches import PathPatch, Rectangle
+from matplotlib.patches import PathPatch
 from matplotlib.path import Path as Outline
 from matplotlib.textpath import TextPath
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
-
-from demo_core.errors import printable
-from demo_core.explanation import Explanation
 
 #: The paper's colours.
 LETTER_COLOURS = {"A": "#1a9641", "C": "#2b5fd9", "G": "#f39c12", "T": "#d7191c"}
 _OTHER_LETTER = "#777777"
 WHITE_RED = LinearSegmentedColormap.from_list("white-red", ["#ffffff", "#fcbba1", "#ef3b2c", "#99000d"])
 BLUE_WHITE_RED = LinearSegmentedColormap.from_list("blue-white-red", ["#2166ac", "#ffffff", "#b2182b"])
-_SITE = "#5e3c99"
 
 
 def draw_logo(axes: Axes, heights: ArrayLike, letters: str = "ACGT", *, start: float = 0.0) -> None:
@@ -83,53 +79,49 @@ def draw_strip(axes: Axes, values: ArrayLike, colours: Colormap, norm: Normalize
     return mesh
 
 
-def explanation_figure(explanation: Explanation, row: int) -> Figure:
-    """One sequence of an explanation of kind attribution: logo, sequence, and strips of size and sign.
+def draw_traces(
+    axes: Axes, values: ArrayLike, colours: Sequence[str], *, middle: float, low: float, high: float
+) -> None:
+    """Draw channels (C, L) as curves over positions, a line at ``middle``; where a value is not finite is a gap."""
+    channels = np.ma.masked_invalid(np.asarray(values, float))
+    for channel, colour in zip(channels, colours, strict=True):
+        axes.plot(np.arange(len(channel)), channel, color=colour, linewidth=1.2)
+    axes.axhline(middle, color="#999999", linewidth=0.6, linestyle=":")
+    axes.set_xlim(-0.5, channels.shape[1] - 0.5)
+    room = 0.04 * (high - low)
+    axes.set_ylim(low - room, high + room)
 
-    Raises ValueError for other kinds.
+
+def draw_map(axes: Axes, values: ArrayLike, colours: Colormap, norm: Normalize) -> Any:
+    """Draw numbers (L, L) as a map whose columns are positions; what is not finite is grey. Returns the mappable."""
+    square = np.ma.masked_invalid(np.asarray(values, float))
+    axes.set_facecolor("#dddddd")
+    edges = np.arange(square.shape[1] + 1) - 0.5
+    mesh = axes.pcolormesh(edges, edges, square, cmap=colours, norm=norm, linewidth=0, rasterized=True)
+    axes.set_xlim(-0.5, square.shape[1] - 0.5)
+    axes.set_ylim(square.shape[0] - 0.5, -0.5)
+    return mesh
+
+
+def pattern_probabilities(values: ArrayLike) -> NDArray[np.float64]:
+    """A pattern (A, L) as probabilities, for a logo: clamped to [0, 1], over its maximum, 0.01 added, normalised.
+
+    Source: Lanchantin et al., PSB 2017.
     """
-    if explanation.kind != "attribution":
-        raise ValueError(f"cannot draw kind {explanation.kind}")
-    sequences = explanation.sequences
-    codes = np.asarray(sequences.codes[row])
-    letters = sequences.alphabet.letters
-    sequence = sequences.alphabet.decode(codes)
-    x = sequences.alphabet.one_hot(codes)
-    actual = np.asarray(explanation.values[row], np.float64) * x
-    strength = actual.sum(axis=0)
+    clamped = np.clip(np.nan_to_num(np.asarray(values, float)), 0, 1)
+    raised = clamped / (clamped.max(initial=0.0) or 1.0) + 0.01
+    return np.asarray(raised / raised.sum(axis=0))
 
-    length = len(sequence)
-    width = float(np.clip(length * 0.125 + 2.2, 7, 40))
-    figure = Figure(figsize=(width, 3.7), dpi=150)
-    panels = figure.subplots(
-        4,
-        2,
-        sharex="col",
-        gridspec_kw={
-            "height_ratios": [6, 1, 1, 1],
-            "width_ratios": [width * 4, 1],
-            "hspace": 0.18,
-            "wspace": 0.03,
-        },
-    )
-    for axes in panels[:, 1]:
-        axes.axis("off")
-    logo, text, size, sign = panels[:, 0]
-    draw_logo(logo, actual, letters)
-    _logo_frame(logo, explanation)
-    draw_sequence(text, sequence)
-    largest = float(np.nanmax(np.abs(strength), initial=0.0)) or 1.0
-    _with_bar(figure, panels[2, 1], draw_strip(size, np.abs(strength), WHITE_RED, Normalize(0, largest)))
-    _with_bar(figure, panels[3, 1], draw_strip(sign, strength, BLUE_WHITE_RED, TwoSlopeNorm(0, -largest, largest)))
-    _row_label(text, "sequence")
-    _row_label(size, "|value|")
-    _row_label(sign, "value")
-    if sequences.sites is not None:
-        _box_sites(panels[:, 0], np.asarray(sequences.sites[row]))
-    _position_axis(sign, explanation, row, length)
-    figure.suptitle(_title(explanation, row), x=0.5, y=0.985, fontsize=9, parse_math=False)
-    figure.subplots_adjust(left=0.9 / width, right=1 - 0.75 / width, top=0.84, bottom=0.14)
-    return figure
+
+def information(probabilities: ArrayLike) -> NDArray[np.float64]:
+    """Letter heights (A, L) in bits: each position's information content, shared out by probability.
+
+    Source: Schneider & Stephens, Nucleic Acids Research 1990, 18:6097, without correction for small samples.
+    """
+    p = np.asarray(probabilities, float)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        bits = np.log2(len(p)) + np.where(p > 0, p * np.log2(p), 0.0).sum(axis=0)
+    return np.asarray(p * bits)
 
 
 def save_figure(figure: Figure, path: Path, kind: str) -> None:
@@ -197,94 +189,6 @@ def _bare(axes: Axes) -> None:
     axes.tick_params(axis="x", bottom=False, labelbottom=False)
     for spine in axes.spines.values():
         spine.set_visible(False)
-
-
-def _logo_frame(axes: Axes, explanation: Explanation) -> None:
-    axes.spines[["top", "right", "bottom"]].set_visible(False)
-    axes.tick_params(axis="x", bottom=False, labelbottom=False)
-    axes.tick_params(axis="y", labelsize=7)
-    axes.set_ylabel(printable(explanation.explainer, 30), fontsize=8, parse_math=False)
-
-
-def _row_label(axes: Axes, text: str) -> None:
-    axes.set_ylabel(text, rotation=0, ha="right", va="center", fontsize=8)
-
-
-def _with_bar(figure: Figure, place: Axes, mappable: Any) -> None:
-    place.axis("on")
-    bar = figure.colorbar(mappable, cax=place)
-    bar.ax.tick_params(labelsize=6, length=2)
-    bar.outline.set_linewidth(0.4)
-    low, high = mappable.norm.vmin, mappable.norm.vmax
-    bar.set_ticks([low, high], labels=[f"{low:.2g}", f"{high:.2g}"])
-
-
-def _box_sites(panels: Any, sites: NDArray[np.uint8]) -> None:
-    edges = np.diff(np.pad(sites > 0, 1).astype(int))
-    for start, end in zip(np.flatnonzero(edges == 1).tolist(), np.flatnonzero(edges == -1).tolist(), strict=True):
-        for axes in panels:
-            low, high = axes.get_ylim()
-            box = Rectangle((start - 0.5, low), end - start, high - low, fill=False, edgecolor=_SITE, linewidth=1.2)
-            axes.add_patch(box)
-        panels[0].annotate(
-            "known site",
-            (start - 0.5, panels[0].get_ylim()[1]),
-            fontsize=7,
-            color=_SITE,
-            va="bottom",
-            ha="left",
-        )
-
-
-def _position_axis(axes: Axes, explanation: Explanation, row: int, length: int) -> None:
-    step = max(1, round(length / 10 / 5) * 5)
-    ticks = list(range(0, length, step))
-    interval = explanation.sequences.interval(row)
-    axes.tick_params(axis="x", bottom=True, labelbottom=True, labelsize=7)
-    if interval is None:
-        axes.set_xticks(ticks, labels=[str(t + 1) for t in ticks])
-        axes.set_xlabel("position in the sequence (from 1)", fontsize=8)
-    else:
-        axes.set_xticks(ticks, labels=[f"{interval.position(t) + 1:,}" for t in ticks])
-        axes.set_xlabel(f"position on {printable(interval.chrom, 60)} (from 1)", fontsize=8, parse_math=False)
-
-
-def _title(explanation: Explanation, row: int) -> str:
-    sequences = explanation.sequences
-    parts = [printable(sequences.ids[row], 60)]
-    if (interval := sequences.interval(row)) and str(interval) != parts[0]:
-        parts.append(printable(interval, 60))
-    outputs = explanation.metadata["model"]["targets"]
-    names = [o["name"] for o in explanation.metadata["target"].get("outputs", outputs)]
-    predictions = explanation.probabilities()[row]
-    for column, output in enumerate(outputs):
-        if output["name"] not in names:
-            continue
-        unit = "P" if output["activation"] == "sigmoid" else ""
-        parts.append(f"{unit}({printable(output['name'], 30)}) = {predictions[column]:.3f}")
-        if output["name"] in sequences.targets:
-            label = float(sequences.labels[row, sequences.targets.index(output["name"])])
-            parts.append("label unknown" if np.isnan(label) else f"label {label:g}")
-    model, explainer = printable(explanation.model_name, 40), printable(explanation.explainer, 40)
-    head = f"{model}: {explainer} of {_target_words(explanation)}"
-    default = {name: value for name, value in explanation.metadata["options"].items() if value is not False}
-    notes = [
-        f"{printable(n, 40)} = {printable(v, 40)}" if v is not True else printable(n, 40) for n, v in default.items()
-    ]
-    if explanation.metadata["average_strands"]:
-        notes.append("both strands averaged")
-    if not np.isfinite(explanation.values[row]).all():
-        notes.append("some values are not numbers")
-    head += f" ({', '.join(notes)})" if notes else ""
-    return head + "\n" + "   ".join(parts)
-
-
-def _target_words(explanation: Explanation) -> str:
-    """The target's name and what it is."""
-    target = explanation.metadata["target"]
-    name = printable(explanation.target, 60)
-    logit = target.get("form") == "output" and target["outputs"][0]["activation"] == "sigmoid"
-    return f"{name} (logit)" if logit else name
 
 
 def _nan(value: float | None) -> float:

@@ -153,8 +153,13 @@ class Explanation:
             found = np.flatnonzero(ids == name)
             if len(found):
                 return start + int(found[0])
-        few = [printable(i, 60) for i in self.sequences.ids[:200]]
-        raise UsageProblem(unknown_name("id", name, few[:10] if len(few) > 10 else few))
+        few = [printable(i, 60) for i in self.sequences.ids[:10]]
+        if len(self) <= len(few):
+            raise UsageProblem(unknown_name("id", name, few))
+        raise UsageProblem(
+            f"unknown id '{printable(name, 60)}': it is none of the {len(self)} sequences explained here, the first "
+            f"of which are {', '.join(few[:5])}"
+        )
 
     def most_confident_positive(self) -> int:
         """The row of the target's highest output among the positives, or among all where none is labelled positive."""
@@ -173,6 +178,13 @@ class Explanation:
         outputs = np.asarray(self.outputs[:], np.float64)
         logistic = np.array([o["activation"] == "sigmoid" for o in self.metadata["model"]["targets"]])
         return np.where(logistic, 1 / (1 + np.exp(-np.clip(outputs, -700, 700))), outputs)
+
+    def extra(self, name: str) -> NDArray[np.float32]:
+        """The numbers (N,) that the explainer gave beside its values. Raises UsageProblem naming those there are."""
+        names = list(self.metadata["extras"])
+        if name not in names:
+            raise UsageProblem(unknown_name("number", name, names))
+        return np.asarray(self.extras[:, names.index(name)])
 
     def blocks(self, size: int = 1024) -> Iterator[slice]:
         """Slices that cover all rows."""
@@ -197,6 +209,8 @@ def _check(file: h5py.File, meta: dict[str, Any]) -> None:
         raise ValueError("outputs and the model's targets differ in number")
     if "extras" in file and file["extras"].shape[1] != len(meta["extras"]):
         raise ValueError("extras and their names differ in number")
+    if not isinstance(meta["options"], dict) or not isinstance(meta.get("options_changed", {}), dict):
+        raise ValueError("the options are not described")
     if {o["name"] for o in meta["target"]["outputs"]} - {o["name"] for o in meta["model"]["targets"]}:
         raise ValueError("the target is no output of the model")
     described = [*meta["model"]["targets"], *meta["target"]["outputs"]]

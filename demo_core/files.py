@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import shutil
@@ -23,7 +24,10 @@ def whole_file(path: Path, *, within: Path | None = None) -> Iterator[Path]:
     """
     check_folder_of(path)
     folder = within or path.parent
-    handle, name = tempfile.mkstemp(prefix=f".{path.name[:80]}.", suffix=".tmp" + path.suffix, dir=folder)
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name[:80]}.", suffix=".tmp" + path.suffix, dir=folder)
+    except OSError as error:  # whose text names a file that nobody asked for
+        raise DemoError(f"{printable(path)} cannot be written ({error.strerror}): choose another place") from None
     os.close(handle)
     temporary = Path(name)
     try:
@@ -74,6 +78,26 @@ def _swap(new: Path, path: Path) -> None:
         # never while it holds the only copy
         if path.exists():
             shutil.rmtree(aside, ignore_errors=True)
+
+
+def lock(path: Path) -> int:
+    """An exclusive lock on a file, made if need be, as a descriptor to close.
+
+    Raises BlockingIOError while another process has it, FileNotFoundError if its folder has gone.
+    """
+    while True:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # The file that was locked may be one that has been deleted since, and so locks nothing
+            if os.path.samestat(os.fstat(handle), path.stat()):
+                return handle
+        except FileNotFoundError:
+            pass
+        except BlockingIOError:
+            os.close(handle)
+            raise
+        os.close(handle)
 
 
 def write_text(path: Path, text: str) -> None:

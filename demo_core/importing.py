@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,6 +70,7 @@ def import_records(
     targets: Callable[[], tuple[str, ...]],
     settings: ImportSettings,
     source: str,
+    reader: Mapping[str, Any] | None = None,
 ) -> list[str]:
     """Write a dataset file from records, whole or not at all.
 
@@ -79,6 +80,8 @@ def import_records(
         The targets' names; asked for after the first record was read.
     source
         What the records came from, for messages and for the file's own account.
+    reader
+        Name and options of the reader, for that account.
 
     Returns
     -------
@@ -110,6 +113,8 @@ def import_records(
         if not blocks.has_sites:
             writer.drop("sites")
         writer.info = {"source": source, "negatives": settings.negatives, "seed": settings.seed}
+        if reader:
+            writer.info["reader"] = dict(reader)
     return notes
 
 

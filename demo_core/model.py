@@ -168,13 +168,13 @@ class Model:
         path = Path(folder)
         if path.exists() and not replace:
             raise DemoError(f"{printable(path)} exists already: choose another name, or --force to replace it")
-        if path.exists() and (strange := _not_a_models(path)):
+        if path.exists() and (strange := foreign_content(path)):
             raise DemoError(
                 f"{printable(path)} holds {printable(strange, 60)}, which is not part of a model and would be deleted: "
                 "move it away, or choose another name"
             )
         with whole_folder(path, replace=replace) as temporary:
-            weights = {k: v.detach().cpu().contiguous() for k, v in self.module.state_dict().items()}
+            weights = {k: v.detach().cpu().contiguous().clone() for k, v in self.module.state_dict().items()}
             safetensors.torch.save_file(weights, temporary / WEIGHTS)
             write_json(temporary / METADATA, self.metadata())
             for name, figure in (pictures or {}).items():
@@ -290,7 +290,7 @@ def build_model(
     )
 
 
-def _not_a_models(folder: Path) -> str:
+def foreign_content(folder: Path) -> str:
     """The name of something in a folder that saving a model does not write; '' if there is nothing."""
     if not folder.is_dir():
         return "no model but a file"

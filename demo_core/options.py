@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import os
 import types
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 RESERVED = frozenset({
     "alphabet", "allow_code", "average_strands", "batch_size", "class_weights", "clip_norm", "config", "data", "debug",
     "device", "epochs", "explainer", "explanation", "force", "format", "help", "id", "ids", "json", "learning_rate",
-    "length", "limit", "model", "models", "motif", "name", "negatives", "only_positive", "out", "output", "paths",
+    "length", "limit", "model", "models", "most_epochs",
+    "motif", "name", "negatives", "only_positive", "out", "output", "paths",
     "plugin", "precision", "quiet", "reader", "registry", "resume", "reverse_complement", "seed", "sequences", "source",
     "split", "target",
     "targets", "test", "validation", "verbose", "version", "weight_decay",
@@ -251,10 +253,11 @@ def json_schema(cls: type) -> dict[str, Any]:
     }
 
 
-def click_options(cls: type, owner: str) -> list[click.Option]:
+def click_options(cls: type, owner: str, defaults: Mapping[str, Any] | None = None) -> list[click.Option]:
     """One click option per field, with help, default and validation.
 
-    ``owner`` is the plugin's name for it: ``DEMO_OWNER_FIELD`` in the environment stands in for a flag.
+    ``owner`` is the plugin's name for it: ``DEMO_OWNER_FIELD`` in the environment stands in for a flag. ``defaults``
+    take the place of the class's own.
     """
     import click
 
@@ -267,10 +270,14 @@ def click_options(cls: type, owner: str) -> list[click.Option]:
             try:
                 return self.option.parse(value) if isinstance(value, str) else self.option.check(value)
             except ValueError as error:
+                variable = str(param.envvar) if param and param.envvar else ""
+                if variable and os.environ.get(variable) == value:  # then nobody typed the flag
+                    raise UsageProblem(f"{variable} in the environment: {error}") from None
                 self.fail(str(error), param, ctx)
 
     made = []
     for option in options_of(cls):
+        option = dataclasses.replace(option, default=(defaults or {}).get(option.name, option.default))  # noqa: PLW2901
         note = describe(option)
         default = None if option.required else option.default
         if option.scalar is bool and option.items is None and not option.optional:

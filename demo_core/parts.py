@@ -8,7 +8,6 @@ that follow it.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import re
 import zipfile
@@ -20,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from demo_core.errors import DemoError, printable
-from demo_core.files import check_folder_of, read_json, whole_file, write_json
+from demo_core.files import check_folder_of, lock, read_json, whole_file, write_json
 
 _PART = re.compile(r"\d{6,}\.npz")
 
@@ -45,7 +44,7 @@ class Parts:
             raise DemoError(
                 f"{printable(folder)} is a file, and the parts of this run would go into a folder of that name"
             )
-        lock = _locked(folder)
+        held = _locked(folder)
         try:
             if foreign := [p.name for p in folder.iterdir() if not _ours(p.name)]:
                 raise DemoError(
@@ -54,7 +53,7 @@ class Parts:
                 )
             yield cls(folder)
         finally:
-            os.close(lock)
+            os.close(held)
 
     def run(self) -> dict[str, Any] | None:
         """What was being computed here, if any part of it is finished."""
@@ -109,19 +108,8 @@ def _locked(folder: Path) -> int:
     while True:
         folder.mkdir(exist_ok=True)
         try:
-            lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o666)
+            return lock(folder / "lock")
         except FileNotFoundError:  # removed by a process that finished just now
             continue
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            there = (folder / "lock").stat()
         except BlockingIOError:
-            os.close(lock)
             raise DemoError(f"{printable(folder)}: another process is computing this; wait for it to end") from None
-        except FileNotFoundError:
-            os.close(lock)
-            continue
-        # The file that was locked may be one that has been deleted since, and so locks nothing
-        if os.path.samestat(os.fstat(lock), there):
-            return lock
-        os.close(lock)

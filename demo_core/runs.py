@@ -12,23 +12,18 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from demo_core import hdf5
+from demo_core.computing import check_same_names, compute_batches, compute_pattern, extra_names, joined, n_batches
 from demo_core.dataset import SequenceDataset
-from demo_core.errors import DemoError, UsageProblem, printable, unknown_name
-from demo_core.explaining import (
-    Job,
-    check_same_names,
-    compute_batches,
-    describe_job,
-    extra_names,
-    joined,
-    n_batches,
-)
+from demo_core.errors import UsageProblem, printable, unknown_name
 from demo_core.explanation import FIELDS, FORMAT, VERSION, Explanation
-from demo_core.files import whole_file
+from demo_core.files import check_folder_of, whole_file
+from demo_core.fingerprint import check_same, fingerprint_of_data, fingerprint_of_run, is_finished
+from demo_core.jobs import Job, describe_job
 from demo_core.options import changed
 from demo_core.parts import Parts
 
@@ -118,13 +113,13 @@ def explain_to_file(
     DemoError
         If the output belongs to another run, naming what differs, or another process is at work on it.
     """
-    fingerprint = _fingerprint(job, dataset, rows)
+    fingerprint = {**fingerprint_of_run(job), **fingerprint_of_data(dataset, rows)}
     folder = output.with_name(output.name.removesuffix(".h5") + ".partial")
-    if _is_finished(output, fingerprint, force):
+    if is_finished(output, fingerprint, force):
         return Outcome(output, "skipped", len(rows))
     with Parts.open(folder) as parts:
         # Another process may have finished it while this one came to the lock
-        if _is_finished(output, fingerprint, force):
+        if is_finished(output, fingerprint, force):
             parts.remove()
             return Outcome(output, "skipped", len(rows))
         begun = parts.run()
@@ -133,7 +128,7 @@ def explain_to_file(
         if begun is None:
             parts.begin({"fingerprint": fingerprint, "batch_size": job.batch_size, "force": force})
         else:
-            _check_same(folder, begun["fingerprint"], fingerprint)
+            check_same(folder, begun["fingerprint"], fingerprint)
             job = replace(job, batch_size=int(begun["batch_size"]))
         try:
             _compute(job, dataset, rows, parts, on_start, on_batch)
@@ -144,14 +139,6 @@ def explain_to_file(
             raise
         parts.remove()
     return Outcome(output, "continued" if begun is not None else "written", len(rows), warnings)
-
-
-def _is_finished(output: Path, fingerprint: Mapping[str, Any], force: bool) -> bool:
-    """Whether the output is this very run's; raises DemoError if it is another's and may not be replaced."""
-    if force or not output.exists():
-        return False
-    _check_same(output, _fingerprint_of(output), fingerprint)
-    return True
 
 
 def _compute(
@@ -239,12 +226,7 @@ def _assemble(
             columns["index"] = mine
             if extras:
                 columns["extras"] = np.stack([part[f"extra:{n}"] for n in extras], axis=1)
-            for name, column in columns.items():
-                if column is None:
-                    continue
-                if name not in file:
-                    hdf5.add_column(file, name, FIELDS[name], tuple(column.shape[1:]))
-                hdf5.append(file[name], column)
+            _append(file, columns)
             seconds += float(part["seconds"].sum())
             bad += int((~np.isfinite(part["values"])).any(axis=(1, 2)).sum())
             if job.spec.adds_up:
@@ -252,27 +234,71 @@ def _assemble(
         warnings = []
         if bad and job.spec.kind != "trace":
             warnings.append(f"{bad} of {len(rows)} sequences have values that are not finite numbers")
-        hdf5.describe(
-            file,
-            {
-                "format": FORMAT,
-                "version": VERSION,
-                **describe_job(job),
-                "alphabet": dataset.alphabet.name,
-                "targets": list(dataset.targets),
-                "chroms": list(dataset.chroms),
-                "info": dataset.info,
-                "extras": extras,
-                "additivity": sums.as_json() if job.spec.adds_up else None,
-                "fingerprint": fingerprint,
-                "data_digest": fingerprint["sequences"],
-                "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-                "wall_seconds": round(seconds, 3),
-                "libraries": {name: metadata.version(name) for name in _LIBRARIES},
-                "warnings": warnings,
-            },
-        )
+        additivity = sums.as_json() if job.spec.adds_up else None
+        _describe(file, job, dataset, extras, seconds, fingerprint, warnings, additivity)
     return tuple(warnings)
+
+
+def pattern_to_file(
+    job: Job, output: Path, *, force: bool = False, on_start: Callable[[], None] = lambda: None
+) -> Outcome:
+    """Run a job of kind pattern into a file. A finished file of the same run is left as it is, another's is refused."""
+    fingerprint = fingerprint_of_run(job)
+    if is_finished(output, fingerprint, force):
+        with Explanation.open(output) as there:
+            return Outcome(output, "skipped", len(there))
+    check_folder_of(output)  # before a minute's work
+    on_start()
+    found = compute_pattern(job)
+    n_bad = int((~np.isfinite(found.values)).any(axis=(1, 2)).sum())
+    warnings = [f"{n_bad} of {len(found)} patterns have values that are not finite numbers"] if n_bad else []
+    columns = {name: getattr(found, name, getattr(found.sequences, name, None)) for name in FIELDS}
+    with whole_file(output) as temporary, hdf5.create(temporary) as file:
+        _append(file, columns)
+        names, seconds = found.metadata["extras"], found.metadata["wall_seconds"]
+        _describe(file, job, found.sequences, names, seconds, fingerprint, warnings, None)
+    return Outcome(output, "written", len(found), tuple(warnings))
+
+
+def _append(file: h5py.File, columns: Mapping[str, Any]) -> None:
+    for name, column in columns.items():
+        if column is None:
+            continue
+        if name not in file:
+            hdf5.add_column(file, name, FIELDS[name], tuple(column.shape[1:]))
+        hdf5.append(file[name], column)
+
+
+def _describe(
+    file: h5py.File,
+    job: Job,
+    dataset: SequenceDataset,
+    extras: list[str],
+    seconds: float,
+    fingerprint: Mapping[str, Any],
+    warnings: list[str],
+    additivity: dict[str, float | None] | None,
+) -> None:
+    hdf5.describe(
+        file,
+        {
+            "format": FORMAT,
+            "version": VERSION,
+            **describe_job(job),
+            "alphabet": dataset.alphabet.name,
+            "targets": list(dataset.targets),
+            "chroms": list(dataset.chroms),
+            "info": dataset.info,
+            "extras": extras,
+            "additivity": additivity,
+            "fingerprint": fingerprint,
+            "data_digest": fingerprint.get("sequences"),
+            "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            "wall_seconds": round(seconds, 3),
+            "libraries": {name: metadata.version(name) for name in _LIBRARIES},
+            "warnings": warnings,
+        },
+    )
 
 
 class _Sums:
@@ -293,62 +319,6 @@ class _Sums:
             "largest_gap": largest if np.isfinite(largest) else None,
             "median_gap": median if np.isfinite(median) else None,
         }
-
-
-def _fingerprint(job: Job, dataset: SequenceDataset, rows: NDArray[np.int64]) -> dict[str, Any]:
-    """Everything that decides the values. Batch size and device are not in it: they change nothing beyond 1e-5."""
-    job_says = describe_job(job)
-    content = hashlib.sha256()
-    for start in range(0, len(rows), 8192):
-        content.update(dataset.take(rows[start : start + 8192]).digest().encode())
-    content.update(np.ascontiguousarray(rows).tobytes())
-    return {
-        "model": job_says["model"]["digest"],
-        "architecture": job.model.running,
-        "explainer": job_says["explainer"],
-        "options": job_says["options"],
-        "target": job_says["target"],
-        "sequences": content.hexdigest(),
-        "number of sequences": len(rows),
-        "seed": job.seed,
-        "average_strands": job.average_strands,
-        "version of deep-motif-dashboard": metadata.version("deep-motif-dashboard"),
-        "version of torch": metadata.version("torch"),
-    }
-
-
-def _fingerprint_of(output: Path) -> dict[str, Any]:
-    try:
-        with Explanation.open(output) as finished:
-            return dict(finished.metadata["fingerprint"])
-    except (DemoError, KeyError, TypeError, ValueError):
-        raise DemoError(
-            f"{printable(output)} exists and is not an explanation that can be read: "
-            "choose another --name, or --force to replace it"
-        ) from None
-
-
-def _check_same(path: Path, there: Mapping[str, Any], here: Mapping[str, Any]) -> None:
-    differing = [k for k in here if there.get(k) != here[k]]
-    if not differing:
-        return
-    said = [_difference(k, there.get(k), here[k]) for k in differing]
-    # a different number of sequences says it all about which they are
-    said = [s for s in said if not (s == "sequences" and "number of sequences" in differing)]
-    raise DemoError(
-        f"{printable(path)} exists, from a run that differs in {'; '.join(said)}: "
-        "choose another --name or -o, or --force to replace it"
-    )
-
-
-def _difference(name: str, there: Any, here: Any) -> str:
-    if isinstance(there, dict) and isinstance(here, dict):
-        keys = [k for k in here if there.get(k) != here[k]]
-        parts = (f"{k}: {printable(there.get(k), 80)} there, {printable(here[k], 80)} here" for k in keys)
-        return f"{name} ({', '.join(parts)})"
-    if name in ("model", "sequences"):
-        return name
-    return f"{name} ({printable(there, 80)} there, {printable(here, 80)} here)"
 
 
 def _rows_of(dataset: SequenceDataset, ids: tuple[str, ...]) -> NDArray[np.int64]:

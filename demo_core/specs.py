@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, TypeAlias, TypeVar
+from typing import Any, ClassVar, TypeAlias, TypeVar
 
-from demo_core.errors import unknown_name
-from demo_core.options import NO_OPTIONS, check_options_class
+from demo_core.errors import UsageProblem, unknown_name
+from demo_core.options import NO_OPTIONS, build, check_options_class
+from demo_core.recipe import TrainingSettings
 
 #: What a model can offer. Each word promises a member: see docs/contract.md.
 CAPABILITIES = frozenset({"gradients", "variable-length", "recurrent", "prefix-logits", "conv-filters", "attention"})
@@ -77,18 +78,29 @@ class Architecture(Spec):
     """A network: the target is a ``torch.nn.Module`` class.
 
     ``__init__(options, *, letters, length, n_targets)``; ``forward(x)`` takes one-hot ``(B, A, L)`` floats and
-    gives outputs ``(B, T)`` before any activation. ``provides`` says what a built model offers; the module's
-    own ``provides`` may overrule it once its options are known.
+    gives outputs ``(B, T)`` before any activation.
+
+    Parameters
+    ----------
+    provides
+        What a built model offers; the module's own ``provides`` may overrule it once its options are known.
+    training
+        Defaults of ``TrainingSettings`` that differ for this network, ``{"learning_rate": 0.01}``.
     """
 
     what: ClassVar[str] = "architecture"
 
     provides: Iterable[str] = frozenset({"gradients"})
+    training: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Check the capabilities as well."""
+        """Check capabilities and training as well."""
         super().__post_init__()
         object.__setattr__(self, "provides", check_capabilities(self.name, self.provides))
+        try:
+            build(TrainingSettings, self.training, "training")
+        except (UsageProblem, AttributeError) as error:
+            raise SpecError(f"'{self.name}': {error}") from None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -55,6 +55,7 @@ def summarise(dataset: SequenceDataset) -> dict[str, Any]:
         "targets": list(dataset.targets),
         "intervals": dataset.intervals is not None,
         "sites": dataset.sites is not None,
+        "made": dataset.info,
         "counts": {
             split: {
                 target: dict(zip(("positive", "negative", "unknown"), map(int, tallies[split][:, i]), strict=True))

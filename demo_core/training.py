@@ -7,52 +7,20 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from demo_core.checkpoint import Checkpoint
 from demo_core.dataset import SequenceDataset
-from demo_core.errors import DemoError, UsageProblem
+from demo_core.errors import DemoError, UsageProblem, one_line, printable
 from demo_core.metrics import auroc, pearson
 from demo_core.model import Model, one_hot
+from demo_core.ranks import ALONE, Ranks
+from demo_core.recipe import TrainingSettings
 from demo_core.targets import loss_of
-
-
-@dataclass(frozen=True)
-class TrainingSettings:
-    """The recipe.
-
-    Parameters
-    ----------
-    epochs
-        Passes over the training split; None for about 2,600 steps in 20 to 100 passes.
-    learning_rate
-        The peak of the one-cycle schedule.
-    clip_norm
-        The gradient's norm is clipped to this.
-    reverse_complement
-        Show each sequence on a random strand each time (alphabets with a complement).
-    class_weights
-        ``balanced`` weighs positives by negatives/positives of each target; probabilities are then no longer
-        calibrated to the data's own balance.
-    """
-
-    epochs: int | None = None
-    batch_size: int = 128
-    learning_rate: float = 0.003
-    weight_decay: float = 0.01
-    clip_norm: float = 1.0
-    reverse_complement: bool = True
-    class_weights: Literal["none", "balanced"] = "none"
-    seed: int = 0
-
-    def epochs_for(self, n: int) -> int:
-        """How many epochs a training split of n sequences gets."""
-        if self.epochs is not None:
-            return self.epochs
-        return min(100, max(20, round(2600 * self.batch_size / max(n, 1))))
 
 
 @dataclass
@@ -65,6 +33,12 @@ class Epoch:
     validation_score: float
     learning_rate: float
     seconds: float
+
+    @property
+    def rank(self) -> tuple[float, float]:
+        """What makes an epoch the best: its score, of equal ones the loss; nothing, where nothing is held out."""
+        score, loss = self.validation_score, self.validation_loss
+        return (0.0 if math.isnan(score) else score, -math.inf if math.isnan(loss) else -loss)
 
 
 @dataclass
@@ -93,34 +67,60 @@ def train(
     dataset: SequenceDataset,
     settings: TrainingSettings,
     on_epoch: Callable[[Epoch, History], None] = lambda epoch, history: None,
+    *,
+    ranks: Ranks = ALONE,
+    checkpoint: Checkpoint | None = None,
 ) -> History:
     """Fit ``model`` in place on the training split; its best validation epoch is what it holds afterwards.
 
     AdamW under a one-cycle learning rate that is always run to its end, gradient clipping by norm, and a loss that
-    leaves unknown labels out. Ctrl-C ends it early, with the best so far; before the first epoch is over it
-    raises KeyboardInterrupt. Random state outside is left as it was.
+    leaves unknown labels out. A module with ``set_progress(fraction)`` is told before each step how much of the
+    training is over. Ctrl-C ends it early, with the best so far; before the first epoch is over it raises
+    KeyboardInterrupt. Random state outside is left as it was.
+
+    Parameters
+    ----------
+    on_epoch
+        Called after each epoch, in the first process.
+    ranks
+        The processes that share the work: each batch is divided among them, and its gradient is that of the whole.
+    checkpoint
+        Where the state is kept after each epoch; one that is there is gone on from. On the CPU that ends with the very
+        same weights; on a GPU with weights as close as those of two trainings are there.
 
     Raises
     ------
     UsageProblem
         If the training split has no labels.
     DemoError
-        If the loss stops being a number; the model is then unusable.
+        If the loss stops being a number; the model is then unusable. If the checkpoint is another training's.
     """
     train_set = dataset.take(dataset.rows_of_split("train"))
     held_out = dataset.take(dataset.rows_of_split("validation"))
     if not len(train_set) or np.isnan(train_set.labels).all():
         raise UsageProblem("there is no labelled sequence in the training split: see 'demo data info'")
     with torch.random.fork_rng(devices=[model.device] if model.device.type == "cuda" else []):
-        torch.manual_seed(settings.seed)
-        return _Fit(model, train_set, held_out, settings).run(on_epoch)
+        torch.manual_seed(settings.seed + ranks.rank)  # dropout differs between processes, all else is the same
+        fit = _Fit(model, train_set, held_out, settings, ranks)
+        if checkpoint and (kept := checkpoint.load()):
+            try:
+                fit.restore(*kept)
+            except (KeyError, TypeError, ValueError, RuntimeError) as error:
+                shown = printable(checkpoint.path)
+                raise DemoError(f"{shown} cannot be gone on from ({one_line(error)}): --force begins anew") from None
+        return fit.run(on_epoch, checkpoint)
 
 
 class _Fit:
     def __init__(
-        self, model: Model, train_set: SequenceDataset, held_out: SequenceDataset, settings: TrainingSettings
+        self,
+        model: Model,
+        train_set: SequenceDataset,
+        held_out: SequenceDataset,
+        settings: TrainingSettings,
+        ranks: Ranks = ALONE,
     ) -> None:
-        self.model, self.settings = model, settings
+        self.model, self.settings, self.ranks = model, settings, ranks
         self.train_set, self.held_out = train_set, held_out
         self.codes = torch.from_numpy(np.ascontiguousarray(train_set.codes))
         self.labels = torch.from_numpy(np.ascontiguousarray(train_set.labels))
@@ -135,6 +135,7 @@ class _Fit:
         self.positive_weight = _positive_weights(self.labels, settings).to(model.device)
         epochs = settings.epochs_for(len(train_set))
         self.steps = math.ceil(len(train_set) / settings.batch_size)
+        self.network = ranks.wrap(model.module)
         self.optimizer = torch.optim.AdamW(
             model.module.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
         )
@@ -144,15 +145,17 @@ class _Fit:
         sigmoid = all(o.activation == "sigmoid" for o in model.outputs)
         self.history = History(planned=epochs, score_name="AUROC" if sigmoid else "Pearson r")
         self.best: dict[str, Tensor] | None = None
-        self.best_rank = (-math.inf, -math.inf)
 
-    def run(self, on_epoch: Callable[[Epoch, History], None]) -> History:
+    def run(self, on_epoch: Callable[[Epoch, History], None], checkpoint: Checkpoint | None = None) -> History:
         try:
-            for number in range(1, self.history.planned + 1):
+            for number in range(len(self.history.epochs) + 1, self.history.planned + 1):
                 epoch = self._epoch(number)
                 self.history.epochs.append(epoch)
                 self._keep_if_best(epoch)
-                on_epoch(epoch, self.history)
+                if checkpoint:
+                    self._save(checkpoint)
+                if self.ranks.rank == 0:
+                    on_epoch(epoch, self.history)
         except KeyboardInterrupt:
             if self.best is None:
                 raise
@@ -164,29 +167,44 @@ class _Fit:
 
     def _epoch(self, number: int) -> Epoch:
         started = time.perf_counter()
-        module = self.model.module.train()
+        network = self.network.train()
+        set_progress = getattr(self.model.module, "set_progress", lambda fraction: None)
+        mixed = torch.autocast(self.model.device.type, dtype=torch.bfloat16, enabled=self.settings.precision == "bf16")
         total = torch.zeros((), device=self.model.device)
         order = torch.randperm(len(self.codes), generator=self.order)
-        for rows in torch.split(order, self.settings.batch_size):
-            codes = self.codes[rows].to(self.model.device)
-            labels = self.labels[rows].to(self.model.device)
-            x = one_hot(self._either_strand(codes), len(self.model.alphabet.letters))
+        for step, rows in enumerate(torch.split(order, self.settings.batch_size), start=(number - 1) * self.steps):
+            x, labels = self._share(rows)
+            set_progress(step / (self.steps * self.history.planned))
             self.optimizer.zero_grad(set_to_none=True)
-            loss = self._loss(module(x), labels)
+            with mixed:
+                outputs = network(x)
+            loss = self._loss(outputs.float(), labels, self.ranks)
             loss.backward()  # type: ignore[no-untyped-call]
-            nn.utils.clip_grad_norm_(module.parameters(), self.settings.clip_norm)
+            nn.utils.clip_grad_norm_(self.model.module.parameters(), self.settings.clip_norm)
             self.optimizer.step()
             self.schedule.step()
             total += loss.detach() * len(rows)
-        train_loss = float(total) / len(self.codes)
+        train_loss = float(self.ranks.total(total)) / len(self.codes) / self.ranks.size
         if not math.isfinite(train_loss):
             raise DemoError(
                 f"the loss is {train_loss} in epoch {number}, so training stopped and nothing was kept: "
                 f"try a --learning-rate below {self.settings.learning_rate:g}"
             )
-        loss_held_out, score = self._validate()
+        measured = self._validate() if self.ranks.rank == 0 else (math.nan, math.nan)
+        loss_held_out, score = self.ranks.from_first(list(measured), self.model.device)
         rate = self.schedule.get_last_lr()[0]
         return Epoch(number, train_loss, loss_held_out, score, float(rate), time.perf_counter() - started)
+
+    def _share(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """This process's equal share of a batch, one-hot and labels; what fills it up has no label and no weight."""
+        ranks = self.ranks
+        codes, labels = self.codes[rows], self.labels[rows]
+        codes = self._either_strand(codes.to(self.model.device))
+        if missing := -len(rows) % ranks.size:
+            codes = torch.cat([codes, codes[:1].expand(missing, -1)])
+            labels = torch.cat([labels, torch.full((missing, labels.shape[1]), torch.nan)])
+        mine = slice(ranks.rank, None, ranks.size)
+        return one_hot(codes[mine], len(self.model.alphabet.letters)), labels[mine].to(self.model.device)
 
     def _either_strand(self, codes: Tensor) -> Tensor:
         if self.complement is None:
@@ -195,17 +213,19 @@ class _Fit:
         other = self.complement[codes.flip(1).int()]
         return torch.where(flip[:, None], other, codes)
 
-    def _loss(self, outputs: Tensor, labels: Tensor) -> Tensor:
+    def _loss(self, outputs: Tensor, labels: Tensor, ranks: Ranks = ALONE) -> Tensor:
+        """The weighted mean; of several processes, such that the mean of theirs is that of the whole batch."""
         known = ~torch.isnan(labels)
         filled = torch.where(known, labels, torch.zeros_like(labels))
         columns = [loss_of(outputs[:, i], filled[:, i], o.activation) for i, o in enumerate(self.model.outputs)]
         each = torch.stack(columns, dim=1)
         weight = known * torch.where(filled > 0.5, self.positive_weight, 1.0)
+        whole = ranks.agree_to_stop(weight.sum())
         # torch.where, not a product alone: 0 * inf is NaN
-        return torch.where(known, each * weight, 0.0).sum() / weight.sum().clamp(min=1e-12)
+        return torch.where(known, each * weight, 0.0).sum() * ranks.size / whole.clamp(min=1e-12)
 
     def _validate(self) -> tuple[float, float]:
-        if not len(self.held_out):
+        if np.isnan(self.held_out.labels).all():  # none there, or none of them labelled
             return math.nan, math.nan
         self.model.module.eval()
         outputs = self.model.predict(self.held_out.codes)
@@ -218,13 +238,58 @@ class _Fit:
         return float(loss), float(np.nanmean(scores)) if not np.isnan(scores).all() else math.nan
 
     def _keep_if_best(self, epoch: Epoch) -> None:
-        # Best by score, equal scores by loss; with nothing held out, or no score to be had, the latest
-        score, loss = epoch.validation_score, epoch.validation_loss
-        rank = (0.0 if math.isnan(score) else score, -math.inf if math.isnan(loss) else -loss)
-        if rank > self.best_rank or math.isnan(loss):
-            self.best_rank = rank
+        # with nothing held out, or no score to be had, the latest
+        best = self.history.epochs[self.history.best_epoch - 1].rank if self.best else (-math.inf, -math.inf)
+        if epoch.rank > best or math.isnan(epoch.validation_loss):
             self.best = copy.deepcopy(self.model.module.state_dict())
             self.history.best_epoch = epoch.epoch
+
+    def _save(self, checkpoint: Checkpoint) -> None:
+        assert self.best is not None
+        device = self.model.device
+        random = torch.cuda.get_rng_state(device) if device.type == "cuda" else torch.get_rng_state()
+        every = self.ranks.gathered(random, device)
+        if self.ranks.rank:
+            return
+        optimizer = self.optimizer.state_dict()
+        tensors = {f"now.{k}": v for k, v in self.model.module.state_dict().items()}
+        tensors |= {f"best.{k}": v for k, v in self.best.items()}
+        tensors |= {f"moment.{i}.{k}": v for i, state in optimizer["state"].items() for k, v in state.items()}
+        tensors |= {f"random.{rank}": state for rank, state in enumerate(every)} | {"order": self.order.get_state()}
+        record = {
+            "history": self.history.as_json(),
+            "groups": optimizer["param_groups"],
+            "schedule": self.schedule.state_dict(),
+        }
+        checkpoint.save(tensors, record)
+
+    def restore(self, tensors: dict[str, Tensor], record: dict[str, Any]) -> None:
+        """Go back to a state that ``_save`` kept."""
+
+        def part(name: str) -> dict[str, Tensor]:
+            return {k.removeprefix(name): v for k, v in tensors.items() if k.startswith(name)}
+
+        device = self.model.device
+        self.model.module.load_state_dict(part("now."))
+        self.best = {k: v.to(device) for k, v in part("best.").items()}
+        moments: dict[int, dict[str, Tensor]] = {}
+        for key, value in part("moment.").items():
+            number, _, name = key.partition(".")
+            moments.setdefault(int(number), {})[name] = value
+        self.optimizer.load_state_dict({"state": moments, "param_groups": record["groups"]})
+        self.schedule.load_state_dict(record["schedule"])
+        self.order.set_state(tensors["order"])
+        random = tensors[f"random.{self.ranks.rank}"]
+        if device.type == "cuda":
+            torch.cuda.set_rng_state(random, device)
+        else:
+            torch.set_rng_state(random)
+        history = record["history"]
+        every: list[dict[str, Any]] = [
+            {k: math.nan if v is None else v for k, v in e.items()} for e in history["epochs"]
+        ]
+        self.history.epochs = [Epoch(**e) for e in every]
+        self.history.best_epoch = int(history["best_epoch"])
 
 
 def _positive_weights(labels: Tensor, settings: TrainingSettings) -> Tensor:

@@ -9,6 +9,7 @@ and in the other pages.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -17,6 +18,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parent.parent
 PAGES = ("README.md", "docs/benchmarks.md", "docs/contract.md", "docs/formats.md")
@@ -58,8 +60,7 @@ def plugins() -> str:
 
 def encode() -> str:
     """The table of benchmarks/encode.py."""
-    path = ROOT / "docs" / "benchmarks" / "encode.json"
-    runs = json.loads(path.read_text()) if path.exists() else []
+    runs = _rows("encode")
     rows = [
         "| architecture | dataset | training sequences | seeds | AUROC, median (each) | AUPRC, median | fit, median |",
         "|---|---|---|---|---|---|---|",
@@ -74,9 +75,110 @@ def encode() -> str:
             f"**{median['auroc']:.4f}** ({each}) | {median['auprc']:.4f} | {median['fit_seconds']:.0f} s |"
         )
     if runs:
-        versions = runs[0]["versions"]
-        rows += ["", f"{runs[0]['cores']} cores, {runs[0]['machine']}, torch {versions['torch']}, no GPU."]
+        cores = {a: "/".join(sorted({str(r["cores"]) for r in runs if r["architecture"] == a})) for a in
+                 dict.fromkeys(r["architecture"] for r in runs)}  # fmt: skip
+        used = ", ".join(f"{a} on {n}" for a, n in cores.items())
+        machine, torch = runs[0]["machine"], runs[0]["versions"]["torch"]
+        rows += ["", f"{machine}, torch {torch}, no GPU; cores that a fit could use: {used}."]
     return "\n".join(rows)
+
+
+def _rows(name: str) -> list[dict[str, Any]]:
+    path = ROOT / "docs" / "benchmarks" / f"{name}.json"
+    return list(json.loads(path.read_text())) if path.exists() else []
+
+
+def ranking() -> str:
+    """Architectures compared over the datasets of benchmarks/encode.py, each with its median AUROC."""
+    runs = _rows("encode")
+    datasets = list(dict.fromkeys(r["dataset"] for r in runs))
+    median = {
+        (a, d): statistics.median(r["auroc"] for r in runs if (r["architecture"], r["dataset"]) == (a, d))
+        for a, d in dict.fromkeys((r["architecture"], r["dataset"]) for r in runs)
+    }
+    rows = ["| | mean difference of AUROC | better on | p, signed-rank |", "|---|---|---|---|"]
+    for one, other in itertools.combinations(("cnn-rnn", "cnn", "rnn"), 2):
+        both = [d for d in datasets if (one, d) in median and (other, d) in median]
+        if not both:
+            continue
+        gaps = [median[one, d] - median[other, d] for d in both]
+        better = f"{sum(g > 0 for g in gaps)} of {len(both)}"
+        rows.append(f"| {one} against {other} | {statistics.mean(gaps):+.4f} | {better} | {_signed_rank(gaps):.3f} |")
+    apart = [
+        max(each) - min(each)
+        for key in median
+        if len(each := [r["auroc"] for r in runs if (r["architecture"], r["dataset"]) == key]) > 1
+    ]
+    rows += ["", f"Seeds of one architecture on one dataset differ by up to {max(apart):.4f}."]
+    return "\n".join(rows)
+
+
+def _signed_rank(gaps: list[float]) -> float:
+    """Exact two-sided p of Wilcoxon's signed-rank test, by enumeration; ties in size share a rank."""
+    sizes = sorted(map(abs, gaps))
+    ranks = [statistics.mean(i + 1 for i, s in enumerate(sizes) if s == abs(g)) for g in gaps]
+    seen = sum(r for g, r in zip(gaps, ranks, strict=True) if g > 0)
+    far = abs(seen - sum(ranks) / 2)
+    every = [
+        sum(r for r, up in zip(ranks, ups, strict=True) if up) for ups in itertools.product((0, 1), repeat=len(gaps))
+    ]
+    return sum(abs(total - sum(ranks) / 2) >= far - 1e-9 for total in every) / len(every)
+
+
+def sites() -> str:
+    """The table of benchmarks/sites.py."""
+    runs = _rows("sites")
+    rows = [
+        "| factor | architecture | training positives | seeds | test AUROC, median (each) | "
+        "site recovery of saliency | with `--simplex` |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for key in dict.fromkeys((r["factor"], r["architecture"], tuple(r["options"])) for r in runs):
+        mine = [r for r in runs if (r["factor"], r["architecture"], tuple(r["options"])) == key]
+        each = ", ".join(f"{r['auroc']:.3f}" for r in mine)
+        found = [f"{statistics.median(r[k]['mean'] for r in mine):.3f}" for k in ("saliency", "saliency_simplex")]
+        name = " ".join(f"`{word}`" if word.startswith("--") else word for word in key[1:2] + key[2])
+        rows.append(
+            f"| {key[0]} | {name} | {mine[0]['training_sequences']['positive']:,} | {len(mine)} | "
+            f"**{statistics.median(r['auroc'] for r in mine):.3f}** ({each}) | {found[0]} | {found[1]} |"
+        )
+    return "\n".join(rows)
+
+
+def planted() -> str:
+    """The table of benchmarks/planted.py."""
+    rows = [
+        "| architecture | positives | called so | forward flips at the site | backward | either | both | "
+        "likeness of 8 patterns to the motif, best (median) | at their starts | "
+        "with `--parameters softmax` | at their starts |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for r in _rows("planted"):
+        kinds = ("input", "input_start", "softmax", "softmax_start")
+        like = " | ".join(f"{max(r[k]):.2f} ({statistics.median(r[k]):.2f})" for k in kinds)
+        flips = " | ".join(str(r[k]) for k in ("sequences", "called_positive", "forward", "backward", "either", "both"))
+        rows.append(f"| {r['architecture']} | {flips} | {like} |")
+    return "\n".join(rows)
+
+
+def speed() -> str:
+    """The table of benchmarks/speed.py."""
+    rows = ["| what | median | beside | median | ratio, median |", "|---|---|---|---|---|"]
+    for r in _rows("speed"):
+        there = ["", "", ""]
+        if r["rival"]:
+            there = [r["rival"], f"{r['rival_milliseconds']:,.1f} ms", f"{r['ratio']:.3g}"]
+        rows.append(f"| {r['ours']} | {r['milliseconds']:,.1f} ms | {' | '.join(there)} |")
+    return "\n".join(rows)
+
+
+def motifs() -> str:
+    """The matrices that the planted reader brings."""
+    from demo_core.motif import read_meme
+
+    rows = ["| name | id | bases |", "|---|---|---|"]
+    found = read_meme(ROOT / "plugins" / "demo_planted" / "jaspar.meme")
+    return "\n".join(rows + [f"| {m.name} | {m.id} | {len(m)} |" for m in found])
 
 
 def hooks() -> str:
@@ -105,6 +207,11 @@ def fields() -> str:
 GENERATED: dict[str, Callable[[], str]] = {
     "plugins": plugins,
     "encode": encode,
+    "ranking": ranking,
+    "sites": sites,
+    "planted": planted,
+    "speed": speed,
+    "motifs": motifs,
     "hooks": hooks,
     "fields": fields,
 }

@@ -128,8 +128,6 @@ def import_(
     from demo_core.sequences import alphabet_named
 
     state: State = ctx.obj
-    if not source.exists():
-        raise DemoError(f"{printable(source)}: there is no such file")
     if output.is_dir():
         raise DemoError(
             f"{printable(output)} is a folder: name the dataset file to write, as {printable(output.name)}.h5"
@@ -179,6 +177,11 @@ def info(dataset: Path, as_json: bool) -> None:
         f"{printable(dataset)}: {found['sequences']} sequences of {found['length']} bases ({found['alphabet']}), "
         f"{'with' if found['intervals'] else 'no'} intervals, {'with' if found['sites'] else 'no'} known sites"
     )
+    reader = found["made"].get("reader")
+    if isinstance(reader, dict) and isinstance(reader.get("options"), dict):  # it may be anybody's file
+        options = [f"{printable(k, 40)} = {printable(v, 80)}" for k, v in reader["options"].items() if v]
+        read = f"read from {printable(found['made'].get('source', '?'), 80)} by {printable(reader.get('name'), 40)}"
+        click.echo(read + (f" ({', '.join(options)})" if options else ""))
     rows = [
         [split, target, c["positive"], c["negative"], c["unknown"]]
         for split, targets in found["counts"].items()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import tomllib
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,17 +16,19 @@ import click
 
 from demo_core.cli.group import State
 from demo_core.cli.output import progress, say
-from demo_core.cli.sources import device, open_data, reader_option, seed, split
+from demo_core.cli.patterns import report_patterns
+from demo_core.cli.sources import BatchSize, device, open_data, reader_option, seed, split
 from demo_core.errors import (
     DemoError,
     ExitCode,
+    Interrupted,
     MisfitError,
     PluginError,
     UsageProblem,
     printable,
     unknown_name,
 )
-from demo_core.options import click_options, from_environment, options_of
+from demo_core.options import build, click_options, from_environment, options_of
 from demo_core.registry import Registered, Registry
 from demo_core.specs import Explainer
 
@@ -64,35 +69,21 @@ def explain() -> None:
 
 @dataclass(frozen=True)
 class Request:
-    """What the options common to all explainers say."""
+    """What the options common to all explainers say; those about data are left out for patterns."""
 
     output: Path
     target: str | None
-    split: str | None
-    limit: int | None
-    ids: str | None
-    only_positive: bool
-    average_strands: bool
-    batch_size: int | None
     name: str | None
     force: bool
-    reader: str | None
     seed: int
     device: str
-
-
-class BatchSize(click.ParamType[int | None]):
-    """A number, or ``auto``, which is None."""
-
-    name = "auto|N"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | None:
-        """Read a whole number of at least 1."""
-        if value is None or value == "auto":
-            return None
-        if isinstance(value, bool) or not str(value).isdecimal() or int(value) < 1:
-            self.fail(f"expected auto or a number of at least 1, got '{printable(value, 20)}'", param, ctx)
-        return int(value)
+    split: str | None = None
+    limit: int | None = None
+    ids: str | None = None
+    only_positive: bool = False
+    average_strands: bool = False
+    batch_size: int | None = None
+    reader: str | None = None
 
 
 def _load_config(ctx: click.Context, param: click.Parameter, path: Path | None) -> None:
@@ -105,7 +96,8 @@ def _load_config(ctx: click.Context, param: click.Parameter, path: Path | None) 
         raise UsageProblem(f"{printable(path)}: there is no such config file") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageProblem(f"{printable(path)} is not TOML: {printable(error)}") from None
-    known = {p.name for p in ctx.command.params if isinstance(p, click.Option)} - {"config", "help"}
+    own = {str(p.name) for p in ctx.command.params if isinstance(p, click.Option)} - {"config", "help"}
+    known = own | {field.name for field in fields(Request)}  # a file serves several explainers, also those of no data
     flat = {key: value for key, value in values.items() if not isinstance(value, dict)}
     tables = {key: value for key, value in values.items() if isinstance(value, dict)}
     for table in tables:
@@ -119,8 +111,8 @@ def _load_config(ctx: click.Context, param: click.Parameter, path: Path | None) 
         flat["ids"] = ",".join(map(str, flat["ids"]))
     for key in flat:
         if key not in known:
-            raise UsageProblem(f"{printable(path)}: " + unknown_name("setting", key, map(str, known)))
-    ctx.default_map = {**(ctx.default_map or {}), **flat}
+            raise UsageProblem(f"{printable(path)}: " + unknown_name("setting", key, known))
+    ctx.default_map = {**(ctx.default_map or {}), **{k: v for k, v in flat.items() if k in own}}
 
 
 def _state(ctx: click.Context) -> State:
@@ -130,14 +122,22 @@ def _state(ctx: click.Context) -> State:
 
 def _command(registered: Registered[Explainer] | None, name: str) -> click.Command:
     summary = registered.spec.summary if registered else "Run every explainer that fits, and say of the rest why not."
-
-    @click.command(
-        name,
-        short_help=summary,
-        help=f"{summary}\n\nMODEL is a folder made by demo train. DATA is a dataset file, or any file that a reader "
-        "knows, such as a FASTA file. An interrupted run goes on when the same command is run again.",
+    reads_data = registered is None or registered.spec.kind != "pattern"
+    about = (
+        "DATA is a dataset file, or any file that a reader knows, such as a FASTA file. An interrupted run goes on "
+        "when the same command is run again."
+        if reads_data
+        else "This explainer reads no data."
     )
-    @click.argument("paths", nargs=-1, required=True, metavar="MODEL... [DATA]", type=click.Path(path_type=Path))
+
+    @click.command(name, short_help=summary, help=f"{summary}\n\nMODEL is a folder made by demo train. {about}")
+    @click.argument(
+        "paths",
+        nargs=-1,
+        required=True,
+        metavar="MODEL... DATA" if reads_data else "MODEL...",
+        type=click.Path(path_type=Path),
+    )
     @click.option(
         "-o",
         "--output",
@@ -159,24 +159,12 @@ def _command(registered: Registered[Explainer] | None, name: str) -> click.Comma
     @click.option(
         "--target",
         metavar="TARGET",
-        help="An output of the model, or probability:OUTPUT, loss:OUTPUT, difference:OUTPUT:OUTPUT.",
+        help=f"An output of the model, or probability:OUTPUT, {'loss:OUTPUT, ' if reads_data else ''}"
+        "difference:OUTPUT:OUTPUT; all: one run for each output.",
     )
-    @split
-    @click.option("--limit", type=click.IntRange(1), help="At most this many sequences.")
-    @click.option("--ids", metavar="ID,...|FILE", help="These sequences only, or those a file names, one a line.")
-    @click.option("--only-positive", is_flag=True, help="Positives of the target only.")
-    @click.option("--average-strands", is_flag=True, help="Explain both strands and average.")
-    @click.option(
-        "--batch-size",
-        type=BatchSize(),
-        default="auto",
-        show_default=True,
-        envvar="DEMO_BATCH_SIZE",
-        help="Sequences at a time.",
-    )
+    @_about_data(reads_data)
     @click.option("--name", metavar="NAME", help="Name of the file, without .h5 [default: MODEL.EXPLAINER]")
     @click.option("--force", is_flag=True, help="Compute again, and replace an existing file.")
-    @reader_option
     @seed
     @device
     @click.pass_context
@@ -188,6 +176,27 @@ def _command(registered: Registered[Explainer] | None, name: str) -> click.Comma
     if registered:
         command.params += click_options(registered.spec.options, registered.spec.name)
     return command
+
+
+def _about_data(wanted: bool) -> Callable[[Any], Any]:
+    """The options about sequences, for explainers that read any."""
+    options = (
+        split,
+        click.option("--limit", type=click.IntRange(1), help="At most this many sequences."),
+        click.option("--ids", metavar="ID,...|FILE", help="These sequences only, or those a file names, one a line."),
+        click.option("--only-positive", is_flag=True, help="Positives of the target only."),
+        click.option("--average-strands", is_flag=True, help="Explain both strands and average."),
+        click.option(
+            "--batch-size",
+            type=BatchSize(),
+            default="auto",
+            show_default=True,
+            envvar="DEMO_BATCH_SIZE",
+            help="Sequences at a time.",
+        ),
+        reader_option,
+    )
+    return lambda command: functools.reduce(lambda made, add: add(made), reversed(options if wanted else ()), command)
 
 
 def _explain(
@@ -202,43 +211,86 @@ def _explain(
     state = _state(ctx)
     models = [p for p in paths if (p / METADATA).is_file()]
     others = [p for p in paths if p not in models]
+    _check_paths(registered, models, others, paths)
+    _check_names(registered, models, request)
+    where = choose_device(request.device)
+    say(f"device: {where}")
+    with open_data(state.registry, others[0], request.reader) if others else nullcontext() as dataset:
+        code = ExitCode.DONE
+        opened = [Model.load(path, registry=state.registry, device=where) for path in models]
+        for model in opened:  # what does not fit is said before anything is computed
+            if dataset is not None:
+                model.check_data(dataset, others[0])
+        if registered is None:
+            _check_tables(ctx, state.registry)
+        for model in opened:
+            for target in _targets(request, model):
+                one = replace(request, target=target)
+                rows = None
+                if dataset is not None:  # what is wrong for every explainer is an error of the whole command
+                    rows = _selection(one).rows(dataset, model.target(target).outputs[0].name)
+                if registered:
+                    _run(state.registry, registered, options, model, dataset, rows, one)
+                else:
+                    tables = ctx.meta.get("demo.tables", {})
+                    code = max(code, _run_all(state.registry, tables, model, dataset, rows, one))
+    if code:
+        ctx.exit(code)
+
+
+def _check_tables(ctx: click.Context, registry: Registry) -> None:
+    """Raise UsageProblem on a bad option in the config file, before any explainer has run."""
+    for name, values in ctx.meta.get("demo.tables", {}).items():
+        found = registry.find(Explainer, name)
+        given = {key.replace("-", "_") for key in values}
+        if all(o.name in given for o in options_of(found.spec.options) if o.required):  # the environment may add others
+            build(found.spec.options, values, f"config file, table '{printable(name, 40)}'")
+
+
+def _check_paths(
+    registered: Registered[Explainer] | None, models: list[Path], others: list[Path], paths: tuple[Path, ...]
+) -> None:
+    """Raise unless the paths are models and, last, the data, where the explainer reads any."""
     if not models:
-        raise DemoError(f"{printable(paths[0])} is not a model folder: there is no {METADATA} in it")
+        raise DemoError(f"{printable(paths[0])} is not a model folder: there is no model.json in it")
+    if registered and registered.spec.kind == "pattern":
+        if others:
+            raise UsageProblem(f"{registered.spec.name} reads no data, and {printable(others[0])} is no model folder")
+        return
     if len(others) > 1 or (others and others[0] != paths[-1]):
-        raise DemoError(f"{printable(others[0])} is not a model folder (no {METADATA} in it), and data goes last, once")
+        raise DemoError(f"{printable(others[0])} is not a model folder (no model.json in it), and data goes last, once")
     if not others:
         raise UsageProblem("name the data to explain after the models: a dataset file, or a FASTA file")
+
+
+def _check_names(registered: Registered[Explainer] | None, models: list[Path], request: Request) -> None:
+    """Raise unless each run will have a file of its own, and the explainer can run here."""
+    if request.name and "/" in request.name:
+        raise UsageProblem("--name is a file's name, without a folder: that is -o")
     if request.name and (len(models) > 1 or registered is None):
         raise UsageProblem("--name names one file; leave it out with several models or with 'all'")
     if registered and (why := registered.why_unavailable()):
         raise UsageProblem(f"explainer '{registered.spec.name}' {why}")
-    where = choose_device(request.device)
-    say(f"device: {where}")
     names = [p.resolve().name for p in models]
     if twice := [n for n, count in Counter(names).items() if count > 1]:
         raise UsageProblem(f"two models are called '{printable(twice[0])}': explain them into different folders")
-    with open_data(state.registry, others[0], request.reader) as dataset:
-        code = ExitCode.DONE
-        for path in models:
-            model = Model.load(path, registry=state.registry, device=where)
-            model.check_data(dataset, others[0])
-            # what is wrong for every explainer is an error of the whole command
-            rows = _selection(request).rows(dataset, model.target(request.target).outputs[0].name)
-            if registered:
-                _run(state.registry, registered, options, model, dataset, rows, request)
-            else:
-                tables = ctx.meta.get("demo.tables", {})
-                code = max(code, _run_all(state.registry, tables, model, dataset, rows, request))
-    if code:
-        ctx.exit(code)
+
+
+def _targets(request: Request, model: Model) -> list[str | None]:
+    names = [o.name for o in model.outputs]
+    if request.target != "all" or "all" in names:
+        return [request.target]
+    if request.name and len(names) > 1:
+        raise UsageProblem("--name names one file; leave it out with --target all")
+    return list(names)
 
 
 def _run_all(
     registry: Registry,
     tables: dict[str, Any],
     model: Model,
-    dataset: SequenceDataset,
-    rows: NDArray[np.int64],
+    dataset: SequenceDataset | None,
+    rows: NDArray[np.int64] | None,
     request: Request,
 ) -> ExitCode:
     """Run what fits, with options from the environment and the config file; 4 if one failed."""
@@ -271,20 +323,21 @@ def _run(
     registered: Registered[Explainer],
     options: dict[str, Any],
     model: Model,
-    dataset: SequenceDataset,
-    rows: NDArray[np.int64],
+    dataset: SequenceDataset | None,
+    rows: NDArray[np.int64] | None,
     request: Request,
 ) -> None:
-    from demo_core.explaining import make_job
-    from demo_core.runs import explain_to_file, run_name
+    from demo_core.jobs import make_job
+    from demo_core.runs import explain_to_file, pattern_to_file, run_name
 
+    pattern = registered.spec.kind == "pattern"
     job = make_job(
         registered,
         model,
         options=options,
         target=request.target,
         seed=request.seed,
-        average_strands=request.average_strands,
+        average_strands=request.average_strands and not pattern,
         batch_size=request.batch_size,
     )
     if request.output.exists() and not request.output.is_dir():
@@ -294,8 +347,16 @@ def _run(
         request.output
         / f"{(request.name or '').removesuffix('.h5') or run_name(job, registry.qualified(registered))}.h5"
     )
-    with progress(f"{model.name} {job.spec.name}") as (start, advance):
-        outcome = explain_to_file(job, dataset, rows, output, force=request.force, on_start=start, on_batch=advance)
+    if pattern:
+        begun = lambda: say(f"{model.name} {job.spec.name}: at work on {printable(job.target.name)}")  # noqa: E731
+        try:
+            outcome = pattern_to_file(job, output, force=request.force, on_start=begun)
+        except KeyboardInterrupt:
+            raise Interrupted("interrupted: patterns are made all at once, so nothing was kept") from None
+    else:
+        assert dataset is not None and rows is not None
+        with progress(f"{model.name} {job.spec.name}") as (start, advance):
+            outcome = explain_to_file(job, dataset, rows, output, force=request.force, on_start=start, on_batch=advance)
     for warning in outcome.warnings:
         say(f"warning: {warning}")
     said = {
@@ -303,7 +364,10 @@ def _run(
         "continued": ", continued from where it stopped",
         "skipped": ", skipped: it is finished already",
     }
-    click.echo(f"{outcome.path}: {outcome.sequences} sequences{said[outcome.state]}")
+    what = "patterns" if pattern else "sequences"
+    click.echo(f"{outcome.path}: {outcome.sequences} {what}{said[outcome.state]}")
+    if pattern:
+        report_patterns(outcome.path)
 
 
 def _selection(request: Request) -> Selection:

@@ -13,7 +13,7 @@ import click
 
 from demo_core.cli.output import say
 from demo_core.errors import DemoError, PluginError, UsageProblem, one_line, printable
-from demo_core.options import build
+from demo_core.options import as_json, build
 from demo_core.registry import Registered, Registry
 from demo_core.specs import DatasetReader
 
@@ -31,6 +31,20 @@ device = click.option(
 )  # fmt: skip
 split = click.option("--split", metavar="SPLIT", help="train, validation, test or all [default: test, else all]")
 reader_option = click.option("--reader", metavar="NAME", help="How to read the source [default: by its suffix]")
+
+
+class BatchSize(click.ParamType[int | None]):
+    """A number, or ``auto``, which is None."""
+
+    name = "auto|N"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | None:
+        """Read a whole number of at least 1."""
+        if value is None or value == "auto":
+            return None
+        if isinstance(value, bool) or not str(value).isdecimal() or int(value) < 1:
+            self.fail(f"expected auto or a number of at least 1, got '{printable(value, 20)}'", param, ctx)
+        return int(value)
 
 
 def find_reader(registry: Registry, source: Path, name: str | None) -> Registered[DatasetReader]:
@@ -66,7 +80,10 @@ def import_source(
         reader = _blamed(registered, lambda: registered.load()(options))
         records = _records(registered, reader, source)
         targets = lambda: tuple(getattr(reader, "targets", ("bound",)))  # noqa: E731
-        return import_records(records, output, targets, settings, source.name) + notes.lines
+        # of files the names alone: where they lie on this machine is nobody else's business
+        plain = {k: Path(v).name if isinstance(getattr(options, k), Path) else v for k, v in as_json(options).items()}
+        about = {"name": registered.spec.name, "options": plain}
+        return import_records(records, output, targets, settings, source.name, about) + notes.lines
     finally:
         logging.getLogger().removeHandler(notes)
 

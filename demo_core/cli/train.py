@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from demo_core.checkpoint import Checkpoint, only_process, state_file
 from demo_core.cli.group import State
 from demo_core.cli.output import cell, say
 from demo_core.cli.sources import device, seed
 from demo_core.errors import DemoError, ExitCode, Interrupted, UsageProblem, printable
+from demo_core.files import read_json
 from demo_core.options import click_options, options_of
+from demo_core.recipe import TrainingSettings
 from demo_core.registry import Registered
 from demo_core.specs import Architecture
+
+if TYPE_CHECKING:
+    from demo_core.dataset import SequenceDataset
 
 
 class TrainGroup(click.Group):
@@ -56,56 +63,37 @@ def _command(registered: Registered[Architecture], name: str) -> click.Command:
         metavar="FOLDER",
         help="The model to write.",
     )
-    @click.option(
-        "--epochs",
-        type=click.IntRange(1),
-        help="Passes over the data [default: about 2,600 steps, in 20 to 100 passes]",
-    )
-    @click.option("--batch-size", type=click.IntRange(1), default=128, show_default=True, help="Sequences in a step.")
-    @click.option(
-        "--learning-rate",
-        type=click.FloatRange(0, min_open=True),
-        default=0.003,
-        show_default=True,
-        help="The peak of the one-cycle schedule.",
-    )
-    @click.option(
-        "--weight-decay",
-        type=click.FloatRange(0),
-        default=0.01,
-        show_default=True,
-        help="AdamW's weight decay.",
-    )
-    @click.option(
-        "--clip-norm",
-        type=click.FloatRange(0, min_open=True),
-        default=1.0,
-        show_default=True,
-        help="The gradient is clipped to this norm.",
-    )
-    @click.option(
-        "--reverse-complement/--no-reverse-complement",
-        default=True,
-        show_default=True,
-        help="Show each sequence on a random strand each time.",
-    )
-    @click.option(
-        "--class-weights",
-        type=click.Choice(["none", "balanced"]),
-        default="none",
-        show_default=True,
-        help="Weigh positives by negatives / positives.",
-    )
-    @click.option("--force", is_flag=True, help="Replace an existing model.")
+    @click.option("--resume", is_flag=True, help="Go on with an interrupted training; begin one if there is none.")
+    @click.option("--force", is_flag=True, help="Begin anew, and replace an existing model.")
     @seed
     @device
     @click.pass_context
-    def command(ctx: click.Context, /, data: Path, output: Path, force: bool, device: str, **values: Any) -> None:
+    def command(
+        ctx: click.Context, /, data: Path, output: Path, resume: bool, force: bool, device: str, **values: Any
+    ) -> None:
         options = {o.name: values.pop(o.name) for o in options_of(spec.options)}
-        _train(ctx, registered, options, data, output, force, device, values)
+        if resume and force:
+            raise UsageProblem("--resume goes on and --force begins anew: choose one")
+        output.parent.mkdir(parents=True, exist_ok=True)
+        with only_process(output):
+            _check_output(output, resume, force)
+            _train(ctx, registered, options, data, output, force, device, values)
 
+    shared = click_options(TrainingSettings, "train", spec.training)
+    command.params[2:2] = [option for option in shared if option.name != "seed"]
     command.params += click_options(spec.options, spec.name)
     return command
+
+
+def _check_output(output: Path, resume: bool, force: bool) -> None:
+    """Refuse to touch what another training made, unless told to."""
+    shown, unfinished = printable(output), state_file(output)
+    if output.exists() and not (output / "model.json").is_file():
+        raise DemoError(f"{shown} exists and is not a model folder, so nothing replaces it: choose another name")
+    if unfinished.exists() and not resume and not force:
+        raise DemoError(f"{shown}: a training was interrupted; --resume goes on with it, --force begins anew")
+    if output.exists() and not resume and not force:
+        raise DemoError(f"{shown} exists already: choose another name, or --force to replace it")
 
 
 def _train(
@@ -118,32 +106,46 @@ def _train(
     device: str,
     values: dict[str, Any],
 ) -> None:
-    if output.exists() and not force:
-        raise DemoError(f"{printable(output)} exists already: choose another name, or --force to replace it")
-    if output.exists() and not (output / "model.json").is_file():
-        raise DemoError(f"{printable(output)} is not a model folder, so --force does not replace it")
-    if not output.parent.is_dir():
-        output.parent.mkdir(parents=True)
     import torch
 
     from demo_core.dataset import SequenceDataset
     from demo_core.drawing import learning_curve_figure
-    from demo_core.model import build_model, choose_device
-    from demo_core.training import Epoch, History, TrainingSettings
+    from demo_core.model import build_model, choose_device, foreign_content
+    from demo_core.ranks import device_of_rank, joined
+    from demo_core.training import Epoch, History
     from demo_core.training import train as fit
 
     settings = TrainingSettings(**values)
-    with SequenceDataset.open(data) as dataset:
+    where = choose_device(device_of_rank(device))
+    with SequenceDataset.open(data) as dataset, joined(where) as ranks:
         outputs = [_output(dataset, i) for i in range(len(dataset.targets))]
-        where = choose_device(device)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)  # the initial weights, too, follow from the seed
             model = build_model(registered, options, alphabet=dataset.alphabet, length=dataset.length, outputs=outputs)
         model.to(where)
-        sizes = {s: len(dataset.rows_of_split(s)) for s in ("train", "validation")}
-        say(f"device: {where}; {sizes['train']} training and {sizes['validation']} validation sequences")
-        if not sizes["validation"]:
-            say("nothing is held out for validation, so the last epoch is kept")
+        about = {
+            "architecture": model.architecture,
+            "options": model.options,
+            "settings": asdict(settings),
+            "data": dataset.digest(),
+            "processes": ranks.size,
+            "kind of device": where.type,
+            "version of torch": torch.__version__,
+        }
+        checkpoint = Checkpoint(output, about)
+        if output.exists() and not force and not checkpoint.path.exists():
+            _check_finished(output, checkpoint)
+            say(f"{output}: skipped: it is finished already")
+            return
+        if output.exists() and (strange := foreign_content(output)):
+            raise DemoError(
+                f"{printable(output)} holds {printable(strange, 60)}, which is no part of a model: move it away"
+            )
+        if force and ranks.rank == 0:
+            checkpoint.remove()
+        checkpoint.load()  # another training's is refused before anything is announced
+        if ranks.rank == 0:
+            _announce(dataset, where, ranks.size, checkpoint)
 
         def report(epoch: Epoch, history: History) -> None:
             mark = "  (best)" if history.best_epoch == epoch.epoch else ""
@@ -154,28 +156,52 @@ def _train(
             )
 
         try:
-            history = fit(model, dataset, settings, report)
+            history = fit(model, dataset, settings, report, ranks=ranks, checkpoint=checkpoint)
         except KeyboardInterrupt:
             raise Interrupted("interrupted before the first epoch was over: nothing was kept") from None
-        from dataclasses import asdict
-
         record = history.as_json()
         model.training = {
             "data": printable(data.name),
-            "data_digest": dataset.digest(),
+            "data_digest": about["data"],
             "device": str(where),
+            "processes": ranks.size,
             "settings": asdict(settings),
+            "about": about,
             **record,
         }
+        if ranks.rank:  # the first process writes
+            ctx.exit(ExitCode.INTERRUPTED if history.interrupted else ExitCode.DONE)
     best = record["epochs"][history.best_epoch - 1]
     model.metrics = {"validation": {history.score_name: best["validation_score"], "loss": best["validation_loss"]}}
     curve = learning_curve_figure(record["epochs"], history.best_epoch, history.score_name)
-    model.save(output, replace=force, pictures={"learning_curve.png": curve})
+    model.save(output, replace=output.exists(), pictures={"learning_curve.png": curve})
     score = f"validation {history.score_name} {cell(best['validation_score'])}"
     click.echo(f"{output}: epoch {history.best_epoch} of {history.planned}, {score}")
     if history.interrupted:
-        say("interrupted: the best epoch so far was kept; --force trains anew")
+        how = "the same command with --resume goes on" if checkpoint.path.exists() else "--force trains anew"
+        say(f"interrupted: the best epoch so far was kept; {how}")
         ctx.exit(ExitCode.INTERRUPTED)
+    checkpoint.remove()
+
+
+def _check_finished(output: Path, checkpoint: Checkpoint) -> None:
+    """Raise unless a model folder is the finished outcome of this very training."""
+    record = read_json(output / "model.json", "model description").get("training", {})
+    if record.get("interrupted"):
+        raise DemoError(
+            f"{printable(output)} was interrupted, and the state to go on from is gone: --force trains anew"
+        )
+    checkpoint.check_same(output, record.get("about", {}))
+
+
+def _announce(dataset: SequenceDataset, where: object, processes: int, checkpoint: Checkpoint) -> None:
+    sizes = {s: len(dataset.rows_of_split(s)) for s in ("train", "validation")}
+    shared = f", {processes} processes" if processes > 1 else ""
+    say(f"device: {where}{shared}; {sizes['train']} training and {sizes['validation']} validation sequences")
+    if not sizes["validation"]:
+        say("nothing is held out for validation, so the last epoch is kept")
+    if checkpoint.path.exists():
+        say("going on with an interrupted training")
 
 
 def _output(dataset: Any, column: int) -> Any:

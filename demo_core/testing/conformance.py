@@ -149,21 +149,61 @@ def _architecture_checks(
     yield "batch size does not matter", batches
     yield "gradients reach the input", gradients
     yield "what it offers is there", members
+    yield from _length_checks(model)
     yield "save and load round-trips", round_trip
+
+
+def _length_checks(make: Callable[..., Model]) -> Iterator[tuple[str, Callable[[], None]]]:
+    import torch
+
+    def lengths() -> None:
+        built = make()
+        if "variable-length" not in built.capabilities:
+            return
+        shortest = built.min_length
+        codes = tiny_dataset(2, shortest + 61).codes
+        for length in (shortest, shortest + 1, shortest + 61):
+            shape = tuple(built.predict(codes[:, :length]).shape)
+            assert shape == (2, 1), f"it offers variable-length; {length} bases gave {shape}, not (2, 1)"
+
+    def prefixes() -> None:
+        built = make(2)
+        if "prefix-logits" not in built.capabilities:
+            return
+        length, shortest = built.min_length + 25, built.min_length
+        x = built.one_hot(tiny_dataset(2, length).codes)
+        for member in ("prefix_logits", "suffix_logits"):
+            if not hasattr(built.module, member):
+                continue
+            with torch.no_grad():
+                found = getattr(built.module, member)(x)
+                assert found.shape == (2, 2, length), f"{member} must give (B, T, L), gave {tuple(found.shape)}"
+                for place in range(length):
+                    piece = x[:, :, : place + 1] if member == "prefix_logits" else x[:, :, place:]
+                    known = piece.shape[2] >= shortest
+                    alone = built.module(piece) if known else torch.full((2, 2), torch.nan)
+                    _same(found[:, :, place].numpy(), alone.numpy(), f"{member} at {place}, and that piece by itself,")
+
+    yield "it takes the lengths that it offers", lengths
+    yield "its prefixes are those of the definition", prefixes
 
 
 def _explainer_checks(
     registered: Registered[Explainer], options: dict[str, Any], make_model: Callable[[], Model]
 ) -> Iterator[tuple[str, Callable[[], None]]]:
     def run(n: int = 6, batch_size: int = 6, order: Any = None, model: Model | None = None) -> Explanation:
-        from demo_core.explaining import explain_rows, make_job
+        from demo_core.computing import compute_pattern
+        from demo_core.explaining import explain_rows
+        from demo_core.jobs import make_job
 
         rows = np.arange(n) if order is None else order
         job = make_job(registered, model or make_model(), options=options, batch_size=batch_size)
-        return explain_rows(job, tiny_dataset(n), rows)
+        return compute_pattern(job) if pattern else explain_rows(job, tiny_dataset(n), rows)
+
+    pattern = registered.spec.kind == "pattern"
 
     def fits() -> None:
-        from demo_core.explaining import misfit
+        from demo_core.jobs import misfit
 
         why = misfit(registered.spec, make_model())
         assert not why, f"{why}: give checks_for a model that does, as model=..."
@@ -197,14 +237,14 @@ def _explainer_checks(
         stray = np.abs(found.values * (1 - found.one_hot(slice(None)))).max()
         assert stray == 0, f"hypothetical=False: letters that are not there must have 0, one has {stray:.2g}"
 
-    if registered.spec.kind == "pattern":
-        return
     yield "the model offers what it needs", fits
     yield "values have its kind's shape", contract
-    yield "batch size does not matter", batches
-    yield "order does not matter", order
     yield "a seed repeats a run", same_seed
     yield "the model comes back unchanged", unchanged
+    if pattern:
+        return
+    yield "batch size does not matter", batches
+    yield "order does not matter", order
     yield "only letters that are there have values", actual_only
 
 

@@ -93,7 +93,7 @@ def tiny_model(
 ) -> Model:  # fmt: skip
     """A small untrained model of a registered architecture, on the CPU, the same for the same seed.
 
-    ``options`` are the architecture's; the ``cnn`` is made small unless they say otherwise.
+    ``options`` are the architecture's; the built-in ones are made small unless they say otherwise.
     """
     import torch
 
@@ -102,7 +102,11 @@ def tiny_model(
     from demo_core.specs import Architecture
     from demo_core.targets import Output
 
-    small: dict[str, dict[str, Any]] = {"cnn": {"filters": (8, 8), "widths": (5, 3)}}
+    small: dict[str, dict[str, Any]] = {
+        "cnn": {"filters": (8, 8), "widths": (5, 3)},
+        "rnn": {"units": 6},
+        "cnn-rnn": {"filters": 8, "width": 5, "units": 6},
+    }
     found = (registry or discover().registry).find(Architecture, architecture)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

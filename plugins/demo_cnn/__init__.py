@@ -14,7 +14,7 @@ def register_architectures(register: Register[Architecture]) -> None:
             name="cnn",
             target="demo_cnn.network:Cnn",
             options=CnnOptions,
-            provides={"gradients", "conv-filters", "variable-length"},
+            provides={"gradients", "conv-filters", "prefix-logits", "variable-length"},
             summary="Three convolutions, max-pooling and a global maximum (Lanchantin et al. 2017).",
         )
     )

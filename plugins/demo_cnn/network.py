@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
+import torch
 from torch import Tensor, nn
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class Cnn(nn.Module):
         self.features = nn.Sequential(*layers)
         self.global_max = GlobalMax()
         self.linear = nn.Linear(channels, n_targets)
+        self.options = options
         self.min_length = _min_length(options)
         if length < self.min_length:
             raise ValueError(
@@ -64,6 +66,46 @@ class Cnn(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Outputs (B, T) before activation."""
         return cast("Tensor", self.linear(self.global_max(self.features(x))))
+
+    def prefix_logits(self, x: Tensor) -> Tensor:
+        """Outputs (B, T, L) of every prefix, NaN where it is below ``min_length``, in one pass.
+
+        Pooling starts at the left, so that the features of a prefix are the first of the whole's.
+        """
+        features = self.features(x)
+        best = self._linear_of_each(features.cummax(dim=2).values)
+        counts = [self._n_features(i + 1) for i in range(x.shape[2])]
+        return _spread(best, counts)
+
+    def suffix_logits(self, x: Tensor) -> Tensor:
+        """Outputs (B, T, L) of every suffix, by the position where it begins; a pass for each phase of the pooling."""
+        phases = self.options.pool ** (len(self.options.widths) - 1)
+        length = x.shape[2]
+        found = x.new_full((len(x), self.linear.out_features, length), torch.nan)
+        for phase in range(min(phases, length - self.min_length + 1)):
+            features = self.features(x[:, :, phase:])
+            best = self._linear_of_each(features.flip(2).cummax(dim=2).values)
+            starts = range(phase, length, phases)
+            found[:, :, phase::phases] = _spread(best, [self._n_features(length - s) for s in starts])
+        return found
+
+    def _linear_of_each(self, features: Tensor) -> Tensor:
+        return cast("Tensor", self.linear(features.transpose(1, 2))).transpose(1, 2)
+
+    def _n_features(self, length: int) -> int:
+        """How many positions are left of a sequence after the convolutions; 0 if it is too short."""
+        last = len(self.options.widths) - 1
+        for place, width in enumerate(self.options.widths):
+            length = max(0, length - width + 1)
+            if place < last:
+                length //= self.options.pool
+        return length
+
+
+def _spread(best: Tensor, counts: list[int]) -> Tensor:
+    """Of each number of features the outputs (B, T) on that many; NaN for none."""
+    chosen = best[:, :, [max(0, n - 1) for n in counts]]
+    return chosen.masked_fill(torch.tensor([n == 0 for n in counts], device=best.device), torch.nan)
 
 
 def _min_length(options: CnnOptions) -> int:

@@ -12,6 +12,6 @@ def register_commands(register: Register[Command]) -> None:
         Command(
             name="quickstart",
             target="demo_quickstart.command:quickstart",
-            summary="Make data with a planted motif, train a network, explain it, draw it.",
+            summary="Plant a motif, train three networks, explain and draw them.",
         )
     )

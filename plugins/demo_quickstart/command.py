@@ -2,14 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from demo_core import DemoError
 
-_SEQUENCES = 4000
-_EPOCHS = 12
+if TYPE_CHECKING:
+    from demo_quickstart.table import Row
+
+MODELS = ("cnn", "rnn", "cnn-rnn")
+#: MAFK in JASPAR 2018
+MOTIF = "MA0496.2"
+EXPLAINERS = ("saliency", "temporal", "class-optimization")
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How much is made, and how long each network is trained on it."""
+
+    sequences: int
+    training: dict[str, tuple[str, ...]]
+    steps: int
+
+
+FULL = Scale(
+    4000,
+    {
+        "cnn": ("--epochs", "12"),
+        "rnn": ("--epochs", "30", "--batch-size", "64"),
+        "cnn-rnn": ("--epochs", "12"),
+    },
+    1000,
+)
+SMALL = Scale(1000, dict.fromkeys(MODELS, ("--epochs", "3")), 50)
 
 
 @click.command()
@@ -17,70 +46,103 @@ _EPOCHS = 12
     "-o", "--output", default="quickstart", show_default=True, type=click.Path(path_type=Path), metavar="FOLDER",
     help="Where everything goes.",
 )  # fmt: skip
+@click.option("--small", is_flag=True, help="Less of everything: half a minute, and networks that know little yet.")
 @click.option("--force", is_flag=True, help="Do all steps again, even those that are done.")
-def quickstart(output: Path, force: bool) -> None:
-    """Make data with a planted motif, train a network, explain it, draw it: under two minutes on two cores.
+def quickstart(output: Path, small: bool, force: bool) -> None:
+    """Plant a motif, train three networks, explain and draw them: under three minutes on two cores.
 
     Steps that are done already are not done again.
     """
     if output.exists() and not output.is_dir():
         raise DemoError(f"{output} is a file; choose another folder with -o")
     output.mkdir(parents=True, exist_ok=True)
-    data, model = output / "planted.h5", output / "models" / "cnn"
-    _make_data(data, force)
-    if force or not (model / "model.json").is_file():
-        _step("train a network", f"demo train cnn {data} -o {model} --epochs {_EPOCHS}")
-        _demo("train", "cnn", str(data), "-o", str(model), "--epochs", str(_EPOCHS), *_flag(force))
-    _step("measure it", f"demo evaluate {model} {data}")
-    _demo("evaluate", str(model), str(data))
-    explanations = output / "explanations"
-    _step("explain its predictions", f"demo explain saliency {model} {data} -o {explanations}")
-    _demo("explain", "saliency", str(model), str(data), "-o", str(explanations), *_flag(force))
-    explanation, figure = explanations / "cnn.saliency.h5", output / "cnn.saliency.png"
-    _step("draw the most confident one", f"demo show {explanation} -o {figure}")
-    _demo("show", str(explanation), "-o", str(figure), "--force")
-    _report(explanation, output, figure)
-
-
-def _make_data(data: Path, force: bool) -> None:
+    scale = SMALL if small else FULL
+    data, models, explanations = output / "planted.h5", output / "models", output / "explanations"
+    again = ("--force",) if force else ()
     if data.exists() and not force:
-        return
-    from demo_core.importing import ImportSettings, import_records
-    from demo_core.testing import planted_records
-
-    click.echo(f"\n== make {_SEQUENCES} sequences of 100 bases, half of them with a MAF site planted")
-    settings = ImportSettings(validation=0.1, test=0.1)
-    import_records(planted_records(_SEQUENCES), data, lambda: ("bound",), settings, "planted sequences")
-    _demo("data", "info", str(data))
-
-
-def _report(explanation: Path, output: Path, figure: Path) -> None:
-    from demo_core.explanation import Explanation
-    from demo_core.metrics import site_recovery
-
-    with Explanation.open(explanation) as opened:
-        positive = opened.sequences.labels[:, 0] > 0.5
-        found = site_recovery(
-            opened.values[:][positive],
-            opened.one_hot(slice(None))[positive],
-            opened.sequences.sites[:][positive],
-        )
-    click.echo(f"\nsite recovery of saliency (AUROC of |value| against the planted sites): {found}")
-    click.echo(f"results: {output}/   picture: {figure}")
-
-
-def _step(title: str, command: str) -> None:
-    click.echo(f"\n== {title}\n$ {command}")
+        _check_same_size(data, scale)
+    else:
+        _do(
+            f"make {scale.sequences} sequences of 100 bases, half of them with a site of MAFK",
+            "data", "import", "jaspar", "--reader", "planted", "--motifs", MOTIF, "--number", str(scale.sequences),
+            "-o", str(data), *again,
+        )  # fmt: skip
+    for name in MODELS:
+        how = again or ("--resume",)  # what was interrupted goes on, what is finished stays
+        _do(f"train the {name}", "train", name, str(data), "-o", str(models / name), *scale.training[name], *how)
+    folders = [str(models / name) for name in MODELS]
+    for explainer in EXPLAINERS:
+        options: tuple[str, ...] = (str(data), "--only-positive")
+        if explainer == "class-optimization":
+            options = () if scale.steps == FULL.steps else ("--steps", str(scale.steps))
+        where = ("-o", str(explanations))
+        _do(f"explain their predictions: {explainer}", "explain", explainer, *folders, *options, *where, *again)
+    steps: dict[str, object] = {} if scale.steps == FULL.steps else {"steps": scale.steps}
+    made_with = {"class-optimization": steps}
+    files = {explainer: _files(explanations, explainer, made_with.get(explainer, {})) for explainer in EXPLAINERS}
+    for explainer in EXPLAINERS:
+        _draw(f"draw them: {explainer}", files[explainer], output / f"{explainer}.png")
+    every = [path for explainer in ("class-optimization", "saliency", "temporal") for path in files[explainer]]
+    _draw("draw all of them", every, output / "all.png")
+    _report(output, data, folders, files)
 
 
-def _flag(force: bool) -> list[str]:
-    return ["--force"] if force else []
+def _check_same_size(data: Path, scale: Scale) -> None:
+    from demo_core import SequenceDataset
+
+    with SequenceDataset.open(data) as dataset:
+        made = dataset.info.get("reader")
+        options = made.get("options") if isinstance(made, dict) else None
+        if not isinstance(options, dict) or options.get("motifs") != [MOTIF]:
+            raise DemoError(f"{data} is not what a quickstart makes: choose another folder with -o")
+        if options.get("number") != scale.sequences:
+            raise DemoError(
+                f"{data} has {options.get('number')} sequences, and this quickstart makes {scale.sequences} (--small "
+                f"makes {SMALL.sequences}): choose another folder with -o, or --force to do all again"
+            )
 
 
-def _demo(*arguments: str) -> None:
+def _files(explanations: Path, explainer: str, options: dict[str, object]) -> list[Path]:
+    """The file of each model that was made with these options and no others."""
+    from demo_core import Explanation
+
+    found = []
+    for model in MODELS:
+        for path in sorted(explanations.glob(f"{model}.{explainer}*.h5")):
+            with Explanation.open(path) as explanation:
+                if explanation.metadata["options_changed"] == options:
+                    found.append(path)
+                    break
+    return found
+
+
+def _draw(title: str, files: Sequence[Path], figure: Path) -> None:
+    _do(title, "show", *map(str, files), "-o", str(figure), "--force")
+
+
+def _report(output: Path, data: Path, folders: Sequence[str], files: dict[str, list[Path]]) -> None:
+    from demo_core.cli.output import table
+    from demo_core.files import write_json
+    from demo_quickstart.table import HEADS, measured
+
+    rows: list[Row] = [
+        measured(name, Path(folder), data, {explainer: paths[place] for explainer, paths in files.items()})
+        for place, (name, folder) in enumerate(zip(MODELS, folders, strict=True))
+    ]
+    click.echo("\n== how good they are, on sequences that were held out")
+    table(HEADS, [row.cells() for row in rows])
+    click.echo(
+        "site recovery: the AUROC of |value|, or of a trace's change, over the bases of a positive, against its "
+        "planted site; 0.5 is chance"
+    )
+    write_json(output / "table.json", [row.as_json() for row in rows])
+    click.echo(f"\nresults: {output}/   pictures: {', '.join(str(output / f'{e}.png') for e in (*EXPLAINERS, 'all'))}")
+
+
+def _do(title: str, *arguments: str) -> None:
     """Run another command in this process, as typed."""
-    context = click.get_current_context()
-    root = context.find_root()
+    click.echo(f"\n== {title}\n$ demo {' '.join(arguments)}")
+    root = click.get_current_context().find_root()
     with root.scope(cleanup=False):
         group = root.command
         assert isinstance(group, click.Group)

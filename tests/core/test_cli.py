@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -61,12 +63,21 @@ def test_the_whole_way(here, demo):
     assert "exists already" in err
 
 
-def test_explaining_a_fasta_directly_and_several_models(here, trained, demo):
+@pytest.fixture
+def quick(monkeypatch):
+    """Few steps for the explainers that take many."""
+    monkeypatch.setenv("DEMO_CLASS_OPTIMIZATION_STEPS", "2")
+
+
+def test_explaining_a_fasta_directly_and_several_models(here, trained, demo, quick):
     code, out, err = demo(
         "explain", "all", trained / "one", trained / "two", here / "peaks.fa", "-o", "e", "--limit", "5"
     )
     assert code == 0, err
-    assert sorted(os.listdir("e")) == ["one.saliency.h5", "two.saliency.h5"]
+    explainers = ("saliency", "temporal")
+    of_data = [name for name in sorted(os.listdir("e")) if "class-optimization" not in name]
+    assert of_data == [f"{m}.{e}.h5" for m in ("one", "two") for e in explainers]
+    assert len(os.listdir("e")) == 6
     with Explanation.open("e/one.saliency.h5") as found:
         assert len(found) == 5
         assert found.sequences.labels[:, 0].tolist() == [1, 0, 1, 0, 1]
@@ -119,7 +130,7 @@ BAD = [
     (["data", "import", "peaks.fa", "-o", "peaks.fa", "--force"], 1, "is what is read here"),
     (["data", "import", "peaks.fa", "-o", "x.h5", "--negatives-from", "peaks.fa"], 1, "says negative in a file"),
     (["data", "import", "peaks.fa", "-o", "x.h5", "--all-positive"], 1, "says negative in a file of positives"),
-    (["data", "import", "peaks.txt", "-o", "x.h5", "--all-positive"], 2, "No reader was found for the source"),
+    (["data", "import", "peaks.dat", "-o", "x.h5", "--all-positive"], 2, "No reader was found for the source"),
     (["data", "import", "peaks.fa", "-o", "folder"], 1, "is a folder: name the dataset file"),
     (["predict", "{one}", "peaks.fa", "-o", "peaks.fa", "--force"], 1, "is what is read here"),
     (["train", "cnn", "positive.h5", "-o", "x"], 2, "has positives only"),
@@ -265,16 +276,19 @@ def test_show_draws_the_most_confident_positive_whatever_the_target(here, traine
     assert len(shown) == 1
 
 
-def test_explain_all_takes_each_explainers_table(here, trained, demo):
+def test_explain_all_takes_each_explainers_table(here, trained, demo, quick):
     (here / "run.toml").write_text("limit = 3\n[saliency]\nsimplex = true\n")
     line = ["explain", "all", trained / "one", trained / "data.h5", "--config", "run.toml"]
     code, out, err = demo(*line)
     assert code == 0, err
-    with Explanation.open(out.split(": ")[0]) as found:
-        assert found.metadata["options"] == {"simplex": True}
+    (path,) = [line.split(": ")[0] for line in out.splitlines() if "saliency" in line]
+    with Explanation.open(path) as found:
+        assert found.metadata["options"] == found.metadata["options_changed"] == {"simplex": True}
     (here / "run.toml").write_text("[saliency]\nsimplx = true\n")
+    shutil.rmtree("explanations")
     code, _, err = demo(*line)
     assert code == 2
+    assert not Path("explanations").exists()  # found out before anything ran
     assert "did you mean 'simplex'" in err
 
 

@@ -133,10 +133,12 @@ def register_explainers(register):
 def test_explain_all_goes_on_past_names_that_clash_and_options_that_are_needed(here, trained, demo, monkeypatch):
     plugin = local(here, "needy", NEEDY)
     line = ["explain", "all", trained / "one", trained / "data.h5", "--plugin", plugin]
+    monkeypatch.setenv("DEMO_CLASS_OPTIMIZATION_STEPS", "2")
     code, out, err = demo(*line)
     assert code == 0, err
     assert "skipped needy: needs --reference; run demo explain needy" in err
-    assert sorted(os.listdir("explanations")) == ["one.needy.saliency.h5", "one.saliency.saliency.h5", "one.zz.h5"]
+    made = {"one.needy.saliency.h5", "one.saliency.saliency.h5", "one.zz.h5"}
+    assert made < set(os.listdir("explanations"))
     monkeypatch.setenv("DEMO_NEEDY_REFERENCE", "x")
     code, out, err = demo(*line)
     assert code == 0, err

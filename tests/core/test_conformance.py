@@ -108,6 +108,35 @@ def test_each_check_of_explainers_catches_its_breach(cls, name, more):
     assert name in failing(Registered(spec, OWNER))
 
 
+class Jumpy(Plain):
+    def explain(self, model, target, random):
+        return Result(torch.rand(2, 4, model.length))
+
+
+class Short(Plain):
+    def explain(self, model, target, random):
+        return Result(random.rows(2).uniform(8).view(2, 4, 2))
+
+
+class Trains(Plain):
+    def explain(self, model, target, random):
+        model.module.train()
+        return Result(random.rows(2).uniform(4 * model.length).view(2, 4, -1))
+
+
+PATTERNS = [
+    (Jumpy, "a seed repeats a run"),
+    (Short, "values have its kind's shape"),
+    (Trains, "the model comes back unchanged"),
+]
+
+
+@pytest.mark.parametrize(("cls", "name"), PATTERNS, ids=[p[0].__name__ for p in PATTERNS])
+def test_each_check_of_patterns_catches_its_breach(cls, name):
+    spec = Explainer(name="broken", target=f"{__name__}:{cls.__name__}", kind="pattern", summary="Broken.")
+    assert name in failing(Registered(spec, OWNER))
+
+
 class Network(nn.Module):
     def __init__(self, options, *, letters, length, n_targets):
         super().__init__()
@@ -142,7 +171,23 @@ class Forgets(Network):
         return self.hidden[0](x.mean(2)) * torch.rand(())
 
 
+class OnlyLong(Network):
+    min_length = 1
+
+    def forward(self, x):
+        return super().forward(x) + x[:, :1, 20:].amax(2) * 0
+
+
+class LooksAhead(Network):
+    min_length = 1
+
+    def prefix_logits(self, x):
+        return self.linear(x.transpose(1, 2)).transpose(1, 2)
+
+
 NETWORKS = [
+    (OnlyLong, "it takes the lengths that it offers", {"variable-length"}),
+    (LooksAhead, "its prefixes are those of the definition", {"variable-length", "prefix-logits"}),
     (OneTarget, "outputs have the right shape", {"gradients"}),
     (MixesTheBatch, "batch size does not matter", {"gradients"}),
     (Detached, "gradients reach the input", {"gradients"}),

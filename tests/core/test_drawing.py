@@ -6,19 +6,20 @@ import numpy as np
 import pytest
 from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
-from matplotlib.patches import PathPatch, Rectangle
+from matplotlib.patches import PathPatch
 
-from demo_core import explain
 from demo_core.drawing import (
     LETTER_COLOURS,
     WHITE_RED,
     draw_logo,
+    draw_map,
     draw_sequence,
     draw_strip,
-    explanation_figure,
+    draw_traces,
+    information,
     learning_curve_figure,
+    pattern_probabilities,
 )
-from demo_core.testing import tiny_dataset, tiny_model
 
 
 def boxes(axes):
@@ -83,80 +84,37 @@ def test_a_strip_has_a_cell_for_each_number_and_masks_what_is_none():
     assert mesh.get_array().mask.ravel().tolist() == [False, False, True, False]
 
 
-HOSTILE = [
-    "$\\frac{1}{0",
-    "</text><script>alert(1)</script>",
-    "a\tb\x1b[31m",
-    "😀" * 40,
-    "x" * 10_000,
-    "\u202eabc",
-    "^_{",
-    "",
-]
-
-
-@pytest.mark.filterwarnings("ignore:Glyph")
-@pytest.mark.parametrize("name", HOSTILE)
-@pytest.mark.parametrize("kind", ["svg", "pdf", "png"])
-def test_any_name_can_be_drawn_and_does_nothing(name, kind):
-    data = tiny_dataset(4)
-    data.ids[1] = name
-    data.chroms = (name,)
-    model = tiny_model()
-    model.name = name
-    explanation = explain("saliency", model, data)
-    buffer = io.BytesIO()
-    explanation_figure(explanation, 1).savefig(buffer, format=kind)
-    assert buffer.tell() > 1000
-    if kind == "svg":
-        assert b"<script" not in buffer.getvalue()
-
-
-def test_the_figure_shows_values_sequence_strips_and_site():
-    data = tiny_dataset(4)
-    explanation = explain("saliency", tiny_model(), data)
-    figure = explanation_figure(explanation, 0)
-    panels = [a for a in figure.axes if a.get_xlim() == (-0.5, 39.5)]
-    assert len(panels) == 4
-    sites = np.flatnonzero(data.sites[0])
-    for axes in panels:
-        (box,) = [p for p in axes.patches if isinstance(p, Rectangle) and not p.get_fill()]
-        assert (box.get_x(), box.get_width()) == (sites[0] - 0.5, len(sites))
-    values = (explanation.values[0] * explanation.one_hot(slice(None))[0]).sum(0)
-    strips = [m.get_array().ravel() for a in panels for m in a.get_children() if isinstance(m, QuadMesh)]
-    assert np.allclose(strips[0], np.abs(values))
-    assert np.allclose(strips[1], values)
-    assert "positive-1" in figure.get_suptitle()
-    assert "label 1" in figure.get_suptitle()
-
-
-def test_all_zero_values_and_all_unknown_sequences_can_be_drawn():
-    data = tiny_dataset(2)
-    data.codes[:] = 4
-    explanation = explain("saliency", tiny_model(), data)
-    explanation.values[:] = 0
-    explanation_figure(explanation, 0).savefig(io.BytesIO())
-
-
-def test_the_title_says_what_was_explained_and_how():
-    data = tiny_dataset(2)
-    plain = explanation_figure(explain("saliency", tiny_model(), data), 0).get_suptitle()
-    other = explain("saliency", tiny_model(), data, target="probability:bound", simplex=True, average_strands=True)
-    other.values[0, 0, 0] = np.nan
-    assert plain.startswith("cnn: saliency of bound (logit)\n")
-    title = explanation_figure(other, 0).get_suptitle()
-    assert "saliency of probability:bound (simplex, both strands averaged, some values are not numbers)" in title
-
-
-def test_labels_in_svg_and_pdf_are_text(tmp_path):
-    from demo_core.drawing import save_figure
-
-    figure = explanation_figure(explain("saliency", tiny_model(), tiny_dataset(2)), 0)
-    for kind, word in (("svg", b"<text"), ("pdf", b"CIDFontType2")):
-        save_figure(figure, tmp_path / f"x.{kind}", kind)
-        assert word in (tmp_path / f"x.{kind}").read_bytes()
-
-
 def test_the_learning_curve_takes_missing_scores():
     epochs = [{"epoch": i, "train_loss": 1.0 / i, "validation_loss": None, "validation_score": None} for i in (1, 2)]
     learning_curve_figure(epochs, 1, "AUROC").savefig(io.BytesIO())
+
+
+def test_a_trace_has_a_gap_where_there_is_no_number():
+    axes = Figure().subplots()
+    draw_traces(axes, [[np.nan, 0.2, 0.4], [0.9, np.nan, 0.1]], ["#111111", "#222222"], middle=0.5, low=0, high=1)
+    curves = [line for line in axes.lines if len(line.get_xdata()) == 3]
+    assert [line.get_color() for line in curves] == ["#111111", "#222222"]
+    assert np.ma.getmaskarray(curves[0].get_ydata()).tolist() == [True, False, False]
+    assert axes.get_xlim() == (-0.5, 2.5)
+
+
+def test_a_map_has_positions_across_and_down():
+    from matplotlib.colors import Normalize
+
+    axes = Figure().subplots()
+    mesh = draw_map(axes, np.arange(9.0).reshape(3, 3), WHITE_RED, Normalize(0, 8))
+    assert mesh.get_array().shape == (3, 3)
+    assert axes.get_ylim() == (2.5, -0.5)
+
+
+def test_a_pattern_is_made_a_logo_as_the_paper_does():
+    values = np.array([[2.0, -1.0, 0.0], [0.5, 0.25, 0.0], [0.0, 0.0, 0.0], [-3.0, 0.0, 0.0]])
+    found = pattern_probabilities(values)
+    raised = np.array([[1.0, 0, 0], [0.5, 0.25, 0], [0, 0, 0], [0, 0, 0]]) + 0.01
+    assert np.allclose(found, raised / raised.sum(0))
+    heights = information(found)
+    assert heights[:, 2] == pytest.approx(0)  # no letter is better than another
+    assert 0 < heights[:, 1].sum() < 2
+    certain = information(np.eye(4)[:, :1])
+    assert certain[:, 0].tolist() == [2.0, 0, 0, 0]
+    assert np.allclose(pattern_probabilities(np.full((4, 2), -1.0)), 0.25)

@@ -7,8 +7,10 @@ import pytest
 import torch
 
 from demo_core import Explainer, Result, explain
+from demo_core.computing import n_batches
 from demo_core.errors import DemoError, MisfitError, PluginError, UsageProblem
-from demo_core.explaining import automatic_batch_size, explain_rows, make_job, misfit, n_batches
+from demo_core.explaining import explain_rows
+from demo_core.jobs import automatic_batch_size, make_job, misfit
 from demo_core.registry import Owner, Registered, Registry
 from demo_core.testing import tiny_dataset, tiny_model
 
@@ -151,7 +153,8 @@ def test_what_is_not_a_model_or_a_dataset_is_said(registry):
 def test_a_refusal_is_a_sentence():
     spec = registered(Draws, needs={"attention", "gradients"}).spec
     assert misfit(spec, tiny_model()) == (
-        "probe needs a model that offers attention; 'cnn' offers conv-filters, gradients, variable-length"
+        "probe needs a model that offers attention; 'cnn' offers conv-filters, gradients, "
+        "prefix-logits, variable-length"
     )
     with pytest.raises(MisfitError, match="attention"):
         run(Draws, spec={"needs": {"attention"}})

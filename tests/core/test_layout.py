@@ -53,7 +53,7 @@ def lines_of_code(source: str) -> int:
 
 
 def test_the_core_stays_small():
-    assert sum(lines_of_code(p.read_text()) for p in ROOT.glob("demo_core/**/*.py")) < 5500
+    assert sum(lines_of_code(p.read_text()) for p in ROOT.glob("demo_core/**/*.py")) < 6000
 
 
 def test_listed_commands_say_what_the_commands_say(registry):

@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 
 from demo_core.errors import DemoError, UsageProblem
-from demo_core.explaining import explain, make_job
+from demo_core.explaining import explain
 from demo_core.explanation import Explanation
+from demo_core.jobs import make_job
 from demo_core.runs import Selection, explain_to_file, run_name
 from demo_core.specs import Explainer
 from demo_core.testing import tiny_dataset, tiny_model

@@ -5,10 +5,11 @@ import torch
 from demo_core.errors import DemoError, UsageProblem
 from demo_core.metrics import auroc
 from demo_core.model import build_model
+from demo_core.recipe import TrainingSettings
 from demo_core.specs import Architecture
 from demo_core.targets import Output
 from demo_core.testing import tiny_dataset, tiny_model
-from demo_core.training import TrainingSettings, _Fit, train
+from demo_core.training import _Fit, train
 
 FAST = TrainingSettings(epochs=6, batch_size=32, learning_rate=0.02)
 
@@ -106,7 +107,7 @@ def test_ctrl_c_keeps_the_best_so_far(registry):
 
 
 def test_ctrl_c_before_the_first_epoch_is_over_keeps_nothing(registry, monkeypatch):
-    def stop(self, outputs, labels):
+    def stop(*given):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(_Fit, "_loss", stop)
@@ -118,6 +119,14 @@ def test_no_validation_split_keeps_the_last_epoch(registry):
     data = tiny_dataset(60)
     data.split[:] = 0
     assert train(tiny_model(registry=registry), data, FAST).best_epoch == 6
+
+
+def test_a_validation_split_without_labels_keeps_the_last_epoch(registry):
+    data = tiny_dataset(60)
+    data.labels[data.rows_of_split("validation")] = np.nan
+    history = train(tiny_model(registry=registry), data, FAST)
+    assert history.best_epoch == 6
+    assert np.isnan(history.epochs[0].validation_loss)
 
 
 def test_no_labels_to_train_on(registry):
@@ -144,3 +153,5 @@ def test_regression_heads_are_fitted_by_squared_error(registry):
 @pytest.mark.parametrize(("n", "epochs"), [(100, 100), (10_920, 30), (19_860, 20), (10**6, 20)])
 def test_epochs_follow_from_the_number_of_steps(n, epochs):
     assert TrainingSettings().epochs_for(n) == epochs
+    assert TrainingSettings(most_epochs=200).epochs_for(n) == (200 if n == 100 else epochs)
+    assert TrainingSettings(epochs=7).epochs_for(n) == 7

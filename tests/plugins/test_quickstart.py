@@ -1,10 +1,18 @@
 import json
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from demo_quickstart.table import changes
 
 from demo_core.explanation import Explanation
 from demo_core.metrics import site_recovery
+
+MODELS = ("cnn", "rnn", "cnn-rnn")
+EXPLAINERS = ("saliency", "temporal", "class-optimization")
 
 
 @pytest.fixture(scope="module")
@@ -18,20 +26,37 @@ def test_it_makes_what_it_says(first):
     folder, done = first
     assert done.returncode == 0, done.stderr
     made = sorted(str(p.relative_to(folder / "q")) for p in (folder / "q").rglob("*") if p.is_file())
-    assert made == [
-        "cnn.saliency.png",
-        "explanations/cnn.saliency.h5",
-        "models/cnn/learning_curve.png",
-        "models/cnn/model.json",
-        "models/cnn/weights.safetensors",
+    assert made == sorted([
+        *(f"{e}.png" for e in (*EXPLAINERS, "all")),
+        *(f"explanations/{m}.{e}.h5" for m in MODELS for e in EXPLAINERS),
+        *(f"models/{m}/{f}" for m in MODELS for f in ("learning_curve.png", "model.json", "weights.safetensors")),
         "planted.h5",
-    ]
-    with Explanation.open(folder / "q" / "explanations" / "cnn.saliency.h5") as found:
-        positive = found.sequences.labels[:, 0] > 0.5
-        one_hot, sites = found.one_hot(slice(None)), found.sequences.sites[:]
-        recovery = site_recovery(found.values[:][positive], one_hot[positive], sites[positive])
-    assert recovery.mean > 0.95
-    assert f"site recovery of saliency (AUROC of |value| against the planted sites): {recovery}" in done.stdout
+        "table.json",
+    ])  # fmt: skip
+
+
+def test_the_table_says_what_the_files_say(first):
+    folder, done = first
+    rows = {row["model"]: row for row in json.loads((folder / "q" / "table.json").read_text())}
+    assert list(rows) == list(MODELS)
+    for name, row in rows.items():
+        assert row["auroc"] > 0.9
+        with Explanation.open(folder / "q" / "explanations" / f"{name}.saliency.h5") as found:
+            x, sites = found.one_hot(slice(None)), found.sequences.sites[:]
+            assert site_recovery(found.values[:], x, sites).mean == pytest.approx(row["saliency"])
+            assert (found.sequences.labels[:, 0] == 1).all()
+        assert row["saliency"] > 0.6 and row["temporal"] > 0.6
+        printed = next(line for line in done.stdout.splitlines() if line.split()[:1] == [name])
+        assert printed.split()[1:] == [f"{row[k]:.3f}" for k in ("auroc", "saliency", "temporal", "optimised")]
+    assert rows["cnn"]["saliency"] > 0.95
+    assert rows["cnn"]["optimised"] > 0.99
+
+
+def test_a_trace_changes_where_a_base_is_read():
+    forward = [np.nan, 0.1, 0.1, 0.9, 0.9]
+    backward = [0.8, 0.8, 0.2, 0.1, np.nan]
+    (found,) = changes(np.array([[forward, backward]], np.float32))
+    assert found == pytest.approx([0, 0.6, 0.1, 0.8, 0], abs=1e-6)
 
 
 def test_it_does_nothing_twice(first, demo_process):
@@ -39,22 +64,53 @@ def test_it_does_nothing_twice(first, demo_process):
     times = {p: p.stat().st_mtime_ns for p in folder.rglob("*.h5")}
     again = demo_process("quickstart", "-o", "q", cwd=folder)
     assert again.returncode == 0
-    assert "skipped: it is finished already" in again.stdout
+    assert again.stdout.count("skipped: it is finished already") == 9
     assert "epoch" not in again.stderr
+    assert times == {p: p.stat().st_mtime_ns for p in folder.rglob("*.h5")}
+    small = demo_process("quickstart", "-o", "q", "--small", cwd=folder)
+    assert small.returncode == 1
+    assert "has 4000 sequences, and this quickstart makes 1000" in small.stderr
     assert times == {p: p.stat().st_mtime_ns for p in folder.rglob("*.h5")}
 
 
-def test_every_command_it_prints_works_as_typed(first, demo, monkeypatch):
-    folder, done = first
-    monkeypatch.chdir(folder)
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_it_goes_on_where_it_was_interrupted(tmp_path, demo_process, how):
+    command = [sys.executable, "-m", "demo_core", "quickstart", "--small", "-o", "q"]
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    for line in process.stderr:
+        if line.startswith("epoch   1"):
+            process.send_signal(how)
+            break
+    process.communicate()
+    again = demo_process("quickstart", "--small", "-o", "q", cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
+    assert "going on with an interrupted training" in again.stderr
+    for model in MODELS:
+        record = json.loads((tmp_path / "q" / "models" / model / "model.json").read_text())["training"]
+        assert (record["interrupted"], len(record["epochs"])) == (False, 3)
+
+
+def test_every_command_it_prints_works_as_typed(tmp_path, demo_process, demo, monkeypatch):
+    done = demo_process("quickstart", "--small", "-o", "q", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    monkeypatch.chdir(tmp_path)
     lines = [line[len("$ demo ") :].split() for line in done.stdout.splitlines() if line.startswith("$ demo ")]
-    assert [line[0] for line in lines] == ["train", "evaluate", "explain", "show"]
-    lines[0][-1] = "1"  # one epoch is enough to see that the line is right
-    lines[0][lines[0].index("-o") + 1] = "other"
+    assert [line[0] for line in lines] == ["data", *["train"] * 3, *["explain"] * 3, *["show"] * 4]
+    Path("q").rename("first")
+    Path("q").mkdir()
     for line in lines:
-        code, _, err = demo(*line, *(["--force"] if line[0] == "show" else []))
+        code, _, err = demo(*line)
         assert code == 0, err
-    assert json.loads(Path("other/model.json").read_text())["training"]["planned_epochs"] == 1
+    assert json.loads(Path("q/models/rnn/model.json").read_text())["training"]["planned_epochs"] == 3
+
+
+def test_data_of_another_making_is_not_used(tmp_path, demo):
+    (tmp_path / "q").mkdir()
+    other = ["data", "import", "jaspar", "--reader", "planted", "--number", "1000", "--motifs", "CTCF"]
+    assert demo(*other, "-o", tmp_path / "q" / "planted.h5")[0] == 0
+    code, _, err = demo("quickstart", "--small", "-o", tmp_path / "q")
+    assert (code, err.count("demo: ")) == (1, 1)
+    assert "is not what a quickstart makes" in err
 
 
 def test_a_file_in_the_way(tmp_path, demo):

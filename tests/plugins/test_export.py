@@ -2,10 +2,10 @@ import csv
 
 import numpy as np
 import pytest
+from demo_export.writers import write_bedgraph, write_npz, write_tsv
 
 from demo_core import explain
 from demo_core.errors import UsageProblem
-from demo_core.exporting import write_bedgraph, write_npz, write_tsv
 from demo_core.testing import tiny_dataset, tiny_model
 
 

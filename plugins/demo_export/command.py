@@ -32,8 +32,8 @@ def export(explanation: Path, output: Path | None, force: bool, **chosen: bool) 
     if output and len(forms) > 1:
         raise UsageProblem("-o names one file: leave it out with several forms")
     from demo_core.explanation import Explanation
-    from demo_core.exporting import WRITERS, npz_files
     from demo_core.files import check_not_an_input
+    from demo_export.writers import WRITERS, npz_files
 
     with Explanation.open(explanation) as opened:
         stems = {

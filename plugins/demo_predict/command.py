@@ -64,7 +64,7 @@ def predict(
 
 
 def _write(file: TextIO, model: Any, dataset: Any, rows: Any) -> None:
-    from demo_core.explaining import labels_for
+    from demo_core.computing import labels_for
     from demo_core.records import SPLITS
 
     names = [" ".join(printable(o.name).split()) for o in model.outputs]

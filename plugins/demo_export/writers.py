@@ -39,10 +39,11 @@ def npz_files(explanation: Explanation, stem: Path) -> list[Path]:
 def write_tsv(explanation: Explanation, path: Path) -> list[Path]:
     """A row for each base: id, 0-based position, genomic position where known, base, and its numbers.
 
-    For attributions: the value of the base that is there, then of each letter. For traces: each channel.
+    For attributions: the value of the base that is there, then of each letter. For traces: each channel. For patterns:
+    the value of the best letter, which takes the place of a base, then of each letter.
     """
     alphabet = explanation.sequences.alphabet
-    if explanation.kind == "attribution":
+    if explanation.kind in ("attribution", "pattern"):
         heads = ["value", *(f"value:{letter}" for letter in alphabet.letters)]
     elif explanation.kind == "trace":
         heads = [printable(c) for c in explanation.metadata["channels"]]
@@ -107,7 +108,7 @@ def _means(explanation: Explanation, rows: NDArray[np.int64]) -> tuple[NDArray[n
 
 def _numbers(explanation: Explanation, block: slice) -> NDArray[Any]:
     values = np.asarray(explanation.values[block])
-    if explanation.kind != "attribution":
+    if explanation.kind == "trace":
         return values
     actual = (values * explanation.one_hot(block)).sum(axis=1, keepdims=True)
     return np.concatenate([actual, values], axis=1)

@@ -1,0 +1,214 @@
+"""Let an explainer compute, batch by batch or all at once, and hold what comes back against the contract."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from demo_core.batch import Batch, BatchRandom, Result, RunRandom
+from demo_core.dataset import SequenceDataset
+from demo_core.errors import DemoError, PluginError, printable
+from demo_core.explanation import Explanation, expected_shape
+from demo_core.jobs import Job, describe_job, failed, new_explainer
+from demo_core.model import Model, exact_arithmetic
+from demo_core.records import SPLITS
+
+Part = dict[str, NDArray[Any]]
+
+
+def n_batches(job: Job, n: int) -> int:
+    """How many batches n sequences make."""
+    return -(-n // job.batch_size)
+
+
+def compute_batches(
+    job: Job,
+    sequences: SequenceDataset,
+    rows: NDArray[np.int64],
+    numbers: Iterable[int],
+) -> Iterator[tuple[int, Part]]:
+    """Compute the given batches of a run over ``rows``; each is a dict of arrays with one row a sequence.
+
+    Batch k holds rows k * batch_size and on, whichever batches are asked for: where a run was interrupted changes
+    nothing. Raises PluginError, naming the plugin, on anything the explainer raises or returns that the contract
+    forbids.
+    """
+    explainer = new_explainer(job)
+    names: set[str] = set()
+    for number in numbers:
+        started = time.perf_counter()
+        index = rows[number * job.batch_size : (number + 1) * job.batch_size]
+        part = _explain_batch(job, explainer, sequences.take(index), index)
+        # per sequence, so that all arrays of a part have one row a sequence
+        part["seconds"] = np.full(len(index), (time.perf_counter() - started) / len(index))
+        names = names or set(part)
+        check_same_names(job, names, set(part))
+        yield number, part
+
+
+def compute_pattern(job: Job) -> Explanation:
+    """Run a job of kind pattern, which reads no data.
+
+    Returns
+    -------
+    An Explanation of the R inputs that were made: ``values`` (R, A, L) as the explainer left them, ``outputs`` and
+    ``target_values`` what the model says of those. Its sequences are the best letters at each position, one for each
+    restart, named ``restart-1`` and on; what the model says of these is the extra ``one-hot``.
+
+    Raises PluginError, naming the plugin, on anything that the contract forbids.
+    """
+    model, started = job.model, time.perf_counter()
+    explainer = new_explainer(job)
+    with _blaming(job, "all restarts at once: ask for fewer"):
+        with exact_arithmetic(model, gradients="gradients" in job.spec.needs), torch.enable_grad():
+            found = explainer.explain(model, job.target, RunRandom(job.seed, model.device))
+        result = found if isinstance(found, Result) else Result(found)
+    n = len(result.values) if isinstance(result.values, Tensor) and result.values.ndim else 0
+    if not n:
+        raise _broke(job, "it made no pattern")
+    values = _array(job, "values", result.values, (n, len(model.alphabet.letters), model.length))
+    codes = values.argmax(axis=1).astype(np.uint8)
+    with _blaming(job, "all restarts at once: ask for fewer"), torch.no_grad(), exact_arithmetic(model):
+        outputs = model.module(torch.from_numpy(values).to(model.device, model.dtype))
+        one_hot = job.target(model.module(model.one_hot(codes)))
+    whole = _extras(job, result, n) | {"extra:one-hot": one_hot.float().cpu().numpy()}
+    names = extra_names(whole)
+    return Explanation(
+        sequences=SequenceDataset(
+            codes=codes,
+            labels=np.full((n, len(model.outputs)), np.nan, np.float32),
+            targets=tuple(o.name for o in model.outputs),
+            ids=np.array([f"restart-{r + 1}" for r in range(n)], dtype=object),
+            group=np.arange(n),
+            split=np.full(n, SPLITS.index("test"), np.uint8),
+            alphabet=model.alphabet,
+        ),
+        index=np.arange(n),
+        values=values,
+        outputs=outputs.float().cpu().numpy(),
+        target_values=job.target(outputs).float().cpu().numpy(),
+        baseline=None,
+        extras=np.stack([whole[f"extra:{name}"] for name in names], axis=1),
+        metadata={**describe_job(job), "extras": names, "wall_seconds": time.perf_counter() - started},
+    )
+
+
+def joined(parts: Sequence[Part]) -> Part:
+    """Parts one after the other, as one."""
+    return {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}
+
+
+def check_same_names(job: Job, first: set[str], other: set[str]) -> None:
+    """Raise PluginError unless all batches of a run give the same numbers besides their values."""
+    if strange := sorted(first ^ other):
+        raise _broke(job, f"'{strange[0].removeprefix('extra:')}' comes with some sequences and not with others")
+
+
+def extra_names(part: Mapping[str, Any]) -> list[str]:
+    """The names of a part's extras."""
+    return [n[len("extra:") :] for n in part if n.startswith("extra:")]
+
+
+def labels_for(model: Model, sequences: SequenceDataset) -> NDArray[np.float32]:
+    """Labels (N, T) in the order of the model's outputs, NaN for outputs that the data does not label."""
+    labels = np.full((len(sequences), len(model.outputs)), np.nan, np.float32)
+    for column, output in enumerate(model.outputs):
+        if output.name in sequences.targets:
+            labels[:, column] = sequences.labels[:, sequences.targets.index(output.name)]
+    return labels
+
+
+def _explain_batch(job: Job, explainer: Any, rows: SequenceDataset, index: NDArray[np.int64]) -> Part:
+    part = _one_strand(job, explainer, rows, rows.codes, index, stream=0)
+    if not job.average_strands:
+        return part
+    other = _one_strand(job, explainer, rows, rows.alphabet.reverse_complement(rows.codes), index, stream=1)
+    if job.spec.kind == "attribution":
+        other["values"] = other["values"][:, rows.alphabet.complement_order, ::-1]
+    else:
+        other["values"] = other["values"][:, ::-1, ::-1]
+    return {name: (part[name] + other[name]) / 2 for name in part}
+
+
+def _one_strand(
+    job: Job,
+    explainer: Any,
+    rows: SequenceDataset,
+    codes: NDArray[np.uint8],
+    index: NDArray[np.int64],
+    stream: int,
+) -> Part:
+    model = job.model
+    labels = torch.from_numpy(labels_for(model, rows)).to(model.device)
+    x = model.one_hot(np.ascontiguousarray(codes))
+    batch = Batch(
+        x=x,
+        codes=torch.from_numpy(np.ascontiguousarray(codes)).to(model.device),
+        labels=labels,
+        index=torch.from_numpy(index).to(model.device),
+        random=BatchRandom(job.seed, index, model.device, stream),
+    )
+    target = job.target.bind(labels)
+    smaller = f"batches of {job.batch_size}: try --batch-size {max(1, job.batch_size // 4)}"
+    with _blaming(job, smaller):
+        with torch.no_grad(), exact_arithmetic(model):
+            outputs = model.module(x)
+            target_values = target(outputs)
+        with exact_arithmetic(model, gradients="gradients" in job.spec.needs), torch.enable_grad():
+            found = explainer.explain(model, batch, target)
+    result = found if isinstance(found, Result) else Result(found)
+    shape = expected_shape(job.spec.kind, len(x), x.shape[1], x.shape[2], len(job.spec.channels))
+    part = {
+        "values": _array(job, "values", result.values, shape),
+        "outputs": outputs.float().cpu().numpy(),
+        "target_values": target_values.float().cpu().numpy(),
+    }
+    if job.spec.kind == "attribution" and not job.spec.hypothetical and (part["values"] * (1 - x.cpu().numpy())).any():
+        raise _broke(job, "it says hypothetical=False, and gave letters that are not there a value other than 0")
+    if job.spec.adds_up and result.baseline is None:
+        raise _broke(job, "it says its values add up, and gave no baseline to add up to")
+    if result.baseline is not None:
+        part["baseline"] = _array(job, "baseline", result.baseline, (len(x),))
+    return part | _extras(job, result, len(x))
+
+
+def _extras(job: Job, result: Result, n: int) -> Part:
+    return {
+        f"extra:{name}": _array(job, f"per_sequence '{name}'", result.per_sequence[name], (n,))
+        for name in sorted(result.per_sequence)
+    }
+
+
+@contextmanager
+def _blaming(job: Job, asked: str) -> Iterator[None]:
+    """What a plugin's code raises, other than errors for the user, is its failure."""
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        raise DemoError(f"{job.spec.name}: out of memory on {job.model.device} with {asked}") from None
+    except DemoError:
+        raise
+    except Exception as error:
+        raise failed(job, error) from error
+
+
+def _array(job: Job, name: str, values: object, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    if isinstance(values, Tensor):
+        values = values.detach().float().cpu().numpy()
+    if not isinstance(values, np.ndarray) or values.dtype.kind not in "fiu":
+        raise _broke(job, f"{name} must be a tensor of numbers, not {type(values).__name__}")
+    if values.shape != shape:
+        raise _broke(job, f"{name} must have shape {shape} for kind {job.spec.kind}, not {values.shape}")
+    return values.astype(np.float32, copy=False)
+
+
+def _broke(job: Job, problem: str) -> PluginError:
+    owner = job.registered.owner.describe()
+    return PluginError(f"explainer '{job.spec.name}' of plugin {owner} broke the contract: {printable(problem)}")

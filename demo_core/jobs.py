@@ -1,0 +1,135 @@
+"""What is asked of an explainer: one model, one explainer with its options, one target."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from demo_core.errors import DemoError, MisfitError, PluginError, one_line, printable
+from demo_core.model import Model
+from demo_core.options import as_json, build, changed
+from demo_core.registry import Registered
+from demo_core.specs import Explainer
+from demo_core.targets import Target
+
+
+@dataclass(frozen=True)
+class Job:
+    """One model, one explainer with its options, one target.
+
+    ``average_strands`` explains the reverse complement as well, flips its values back and averages.
+    """
+
+    registered: Registered[Explainer]
+    options: Any
+    model: Model
+    target: Target
+    seed: int = 0
+    average_strands: bool = False
+    batch_size: int = 0
+
+    @property
+    def spec(self) -> Explainer:
+        """The explainer's spec."""
+        return self.registered.spec
+
+
+def make_job(
+    registered: Registered[Explainer],
+    model: Model,
+    *,
+    options: Mapping[str, Any] | None = None,
+    target: str | None = None,
+    seed: int = 0,
+    average_strands: bool = False,
+    batch_size: int | None = None,
+) -> Job:
+    """A checked job. Raises UsageProblem on bad options or target, MisfitError if explainer and model do not fit."""
+    spec = registered.spec
+    resolved: Any = build(spec.options, options or {}, f"explainer '{spec.name}'")
+    if why := misfit(spec, model):
+        raise MisfitError(why)
+    if average_strands and spec.kind in ("trace", "pattern"):
+        raise MisfitError(f"--average-strands has no meaning for '{spec.name}', which gives a {spec.kind}")
+    if average_strands and not model.alphabet.complement:
+        raise MisfitError(f"--average-strands: the alphabet {model.alphabet.name} has no other strand")
+    chosen = model.target(target)
+    if spec.kind == "pattern" and chosen.form == "loss":
+        raise MisfitError(f"target '{printable(chosen.name)}' needs labels, and {spec.name} reads no data")
+    if average_strands and chosen.form == "loss":
+        raise MisfitError("--average-strands averages outputs, and a loss is not an output")
+    size = batch_size or automatic_batch_size(model)
+    return Job(registered, resolved, model, chosen, seed, average_strands, size)
+
+
+def misfit(spec: Explainer, model: Model) -> str:
+    """Why an explainer cannot serve a model, in a sentence; '' if it can."""
+    needs = frozenset(spec.needs)
+    missing = needs - model.capabilities
+    if missing:
+        offered = ", ".join(sorted(model.capabilities)) or "nothing"
+        return f"{spec.name} needs a model that offers {', '.join(sorted(missing))}; '{model.name}' offers {offered}"
+    return ""
+
+
+def automatic_batch_size(model: Model) -> int:
+    """Sequences at a time: about 26,000 positions on a CPU and four times that on a GPU, between 1 and 1,024."""
+    positions = 26_000 * (4 if model.device.type == "cuda" else 1)
+    return max(1, min(1024, positions // model.length))
+
+
+def describe_job(job: Job) -> dict[str, Any]:
+    """What a run is about, for its file."""
+    spec = job.spec
+    return {
+        "kind": spec.kind,
+        "channels": list(spec.channels),
+        "hypothetical": spec.hypothetical,
+        "adds_up": spec.adds_up,
+        "explainer": {"name": spec.name, **job.registered.owner.as_json()},
+        "options": as_json(job.options),
+        "options_changed": changed(job.options),
+        "target": job.target.as_json(),
+        "unit": _unit(job),
+        "seed": job.seed,
+        "average_strands": job.average_strands,
+        "batch_size": job.batch_size,
+        "device": _device_name(job.model.device),
+        "model": {
+            "name": job.model.name,
+            "digest": job.model.digest(),
+            **job.model.metadata(),
+            "architecture_running": job.model.running,
+        },
+    }
+
+
+def new_explainer(job: Job) -> Any:
+    """The explainer of a job. Raises PluginError, naming the plugin, if it cannot be made."""
+    cls = job.registered.load()
+    try:
+        return cls(job.options)
+    except DemoError:
+        raise
+    except Exception as error:
+        raise failed(job, error) from error
+
+
+def failed(job: Job, error: Exception) -> PluginError:
+    """The error to raise for what a plugin's code raised."""
+    return PluginError(
+        f"explainer '{job.spec.name}' of plugin {job.registered.owner.describe()} failed: {one_line(error)}"
+    )
+
+
+def _unit(job: Job) -> str:
+    """What the values are in, where the explainer says so by ``unit(target)``; '' where it does not."""
+    unit = getattr(new_explainer(job), "unit", None)
+    return printable(unit(job.target), 40) if callable(unit) else ""
+
+
+def _device_name(device: torch.device) -> str:
+    return f"{device} ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else str(device)

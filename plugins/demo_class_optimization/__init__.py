@@ -1,0 +1,21 @@
+"""Class-specific optimisation: the input that the model likes best."""
+
+from demo_class_optimization.options import ClassOptimizationOptions
+from demo_core import Explainer, Register, hookimpl
+
+DEMO_API = 1
+
+
+@hookimpl
+def register_explainers(register: Register[Explainer]) -> None:
+    """Register the explainer."""
+    register(
+        Explainer(
+            name="class-optimization",
+            target="demo_class_optimization.explainer:ClassOptimization",
+            options=ClassOptimizationOptions,
+            kind="pattern",
+            needs={"gradients"},
+            summary="The input that a target likes best, found by ascent from random starts (Lanchantin 2017).",
+        )
+    )

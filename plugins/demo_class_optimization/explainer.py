@@ -1,0 +1,103 @@
+"""Gradient ascent on the input, from many random starts at once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from demo_core import DemoError, Model, Result, RunRandom, Target
+
+if TYPE_CHECKING:
+    from demo_class_optimization.options import ClassOptimizationOptions
+
+# What the authors' RMSProp used: Torch 7's defaults
+_SMOOTHING = 0.99
+_EPSILON = 1e-8
+# Where every letter is about as likely, a network sees nothing to climb: the start before a softmax is steeper
+_SPREAD = 3.0
+
+
+class ClassOptimization:
+    """Class-specific optimisation, kind pattern: argmax over x of S(x) - penalty * ||x||^2.
+
+    ``values[r]`` is the matrix (A, L) that restart r ends with, as it is: with ``parameters="input"`` its values are
+    free, negative ones among them, and how it is made a logo is left to the drawing (clamp to [0, 1], divide by the
+    maximum, add 0.01, normalise each position). Numbers beside it: ``objective`` at the end and ``steps`` taken.
+
+    A seed and a number of restarts repeat a run exactly. A restart alone follows the same path as among others for some
+    dozens of steps; after that the last digits of float32, which RMSProp makes much of, part them.
+
+    Source: Simonyan, Vedaldi & Zisserman, arXiv 1312.6034; for DNA, Lanchantin et al., PSB 2017. Starts are uniform in
+    [0, 1), or, with softmax, uniform in [-3, 3) before it. The steps are those of PyTorch's RMSprop with the smoothing
+    and epsilon of Torch 7.
+
+    When not to use it: to learn what a network has seen in data. The optimum is an input of its own, without the
+    context of any real sequence, and where several motifs serve a class, each restart shows those that it fell upon.
+    """
+
+    def __init__(self, options: ClassOptimizationOptions) -> None:
+        self.options = options
+
+    def explain(self, model: Model, target: Target, random: RunRandom) -> Result:
+        """Optimised inputs (R, A, L)."""
+        options = self.options
+        letters, length = len(model.alphabet.letters), model.length
+        uniform = random.rows(options.restarts).uniform(letters * length)
+        free = uniform.view(-1, letters, length).to(model.dtype)
+        if options.parameters == "softmax":
+            free = (free * 2 - 1) * _SPREAD
+        free = free.clone().requires_grad_(True)
+        optimizer = torch.optim.RMSprop([free], lr=options.step_size, alpha=_SMOOTHING, eps=_EPSILON)
+        ends = _Ends(options.restarts, options.patience, free.device)
+        for _ in range(options.steps):
+            objective = self._objective(model, target, free)
+            (gradient,) = torch.autograd.grad(-objective.sum(), free)
+            running = ends.running(objective.detach(), free.detach())
+            if not running.any():
+                break
+            before = free.detach().clone()
+            free.grad = gradient
+            optimizer.step()
+            with torch.no_grad():  # a restart that has ended stays as it is, whatever the others do
+                free.copy_(torch.where(running[:, None, None], free, before))
+            ends.steps += running
+        with torch.no_grad():
+            if options.patience:
+                ends.running(self._objective(model, target, free), free)
+                free = ends.best_free
+            reached = self._objective(model, target, free)
+        if not torch.isfinite(reached).all():
+            raise DemoError(
+                f"class-optimization left the numbers there are: try a --step-size below {options.step_size:g}"
+            )
+        return Result(self._input(free).detach(), per_sequence={"objective": reached, "steps": ends.steps})
+
+    def _input(self, free: Tensor) -> Tensor:
+        return free.softmax(dim=1) if self.options.parameters == "softmax" else free
+
+    def _objective(self, model: Model, target: Target, free: Tensor) -> Tensor:
+        x = self._input(free)
+        return target(model.module(x)) - self.options.penalty * x.square().sum(dim=(1, 2))
+
+
+class _Ends:
+    """Which restarts still run: those whose objective has grown within the last ``patience`` steps; and their best."""
+
+    def __init__(self, restarts: int, patience: int, device: torch.device) -> None:
+        self.patience = patience
+        self.best = torch.full((restarts,), -torch.inf, device=device)
+        self.since = torch.zeros(restarts, dtype=torch.long, device=device)
+        self.steps = torch.zeros(restarts, dtype=torch.long, device=device)
+        self.best_free = torch.empty(0)
+
+    def running(self, objective: Tensor, free: Tensor) -> Tensor:
+        grown = objective > self.best
+        if self.patience:
+            self.best_free = (
+                torch.where(grown[:, None, None], free, self.best_free) if len(self.best_free) else free.clone()
+            )
+        self.best = torch.maximum(self.best, objective)
+        self.since = torch.where(grown, 0, self.since + 1)
+        return self.since < self.patience if self.patience else torch.ones_like(grown)

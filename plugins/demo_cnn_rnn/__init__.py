@@ -1,0 +1,21 @@
+"""The convolutional-recurrent network of the paper."""
+
+from demo_cnn_rnn.options import CnnRnnOptions
+from demo_core import Architecture, Register, hookimpl
+
+DEMO_API = 1
+
+
+@hookimpl
+def register_architectures(register: Register[Architecture]) -> None:
+    """Register the network."""
+    register(
+        Architecture(
+            name="cnn-rnn",
+            target="demo_cnn_rnn.network:CnnRnn",
+            options=CnnRnnOptions,
+            provides={"gradients", "conv-filters", "recurrent", "variable-length"},
+            training={"learning_rate": 0.01},
+            summary="A convolution, then a bidirectional LSTM, averaged over positions (Lanchantin et al. 2017).",
+        )
+    )

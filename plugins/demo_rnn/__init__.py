@@ -1,0 +1,22 @@
+"""The recurrent network of the paper."""
+
+from demo_core import Architecture, Register, hookimpl
+from demo_rnn.options import RnnOptions
+
+DEMO_API = 1
+
+
+@hookimpl
+def register_architectures(register: Register[Architecture]) -> None:
+    """Register the network."""
+    register(
+        Architecture(
+            name="rnn",
+            target="demo_rnn.network:Rnn",
+            options=RnnOptions,
+            provides={"gradients", "recurrent", "variable-length"},
+            # on a few hundred sequences it needs more steps than others
+            training={"learning_rate": 0.01, "most_epochs": 200},
+            summary="A bidirectional LSTM, averaged over positions (Lanchantin et al. 2017).",
+        )
+    )

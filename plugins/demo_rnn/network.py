@@ -1,0 +1,45 @@
+"""The network itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from torch import Tensor, nn
+
+from demo_core.networks import Lstm, MeanReadout
+
+if TYPE_CHECKING:
+    from demo_rnn.options import RnnOptions
+
+
+class Rnn(nn.Module):
+    """An LSTM over the bases, dropout on its states, their mean over positions, and a linear layer.
+
+    Architecture: Lanchantin, Singh, Wang & Qi, PSB 2017. Takes (B, A, L) for any L of at least 1 and gives (B, T).
+    When not to use it: where speed matters; each base waits for the one before it, and the cnn trains several times
+    as fast.
+    """
+
+    min_length = 1
+
+    def __init__(self, options: RnnOptions, *, letters: int, length: int, n_targets: int) -> None:
+        super().__init__()
+        both = not options.unidirectional
+        self.provides = {"gradients", "recurrent", "variable-length", *(() if both else ("prefix-logits",))}
+        self.recurrent = Lstm(
+            letters, options.units, layers=options.layers, bidirectional=both, dropout=options.dropout
+        )
+        self.dropout = nn.Dropout(options.dropout)
+        self.readout = MeanReadout(self.recurrent.features, n_targets, warm_start=options.warm_start)
+
+    def set_progress(self, fraction: float) -> None:
+        """Say how much of the training is over, 0 to 1."""
+        self.readout.set_progress(fraction)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Outputs (B, T) before activation."""
+        return cast("Tensor", self.readout(self.dropout(self.recurrent(x))))
+
+    def prefix_logits(self, x: Tensor) -> Tensor:
+        """Outputs (B, T, L) of every prefix, in one pass; offered if it reads from left to right only."""
+        return self.readout.of_every_prefix(self.recurrent(x))

@@ -1,0 +1,60 @@
+"""Two files, line by line: a sequence, and 0 or 1 for each of its bases. A sequence with any 1 is a positive."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import zip_longest
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from demo_core import BadSource, Record, text_lines
+
+if TYPE_CHECKING:
+    from demo_sites.options import SitesOptions
+
+
+class SitesReader:
+    """Reads sequences and their marks; the label is 1 where any base is marked."""
+
+    targets = ("bound",)
+
+    def __init__(self, options: SitesOptions) -> None:
+        self.options = options
+
+    def read(self, source: Path) -> Iterator[Record]:
+        """Records in the order of the lines. Raises BadSource naming the line."""
+        marks = self.options.marks or _beside(source)
+        for count, (mine, other) in enumerate(zip_longest(_filled(source), _filled(marks))):
+            if mine is None or other is None:
+                shorter, longer = (source, marks) if mine is None else (marks, source)
+                raise BadSource(shorter, f"ends after {count} lines, {longer.name} goes on: do they belong together?")
+            (number, sequence), (place, said) = mine, other
+            if set(said) - {"0", "1"}:
+                raise BadSource(marks, "a mark must be 0 or 1", f"line {place}")
+            if len(said) != len(sequence):
+                raise BadSource(
+                    marks, f"has {len(said)} marks for the {len(sequence)} bases of line {number}", f"line {place}"
+                )
+            yield Record(
+                id=f"line-{number}",
+                sequence=sequence,
+                labels=(float("1" in said),),
+                sites=said,
+                group=count // 2 if self.options.pairs else None,
+                where=f"{source.name} line {number}",
+            )
+
+
+def _beside(source: Path) -> Path:
+    if not source.exists():
+        raise BadSource(source, "there is no such file")
+    if "sequence" not in source.name:
+        raise BadSource(source, "which file marks its sites? Name it with --marks, or choose another --reader")
+    marks = source.with_name(source.name.replace("sequence", "label"))
+    if not marks.exists():
+        raise BadSource(source, f"there is no {marks.name} beside it: name the file of marks with --marks")
+    return marks
+
+
+def _filled(path: Path) -> Iterator[tuple[int, str]]:
+    return ((number, line.strip()) for number, line in text_lines(path) if line.strip())

@@ -1,0 +1,22 @@
+"""Temporal output scores: what the model says of every prefix and of every suffix."""
+
+from demo_core import Explainer, Register, hookimpl
+from demo_temporal.options import TemporalOptions
+
+DEMO_API = 1
+
+
+@hookimpl
+def register_explainers(register: Register[Explainer]) -> None:
+    """Register the explainer."""
+    register(
+        Explainer(
+            name="temporal",
+            target="demo_temporal.explainer:Temporal",
+            options=TemporalOptions,
+            kind="trace",
+            channels=("forward", "backward"),
+            needs={"variable-length"},
+            summary="The prediction after each base is read, from either end (Lanchantin 2017).",
+        )
+    )

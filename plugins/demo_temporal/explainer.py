@@ -1,0 +1,96 @@
+"""Scores of prefixes and suffixes, exact, and never one sequence at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from demo_core import Batch, MisfitError, Model, Result, Target
+
+if TYPE_CHECKING:
+    from demo_temporal.options import TemporalOptions
+
+
+class Temporal:
+    """Temporal output scores, kind trace, channels ``forward`` and ``backward``.
+
+    ``values[b, 0, i]`` is what the model says of the prefix x[0..i], ``values[b, 1, i]`` what it says of the suffix
+    x[i..L-1]; both directions of a bidirectional LSTM run on each of them. A probability, or the target's own unit.
+    NaN where a prefix or suffix is shorter than the model takes.
+
+    Source: Lanchantin, Singh, Wang & Qi, PSB 2017.
+
+    When not to use it: to say how much a base matters. A score is of everything up to a base, and networks are asked
+    about lengths they were not trained on: short prefixes say more of the network than of the sequence.
+
+    Cost: one pass where the architecture offers ``prefix_logits`` or ``suffix_logits``; else a pass over the batch for
+    each length, which is quadratic in the length.
+    """
+
+    def __init__(self, options: TemporalOptions) -> None:
+        self.options = options
+
+    def explain(self, model: Model, batch: Batch, target: Target) -> Result:
+        """Scores (B, 2, L). Raises MisfitError if ``sliced`` is asked of a model without a convolution to slice."""
+        score: Callable[[Tensor], Tensor] = target
+        if self._squashes(target):
+            score = lambda outputs: torch.sigmoid(target(outputs))  # noqa: E731
+        with torch.no_grad():
+            if self.options.sliced:
+                return Result(_sliced(model, batch.x, score))
+            one_pass = [
+                getattr(model.module, member, None) if "prefix-logits" in model.capabilities else None
+                for member in ("prefix_logits", "suffix_logits")
+            ]
+            values = _of_each_length(model.module, batch.x, model.min_length, score, [f is None for f in one_pass])
+            for channel, function in enumerate(one_pass):
+                if function is not None:
+                    values[:, channel] = _of_each_place(function(batch.x), score)
+        return Result(values)
+
+    def unit(self, target: Target) -> str:
+        """What the scores are in: ``probability``, or '' for the target's own."""
+        return "probability" if self._squashes(target) or target.form == "probability" else ""
+
+    def _squashes(self, target: Target) -> bool:
+        logit = target.form == "output" and target.outputs[0].activation == "sigmoid"
+        return logit and self.options.score == "probability"
+
+
+def _of_each_place(outputs: Tensor, score: Callable[[Tensor], Tensor]) -> Tensor:
+    """Scores (B, L) of outputs (B, T, L)."""
+    return torch.stack([score(outputs[:, :, i]) for i in range(outputs.shape[2])], dim=1)
+
+
+def _of_each_length(
+    network: Callable[[Tensor], Tensor],
+    x: Tensor,
+    shortest: int,
+    score: Callable[[Tensor], Tensor],
+    wanted: list[bool],
+) -> Tensor:
+    """Scores (B, 2, L) of the directions wanted: the prefixes and suffixes of one length make one batch."""
+    length = x.shape[2]
+    values = x.new_full((len(x), 2, length), torch.nan)
+    for size in range(shortest, length + 1) if any(wanted) else ():
+        pieces = [piece for piece, want in zip((x[:, :, :size], x[:, :, length - size :]), wanted, strict=True) if want]
+        outputs = iter(torch.split(network(torch.cat(pieces)), len(x)))
+        if wanted[0]:
+            values[:, 0, size - 1] = score(next(outputs))
+        if wanted[1]:
+            values[:, 1, length - size] = score(next(outputs))
+    return values
+
+
+def _sliced(model: Model, x: Tensor, score: Callable[[Tensor], Tensor]) -> Tensor:
+    """As the authors' code has it: the convolution sees the whole sequence, what comes after it only a slice."""
+    network: Any = model.module
+    if not hasattr(network, "position_features") or not hasattr(network, "from_position_features"):
+        raise MisfitError(
+            f"--sliced needs a network with a convolution that keeps the length, such as the cnn-rnn; '{model.name}' "
+            "has none: leave it out"
+        )
+    return _of_each_length(network.from_position_features, network.position_features(x), 1, score, [True, True])

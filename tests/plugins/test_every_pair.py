@@ -1,0 +1,134 @@
+"""Every explainer on every architecture: batch size, order and resuming change nothing."""
+
+import numpy as np
+import pytest
+import torch
+
+from demo_core import explain
+from demo_core.checkpoint import Checkpoint
+from demo_core.errors import MisfitError
+from demo_core.explaining import explain_rows
+from demo_core.explanation import Explanation
+from demo_core.jobs import make_job
+from demo_core.parts import Parts
+from demo_core.recipe import TrainingSettings
+from demo_core.runs import explain_to_file, pattern_to_file
+from demo_core.specs import Architecture, Explainer
+from demo_core.testing import tiny_dataset, tiny_model
+from demo_core.training import train
+
+ARCHITECTURES = ["cnn", "cnn-rnn", "rnn"]
+EXPLAINERS = ["saliency", "temporal"]
+VARIANTS = [*((a, {}) for a in ARCHITECTURES), ("rnn", {"unidirectional": True}), ("cnn-rnn", {"unidirectional": True})]
+
+
+def test_these_are_all_there_are(registry):
+    assert registry.names(Architecture) == ARCHITECTURES
+    of_data = [r.spec.name for r in registry.all(Explainer) if r.spec.kind != "pattern"]
+    assert sorted(of_data) == EXPLAINERS
+
+
+def same(one, other):
+    largest = np.nanmax(np.abs(other))
+    return np.allclose(one, other, rtol=1e-5, atol=1e-5 * largest, equal_nan=True)
+
+
+@pytest.mark.parametrize(("architecture", "options"), VARIANTS, ids=str)
+@pytest.mark.parametrize("explainer", EXPLAINERS)
+def test_batch_size_and_order_change_nothing(registry, explainer, architecture, options):
+    data, model = tiny_dataset(30), tiny_model(architecture, registry=registry, **options)
+    found = registry.find(Explainer, explainer)
+    shuffled = np.random.default_rng(0).permutation(30)
+
+    def values(batch_size, rows):
+        return explain_rows(make_job(found, model, batch_size=batch_size), data, rows).values
+
+    whole = values(512, np.arange(30))
+    assert np.nanstd(whole) > 0
+    for batch_size in (1, 7, 512):
+        assert same(values(batch_size, shuffled), whole[shuffled])
+
+
+@pytest.mark.parametrize(("architecture", "options"), VARIANTS, ids=str)
+@pytest.mark.parametrize("explainer", EXPLAINERS)
+def test_resuming_changes_nothing(registry, tmp_path, monkeypatch, explainer, architecture, options):
+    data, model = tiny_dataset(30), tiny_model(architecture, registry=registry, **options)
+    job = make_job(registry.find(Explainer, explainer), model, batch_size=7)
+    rows = np.arange(30)
+    monkeypatch.setattr("demo_core.runs._PART_SECONDS", 0.0)  # a part for each batch
+    seen = []
+
+    def stop(n):
+        seen.append(n)
+        if len(seen) == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        explain_to_file(job, data, rows, tmp_path / "x.h5", on_batch=stop)
+    with Parts.open(tmp_path / "x.partial") as parts:
+        assert len(parts.finished()) == 2
+    assert explain_to_file(job, data, rows, tmp_path / "x.h5").state == "continued"
+    with Explanation.open(tmp_path / "x.h5") as found:
+        assert same(found.values[:], explain_rows(make_job(job.registered, model, batch_size=512), data, rows).values)
+        assert found.sequences.ids[:].tolist() == data.ids.tolist()
+
+
+@pytest.mark.parametrize(("architecture", "options"), VARIANTS, ids=str)
+def test_a_pattern_that_was_interrupted_comes_out_the_same(registry, tmp_path, monkeypatch, architecture, options):
+    """It is begun anew: nothing of it is kept, and nothing depends on what was."""
+    model = tiny_model(architecture, registry=registry, **options)
+    job = make_job(registry.find(Explainer, "class-optimization"), model, options={"steps": 30, "restarts": 3})
+    straight = pattern_to_file(job, tmp_path / "straight.h5")
+    calls = []
+
+    def stop(*given):
+        calls.append(given)
+        if len(calls) == 10:
+            raise KeyboardInterrupt
+
+    hook = model.module.register_forward_hook(stop)
+    with pytest.raises(KeyboardInterrupt):
+        pattern_to_file(job, tmp_path / "x.h5")
+    hook.remove()
+    assert [p.name for p in tmp_path.iterdir()] == ["straight.h5"]
+    again = pattern_to_file(job, tmp_path / "x.h5")
+    with Explanation.open(straight.path) as one, Explanation.open(again.path) as other:
+        assert np.array_equal(one.values[:], other.values[:])
+        assert np.array_equal(one.extra("one-hot"), other.extra("one-hot"))
+
+
+def test_temporal_refuses_a_network_of_one_length(registry):
+    model = tiny_model("rnn", registry=registry)
+    model.capabilities = frozenset({"gradients"})
+    with pytest.raises(MisfitError, match="temporal needs a model that offers variable-length; 'rnn' offers gradients"):
+        make_job(registry.find(Explainer, "temporal"), model)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize(("architecture", "options"), VARIANTS, ids=str)
+@pytest.mark.parametrize("explainer", EXPLAINERS)
+def test_the_same_on_cuda(registry, explainer, architecture, options):
+    data, model = tiny_dataset(30), tiny_model(architecture, registry=registry, **options)
+    found = registry.find(Explainer, explainer)
+    cpu = explain_rows(make_job(found, model), data, np.arange(30)).values
+    model.to("cuda")
+    for batch_size in (1, 7, 512):
+        assert same(explain_rows(make_job(found, model, batch_size=batch_size), data, np.arange(30)).values, cpu)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("precision", ["float32", "bf16"])
+def test_trained_explained_and_resumed_on_cuda(registry, tmp_path, architecture, precision):
+    data, settings = tiny_dataset(130), TrainingSettings(epochs=4, batch_size=32, precision=precision)
+
+    def stop(epoch, history):
+        if epoch.epoch == 2:
+            raise KeyboardInterrupt
+
+    checkpoint = Checkpoint(tmp_path / "m", {})
+    train(tiny_model(architecture, registry=registry).to("cuda"), data, settings, stop, checkpoint=checkpoint)
+    model = tiny_model(architecture, registry=registry).to("cuda")
+    assert len(train(model, data, settings, checkpoint=checkpoint).epochs) == 4
+    pattern = explain("class-optimization", model, registry=registry, steps=5, restarts=2)
+    assert np.isfinite(pattern.values).all()
