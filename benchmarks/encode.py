@@ -72,7 +72,7 @@ def measure(folder: Path, data: Path, architecture: str, dataset: str, seed: int
         "training_sequences": json.loads(demo("data", "info", str(peaks), "--json"))["counts"]["train"]["bound"],
         "epochs": record["training"]["planned_epochs"],
         "fit_seconds": round(seconds, 1),
-        "cores": os.cpu_count(),
+        "cores": int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1),
         "machine": platform.machine(),
         "versions": {name: metadata.version(name) for name in ("deep-motif-dashboard", "torch")},
     }

@@ -1,22 +1,28 @@
-"""How fast the small things are: start-up, shuffles, logos. Interleaved, medians of several rounds.
+"""How fast the small things are: start-up, shuffles, logos, explainers. Interleaved, medians of several rounds.
 
     python benchmarks/speed.py [--rounds 7]
 
 Start-up is compared with an empty Python; the dinucleotide shuffle with tangermeme's and the logo with logomaker's,
-where those are installed (pip install tangermeme logomaker).
+where those are installed (pip install tangermeme logomaker); temporal scores with a loop over prefixes, and restarts of
+class optimisation with as many runs. Results are kept in docs/benchmarks/speed.json, from which docs/generate.py makes
+the table in docs/benchmarks.md.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib.util
+import json
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
+
+ROOT = Path(__file__).parent.parent
 
 
 def start_up() -> dict[str, Callable[[], None]]:
@@ -64,25 +70,68 @@ def logos() -> dict[str, Callable[[], None]]:
     return jobs
 
 
+def temporal() -> dict[str, Callable[[], None]]:
+    """Forward scores of a unidirectional rnn of the default size: one pass, and every prefix of every sequence."""
+    import torch
+
+    from demo_core.testing import tiny_dataset, tiny_model
+
+    model = tiny_model("rnn", length=101, units=32, unidirectional=True)
+    x = model.one_hot(tiny_dataset(16, 101).codes)
+
+    def one_pass() -> None:
+        with torch.no_grad():
+            model.module.prefix_logits(x)
+
+    def loop() -> None:
+        with torch.no_grad():
+            for row in range(len(x)):
+                for end in range(1, x.shape[2] + 1):
+                    model.module(x[row : row + 1, :, :end])
+
+    return {"temporal forward in one pass, rnn, 16 x 101": one_pass, "a loop over prefixes": loop}
+
+
+def restarts() -> dict[str, Callable[[], None]]:
+    """64 restarts of class optimisation of the default cnn, 20 steps each: in one run, and in 64."""
+    from demo_core import explain
+    from demo_core.testing import tiny_model
+
+    model = tiny_model("cnn", length=101, filters=(128, 128, 128), widths=(9, 5, 3))
+
+    def run(n: int, seed: int) -> None:
+        explain("class-optimization", model, steps=20, restarts=n, seed=seed)
+
+    return {
+        "64 restarts in one run, cnn, 20 steps": lambda: run(64, 0),
+        "in 64 runs": lambda: [run(1, seed) for seed in range(64)] and None,
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=7)
-    rounds = parser.parse_args().rounds
-    for jobs in (start_up(), shuffling(), logos()):
+    parser.add_argument("--results", type=Path, default=ROOT / "docs" / "benchmarks" / "speed.json")
+    given = parser.parse_args()
+    rows = []
+    for jobs in (start_up(), shuffling(), logos(), temporal(), restarts()):
         times: dict[str, list[float]] = {name: [] for name in jobs}
         for job in jobs.values():
             job()
-        for _ in range(rounds):
+        for _ in range(given.rounds):
             for name, job in jobs.items():
                 started = time.perf_counter()
                 job()
                 times[name].append(time.perf_counter() - started)
         ours, *rivals = times
-        for name, measured in times.items():
-            print(f"{name}: {statistics.median(measured) * 1000:.1f} ms")
-        for rival in rivals:
-            ratios = [b / a for a, b in zip(times[ours], times[rival], strict=True)]
-            print(f"  {rival} / {ours}: {statistics.median(ratios):.2f}")
+        for rival in rivals or [None]:
+            row = {"ours": ours, "milliseconds": statistics.median(times[ours]) * 1000, "rival": rival}
+            if rival:
+                row["rival_milliseconds"] = statistics.median(times[rival]) * 1000
+                row["ratio"] = statistics.median(b / a for a, b in zip(times[ours], times[rival], strict=True))
+            print(row, flush=True)
+            rows.append(row)
+    given.results.write_text(json.dumps(rows, indent=1) + "\n")
 
 
 if __name__ == "__main__":
