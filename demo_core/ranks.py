@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import importlib
 import os
 import signal
 from collections.abc import Iterator
@@ -90,13 +92,18 @@ def _several() -> bool:
 def joined(device: torch.device) -> Iterator[Ranks]:
     """All processes that torchrun started, joined for a training; one alone without torchrun.
 
-    SIGINT and SIGTERM then wait for the end of a step, so that no process leaves the others behind.
+    SIGINT and SIGTERM then wait for the end of a step, so that no process leaves the others behind. What was wrapped
+    has to be let go of before the end: the group's threads end only with the last that holds it.
     """
     if not _several():
         yield Ranks()
         return
     if device.type == "cuda":
         torch.cuda.set_device(device)
+    # DistributedDataParallel imports this module, whose default arguments keep the group of that moment for good: its
+    # threads then outlive the interpreter, and now and then abort the process when they let go of a tensor. Imported
+    # before there is a group, it keeps none.
+    importlib.import_module("torch.distributed.nn.functional")
     distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
     ranks = Ranks(distributed.get_rank(), distributed.get_world_size())
 
@@ -109,4 +116,5 @@ def joined(device: torch.device) -> Iterator[Ranks]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+        gc.collect()  # a network that was wrapped is in cycles, and holds the group
         distributed.destroy_process_group()

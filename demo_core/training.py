@@ -160,6 +160,8 @@ class _Fit:
             if self.best is None:
                 raise
             self.history.interrupted = True
+        finally:
+            self.network = self.model.module  # see ranks.joined
         assert self.best is not None
         self.model.module.load_state_dict(self.best)
         self.model.module.eval()
@@ -167,7 +169,7 @@ class _Fit:
 
     def _epoch(self, number: int) -> Epoch:
         started = time.perf_counter()
-        network = self.network.train()
+        self.network.train()
         set_progress = getattr(self.model.module, "set_progress", lambda fraction: None)
         mixed = torch.autocast(self.model.device.type, dtype=torch.bfloat16, enabled=self.settings.precision == "bf16")
         total = torch.zeros((), device=self.model.device)
@@ -177,7 +179,7 @@ class _Fit:
             set_progress(step / (self.steps * self.history.planned))
             self.optimizer.zero_grad(set_to_none=True)
             with mixed:
-                outputs = network(x)
+                outputs = self.network(x)
             loss = self._loss(outputs.float(), labels, self.ranks)
             loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(self.model.module.parameters(), self.settings.clip_norm)

@@ -284,3 +284,32 @@ def test_an_architecture_brings_its_own_defaults(registry, folder, demo):
     for wrong, message in [({"learning_rat": 1}, "did you mean 'learning_rate'"), ({"epochs": 0}, "at least 1")]:
         with pytest.raises(SpecError, match=message):
             Architecture(name="x", target="m:X", summary="x", training=wrong)
+
+
+LEAVES_NO_THREADS = """
+import pathlib, sys, torch
+from demo_core.ranks import joined
+
+def threads():
+    return sorted(p.read_text().strip() for p in pathlib.Path("/proc/self/task").glob("*/comm"))
+
+with joined(torch.device("cpu")) as ranks:
+    network = ranks.wrap(torch.nn.Linear(3, 1))
+    network(torch.ones(2, 3)).sum().backward()
+    ranks.gathered(torch.ones(3), torch.device("cpu"))
+    assert any("gloo" in name for name in threads())
+    del network
+assert not any("gloo" in name for name in threads()), threads()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of threads are read from /proc")
+def test_the_threads_of_a_group_end_with_it(tmp_path):
+    # those that live on abort the process now and then, while the interpreter shuts down
+    (tmp_path / "join.py").write_text(LEAVES_NO_THREADS)
+    together = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "join.py"]
+    done = subprocess.run(
+        together, cwd=tmp_path, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"},
+        timeout=240, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
