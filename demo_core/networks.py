@@ -57,10 +57,15 @@ class MeanReadout(nn.Module):
         """Say how much of the training is over, 0 to 1."""
         self.share_of_maximum = max(0.0, 1.0 - fraction / _PLAIN_FROM) if self.warm_start else 0.0
 
+    @property
+    def warming_up(self) -> bool:
+        """Whether training still sees some of the maximum."""
+        return self.share_of_maximum > 0
+
     def forward(self, states: Tensor) -> Tensor:
         """Outputs before activation."""
         pooled = states.mean(dim=2)
-        if self.training and self.share_of_maximum:
+        if self.training and self.warming_up:
             pooled = torch.lerp(pooled, states.amax(dim=2), self.share_of_maximum)
         return cast("Tensor", self.linear(pooled))
 

@@ -33,12 +33,18 @@ class Epoch:
     validation_score: float
     learning_rate: float
     seconds: float
+    #: Whether the network trained in another form than it is used in, see ``train``
+    warm_up: bool = False
 
     @property
-    def rank(self) -> tuple[float, float]:
-        """What makes an epoch the best: its score, of equal ones the loss; nothing, where nothing is held out."""
+    def rank(self) -> tuple[bool, float, float]:
+        """What makes an epoch the best: its score, of equal ones the loss; nothing, where nothing is held out.
+
+        Any epoch after a warm-up is better than any within: there a score may be high already while the form in use has
+        hardly been trained, and is far from calibrated.
+        """
         score, loss = self.validation_score, self.validation_loss
-        return (0.0 if math.isnan(score) else score, -math.inf if math.isnan(loss) else -loss)
+        return (not self.warm_up, 0.0 if math.isnan(score) else score, -math.inf if math.isnan(loss) else -loss)
 
 
 @dataclass
@@ -75,8 +81,9 @@ def train(
 
     AdamW under a one-cycle learning rate that is always run to its end, gradient clipping by norm, and a loss that
     leaves unknown labels out. A module with ``set_progress(fraction)`` is told before each step how much of the
-    training is over. Ctrl-C ends it early, with the best so far; before the first epoch is over it raises
-    KeyboardInterrupt. Random state outside is left as it was.
+    training is over; while its ``warming_up`` is true, epochs are kept only for want of later ones. Ctrl-C ends it
+    early, with the best so far; before the first epoch is over it raises KeyboardInterrupt. Random state outside is
+    left as it was.
 
     Parameters
     ----------
@@ -172,11 +179,12 @@ class _Fit:
         self.network.train()
         set_progress = getattr(self.model.module, "set_progress", lambda fraction: None)
         mixed = torch.autocast(self.model.device.type, dtype=torch.bfloat16, enabled=self.settings.precision == "bf16")
-        total = torch.zeros((), device=self.model.device)
+        total, warm_up = torch.zeros((), device=self.model.device), False
         order = torch.randperm(len(self.codes), generator=self.order)
         for step, rows in enumerate(torch.split(order, self.settings.batch_size), start=(number - 1) * self.steps):
             x, labels = self._share(rows)
             set_progress(step / (self.steps * self.history.planned))
+            warm_up = warm_up or bool(getattr(self.model.module, "warming_up", False))
             self.optimizer.zero_grad(set_to_none=True)
             with mixed:
                 outputs = self.network(x)
@@ -194,8 +202,8 @@ class _Fit:
             )
         measured = self._validate() if self.ranks.rank == 0 else (math.nan, math.nan)
         loss_held_out, score = self.ranks.from_first(list(measured), self.model.device)
-        rate = self.schedule.get_last_lr()[0]
-        return Epoch(number, train_loss, loss_held_out, score, float(rate), time.perf_counter() - started)
+        rate, seconds = self.schedule.get_last_lr()[0], time.perf_counter() - started
+        return Epoch(number, train_loss, loss_held_out, score, float(rate), seconds, warm_up)
 
     def _share(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """This process's equal share of a batch, one-hot and labels; what fills it up has no label and no weight."""
@@ -241,7 +249,7 @@ class _Fit:
 
     def _keep_if_best(self, epoch: Epoch) -> None:
         # with nothing held out, or no score to be had, the latest
-        best = self.history.epochs[self.history.best_epoch - 1].rank if self.best else (-math.inf, -math.inf)
+        best = self.history.epochs[self.history.best_epoch - 1].rank if self.best else (False, -math.inf, -math.inf)
         if epoch.rank > best or math.isnan(epoch.validation_loss):
             self.best = copy.deepcopy(self.model.module.state_dict())
             self.history.best_epoch = epoch.epoch

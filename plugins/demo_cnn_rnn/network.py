@@ -47,6 +47,11 @@ class CnnRnn(nn.Module):
         """Say how much of the training is over, 0 to 1."""
         self.readout.set_progress(fraction)
 
+    @property
+    def warming_up(self) -> bool:
+        """Whether training is still in its warm start: such epochs are not kept if there are others."""
+        return self.readout.warming_up
+
     def position_features(self, x: Tensor) -> Tensor:
         """What the convolution makes of each position: (B, filters, L)."""
         return cast("Tensor", self.relu(self.convolution(self.padding(x))))

@@ -33,7 +33,7 @@ FULL = Scale(
     4000,
     {
         "cnn": ("--epochs", "12"),
-        "rnn": ("--epochs", "30", "--batch-size", "64"),
+        "rnn": ("--epochs", "50", "--batch-size", "64"),
         "cnn-rnn": ("--epochs", "12"),
     },
     1000,

@@ -36,6 +36,11 @@ class Rnn(nn.Module):
         """Say how much of the training is over, 0 to 1."""
         self.readout.set_progress(fraction)
 
+    @property
+    def warming_up(self) -> bool:
+        """Whether training is still in its warm start: such epochs are not kept if there are others."""
+        return self.readout.warming_up
+
     def forward(self, x: Tensor) -> Tensor:
         """Outputs (B, T) before activation."""
         return cast("Tensor", self.readout(self.dropout(self.recurrent(x))))

@@ -15,7 +15,7 @@ from demo_core.metrics import auroc
 from demo_core.networks import MeanReadout
 from demo_core.recipe import TrainingSettings
 from demo_core.testing import tiny_dataset, tiny_model
-from demo_core.training import train
+from demo_core.training import Epoch, train
 
 BUILT = {"rnn": (Rnn, RnnOptions), "cnn-rnn": (CnnRnn, CnnRnnOptions)}
 
@@ -118,6 +118,30 @@ def test_training_tells_the_network_how_far_it_is(registry):
     model.module.set_progress = seen.append
     train(model, tiny_dataset(80), TrainingSettings(epochs=2, batch_size=10))
     assert seen == pytest.approx(np.arange(8) / 8)
+
+
+def test_an_epoch_of_the_warm_start_is_kept_only_for_want_of_others(registry):
+    """There the validation AUROC may be the highest while the mean, which is what is used, has hardly been trained."""
+
+    def epoch(number, score, warm_up):
+        return Epoch(number, 0.5, 0.5, score, 0.01, 1.0, warm_up)
+
+    assert epoch(1, 0.99, True).rank < epoch(2, 0.7, False).rank < epoch(3, 0.8, False).rank
+    assert epoch(1, 0.99, True).rank > epoch(2, 0.98, True).rank
+    seen = []
+    history = train(
+        tiny_model("rnn", registry=registry), tiny_dataset(130),
+        TrainingSettings(epochs=5, batch_size=32), lambda epoch, history: seen.append(history.best_epoch),
+    )  # fmt: skip
+    assert [e.warm_up for e in history.epochs] == [True, True, False, False, False]
+    assert history.best_epoch >= 3
+    assert seen[0] == 1 and seen[2] == 3
+    plain = train(
+        tiny_model("rnn", registry=registry, warm_start=False), tiny_dataset(130),
+        TrainingSettings(epochs=2, batch_size=32),
+    )  # fmt: skip
+    assert not any(e.warm_up for e in plain.epochs)
+    assert history.as_json()["epochs"][0]["warm_up"] is True
 
 
 def test_the_rnn_learns_a_planted_word(registry):
