@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from demo_core.errors import DemoError, one_line, printable
 from demo_core.files import loads, lock, whole_file
+from demo_core.processes import first
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -99,7 +100,7 @@ def _owned(architecture: Any) -> str:
 @contextmanager
 def only_process(model: Path) -> Iterator[None]:
     """Hold off every other training for the same folder; of several processes under torchrun the first one does."""
-    if os.environ.get("RANK", "0") != "0":
+    if not first():
         yield
         return
     path = model.with_name(model.name + ".unfinished.lock")

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, distributed, nn
 
-from demo_core.errors import UsageProblem
+from demo_core.errors import DemoError, UsageProblem
+from demo_core.processes import several
 
 
 @dataclass
@@ -75,17 +76,11 @@ ALONE = Ranks()
 
 def device_of_rank(name: str) -> str:
     """Under torchrun, ``auto`` and ``cuda`` mean each process's own GPU. Raises UsageProblem if one is named."""
-    if not _several():
+    if not several():
         return name
     if name.startswith("cuda:"):
         raise UsageProblem(f"under torchrun, --device {name} would put every process on one GPU: leave it out")
     return f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if name != "cpu" and torch.cuda.is_available() else name
-
-
-def _several() -> bool:
-    """Whether torchrun started this process beside others; a scheduler may set one of these for itself."""
-    known = all(os.environ.get(name) for name in ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"))
-    return known and os.environ["WORLD_SIZE"] != "1"
 
 
 @contextmanager
@@ -95,7 +90,7 @@ def joined(device: torch.device) -> Iterator[Ranks]:
     SIGINT and SIGTERM then wait for the end of a step, so that no process leaves the others behind. What was wrapped
     has to be let go of before the end: the group's threads end only with the last that holds it.
     """
-    if not _several():
+    if not several():
         yield Ranks()
         return
     if device.type == "cuda":
@@ -113,6 +108,10 @@ def joined(device: torch.device) -> Iterator[Ranks]:
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield ranks
+    except RuntimeError as error:
+        if "onnection" in str(error):  # gloo has no error of its own for a process that has gone
+            raise DemoError("another process of this training ended early: its own line says why") from error
+        raise
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -23,6 +23,10 @@ from demo_core.recipe import TrainingSettings
 from demo_core.targets import loss_of
 
 
+class Diverged(DemoError):
+    """The loss is no finite number any more."""
+
+
 @dataclass
 class Epoch:
     """What one pass came to."""
@@ -146,8 +150,10 @@ class _Fit:
         self.optimizer = torch.optim.AdamW(
             model.module.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
         )
+        total = epochs * self.steps + 1
+        rise = max(0.25, 1.5 / total)  # of four steps a quarter is a rise of no length, and a division by zero
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
-            self.optimizer, max_lr=settings.learning_rate, total_steps=epochs * self.steps + 1, pct_start=0.25
+            self.optimizer, max_lr=settings.learning_rate, total_steps=total, pct_start=rise
         )
         sigmoid = all(o.activation == "sigmoid" for o in model.outputs)
         self.history = History(planned=epochs, score_name="AUROC" if sigmoid else "Pearson r")
@@ -156,7 +162,12 @@ class _Fit:
     def run(self, on_epoch: Callable[[Epoch, History], None], checkpoint: Checkpoint | None = None) -> History:
         try:
             for number in range(len(self.history.epochs) + 1, self.history.planned + 1):
-                epoch = self._epoch(number)
+                try:
+                    epoch = self._epoch(number)
+                except Diverged:
+                    if checkpoint and self.ranks.rank == 0:
+                        checkpoint.remove()
+                    raise
                 self.history.epochs.append(epoch)
                 self._keep_if_best(epoch)
                 if checkpoint:
@@ -195,13 +206,13 @@ class _Fit:
             self.schedule.step()
             total += loss.detach() * len(rows)
         train_loss = float(self.ranks.total(total)) / len(self.codes) / self.ranks.size
-        if not math.isfinite(train_loss):
-            raise DemoError(
-                f"the loss is {train_loss} in epoch {number}, so training stopped and nothing was kept: "
-                f"try a --learning-rate below {self.settings.learning_rate:g}"
-            )
         measured = self._validate() if self.ranks.rank == 0 else (math.nan, math.nan)
         loss_held_out, score = self.ranks.from_first(list(measured), self.model.device)
+        if not math.isfinite(train_loss) or math.isinf(loss_held_out):
+            raise Diverged(
+                f"the loss is no finite number in epoch {number}, so training stopped and nothing was kept: "
+                f"try a --learning-rate below {self.settings.learning_rate:g}"
+            )
         rate, seconds = self.schedule.get_last_lr()[0], time.perf_counter() - started
         return Epoch(number, train_loss, loss_held_out, score, float(rate), seconds, warm_up)
 
@@ -239,6 +250,8 @@ class _Fit:
             return math.nan, math.nan
         self.model.module.eval()
         outputs = self.model.predict(self.held_out.codes)
+        if not np.isfinite(outputs).all():
+            return math.inf, math.nan
         labels = self.held_out.labels
         with torch.inference_mode():
             device = self.model.device

@@ -47,7 +47,7 @@ def demo_process():
     def call(*arguments: object, **settings: object) -> subprocess.CompletedProcess[str]:
         env = {**os.environ, **settings.pop("env", {})}  # type: ignore[dict-item]
         command = [sys.executable, "-m", "demo_core", *map(str, arguments)]
-        return subprocess.run(command, capture_output=True, text=True, env=env, timeout=240, check=False, **settings)
+        return subprocess.run(command, capture_output=True, text=True, env=env, timeout=600, check=False, **settings)
 
     return call
 

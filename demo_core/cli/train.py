@@ -21,6 +21,7 @@ from demo_core.specs import Architecture
 
 if TYPE_CHECKING:
     from demo_core.dataset import SequenceDataset
+    from demo_core.training import Epoch, History
 
 
 class TrainGroup(click.Group):
@@ -71,9 +72,15 @@ def _command(registered: Registered[Architecture], name: str) -> click.Command:
     def command(
         ctx: click.Context, /, data: Path, output: Path, resume: bool, force: bool, device: str, **values: Any
     ) -> None:
+        from demo_core.dataset import SequenceDataset
+
         options = {o.name: values.pop(o.name) for o in options_of(spec.options)}
         if resume and force:
             raise UsageProblem("--resume goes on and --force begins anew: choose one")
+        if not output.name:
+            raise UsageProblem(f"-o names the model's own folder, which {printable(output)} is not: -o models/{name}")
+        with SequenceDataset.open(data):  # before anything is made for its sake
+            pass
         output.parent.mkdir(parents=True, exist_ok=True)
         with only_process(output):
             _check_output(output, resume, force)
@@ -112,7 +119,6 @@ def _train(
     from demo_core.drawing import learning_curve_figure
     from demo_core.model import build_model, choose_device, foreign_content
     from demo_core.ranks import device_of_rank, joined
-    from demo_core.training import Epoch, History
     from demo_core.training import train as fit
 
     settings = TrainingSettings(**values)
@@ -143,20 +149,17 @@ def _train(
             )
         if force and ranks.rank == 0:
             checkpoint.remove()
-        checkpoint.load()  # another training's is refused before anything is announced
+        # said by the first process: another one may still see a state that it has just removed
+        if ranks.from_first([float(checkpoint.path.exists())], where)[0]:
+            checkpoint.load()  # another training's is refused before anything is announced
         if ranks.rank == 0:
             _announce(dataset, where, ranks.size, checkpoint)
 
-        def report(epoch: Epoch, history: History) -> None:
-            mark = "  (best)" if history.best_epoch == epoch.epoch else ""
-            say(
-                f"epoch {epoch.epoch:3d}/{history.planned}  loss {epoch.train_loss:.4f}  validation loss "
-                f"{cell(epoch.validation_loss)}  {history.score_name} {cell(epoch.validation_score)}  "
-                f"{epoch.seconds:.1f} s{mark}"
-            )
-
         try:
-            history = fit(model, dataset, settings, report, ranks=ranks, checkpoint=checkpoint)
+            history = fit(model, dataset, settings, _report, ranks=ranks, checkpoint=checkpoint)
+        except torch.OutOfMemoryError:
+            smaller = f"--batch-size {max(1, settings.batch_size // 4)}"
+            raise DemoError(f"out of memory on {where} in batches of {settings.batch_size}: try {smaller}") from None
         except KeyboardInterrupt:
             raise Interrupted("interrupted before the first epoch was over: nothing was kept") from None
         record = history.as_json()
@@ -184,9 +187,21 @@ def _train(
     checkpoint.remove()
 
 
+def _report(epoch: Epoch, history: History) -> None:
+    mark = "  (best)" if history.best_epoch == epoch.epoch else ""
+    say(
+        f"epoch {epoch.epoch:3d}/{history.planned}  loss {epoch.train_loss:.4f}  validation loss "
+        f"{cell(epoch.validation_loss)}  {history.score_name} {cell(epoch.validation_score)}  "
+        f"{epoch.seconds:.1f} s{mark}"
+    )
+
+
 def _check_finished(output: Path, checkpoint: Checkpoint) -> None:
     """Raise unless a model folder is the finished outcome of this very training."""
-    record = read_json(output / "model.json", "model description").get("training", {})
+    description = read_json(output / "model.json", "model description")
+    record = description.get("training") if isinstance(description, dict) else None
+    if not isinstance(record, dict) or not isinstance(record.get("about", {}), dict):
+        raise DemoError(f"{printable(output)}/model.json is not a model description: --force trains anew")
     if record.get("interrupted"):
         raise DemoError(
             f"{printable(output)} was interrupted, and the state to go on from is gone: --force trains anew"

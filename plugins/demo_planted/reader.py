@@ -75,7 +75,7 @@ class PlantedReader:
 
 def _chosen(source: Path, names: tuple[str, ...]) -> list[Motif]:
     """The motifs named, by id or name, of a MEME file or of the one that comes with this reader."""
-    if str(source) == SHIPPED and not source.exists():
+    if str(source) == SHIPPED and not source.is_file():  # nor is a folder of that name in the way
         with resources.as_file(resources.files("demo_planted") / "jaspar.meme") as path:
             motifs = read_meme(path)
     else:

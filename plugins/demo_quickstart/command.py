@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,8 +52,10 @@ SMALL = Scale(1000, dict.fromkeys(MODELS, ("--epochs", "3")), 50)
 def quickstart(output: Path, small: bool, force: bool) -> None:
     """Plant a motif, train three networks, explain and draw them: under three minutes on two cores.
 
-    Steps that are done already are not done again.
+    Steps that are done already are not done again. Options of networks and explainers that the environment sets are
+    left aside.
     """
+    _forget_options()
     if output.exists() and not output.is_dir():
         raise DemoError(f"{output} is a file; choose another folder with -o")
     output.mkdir(parents=True, exist_ok=True)
@@ -85,6 +88,14 @@ def quickstart(output: Path, small: bool, force: bool) -> None:
     every = [path for explainer in ("class-optimization", "saliency", "temporal") for path in files[explainer]]
     _draw("draw all of them", every, output / "all.png")
     _report(output, data, folders, files)
+
+
+def _forget_options() -> None:
+    """Drop what the environment says of options: the quickstart looks for the files that the defaults make."""
+    owners = (*MODELS, *EXPLAINERS, "train", "planted")
+    prefixes = tuple(f"DEMO_{owner}_".upper().replace("-", "_") for owner in owners)
+    for name in [name for name in os.environ if name.startswith(prefixes)]:
+        del os.environ[name]
 
 
 def _check_same_size(data: Path, scale: Scale) -> None:

@@ -1,7 +1,6 @@
 """An interrupted training goes on to the very same end; several processes come to what one comes to."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -9,14 +8,13 @@ import sys
 import pytest
 import torch
 
-from demo_core.checkpoint import Checkpoint
-from demo_core.errors import DemoError, UsageProblem
+from demo_core.checkpoint import Checkpoint, only_process
+from demo_core.errors import DemoError
 from demo_core.model import Model
-from demo_core.ranks import Ranks, device_of_rank, joined
 from demo_core.recipe import TrainingSettings
 from demo_core.specs import Architecture, SpecError
 from demo_core.testing import tiny_dataset, tiny_model
-from demo_core.training import _Fit, train
+from demo_core.training import train
 
 SMALL = ["--filters", "8,8", "--widths", "5,3"]
 SETTINGS = TrainingSettings(epochs=5, batch_size=32, learning_rate=0.02)
@@ -175,75 +173,6 @@ def test_resume_and_force_together(folder, demo):
     assert "choose one" in err
 
 
-@pytest.mark.parametrize("rows", [1, 7, 8])
-def test_the_shares_of_a_batch_make_up_its_gradient(registry, rows):
-    data = tiny_dataset(40)
-    data.labels[3] = float("nan")
-    model = tiny_model(registry=registry, dropout=0.0)
-    batch = torch.arange(rows)
-
-    def gradient(ranks, whole=None):
-        fit = _Fit(model, data, data, SETTINGS)
-        fit.ranks = ranks
-        x, labels = fit._share(batch)
-        if whole is not None:  # what the others would have said
-            ranks.agree_to_stop = lambda weight: whole
-        model.module.zero_grad()
-        fit._loss(model.module(x), labels, ranks).backward()
-        return len(x), [p.grad.clone() for p in model.module.parameters()]
-
-    _, expected = gradient(Ranks())
-    known = (~torch.isnan(torch.from_numpy(data.labels[:rows]))).sum().float()
-    shares = [gradient(Ranks(rank, 3), known) for rank in range(3)]
-    assert len({n for n, _ in shares}) == 1  # equal shares
-    for place, one in enumerate(expected):
-        mean = sum(g[place] for _, g in shares) / 3
-        assert torch.allclose(mean, one, atol=1e-6)
-
-
-@pytest.mark.parametrize("architecture", ["cnn", "rnn"])
-def test_two_processes_reach_the_metrics_of_one(folder, demo_process, architecture):
-    small = {"cnn": ["--filters", "8,8", "--widths", "5,3"], "rnn": ["--units", "4"]}[architecture]
-    # 65 training sequences in batches of 16: the last is not divisible by two
-    arguments = ["train", architecture, "d.h5", "--epochs", "3", "--batch-size", "16", "--dropout", "0", *small]
-    assert demo_process(*arguments, "-o", "one", cwd=folder, env={"OMP_NUM_THREADS": "1"}).returncode == 0
-    together = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    done = subprocess.run(
-        [*together, "-m", "demo_core", *arguments, "-o", "two"], cwd=folder, capture_output=True, text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"}, timeout=240, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert "2 processes" in done.stderr
-    assert done.stdout.count("validation AUROC") == 1
-    one, two = (json.loads((folder / m / "model.json").read_text())["training"] for m in ("one", "two"))
-    assert two["processes"] == 2
-    for a, b in zip(one["epochs"], two["epochs"], strict=True):
-        for what in ("train_loss", "validation_loss", "validation_score"):
-            assert b[what] == pytest.approx(a[what], abs=1e-4), what
-
-
-def test_several_processes_stop_together_and_go_on(folder, demo_process):
-    together = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m"]
-    command = [*together, "demo_core", "train", "rnn", "d.h5", "-o", "m", "--epochs", "40", "--units", "4"]
-    settings = {"cwd": folder, "env": {**os.environ, "OMP_NUM_THREADS": "1"}, "text": True}
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, **settings)
-    for line in process.stderr:
-        if line.startswith("epoch   3"):
-            process.send_signal(signal.SIGTERM)
-            break
-    process.communicate(timeout=120)
-    record = json.loads((folder / "m" / "model.json").read_text())["training"]
-    assert record["interrupted"]
-    assert 3 <= len(record["epochs"]) < 40
-    done = subprocess.run([*command, "--resume"], capture_output=True, timeout=240, check=False, **settings)
-    assert done.returncode == 0, done.stderr
-    assert len(json.loads((folder / "m" / "model.json").read_text())["training"]["epochs"]) == 40
-    command[command.index("m")] = "straight"
-    assert subprocess.run(command, capture_output=True, timeout=240, check=False, **settings).returncode == 0
-    weights = [(folder / m / "weights.safetensors").read_bytes() for m in ("m", "straight")]
-    assert weights[0] == weights[1]  # each process's own dropout included
-
-
 @pytest.mark.parametrize("architecture", ["cnn", "rnn", "cnn-rnn"])
 def test_mixed_precision_trains_and_leaves_float32_weights(registry, architecture):
     model = tiny_model(architecture, registry=registry, dropout=0.0)
@@ -253,19 +182,6 @@ def test_mixed_precision_trains_and_leaves_float32_weights(registry, architectur
     assert model.dtype == torch.float32
     assert history.epochs[-1].train_loss == pytest.approx(plain.epochs[-1].train_loss, abs=0.02)
     assert model.digest() != exact.digest()  # it did make a difference
-
-
-def test_torchrun_is_told_from_a_schedulers_settings(monkeypatch):
-    monkeypatch.setenv("WORLD_SIZE", "2")
-    with joined(torch.device("cpu")) as ranks:
-        assert ranks.size == 1
-    assert device_of_rank("auto") == "auto"
-    for name, value in {"RANK": "1", "LOCAL_RANK": "1", "MASTER_ADDR": "x", "MASTER_PORT": "1"}.items():
-        monkeypatch.setenv(name, value)
-    with pytest.raises(UsageProblem, match="would put every process on one GPU"):
-        device_of_rank("cuda:0")
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    assert [device_of_rank(n) for n in ("auto", "cuda", "cpu")] == ["cuda:1", "cuda:1", "cpu"]
 
 
 def test_a_network_of_tied_weights_is_kept(registry, tmp_path):
@@ -286,30 +202,47 @@ def test_an_architecture_brings_its_own_defaults(registry, folder, demo):
             Architecture(name="x", target="m:X", summary="x", training=wrong)
 
 
-LEAVES_NO_THREADS = """
-import pathlib, sys, torch
-from demo_core.ranks import joined
-
-def threads():
-    return sorted(p.read_text().strip() for p in pathlib.Path("/proc/self/task").glob("*/comm"))
-
-with joined(torch.device("cpu")) as ranks:
-    network = ranks.wrap(torch.nn.Linear(3, 1))
-    network(torch.ones(2, 3)).sum().backward()
-    ranks.gathered(torch.ones(3), torch.device("cpu"))
-    assert any("gloo" in name for name in threads())
-    del network
-assert not any("gloo" in name for name in threads()), threads()
-"""
+@pytest.mark.parametrize("steps", [1, 2, 3, 4, 5])
+def test_the_shortest_trainings(registry, steps):
+    history = train(tiny_model(registry=registry), tiny_dataset(40), TrainingSettings(epochs=steps, batch_size=500))
+    assert len(history.epochs) == steps
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="names of threads are read from /proc")
-def test_the_threads_of_a_group_end_with_it(tmp_path):
-    # those that live on abort the process now and then, while the interpreter shuts down
-    (tmp_path / "join.py").write_text(LEAVES_NO_THREADS)
-    together = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "join.py"]
-    done = subprocess.run(
-        together, cwd=tmp_path, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"},
-        timeout=240, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+def test_a_training_that_diverges_leaves_nothing(folder, demo):
+    line = ["train", "cnn", folder / "d.h5", "-o", folder / "m", "--epochs", "8", *SMALL]
+    code, _, err = demo(*line, "--learning-rate", "1e30")
+    assert code == 1
+    assert "training stopped and nothing was kept" in err
+    assert sorted(p.name for p in folder.iterdir()) == ["d.h5"]
+    assert demo(*line)[0] == 0  # as the message advises
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["d.h5", "-o", "."], 2, "-o names the model's own folder"),
+        (["d.h5", "-o", "/"], 2, "-o names the model's own folder"),
+        (["nothing.h5", "-o", "new/deep/m"], 1, "there is no such"),
+    ],
+)
+def test_where_a_model_may_go(folder, demo, monkeypatch, arguments, code, message):
+    monkeypatch.chdir(folder)
+    found, _, err = demo("train", "cnn", *arguments)
+    assert (found, err.count("\n")) == (code, 1)
+    assert message in err
+    assert sorted(p.name for p in folder.iterdir()) == ["d.h5"]
+
+
+@pytest.mark.parametrize("content", ["[]", '{"training": 3}', '{"training": {"about": 3}}'])
+def test_resume_where_the_description_is_damaged(folder, demo, content):
+    (folder / "m").mkdir()
+    (folder / "m" / "model.json").write_text(content)
+    code, _, err = demo("train", "cnn", folder / "d.h5", "-o", folder / "m", *SMALL, "--resume")
+    assert (code, err.count("demo: ")) == (1, 1)
+    assert "is not a model description" in err
+
+
+def test_a_schedulers_rank_does_not_switch_the_lock_off(folder, monkeypatch):
+    monkeypatch.setenv("RANK", "1")
+    with only_process(folder / "m"), pytest.raises(DemoError, match="is training it"), only_process(folder / "m"):
+        pass
