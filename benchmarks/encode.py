@@ -33,6 +33,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=default, help="folder of the .seq.gz files")
     parser.add_argument("--results", type=Path, default=ROOT / "docs" / "benchmarks" / "encode.json")
     parser.add_argument("--architectures", default="cnn", help="comma-separated names")
+    parser.add_argument("--datasets", default=",".join(DATASETS), help="comma-separated names")
     given = parser.parse_args()
     if not any(given.data.glob("*_AC.seq.gz")):
         sys.exit(f"{given.data}: there are no *_AC.seq.gz files; docs/benchmarks.md says where to get them")
@@ -40,7 +41,7 @@ def main() -> None:
     done = {(r["architecture"], r["dataset"], r["seed"]) for r in rows}
     with tempfile.TemporaryDirectory() as folder:
         for architecture in given.architectures.split(","):
-            for dataset in DATASETS:
+            for dataset in given.datasets.split(","):
                 for seed in range(3 if dataset in THREE_SEEDS else 1):
                     if (architecture, dataset, seed) in done:
                         print(f"{architecture} {dataset} {seed}: finished already", flush=True)

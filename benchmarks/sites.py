@@ -39,6 +39,7 @@ def main() -> None:
     default = Path(os.environ.get("DEMO_TEST_DATA", ROOT.parent / "shared" / "data")) / "sites"
     parser.add_argument("--data", type=Path, default=default, help="folder of FACTOR/sequence.txt.gz and label.txt.gz")
     parser.add_argument("--results", type=Path, default=ROOT / "docs" / "benchmarks" / "sites.json")
+    parser.add_argument("--factors", default="GATA2,EGR1,ZBTB33", help="comma-separated names")
     given = parser.parse_args()
     if not (given.data / "GATA2" / "sequence.txt.gz").exists():
         sys.exit(f"{given.data}: there is no GATA2/sequence.txt.gz; docs/benchmarks.md says where to get it")
@@ -46,6 +47,8 @@ def main() -> None:
     done = {(r["factor"], r["architecture"], r["seed"], tuple(r["options"])) for r in rows}
     with tempfile.TemporaryDirectory() as folder:
         for fit in FITS:
+            if fit[0] not in given.factors.split(","):
+                continue
             if fit in done:
                 print(*fit, "finished already", flush=True)
                 continue
