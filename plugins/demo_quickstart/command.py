@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,6 +57,7 @@ def quickstart(output: Path, small: bool, force: bool) -> None:
     left aside.
     """
     _forget_options()
+    started = time.monotonic()
     if output.exists() and not output.is_dir():
         raise DemoError(f"{output} is a file; choose another folder with -o")
     output.mkdir(parents=True, exist_ok=True)
@@ -88,6 +90,8 @@ def quickstart(output: Path, small: bool, force: bool) -> None:
     every = [path for explainer in ("class-optimization", "saliency", "temporal") for path in files[explainer]]
     _draw("draw all of them", every, output / "all.png")
     _report(output, data, folders, files)
+    pictures = ", ".join(str(output / f"{e}.png") for e in (*EXPLAINERS, "all"))
+    click.echo(f"\nresults: {output}/   pictures: {pictures}   took {time.monotonic() - started:.0f} s")
 
 
 def _forget_options() -> None:
@@ -147,7 +151,6 @@ def _report(output: Path, data: Path, folders: Sequence[str], files: dict[str, l
         "planted site; 0.5 is chance"
     )
     write_json(output / "table.json", [row.as_json() for row in rows])
-    click.echo(f"\nresults: {output}/   pictures: {', '.join(str(output / f'{e}.png') for e in (*EXPLAINERS, 'all'))}")
 
 
 def _do(title: str, *arguments: str) -> None:
