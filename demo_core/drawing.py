@@ -149,7 +149,7 @@ def learning_curve_figure(epochs: Sequence[dict[str, Any]], best: int, score: st
         axes.set_xlim(min(number) - 0.5, max(number) + 0.5)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axes.spines[["top", "right"]].set_visible(False)
-        axes.legend(frameon=False, fontsize=8)
+        axes.legend(frameon=False, fontsize=7, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, columnspacing=1)
     figure.tight_layout()
     return figure
 

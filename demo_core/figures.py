@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -31,6 +32,8 @@ _SITE = "#5e3c99"
 _CHANNELS = ("#1b7837", "#b35806", "#2166ac", "#c51b7d")
 # A row of height 1, in inches
 _UNIT = 0.21
+# Points of a caption's letters
+_CAPTION = 7.5
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,9 @@ class _Row:
     boxed: bool = True
 
 
-def explanation_figure(explanations: Explanation | Sequence[Explanation], row: int) -> Figure:
+def explanation_figure(
+    explanations: Explanation | Sequence[Explanation], row: int, restarts: Sequence[int] | None = None
+) -> Figure:
     """One sequence as one or several explanations of it see it, on one axis of positions.
 
     Attributions are a logo with strips of size and sign; traces are curves, and blue-white-red strips; interactions
@@ -52,7 +57,9 @@ def explanation_figure(explanations: Explanation | Sequence[Explanation], row: i
     ----------
     row
         Of the first explanation that is of sequences; the others are searched for the same id. Where all are patterns,
-        the restart in the first of them; others show their best.
+        the restart in the first of them.
+    restarts
+        Of each pattern; left out, each shows its best.
 
     Raises
     ------
@@ -67,10 +74,11 @@ def explanation_figure(explanations: Explanation | Sequence[Explanation], row: i
         raise UsageProblem(
             f"these explanations are of {' and '.join(map(str, sorted(lengths)))} bases: one axis is one length"
         )
-    restarts = [best_restart(e) for e in patterns]
+    of_each = list(restarts) if restarts is not None else [best_restart(e) for e in patterns]
     if not of_data:
-        restarts[0] = row
-    rows = [r for e, restart in zip(patterns, restarts, strict=True) for r in _pattern_rows(e, restart)]
+        of_each[0] = row
+    letters = _letters_of_a_line(lengths)
+    rows = [r for e, restart in zip(patterns, of_each, strict=True) for r in _pattern_rows(e, restart, letters)]
     places = [row, *(_same_sequence(of_data[0], row, e) for e in of_data[1:])] if of_data else []
     if of_data:
         sequences = of_data[0].sequences
@@ -78,9 +86,9 @@ def explanation_figure(explanations: Explanation | Sequence[Explanation], row: i
         rows.append(_note("the inputs above are made up, and their positions are their own") if patterns else _gap(0.2))
         rows.append(_Row(1, lambda axes, bar: _letters(axes, text)))
     for explanation, place in zip(of_data, places, strict=True):
-        rows.append(_caption(explanation, place))
+        rows.append(_caption(explanation, place, letters))
         rows += _ROWS[explanation.kind](explanation, place)
-    return _laid_out(rows, several[0] if not of_data else of_data[0], row, bool(of_data), lengths.pop())
+    return _laid_out(rows, several[0] if not of_data else of_data[0], row, of_data, lengths.pop())
 
 
 def best_restart(pattern: Explanation) -> int:
@@ -109,8 +117,18 @@ def _file_of(explanation: Explanation) -> str:
     return printable(explanation._file.filename) if explanation._file else _source(explanation)
 
 
-def _laid_out(rows: list[_Row], main: Explanation, row: int, of_data: bool, length: int) -> Figure:
-    width = float(np.clip(length * 0.125 + 2.2, 7, 40))
+def _width(length: int) -> float:
+    """Of a figure, in inches."""
+    return float(np.clip(length * 0.125 + 2.2, 7, 40))
+
+
+def _letters_of_a_line(lengths: set[int]) -> int:
+    """How much of a caption fits beside the labels and the colour bars."""
+    return int((_width(min(lengths)) - 1.7) * 72 / _CAPTION / 0.6)
+
+
+def _laid_out(rows: list[_Row], main: Explanation, row: int, of_data: list[Explanation], length: int) -> Figure:
+    width = _width(length)
     top, bottom = (0.45 if of_data else 0.1), 0.5
     height = sum(r.height for r in rows) * _UNIT * 1.12 + top + bottom
     figure = Figure(figsize=(width, height), dpi=150)
@@ -135,7 +153,7 @@ def _laid_out(rows: list[_Row], main: Explanation, row: int, of_data: bool, leng
         _box_sites(boxed, np.asarray(main.sequences.sites[row]))
     _position_axis(panels[-1, 0], main if of_data else None, row, length)
     if of_data:
-        title = _title(main, row)
+        title = _title(of_data, row)
         figure.suptitle(title, x=0.5, y=1 - 0.12 / height, fontsize=9, va="top", parse_math=False)
     figure.subplots_adjust(left=0.95 / width, right=1 - 0.75 / width, top=1 - top / height, bottom=bottom / height)
     return figure
@@ -201,7 +219,7 @@ _ROWS: dict[str, Callable[[Explanation, int], list[_Row]]] = {
 }
 
 
-def _pattern_rows(explanation: Explanation, restart: int) -> list[_Row]:
+def _pattern_rows(explanation: Explanation, restart: int, letters_of_a_line: int) -> list[_Row]:
     values = np.asarray(explanation.values[restart], np.float64)
     letters = explanation.sequences.alphabet.letters
 
@@ -211,7 +229,7 @@ def _pattern_rows(explanation: Explanation, restart: int) -> list[_Row]:
         _frame(axes)
         _row_label(axes, "bits")
 
-    return [_caption(explanation, restart), _Row(5, logo, boxed=False)]
+    return [_caption(explanation, restart, letters_of_a_line), _Row(5, logo, boxed=False)]
 
 
 def _strip_row(label: str, values: NDArray[Any], colours: Any, norm: Normalize, ink: str = "black") -> _Row:
@@ -239,15 +257,19 @@ def _gap(height: float) -> _Row:
     return _Row(height, lambda axes, bar: axes.axis("off") and None, boxed=False)
 
 
-def _caption(explanation: Explanation, row: int) -> _Row:
-    """A line of text above a block: whose values these are, and what the model says."""
-    text = f"{_source(explanation)}   {_said(explanation, row)}"
+def _caption(explanation: Explanation, row: int, letters_of_a_line: int) -> _Row:
+    """Text above a block: whose values these are, and what the model says."""
+    source, said = _source(explanation), _said(explanation, row)
+    whole = f"{source}   {said}"
+    parts = [whole] if len(whole) <= letters_of_a_line else [source, said]
+    lines = [line for part in parts for line in textwrap.wrap(part, letters_of_a_line) or [""]]
 
     def write(axes: Axes, bar: Axes) -> None:
         axes.axis("off")
-        axes.text(0, 0.1, text, transform=axes.transAxes, fontsize=7.5, va="bottom", parse_math=False)
+        text = "\n".join(lines)
+        axes.text(0, 0.1, text, transform=axes.transAxes, fontsize=_CAPTION, va="bottom", parse_math=False)
 
-    return _Row(1.2, write, boxed=False)
+    return _Row(1.2 + 0.65 * (len(lines) - 1), write, boxed=False)
 
 
 def _source(explanation: Explanation) -> str:
@@ -290,17 +312,17 @@ def _reached(explanation: Explanation, value: float) -> str:
     return f"{value:.3g}"
 
 
-def _title(explanation: Explanation, row: int) -> str:
-    """Which sequence this is, and what is known of it."""
-    sequences = explanation.sequences
+def _title(explanations: Sequence[Explanation], row: int) -> str:
+    """Which sequence this is, by its row in the first, and what is known of it."""
+    sequences = explanations[0].sequences
     parts = [printable(sequences.ids[row], 60)]
     if (interval := sequences.interval(row)) and str(interval) != parts[0]:
         parts.append(printable(interval, 60))
-    for output in explanation.metadata["target"]["outputs"]:
-        if output["name"] in sequences.targets:
-            label = float(sequences.labels[row, sequences.targets.index(output["name"])])
+    for name in dict.fromkeys(o["name"] for e in explanations for o in e.metadata["target"]["outputs"]):
+        if name in sequences.targets:
+            label = float(sequences.labels[row, sequences.targets.index(name)])
             shown = "unknown" if np.isnan(label) else f"{label:g}"
-            parts.append(f"label {printable(output['name'], 30)}: {shown}")
+            parts.append(f"label {printable(name, 30)}: {shown}")
     return "   ".join(parts)
 
 
@@ -308,6 +330,7 @@ def _frame(axes: Axes) -> None:
     axes.spines[["top", "right", "bottom"]].set_visible(False)
     axes.tick_params(axis="x", bottom=False, labelbottom=False)
     axes.tick_params(axis="y", labelsize=7)
+    axes.yaxis.set_major_formatter(lambda value, place: f"{value:.3g}")  # no common factor above the caption
 
 
 def _row_label(axes: Axes, text: str, ink: str = "black") -> None:

@@ -22,7 +22,7 @@ def whole_file(path: Path, *, within: Path | None = None) -> Iterator[Path]:
     The content is fsynced before the rename, so that a crash leaves the old file or the new one. ``within`` names
     another folder, of the same file system, for what a kill may leave behind.
     """
-    check_folder_of(path)
+    check_file_can_be(path)
     folder = within or path.parent
     try:
         handle, name = tempfile.mkstemp(prefix=f".{path.name[:80]}.", suffix=".tmp" + path.suffix, dir=folder)
@@ -131,7 +131,7 @@ def loads(text: str) -> Any:
 
 
 def check_folder_of(path: Path) -> None:
-    """Raise DemoError unless a file called ``path`` could be made."""
+    """Raise DemoError unless something called ``path`` could be made."""
     folder = path.parent
     if not folder.is_dir():
         raise DemoError(f"{printable(folder)}: there is no such folder to write {printable(path.name)} into")
@@ -139,10 +139,27 @@ def check_folder_of(path: Path) -> None:
         raise DemoError(f"{printable(folder)}: this folder cannot be written to; choose another output")
 
 
+def check_file_can_be(path: Path) -> None:
+    """Raise DemoError unless a file called ``path`` could be made, or replaced."""
+    check_folder_of(path)
+    if path.is_dir():
+        raise DemoError(f"{printable(path)} is a folder, and a file is to be written: choose another name")
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder, and those it lies in. Raises DemoError if that cannot be."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DemoError(f"{printable(path)}: no such folder can be made ({error.strerror}): choose another") from None
+
+
 def check_not_an_input(output: Path, *inputs: Path | None) -> None:
-    """Raise DemoError if an output is one of the inputs: no --force may destroy what is being read."""
+    """Raise DemoError if an output is one of the inputs, or lies in one: no --force may destroy what is being read."""
     for source in inputs:
-        if source is not None and output.exists() and source.exists() and output.samefile(source):
+        if source is None or not output.exists() or not source.exists():
+            continue
+        if output.samefile(source) or source.resolve() in output.resolve().parents:
             raise DemoError(f"{printable(output)} is what is read here, so it cannot be written: choose another output")
 
 

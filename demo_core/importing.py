@@ -128,6 +128,7 @@ class _Blocks:
     count: int = 0
     padded: int = 0
     cropped: int = 0
+    sites_cut: int = 0
     renamed: int = 0
     length: int | None = None
     names: dict[str, int] = field(default_factory=dict)
@@ -167,6 +168,10 @@ class _Blocks:
             said.append(f"{self.renamed} repeated ids were numbered (NAME.2, NAME.3, ...)")
         if self.cropped:
             said.append(f"{self.cropped} sequences were cropped to {self.length} bases around their centre")
+        if self.sites_cut:
+            said.append(
+                f"{self.sites_cut} sequences lost a known site or a part of it to the crop; their labels stayed"
+            )
         if self.padded:
             said.append(f"{self.padded} sequences were padded to {self.length} with unknown bases")
         return said
@@ -243,7 +248,9 @@ class _Blocks:
         if len(record.sites) != len(record.sequence) or record.sites.strip("01"):
             raise self._bad(record, "needs one 0 or 1 for each base as sites")
         marks = np.frombuffer(record.sites.encode("ascii"), np.uint8) - ord("0")
-        return fit_length(marks, self.length, 0)[0]
+        kept = fit_length(marks, self.length, 0)[0]
+        self.sites_cut += int(kept.sum()) < int(marks.sum())
+        return kept
 
     def _groups(self, records: list[Record], codes: NDArray[np.uint8]) -> NDArray[np.int64]:
         # Sequences that are equal, on either strand, are one group, and so are records that their reader puts into

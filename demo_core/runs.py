@@ -21,7 +21,7 @@ from demo_core.computing import check_same_names, compute_batches, compute_patte
 from demo_core.dataset import SequenceDataset
 from demo_core.errors import UsageProblem, printable, unknown_name
 from demo_core.explanation import FIELDS, FORMAT, VERSION, Explanation
-from demo_core.files import check_folder_of, whole_file
+from demo_core.files import check_file_can_be, whole_file
 from demo_core.fingerprint import check_same, fingerprint_of_data, fingerprint_of_run, is_finished
 from demo_core.jobs import Job, describe_job
 from demo_core.options import changed
@@ -62,6 +62,9 @@ class Selection:
         """
         if self.ids is not None:
             rows = _rows_of(dataset, self.ids)
+            if self.split and (elsewhere := set(rows.tolist()) - set(dataset.rows_of_split(self.split).tolist())):
+                name = printable(dataset.ids[min(elsewhere)], 60)
+                raise UsageProblem(f"'{name}' is not in the split {self.split}: leave --split out, ids say it all")
         else:
             rows = dataset.rows_of_split(self.split or "test")
             if self.split is None and not len(rows):
@@ -113,6 +116,7 @@ def explain_to_file(
     DemoError
         If the output belongs to another run, naming what differs, or another process is at work on it.
     """
+    check_file_can_be(output)
     fingerprint = {**fingerprint_of_run(job), **fingerprint_of_data(dataset, rows)}
     folder = output.with_name(output.name.removesuffix(".h5") + ".partial")
     if is_finished(output, fingerprint, force):
@@ -243,11 +247,11 @@ def pattern_to_file(
     job: Job, output: Path, *, force: bool = False, on_start: Callable[[], None] = lambda: None
 ) -> Outcome:
     """Run a job of kind pattern into a file. A finished file of the same run is left as it is, another's is refused."""
+    check_file_can_be(output)  # before a minute's work
     fingerprint = fingerprint_of_run(job)
     if is_finished(output, fingerprint, force):
         with Explanation.open(output) as there:
             return Outcome(output, "skipped", len(there))
-    check_folder_of(output)  # before a minute's work
     on_start()
     found = compute_pattern(job)
     n_bad = int((~np.isfinite(found.values)).any(axis=(1, 2)).sum())

@@ -213,9 +213,10 @@ def _explain(
     others = [p for p in paths if p not in models]
     _check_paths(registered, models, others, paths)
     _check_names(registered, models, request)
+    source = others[0] if others else None
     where = choose_device(request.device)
     say(f"device: {where}")
-    with open_data(state.registry, others[0], request.reader) if others else nullcontext() as dataset:
+    with open_data(state.registry, source, request.reader) if source else nullcontext() as dataset:
         code = ExitCode.DONE
         opened = [Model.load(path, registry=state.registry, device=where) for path in models]
         for model in opened:  # what does not fit is said before anything is computed
@@ -230,10 +231,10 @@ def _explain(
                 if dataset is not None:  # what is wrong for every explainer is an error of the whole command
                     rows = _selection(one).rows(dataset, model.target(target).outputs[0].name)
                 if registered:
-                    _run(state.registry, registered, options, model, dataset, rows, one)
+                    _run(state.registry, registered, options, model, dataset, rows, one, source)
                 else:
                     tables = ctx.meta.get("demo.tables", {})
-                    code = max(code, _run_all(state.registry, tables, model, dataset, rows, one))
+                    code = max(code, _run_all(state.registry, tables, model, dataset, rows, one, source))
     if code:
         ctx.exit(code)
 
@@ -292,6 +293,7 @@ def _run_all(
     dataset: SequenceDataset | None,
     rows: NDArray[np.int64] | None,
     request: Request,
+    source: Path | None,
 ) -> ExitCode:
     """Run what fits, with options from the environment and the config file; 4 if one failed."""
     code = ExitCode.DONE
@@ -307,7 +309,7 @@ def _run_all(
             say(f"skipped {name}: needs {', '.join(missing)}; run demo explain {name}")
             continue
         try:
-            _run(registry, registered, options, model, dataset, rows, request)
+            _run(registry, registered, options, model, dataset, rows, request, source)
         except MisfitError as error:
             say(f"skipped {name}: {error}")
         except UsageProblem:
@@ -326,7 +328,9 @@ def _run(
     dataset: SequenceDataset | None,
     rows: NDArray[np.int64] | None,
     request: Request,
+    source: Path | None,
 ) -> None:
+    from demo_core.files import check_not_an_input, make_folder
     from demo_core.jobs import make_job
     from demo_core.runs import explain_to_file, pattern_to_file, run_name
 
@@ -342,11 +346,12 @@ def _run(
     )
     if request.output.exists() and not request.output.is_dir():
         raise DemoError(f"{printable(request.output)} is a file: -o names a folder for explanations")
-    request.output.mkdir(parents=True, exist_ok=True)
+    make_folder(request.output)
     output = (
         request.output
         / f"{(request.name or '').removesuffix('.h5') or run_name(job, registry.qualified(registered))}.h5"
     )
+    check_not_an_input(output, source)
     if pattern:
         begun = lambda: say(f"{model.name} {job.spec.name}: at work on {printable(job.target.name)}")  # noqa: E731
         try:

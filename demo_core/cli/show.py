@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from demo_core.errors import DemoError, UsageProblem, printable, unknown_name
-
-if TYPE_CHECKING:
-    from demo_core.explanation import Explanation
 
 FORMATS = ("png", "svg", "pdf")
 
@@ -45,22 +41,26 @@ def show(explanations: tuple[Path, ...], name: str | None, output: Path, force: 
         raise DemoError(f"{printable(output)} exists already: choose another name, or --force to replace it")
     from demo_core.drawing import save_figure
     from demo_core.explanation import Explanation
-    from demo_core.figures import explanation_figure
+    from demo_core.figures import best_restart, explanation_figure
     from demo_core.files import check_not_an_input, whole_file
 
     check_not_an_input(output, *explanations)
     with ExitStack() as stack:
         opened = [stack.enter_context(Explanation.open(path)) for path in explanations]
-        first = next((e for e in opened if e.kind != "pattern"), opened[0])
-        row = first.row_of(name) if name is not None else _best(first)
-        figure = explanation_figure(opened, row)
+        of_data = [e for e in opened if e.kind != "pattern"]
+        first = (of_data or opened)[0]
+        restarts = None
+        if name is not None:
+            row = first.row_of(name)
+            if not of_data:
+                restarts = [e.row_of(name) for e in opened]
+        elif of_data:  # the one that explains the fewest, so that the others are likely to explain it too
+            fewest = min(of_data, key=len)
+            row = first.row_of(str(fewest.sequences.ids[fewest.most_confident_positive()]))
+        else:
+            row = best_restart(first)
+        figure = explanation_figure(opened, row, restarts)
         shown = printable(first.sequences.ids[row])
     with whole_file(output) as temporary:
         save_figure(figure, temporary, kind)
     click.echo(f"{output}: {shown}")
-
-
-def _best(explanation: Explanation) -> int:
-    from demo_core.figures import best_restart
-
-    return best_restart(explanation) if explanation.kind == "pattern" else explanation.most_confident_positive()

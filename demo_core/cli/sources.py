@@ -55,6 +55,10 @@ def find_reader(registry: Registry, source: Path, name: str | None) -> Registere
     fitting = [
         (len(suffix), r) for r in registry.all(DatasetReader) for suffix in r.spec.suffixes if text.endswith(suffix)
     ]
+    if not fitting and source.is_dir():
+        raise DemoError(f"{printable(source)}: this is a folder; give a file")
+    if not fitting and not source.exists() and source.suffix:
+        raise DemoError(f"{printable(source)}: there is no such file")
     if not fitting:
         known = ", ".join(f"{r.spec.name} ({' '.join(r.spec.suffixes)})" for r in registry.all(DatasetReader))
         raise UsageProblem(

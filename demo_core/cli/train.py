@@ -13,7 +13,7 @@ from demo_core.cli.group import State
 from demo_core.cli.output import cell, say
 from demo_core.cli.sources import device, seed
 from demo_core.errors import DemoError, ExitCode, Interrupted, UsageProblem, printable
-from demo_core.files import read_json
+from demo_core.files import make_folder, read_json
 from demo_core.options import click_options, options_of
 from demo_core.recipe import TrainingSettings
 from demo_core.registry import Registered
@@ -81,7 +81,7 @@ def _command(registered: Registered[Architecture], name: str) -> click.Command:
             raise UsageProblem(f"-o names the model's own folder, which {printable(output)} is not: -o models/{name}")
         with SequenceDataset.open(data):  # before anything is made for its sake
             pass
-        output.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(output.parent)
         with only_process(output):
             _check_output(output, resume, force)
             _train(ctx, registered, options, data, output, force, device, values)

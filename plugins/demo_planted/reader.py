@@ -83,8 +83,8 @@ def _chosen(source: Path, names: tuple[str, ...]) -> list[Motif]:
     known = {key.lower(): motif for motif in reversed(motifs) for key in (motif.name, motif.id) if key}
     for name in names:
         if name.lower() not in known:
-            there = [word for m in motifs for word in dict.fromkeys((m.name, m.id)) if word]
-            raise UsageProblem(f"{source.name}: " + unknown_name("motif", name, there))
+            there = {word for m in motifs for word in (m.name, m.id) if word}
+            raise UsageProblem(f"{source.name}: {unknown_name('motif', name, there)}: choose with --motifs")
         twins = [m.id for m in motifs if m.name.lower() == name.lower()]
         if len(twins) > 1:
             _log.warning("%s is %s; %s has that name too, and can be named by its id", name, twins[0], twins[1])

@@ -56,11 +56,13 @@ def quickstart(output: Path, small: bool, force: bool) -> None:
     Steps that are done already are not done again. Options of networks and explainers that the environment sets are
     left aside.
     """
+    from demo_core.files import make_folder
+
     _forget_options()
     started = time.monotonic()
     if output.exists() and not output.is_dir():
         raise DemoError(f"{output} is a file; choose another folder with -o")
-    output.mkdir(parents=True, exist_ok=True)
+    make_folder(output)
     scale = SMALL if small else FULL
     data, models, explanations = output / "planted.h5", output / "models", output / "explanations"
     again = ("--force",) if force else ()

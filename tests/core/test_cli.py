@@ -130,9 +130,17 @@ BAD = [
     (["data", "import", "peaks.fa", "-o", "peaks.fa", "--force"], 1, "is what is read here"),
     (["data", "import", "peaks.fa", "-o", "x.h5", "--negatives-from", "peaks.fa"], 1, "says negative in a file"),
     (["data", "import", "peaks.fa", "-o", "x.h5", "--all-positive"], 1, "says negative in a file of positives"),
+    (["data", "import", "peeks.fast", "-o", "x.h5"], 1, "peeks.fast: there is no such file"),
+    (["data", "import", "folder", "-o", "x.h5"], 1, "folder: this is a folder; give a file"),
     (["data", "import", "peaks.dat", "-o", "x.h5", "--all-positive"], 2, "No reader was found for the source"),
     (["data", "import", "peaks.fa", "-o", "folder"], 1, "is a folder: name the dataset file"),
     (["predict", "{one}", "peaks.fa", "-o", "peaks.fa", "--force"], 1, "is what is read here"),
+    (["predict", "{one}", "{data}", "-o", "{one}/model.json", "--force"], 1, "is what is read here"),
+    (["explain", "saliency", "{one}", "positive.h5", "-o", ".", "--name", "positive", "--force"], 1, "is what is read"),
+    (["explain", "saliency", "{one}", "{data}", "-o", "peaks.fa/e"], 1, "peaks.fa/e: no such folder can be made"),
+    (["explain", "saliency", "{one}", "{data}", "--ids", "positive-1", "--split", "test"], 2, "not in the split test"),
+    (["explain", "saliency", "{one}", "{data}", "--ids", "positive-1", "--split", "tset"], 2, "did you mean 'test'"),
+    (["explain", "saliency", "{one}", "{data}", "-o", ".", "--name", "folder", "--force"], 1, "folder.h5 is a folder"),
     (["train", "cnn", "positive.h5", "-o", "x"], 2, "has positives only"),
     (["explain", "saliency", "{several}", "{data}", "--target", "difference:open:open"], 2, "unknown target"),
     (["explain", "saliency", "{one}", "{data}", "-o", "peaks.fa"], 1, "-o names a folder"),
@@ -149,6 +157,8 @@ def test_bad_input_gets_one_clear_line_and_writes_nothing(here, trained, demo, a
     (here / "short.fa").write_text(">1\n" + "ACGT" * 5 + "\n")
     (here / "unlabelled.fa").write_text(">a\n" + "ACGT" * 10 + "\n")
     (here / "folder").mkdir()
+    (here / "folder.h5").mkdir()
+    (here / "peaks.dat").write_text("x")
     (here / "positive.fa").write_text(FASTA.replace(">0", ">x").replace(">1", ">x"))
     demo("data", "import", "positive.fa", "-o", "positive.h5", "--all-positive", "--negatives", "none")
     places = {

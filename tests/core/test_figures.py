@@ -165,6 +165,32 @@ def test_several_explanations_of_one_sequence_share_an_axis():
     figure.savefig(io.BytesIO())
 
 
+def test_the_same_restart_of_each_pattern_if_asked():
+    both = [explain("class-optimization", tiny_model(seed=s), steps=2, restarts=3) for s in (0, 1)]
+    texts = [t.get_text() for a in explanation_figure(both, 1, [1, 1]).axes for t in a.texts]
+    assert sum("restart-2 of 3" in t for t in texts) == 2
+
+
+@pytest.mark.parametrize("length", [20, 40, 100])
+def test_captions_stay_within_the_figure(length):
+    explanation = explain(
+        "class-optimization", tiny_model(length=length), steps=2, restarts=1, parameters="softmax", patience=10
+    )
+    figure = explanation_figure(explanation, 0)
+    figure.canvas.draw()
+    for text in [t for axes in figure.axes for t in axes.texts]:
+        assert text.get_window_extent().x1 <= figure.bbox.x1
+        assert text.get_window_extent().y1 <= figure.bbox.y1
+
+
+def test_no_common_factor_stands_above_a_logo():
+    explanation = explain("saliency", tiny_model(), tiny_dataset(2))
+    explanation.values[:] *= 1e-7
+    figure = explanation_figure(explanation, 0)
+    figure.canvas.draw()
+    assert not any(axes.yaxis.get_offset_text().get_text() for axes in figure.axes)
+
+
 def test_what_does_not_belong_on_one_axis():
     data = tiny_dataset(4)
     one, other = explain("saliency", tiny_model(), data), explain("saliency", tiny_model(), data)
@@ -196,6 +222,15 @@ def test_show_draws_every_kind_and_several_files(trained, tmp_path, demo):
     assert not (tmp_path / "n.png").exists()
     code, _, err = demo("show", "-o", tmp_path / "n.png")
     assert code == 2 and "Missing argument 'EXPLANATION...'" in err
+
+
+def test_show_chooses_a_sequence_that_all_files_explain(trained, tmp_path, demo):
+    line = ["explain", "saliency", trained / "one", trained / "data.h5", "-o", tmp_path, "--split", "all"]
+    assert demo(*line, "--name", "every")[0] == 0
+    assert demo(*line, "--name", "last", "--ids", "positive-3,negative-2")[0] == 0
+    code, out, err = demo("show", tmp_path / "every.h5", tmp_path / "last.h5", "-o", tmp_path / "f.png")
+    assert code == 0, err
+    assert out.endswith("f.png: positive-3\n")
 
 
 def test_labels_in_svg_and_pdf_are_text(tmp_path):

@@ -262,3 +262,13 @@ def test_shuffling_reads_few_rows_at_a_time(tmp_path, monkeypatch):
 def test_an_infinite_label_is_refused(tmp_path):
     with pytest.raises(DemoError, match="infinite label"):
         load([Record("a", "ACGT", (float("inf"),))], tmp_path / "d.h5")
+
+
+def test_sites_that_a_crop_cuts_are_counted(tmp_path):
+    records = [
+        Record("whole", "ACGT" * 5, (1.0,), sites="0" * 8 + "1111" + "0" * 8),
+        Record("cut", "CCGT" * 5, (1.0,), sites="1111" + "0" * 16),
+        Record("none", "GCGT" * 5, (0.0,), sites="0" * 20),
+    ]
+    notes = import_records(iter(records), tmp_path / "d.h5", lambda: ("bound",), ImportSettings(length=8), "x", {})
+    assert "1 sequences lost a known site or a part of it to the crop; their labels stayed" in notes
