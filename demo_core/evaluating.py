@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from demo_core.dataset import SequenceDataset
-from demo_core.errors import DemoError, UsageProblem, printable
+from demo_core.errors import DemoError, MisfitError, UsageProblem, printable
 from demo_core.metrics import accuracy, auprc, auroc, calibration_error, pearson
 from demo_core.model import Model
 from demo_core.motif import best_scores, read_meme
@@ -29,13 +29,13 @@ def chosen_split(dataset: SequenceDataset, name: str | None) -> tuple[str, NDArr
 def scores(model: Model, dataset: SequenceDataset, rows: NDArray[np.int64]) -> dict[str, dict[str, float | int | None]]:
     """Every measure for each of the model's targets that the data labels; unknown labels are left out.
 
-    Raises UsageProblem if the data labels none of them.
+    Raises MisfitError if the data labels none of them.
     """
     shared = [o for o in model.outputs if o.name in dataset.targets]
     if not shared:
         theirs = ", ".join(printable(t, 40) for t in dataset.targets[:8])
         ours = ", ".join(printable(o.name, 40) for o in model.outputs[:8])
-        raise UsageProblem(f"the data labels {theirs}; the model predicts {ours}")
+        raise MisfitError(f"the data labels {theirs}; the model predicts {ours}")
     outputs, labels = [], []
     for start in range(0, len(rows), 8192):
         block = dataset.take(rows[start : start + 8192])

@@ -190,7 +190,8 @@ class Model:
         path = Path(folder)
         shown = printable(path)
         if not path.is_dir():
-            raise DemoError(f"{shown}: there is no such model folder")
+            what = "this is a file, not a model folder" if path.exists() else "there is no such model folder"
+            raise DemoError(f"{shown}: {what}")
         meta = read_json(path / METADATA, "model description")
         if registry is None:
             from demo_core.plugins import discover

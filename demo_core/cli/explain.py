@@ -252,6 +252,8 @@ def _check_paths(
     registered: Registered[Explainer] | None, models: list[Path], others: list[Path], paths: tuple[Path, ...]
 ) -> None:
     """Raise unless the paths are models and, last, the data, where the explainer reads any."""
+    if not models and not paths[0].exists():
+        raise DemoError(f"{printable(paths[0])}: there is no such model folder")
     if not models:
         raise DemoError(f"{printable(paths[0])} is not a model folder: there is no model.json in it")
     if registered and registered.spec.kind == "pattern":

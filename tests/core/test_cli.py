@@ -326,3 +326,12 @@ def test_control_characters_in_names_never_reach_the_terminal(here, trained, dem
     for text in texts:
         assert "\x1b" not in text
         assert "\x07" not in text
+
+
+def test_a_model_of_other_targets_than_the_data_labels_does_not_fit(here, trained, demo, registry):
+    from demo_core.testing import tiny_model
+
+    tiny_model(registry=registry, targets=("open",)).save(here / "m")
+    code, _, err = demo("evaluate", "m", trained / "data.h5")
+    assert code == 3
+    assert "the data labels bound; the model predicts open" in err
