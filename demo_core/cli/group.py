@@ -19,7 +19,6 @@ from demo_core.specs import Command
 COMMANDS = {
     "architectures": ("demo_core.cli.listings:architectures", "List the networks that can be trained."),
     "data": ("demo_core.cli.data:data", "Import sequences, and look at what was imported."),
-    "evaluate": ("demo_core.cli.evaluate:evaluate", "Measure a model on labelled sequences."),
     "explain": ("demo_core.cli.explain:explain", "Explain a model's predictions."),
     "explainers": ("demo_core.cli.listings:explainers", "List the ways of explaining."),
     "plugins": ("demo_core.cli.listings:plugins", "List plugins and their state."),

@@ -32,8 +32,8 @@ def evaluate(
     reader: str | None, device: str,
 ) -> None:  # fmt: skip
     """Measure a model on labelled sequences: AUROC, AUPRC, accuracy and calibration error of each target."""
-    from demo_core.evaluating import best_matrix, chosen_split, scores
     from demo_core.model import Model, choose_device
+    from demo_evaluate.measures import best_matrix, chosen_split, scores
 
     state: State = ctx.obj
     where = choose_device(device)
