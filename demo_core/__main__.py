@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 
@@ -11,9 +10,6 @@ def main() -> None:
     """Run the command line and leave with its exit code."""
     from demo_core.cli import run
 
-    # OpenMP's threads spin while they wait. Where other work wants the cores too, a recurrent network, which waits at
-    # every base, then hardly gets anywhere. Read when torch is loaded.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     # a cluster's time limit comes as SIGTERM, and is met as Ctrl-C is: what is done is kept
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(run(sys.argv[1:]))

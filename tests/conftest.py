@@ -15,8 +15,6 @@ for name in [n for n in os.environ if n.startswith("DEMO_") and n != "DEMO_TEST_
     del os.environ[name]
 # Nor must plugins that happen to be installed beside it.
 os.environ["DEMO_LOAD_PLUGINS"] = ""
-# As the demo command has it: on a busy machine, threads that spin while they wait keep a recurrent network from moving
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 @pytest.fixture(scope="session")
