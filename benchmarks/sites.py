@@ -24,6 +24,7 @@ ROOT = Path(__file__).parent.parent
 ARCHITECTURES = ("cnn", "rnn", "cnn-rnn")
 FITS = [
     *((factor, architecture, 0, ()) for factor in ("GATA2", "EGR1") for architecture in ARCHITECTURES),
+    *(("GATA2", "cnn-rnn", seed, ()) for seed in (1, 2)),
     *(("ZBTB33", architecture, seed, ()) for architecture in ARCHITECTURES for seed in (0, 1, 2)),
     *(
         ("ZBTB33", "rnn", seed, how)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 RESERVED = frozenset({
     "alphabet", "allow_code", "average_strands", "batch_size", "class_weights", "clip_norm", "config", "data", "debug",
     "device", "epochs", "explainer", "explanation", "force", "format", "help", "id", "ids", "json", "learning_rate",
-    "length", "limit", "model", "models", "most_epochs",
+    "length", "limit", "model", "models", "most_epochs", "training_steps",
     "motif", "name", "negatives", "only_positive", "out", "output", "paths",
     "plugin", "precision", "quiet", "reader", "registry", "resume", "reverse_complement", "seed", "sequences", "source",
     "split", "target",

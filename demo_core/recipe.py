@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-# About so many steps, but at least so many passes over the data
-_STEPS = 2600
+# Passes over the data, however many steps they make
 _FEWEST = 20
 
 
@@ -17,9 +16,12 @@ class TrainingSettings:
     epochs: int | None = field(
         default=None,
         metadata={
-            "help": "Passes over the data; none for about 2,600 steps in 20 or more passes, at most --most-epochs.",
+            "help": "Passes over the data; none for about --training-steps in at least 20, at most --most-epochs.",
             "minimum": 1,
         },
+    )
+    training_steps: int = field(
+        default=2600, metadata={"help": "About so many steps, unless --epochs says how many passes.", "minimum": 1}
     )
     most_epochs: int = field(
         default=100, metadata={"help": "Passes over little data, unless --epochs says how many.", "minimum": 20}
@@ -53,4 +55,4 @@ class TrainingSettings:
         """How many epochs a training split of n sequences gets."""
         if self.epochs is not None:
             return self.epochs
-        return min(self.most_epochs, max(_FEWEST, round(_STEPS * self.batch_size / max(n, 1))))
+        return min(self.most_epochs, max(_FEWEST, round(self.training_steps * self.batch_size / max(n, 1))))

@@ -52,7 +52,7 @@ def _command(registered: Registered[Architecture], name: str) -> click.Command:
     @click.command(
         name,
         help=f"{spec.summary}\n\nDATA is a dataset file made by demo data import. The epoch of the highest validation "
-        "AUROC is kept; of equal ones, that of the lowest loss.",
+        "AUROC is kept, of equal ones that of the lowest loss; one of a warm start only for want of later ones.",
         short_help=spec.summary,
     )
     @click.argument("data", type=click.Path(path_type=Path))
@@ -79,12 +79,11 @@ def _command(registered: Registered[Architecture], name: str) -> click.Command:
             raise UsageProblem("--resume goes on and --force begins anew: choose one")
         if not output.name:
             raise UsageProblem(f"-o names the model's own folder, which {printable(output)} is not: -o models/{name}")
-        with SequenceDataset.open(data):  # before anything is made for its sake
-            pass
-        make_folder(output.parent)
-        with only_process(output):
-            _check_output(output, resume, force)
-            _train(ctx, registered, options, data, output, force, device, values)
+        with SequenceDataset.open(data) as dataset:
+            make_folder(output.parent)
+            with only_process(output):
+                _check_output(output, resume, force)
+                _train(ctx, registered, options, dataset, data.name, output, force, device, values)
 
     shared = click_options(TrainingSettings, "train", spec.training)
     command.params[2:2] = [option for option in shared if option.name != "seed"]
@@ -107,7 +106,8 @@ def _train(
     ctx: click.Context,
     registered: Registered[Architecture],
     options: dict[str, Any],
-    data: Path,
+    dataset: SequenceDataset,
+    data: str,
     output: Path,
     force: bool,
     device: str,
@@ -115,7 +115,6 @@ def _train(
 ) -> None:
     import torch
 
-    from demo_core.dataset import SequenceDataset
     from demo_core.drawing import learning_curve_figure
     from demo_core.model import build_model, choose_device, foreign_content
     from demo_core.ranks import device_of_rank, joined
@@ -123,7 +122,7 @@ def _train(
 
     settings = TrainingSettings(**values)
     where = choose_device(device_of_rank(device))
-    with SequenceDataset.open(data) as dataset, joined(where) as ranks:
+    with joined(where) as ranks:
         outputs = [_output(dataset, i) for i in range(len(dataset.targets))]
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)  # the initial weights, too, follow from the seed
@@ -164,7 +163,7 @@ def _train(
             raise Interrupted("interrupted before the first epoch was over: nothing was kept") from None
         record = history.as_json()
         model.training = {
-            "data": printable(data.name),
+            "data": printable(data),
             "data_digest": about["data"],
             "device": str(where),
             "processes": ranks.size,

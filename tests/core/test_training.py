@@ -154,4 +154,5 @@ def test_regression_heads_are_fitted_by_squared_error(registry):
 def test_epochs_follow_from_the_number_of_steps(n, epochs):
     assert TrainingSettings().epochs_for(n) == epochs
     assert TrainingSettings(most_epochs=200).epochs_for(n) == (200 if n == 100 else epochs)
+    assert TrainingSettings(training_steps=1300).epochs_for(n) == (100 if n == 100 else 20)
     assert TrainingSettings(epochs=7).epochs_for(n) == 7
