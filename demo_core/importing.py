@@ -71,6 +71,7 @@ def import_records(
     settings: ImportSettings,
     source: str,
     reader: Mapping[str, Any] | None = None,
+    info: Callable[[], Mapping[str, Any]] = dict,
 ) -> list[str]:
     """Write a dataset file from records, whole or not at all.
 
@@ -82,6 +83,8 @@ def import_records(
         What the records came from, for messages and for the file's own account.
     reader
         Name and options of the reader, for that account.
+    info
+        What else the reader knows of its source, such as the genome; asked for after the last record was read.
 
     Returns
     -------
@@ -112,7 +115,7 @@ def import_records(
             writer.drop("intervals")
         if not blocks.has_sites:
             writer.drop("sites")
-        writer.info = {"source": source, "negatives": settings.negatives, "seed": settings.seed}
+        writer.info = {**info(), "source": source, "negatives": settings.negatives, "seed": settings.seed}
         if reader:
             writer.info["reader"] = dict(reader)
     return notes

@@ -187,6 +187,8 @@ def build(cls: type[O], values: Mapping[str, Any], of: str) -> O:
         key = name.replace("-", "_")
         if key not in known:
             raise UsageProblem(f"{of}: " + unknown_name("option", name, known))
+        if value is None and known[key].required and not known[key].optional:
+            continue  # a flag that was not given
         try:
             checked[key] = known[key].check(value)
         except ValueError as error:

@@ -182,6 +182,9 @@ def info(dataset: Path, as_json: bool) -> None:
         options = [f"{printable(k, 40)} = {printable(v, 80)}" for k, v in reader["options"].items() if v]
         read = f"read from {printable(found['made'].get('source', '?'), 80)} by {printable(reader.get('name'), 40)}"
         click.echo(read + (f" ({', '.join(options)})" if options else ""))
+    genome = found["made"].get("genome")
+    if isinstance(genome, dict):
+        click.echo(f"genome: {printable(genome.get('file'), 80)}, sha256 {printable(genome.get('sha256'), 64)}")
     rows = [
         [split, target, c["positive"], c["negative"], c["unknown"]]
         for split, targets in found["counts"].items()

@@ -87,7 +87,8 @@ def import_source(
         # of files the names alone: where they lie on this machine is nobody else's business
         plain = {k: Path(v).name if isinstance(getattr(options, k), Path) else v for k, v in as_json(options).items()}
         about = {"name": registered.spec.name, "options": plain}
-        return import_records(records, output, targets, settings, source.name, about) + notes.lines
+        info = lambda: dict(getattr(reader, "info", {}))  # noqa: E731
+        return import_records(records, output, targets, settings, source.name, about, info) + notes.lines
     finally:
         logging.getLogger().removeHandler(notes)
 

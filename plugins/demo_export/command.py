@@ -1,4 +1,4 @@
-"""``demo export EXPLANATION --npz|--tsv|--bedgraph``."""
+"""``demo export EXPLANATION --npz|--tsv|--bedgraph|--bigwig``."""
 
 from __future__ import annotations
 
@@ -17,6 +17,17 @@ from demo_core.errors import DemoError, UsageProblem, printable
     "--bedgraph", is_flag=True, help="A genome-browser track; where sequences overlap, on either strand, their mean."
 )
 @click.option(
+    "--bigwig",
+    is_flag=True,
+    help="The same as bigWig, and X.count.bw: how many windows each mean is of [extra: tracks]",
+)
+@click.option(
+    "--chrom-sizes",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="For --bigwig, chromosomes and their sizes [default: those of the data]",
+)
+@click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path),
@@ -24,28 +35,30 @@ from demo_core.errors import DemoError, UsageProblem, printable
     help="Where to write [default: beside the explanation]",
 )
 @click.option("--force", is_flag=True, help="Replace existing files.")
-def export(explanation: Path, output: Path | None, force: bool, **chosen: bool) -> None:
+def export(explanation: Path, output: Path | None, chrom_sizes: Path | None, force: bool, **chosen: bool) -> None:
     """Write an explanation for other programs, in one form or several."""
     forms = [form for form, wanted in chosen.items() if wanted]
     if not forms:
-        raise UsageProblem("choose a form: --npz, --tsv or --bedgraph")
+        raise UsageProblem("choose a form: --npz, --tsv, --bedgraph or --bigwig")
     if output and len(forms) > 1:
         raise UsageProblem("-o names one file: leave it out with several forms")
     from demo_core.explanation import Explanation
     from demo_core.files import check_not_an_input
-    from demo_export.writers import WRITERS, npz_files
+    from demo_export.tracks import write_bigwig
+    from demo_export.writers import WRITERS, files_of
 
     with Explanation.open(explanation) as opened:
         stems = {
             f: output or explanation.with_name(explanation.name.removesuffix(".h5") + WRITERS[f][0]) for f in forms
         }
-        files = [p for f, stem in stems.items() for p in (npz_files(opened, stem) if f == "npz" else [stem])]
+        files = [p for form, stem in stems.items() for p in files_of(form, opened, stem)]
         for path in files:
             check_not_an_input(path, explanation)
             if path.exists() and not force:
                 raise DemoError(f"{printable(path)} exists already: choose another -o, or --force to replace it")
         placed = 0 if opened.sequences.intervals is None else int((opened.sequences.intervals[:, 0] >= 0).sum())
         for form, stem in stems.items():
-            for path in WRITERS[form][1](opened, stem):
-                note = f", {placed} of them with an interval" if form == "bedgraph" else ""
+            made = write_bigwig(opened, stem, chrom_sizes) if form == "bigwig" else WRITERS[form][1](opened, stem)
+            for path in made:
+                note = f", {placed} of them with an interval" if form in ("bedgraph", "bigwig") else ""
                 click.echo(f"{path}: {len(opened)} sequences{note}")

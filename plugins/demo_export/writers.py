@@ -1,4 +1,4 @@
-"""Explanations for other programs: npz for TF-MoDISco, tables, genome-browser tracks. Streamed block by block."""
+"""Explanations for other programs: npz for TF-MoDISco, tables. Streamed block by block."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from demo_core.dataset import take_rows
 from demo_core.errors import UsageProblem, printable
 from demo_core.explanation import Explanation
 from demo_core.files import whole_file
+from demo_export.tracks import bigwig_files, write_bedgraph, write_bigwig
 
 
 def write_npz(explanation: Explanation, stem: Path) -> list[Path]:
@@ -66,46 +66,6 @@ def write_tsv(explanation: Explanation, path: Path) -> list[Path]:
     return [path]
 
 
-def write_bedgraph(explanation: Explanation, path: Path) -> list[Path]:
-    """The value of the base that is there, as a bedGraph track; where windows overlap, their mean.
-
-    Values of sequences on the minus strand are placed on the bases they belong to. Raises UsageProblem without
-    intervals, or for kinds other than attribution.
-    """
-    sequences = explanation.sequences
-    if explanation.kind != "attribution":
-        raise UsageProblem(f"kind {explanation.kind} has no one value for each base: use --npz or --tsv")
-    if sequences.intervals is None or not (sequences.intervals[:, 0] >= 0).any():
-        raise UsageProblem("the sequences have no intervals, so they have no place in a genome: use --npz or --tsv")
-    chroms = sequences.intervals[:, 0]
-    with whole_file(path) as temporary, temporary.open("w", encoding="utf-8") as file:
-        file.write(f'track type=bedGraph name="{_track_name(explanation)}"\n')
-        for code in sorted(set(chroms[chroms >= 0].tolist()), key=lambda c: sequences.chroms[c]):
-            positions, means = _means(explanation, np.flatnonzero(chroms == code))
-            name = "".join(c for c in printable(sequences.chroms[code]) if not c.isspace())
-            for position, mean in zip(positions.tolist(), means.tolist(), strict=True):
-                file.write(f"{name}\t{position}\t{position + 1}\t{mean:.6g}\n")
-    return [path]
-
-
-def _means(explanation: Explanation, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Positions on one chromosome, ascending, and the mean value at each; places before its start are left out."""
-    actual, at = [], []
-    for start in range(0, len(rows), 1024):
-        mine = rows[start : start + 1024]
-        sequences = explanation.sequences.take(mine)
-        values = take_rows(explanation.values, mine).astype(np.float64)
-        actual.append((values * sequences.alphabet.one_hot(sequences.codes)).sum(axis=1))
-        place = np.arange(sequences.length)
-        first, end, strand = sequences.intervals[:, 1:].T[..., None]
-        at.append(np.where(strand < 0, end - 1 - place, first + place))
-    positions, totals = np.concatenate(at).ravel(), np.concatenate(actual).ravel()
-    keep = positions >= 0
-    found, which = np.unique(positions[keep], return_inverse=True)
-    summed = np.bincount(which, weights=totals[keep], minlength=len(found))
-    return found, summed / np.bincount(which, minlength=len(found))
-
-
 def _numbers(explanation: Explanation, block: slice) -> NDArray[Any]:
     values = np.asarray(explanation.values[block])
     if explanation.kind == "trace":
@@ -126,13 +86,17 @@ def _write_array(path: Path, shape: tuple[int, ...], blocks: Iterator[NDArray[np
             member.write(np.ascontiguousarray(block, "<f4").tobytes())
 
 
-def _track_name(explanation: Explanation) -> str:
-    text = f"{explanation.model_name} {explanation.explainer} {explanation.target}"
-    return printable(text, 100).replace('"', "'")
-
-
+#: The ending of each form, and what writes it.
 WRITERS: dict[str, tuple[str, Callable[[Explanation, Path], list[Path]]]] = {
     "npz": ("", write_npz),
     "tsv": (".tsv", write_tsv),
     "bedgraph": (".bedgraph", write_bedgraph),
+    "bigwig": (".bw", write_bigwig),
 }
+
+
+def files_of(form: str, explanation: Explanation, stem: Path) -> list[Path]:
+    """The files that a form consists of."""
+    if form == "npz":
+        return npz_files(explanation, stem)
+    return bigwig_files(stem) if form == "bigwig" else [stem]

@@ -2,10 +2,11 @@ import csv
 
 import numpy as np
 import pytest
-from demo_export.writers import write_bedgraph, write_npz, write_tsv
+from demo_export.tracks import write_bedgraph, write_bigwig
+from demo_export.writers import write_npz, write_tsv
 
 from demo_core import explain
-from demo_core.errors import UsageProblem
+from demo_core.errors import DemoError, UsageProblem
 from demo_core.testing import tiny_dataset, tiny_model
 
 
@@ -66,3 +67,37 @@ def test_what_has_no_place_in_a_genome(tmp_path, explanation):
     with pytest.raises(UsageProblem, match="no intervals"):
         write_bedgraph(explanation, tmp_path / "x.bedgraph")
     assert not list(tmp_path.iterdir())
+
+
+def test_bigwig_says_what_the_bedgraph_says_and_how_many_windows(tmp_path, explanation):
+    bigwig = pytest.importorskip("pyBigWig")
+    explanation.sequences.info["genome"] = {"chrom_sizes": {"planted": 100_000}}
+    write_bedgraph(explanation, tmp_path / "x.bedgraph")
+    values, counts = write_bigwig(explanation, tmp_path / "x.bw")
+    lines = (tmp_path / "x.bedgraph").read_text().splitlines()[1:]
+    covered = [0] * 100_000
+    for row in range(20):
+        for place in range(40):
+            covered[explanation.sequences.interval(row).position(place)] += 1
+    with bigwig.open(str(values)) as one, bigwig.open(str(counts)) as two:
+        assert one.chroms() == two.chroms() == {"planted": 100_000}
+        for chrom, start, end, value in (line.split("\t") for line in lines):
+            (found,) = one.values(chrom, int(start), int(end))
+            assert found == pytest.approx(float(value), rel=1e-4, abs=1e-6)
+            assert two.values(chrom, int(start), int(end)) == [covered[int(start)]]
+        assert two.header()["nBasesCovered"] == len(lines)
+        assert max(covered) == 2
+
+
+def test_bigwig_needs_sizes_that_fit(tmp_path, explanation):
+    pytest.importorskip("pyBigWig")
+    with pytest.raises(UsageProblem, match="--chrom-sizes"):
+        write_bigwig(explanation, tmp_path / "x.bw")
+    sizes = tmp_path / "sizes"
+    sizes.write_text("planted\t60\n")
+    with pytest.raises(DemoError, match="'planted' has 60 bases, a sequence reaches"):
+        write_bigwig(explanation, tmp_path / "x.bw", sizes)
+    sizes.write_text("planted\tmany\n")
+    with pytest.raises(DemoError, match="line 1"):
+        write_bigwig(explanation, tmp_path / "x.bw", sizes)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["sizes"]

@@ -1,0 +1,205 @@
+"""Genomic intervals as sequences: BED3 to BED6 and beyond, and narrowPeak."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from demo_bed.genome import Genome
+from demo_bed.options import BedOptions
+from demo_core import BadSource, Interval, Record, text_lines
+from demo_core.errors import printable
+from demo_core.sequences import DNA
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a BED file. ``summit`` is its place in the chromosome, None where the file gives none."""
+
+    number: int
+    chrom: str
+    start: int
+    end: int
+    name: str
+    strand: str
+    summit: int | None
+
+
+class BedReader:
+    """Reads windows of a genome around intervals; the label is 1, or 0 for intervals of ``--negatives-from``.
+
+    After reading, ``info`` holds the genome's name, its digest, and the sizes of the chromosomes that were used.
+    """
+
+    targets = ("bound",)
+
+    def __init__(self, options: BedOptions) -> None:
+        self.options = options
+        self.info: dict[str, Any] = {}
+
+    def read(self, source: Path) -> Iterator[Record]:
+        """Records in the order of the lines. Raises BadSource naming the line."""
+        negatives = self.options.negatives_from
+        label = () if self.options.unlabelled else (1.0,)
+        with Genome(self.options.genome) as genome:
+            files = [(source, label), *([(negatives, (0.0,))] if negatives else [])]
+            windows = [(path, label, *self._windows(path, genome)) for path, label in files]
+            kept = [
+                (line, window) for _, _, lines, placed in windows for line, window in zip(lines, placed, strict=True)
+            ]
+            if not kept:
+                raise BadSource(source, f"no window of {self.options.width} bases lies within its chromosome")
+            self._check_chromosomes(source, genome, {window.chrom for _, window in kept})
+            groups = _overlapping([window for _, window in kept])
+            count = 0
+            for path, label, lines, placed in windows:
+                for line, window in zip(lines, placed, strict=True):
+                    yield self._record(path, line, window, label, groups[count], genome)
+                    count += 1
+            used = dict.fromkeys(window.chrom for _, window in kept)
+            self.info = {
+                "genome": {
+                    "file": genome.path.name,
+                    "sha256": genome.digest(),
+                    "chrom_sizes": {chrom: genome.sizes[chrom] for chrom in used},
+                }
+            }
+
+    def _record(
+        self, path: Path, line: Line, window: Interval, label: tuple[float, ...], group: int, genome: Genome
+    ) -> Record:
+        bases = genome.bases(window.chrom, window.start, window.end)
+        if window.strand == "-":
+            bases = DNA.decode(DNA.reverse_complement(DNA.encode(bases)))
+        split = (
+            "test"
+            if window.chrom in self.options.test_chrom
+            else "validation"
+            if window.chrom in self.options.validation_chrom
+            else None
+        )
+        return Record(
+            id=line.name or str(window),
+            sequence=bases,
+            labels=label,
+            interval=window,
+            split=split,
+            group=group,
+            where=f"{path.name} line {line.number}",
+        )
+
+    def _windows(self, path: Path, genome: Genome) -> tuple[list[Line], list[Interval]]:
+        """Lines whose windows lie within their chromosomes, and those windows; the others are counted aloud."""
+        lines, windows, over = [], [], []
+        for line in read_bed(path, summits=self.options.center != "midpoint"):
+            size = genome.sizes.get(line.chrom)
+            if size is None:
+                problem = f"the genome has no chromosome '{printable(line.chrom, 40)}': {genome.near(line.chrom)}"
+                raise BadSource(path, problem, f"line {line.number}")
+            if self.options.center == "summit" and line.summit is None:
+                raise BadSource(path, "has no summit; choose --center midpoint, or auto", f"line {line.number}")
+            window = self._window(path, line)
+            if window.start < 0 or window.end > size:
+                over.append((line, size))
+                continue
+            lines.append(line)
+            windows.append(window)
+        if over:
+            line, size = over[0]
+            far = ", which ends beyond it: is the genome another assembly?" if line.end > size else ""
+            _log.warning(
+                "%d of %d windows reach over their chromosome's edge and were dropped, the first that of line %d%s",
+                len(over), len(over) + len(lines), line.number, far,
+            )  # fmt: skip
+        return lines, windows
+
+    def _window(self, path: Path, line: Line) -> Interval:
+        strand = line.strand if self.options.stranded else "."
+        width = self.options.width
+        if width is None:
+            if line.start == line.end:
+                raise BadSource(path, "is an interval of no base; choose a --width", f"line {line.number}")
+            return Interval(line.chrom, line.start, line.end, strand)
+        middle = line.summit if line.summit is not None else (line.start + line.end) // 2
+        # The middle base of an even width is the one after the middle, on the forward strand
+        start = middle - width // 2
+        return Interval(line.chrom, start, start + width, strand)
+
+    def _check_chromosomes(self, source: Path, genome: Genome, used: set[str]) -> None:
+        for flag, chosen in (
+            ("--test-chrom", self.options.test_chrom),
+            ("--validation-chrom", self.options.validation_chrom),
+        ):
+            for chrom in chosen:
+                if chrom not in genome.sizes:
+                    raise BadSource(
+                        genome.path, f"{flag}: no chromosome '{printable(chrom, 40)}': {genome.near(chrom)}"
+                    )
+                if chrom not in used:
+                    raise BadSource(source, f"{flag}: no window lies on '{printable(chrom, 40)}'")
+
+
+def read_bed(path: Path, *, summits: bool = True) -> Iterator[Line]:
+    """The lines of a BED or narrowPeak file. Raises BadSource naming a line that is none.
+
+    Files of ten columns whose last is a whole number are narrowPeak, whatever they are called: ENCODE names them
+    ``.bed.gz``. Lines that begin with ``#``, ``track`` or ``browser`` are passed over.
+    """
+    columns = 0
+    for number, text in text_lines(path):
+        if not text.strip() or text.startswith(("#", "track", "browser")):
+            continue
+        cells = text.rstrip().split("\t") if "\t" in text else text.split()
+        where = f"line {number}"
+        if len(cells) < 3:
+            raise BadSource(path, "a BED line has at least chromosome, start and end", where)
+        start, end = _position(path, cells[1], where), _position(path, cells[2], where)
+        if start > end:
+            raise BadSource(path, f"the interval starts at {start}, after its end {end}", where)
+        strand = cells[5] if len(cells) > 5 else "."
+        if strand not in ("+", "-", "."):
+            raise BadSource(path, f"the strand (column 6) must be +, - or ., not '{printable(strand, 20)}'", where)
+        columns = columns or len(cells)
+        if len(cells) != columns:
+            raise BadSource(path, f"has {len(cells)} columns, the lines before it {columns}", where)
+        name = cells[3] if len(cells) > 3 and cells[3] not in (".", "") else ""
+        summit = _summit(path, cells, start, end, where) if summits and columns == 10 else None
+        yield Line(number, cells[0], start, end, name, strand, summit)
+
+
+def _summit(path: Path, cells: list[str], start: int, end: int, where: str) -> int | None:
+    try:
+        offset = int(cells[9])
+    except ValueError:
+        return None
+    if offset == -1:
+        return None
+    if not 0 <= offset < max(1, end - start):
+        raise BadSource(path, f"the summit (column 10) is {offset}, outside its interval of {end - start} bases", where)
+    return start + offset
+
+
+def _position(path: Path, text: str, where: str) -> int:
+    # No genome has a position of more digits, and int() takes "1_000" and other scripts' digits
+    if not (text.isascii() and text.isdecimal() and len(text) <= 15):
+        raise BadSource(path, f"'{printable(text, 30)}' is not a position, a whole number from 0", where)
+    return int(text)
+
+
+def _overlapping(windows: list[Interval]) -> list[int]:
+    """For each window the number of its cluster: windows that share bases, directly or in a chain."""
+    clusters = [0] * len(windows)
+    number, chrom, reached = -1, "", 0
+    for place in sorted(range(len(windows)), key=lambda i: (windows[i].chrom, windows[i].start)):
+        window = windows[place]
+        if window.chrom != chrom or window.start >= reached:
+            number += 1
+            chrom, reached = window.chrom, window.end
+        reached = max(reached, window.end)
+        clusters[place] = number
+    return clusters
