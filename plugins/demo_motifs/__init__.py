@@ -1,0 +1,19 @@
+"""``demo motifs``: from explanations to named motifs, where they are, and how sure that is."""
+
+from demo_core import Command, Register, hookimpl
+
+DEMO_API = 1
+
+
+@hookimpl
+def register_commands(register: Register[Command]) -> None:
+    """Register the command."""
+    register(
+        Command(
+            name="motifs",
+            target="demo_motifs.commands:motifs",
+            summary="Motifs in explanations: find, name, scan, match, combine.",
+            requires=("memelite", "pyjaspar"),
+            extra="motifs",
+        )
+    )

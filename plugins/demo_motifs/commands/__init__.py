@@ -1,0 +1,43 @@
+"""``demo motifs``: a group whose commands are imported when they run."""
+
+from __future__ import annotations
+
+import importlib
+
+import click
+
+#: Where each command is, and its line in the listing.
+COMMANDS = {
+    "db": ("demo_motifs.commands.db:db", "List a motif database, or export it."),
+    "dependencies": ("demo_motifs.commands.dependencies:dependencies", "What a model makes of pairs of motifs."),
+    "find": ("demo_motifs.commands.find:find", "Find motifs in explanations, and name them."),
+    "match": ("demo_motifs.commands.match:match", "Count the sequences whose explanation shows a factor's motif."),
+    "scan": ("demo_motifs.commands.scan:scan", "Sites of known motifs in sequences."),
+}
+
+
+class LazyGroup(click.Group):
+    """Knows its commands by name; completion and help import none of them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names of the commands."""
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name, imported now."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+        command = getattr(importlib.import_module(module), attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The listing, from the lines above."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, COMMANDS[name][1]) for name in self.list_commands(ctx)])
+
+
+@click.group(cls=LazyGroup)
+def motifs() -> None:
+    """From explanations to named motifs: where they are, and how sure that is."""

@@ -1,0 +1,85 @@
+"""Options and steps that several ``demo motifs`` commands share."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from demo_core.errors import UsageProblem, printable
+
+if TYPE_CHECKING:
+    from demo_core.explanation import Explanation
+
+db_option = click.option(
+    "--db", "databases", multiple=True, default=("jaspar",), show_default=True, metavar="jaspar|jaspar2020|FILE.meme",
+    help="Known motifs: a release of JASPAR (jaspar is 2024), or a MEME file; may be given several times.",
+)  # fmt: skip
+taxon_option = click.option(
+    "--taxon", default="vertebrates", show_default=True, metavar="GROUP",
+    help="JASPAR's taxonomic group: vertebrates, plants, insects, nematodes, fungi, urochordates; or all.",
+)  # fmt: skip
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+force_option = click.option("--force", is_flag=True, help="Replace an existing output.")
+
+
+class Background(click.ParamType[tuple[float, ...] | None]):
+    """Four shares, ``uniform``, or ``sequences``, which is None."""
+
+    name = "uniform|sequences|A,C,G,T"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, ...] | None:
+        """Read it."""
+        if value is None or isinstance(value, tuple) or value == "sequences":
+            return value if isinstance(value, tuple) else None
+        if value == "uniform":
+            return (0.25, 0.25, 0.25, 0.25)
+        from demo_motifs.scanning import check_background
+
+        try:
+            return tuple(check_background([float(word) for word in str(value).split(",")]).tolist())
+        except (ValueError, UsageProblem):
+            self.fail(f"expected uniform, sequences, or four shares like 0.3,0.2,0.2,0.3, got '{printable(value, 40)}'")
+
+
+background_option = click.option(
+    "--background", type=Background(), default="sequences", show_default=True,
+    help="Shares of A, C, G and T that p-values are against; sequences: those of the sequences, on both strands.",
+)  # fmt: skip
+threshold_option = click.option(
+    "--threshold", type=click.FloatRange(0, 1, min_open=True), default=1e-4, show_default=True, metavar="P",
+    help="The largest p-value of a site.",
+)  # fmt: skip
+
+
+def names_of(paths: Sequence[Path]) -> list[str]:
+    """A name for each explanation: its file's, with the folder's where two are called alike. Raises UsageProblem."""
+    stems = [p.name.removesuffix(".h5") for p in paths]
+    count = Counter(stems)
+    names = [
+        stem if count[stem] == 1 else f"{path.resolve().parent.name}.{stem}"
+        for stem, path in zip(stems, paths, strict=True)
+    ]
+    if twice := [name for name, n in Counter(names).items() if n > 1]:
+        # .../CTCFL/explanations/cnn.saliency.h5: the folder above says more
+        names = [
+            name if Counter(names)[name] == 1 else f"{path.resolve().parent.parent.name}.{name}"
+            for name, path in zip(names, paths, strict=True)
+        ]
+        if len(set(names)) < len(names):
+            raise UsageProblem(f"two explanations are called '{printable(twice[0])}': give them apart")
+    return [re.sub(r"\s", "_", printable(name, 150)) for name in names]
+
+
+@contextmanager
+def opened(paths: Sequence[Path]) -> Iterator[list[Explanation]]:
+    """Explanations, opened."""
+    from demo_core.explanation import Explanation
+
+    with ExitStack() as stack:
+        yield [stack.enter_context(Explanation.open(path)) for path in paths]

@@ -1,0 +1,82 @@
+"""``demo motifs db``: list a motif database, or export it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from demo_core.cli.output import emit_json, say, table
+from demo_core.errors import DemoError, printable
+from demo_motifs.commands.common import db_option, force_option, json_option, taxon_option
+
+
+@click.command()
+@click.argument("names", nargs=-1, metavar="[FACTOR|ID]...")
+@db_option
+@taxon_option
+@click.option("--releases", is_flag=True, help="List JASPAR's releases that are here.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="FILE.meme",
+    help="Write them as probabilities, for MEME.",
+)
+@json_option
+@force_option
+def db(
+    names: tuple[str, ...], databases: tuple[str, ...], taxon: str, releases: bool, output: Path | None, as_json: bool,
+    force: bool,
+) -> None:  # fmt: skip
+    """List a motif database, or the motifs of some factors in it, or export them.
+
+    JASPAR's releases come with pyjaspar: no network is used. A motif is counts (PFM) in JASPAR, probabilities in MEME
+    files; log-odds are made of them where they are needed, with one site of the background as pseudo-count.
+    """
+    from demo_core.files import check_file_can_be, whole_file
+    from demo_core.motif import format_meme
+    from demo_motifs import databases as motif_databases
+    from demo_motifs.evidence import information_content
+    from demo_motifs.naming import consensus
+
+    if releases:
+        found = motif_databases.releases()
+        if as_json:
+            emit_json([f"jaspar{release}" for release in found])
+        else:
+            for release in found:
+                click.echo(f"jaspar{release}" + (" (jaspar)" if release == motif_databases.DEFAULT_RELEASE else ""))
+        return
+    known = motif_databases.load(databases, taxon)
+    if names:
+        every = [one for name in names for one in motif_databases.named(known, name)]
+        known = list({one.motif.id: one for one in every}.values())
+    if output:
+        check_file_can_be(output)
+        if output.exists() and not force:
+            raise DemoError(f"{printable(output)} exists already: choose another name, or --force to replace it")
+        with whole_file(output) as temporary:
+            temporary.write_text(format_meme(one.motif for one in known) + "\n", encoding="utf-8")
+        click.echo(f"{output}: {len(known)} motifs")
+        return
+    rows = [
+        {
+            "id": one.motif.id,
+            "name": one.motif.name,
+            "width": len(one.motif),
+            "sites": None if one.motif.sites is None else round(one.motif.sites),
+            "bits": round(float(information_content(one.motif.ppm).sum()), 2),
+            "consensus": consensus(one.motif.ppm),
+            "taxon": one.taxon,
+            "family": one.family,
+            "database": one.source,
+        }
+        for one in known
+    ]
+    if as_json:
+        emit_json(rows)
+        return
+    heads = ("id", "name", "width", "sites", "bits", "consensus", "taxon", "family", "database")
+    table(heads, [["" if row[head] is None else row[head] for head in heads] for row in rows])
+    say(f"{len(rows)} motifs")

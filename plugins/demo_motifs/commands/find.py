@@ -1,0 +1,319 @@
+"""``demo motifs find EXPLANATION... -o FOLDER``."""
+
+from __future__ import annotations
+
+import hashlib
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from demo_core.cli.group import State
+from demo_core.cli.output import emit_json, say, table
+from demo_core.cli.sources import seed
+from demo_core.errors import DemoError, UsageProblem, printable
+from demo_motifs.commands.common import (
+    db_option,
+    force_option,
+    json_option,
+    names_of,
+    opened,
+    taxon_option,
+    threshold_option,
+)
+
+if TYPE_CHECKING:
+    from demo_core.explanation import Explanation
+    from demo_motifs.databases import KnownMotif
+    from demo_motifs.finding import Outcome, Settings
+    from demo_motifs.result import Part
+
+#: Motifs that are printed.
+_SHOWN = 40
+
+
+@click.command()
+@click.argument("explanations", nargs=-1, required=True, metavar="EXPLANATION...", type=click.Path(path_type=Path))
+@click.option(
+    "-o",
+    "--output",
+    default="motifs",
+    show_default=True,
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Where the results go.",
+)
+@click.option(
+    "--seqlets",
+    type=click.Choice(["auto", "significant", "best-window"]),
+    default="auto",
+    show_default=True,
+    help="significant: runs of bases beyond chance; best-window: one in each sequence, the paper's way; auto: the "
+    "first, and the second where it finds too few.",
+)
+@click.option("--width", type=click.IntRange(3, 50), default=9, show_default=True, help="Bases of a best window.")
+@click.option(
+    "--null",
+    metavar="auto|negatives|values|FILE.h5",
+    default="auto",
+    show_default=True,
+    help="What chance is: the file's negatives, its values in random order, or another explanation, as of shuffled "
+    "sequences by the same model; auto: the negatives where there are 100, else the values.",
+)
+@click.option(
+    "--fdr",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    default=0.05,
+    show_default=True,
+    help="False discovery rate of significant runs.",
+)
+@click.option(
+    "--patterns",
+    type=click.Choice(["demo", "modisco"]),
+    default="demo",
+    show_default=True,
+    help="How seqlets become motifs; modisco: TF-MoDISco [extra: explainers]",
+)
+@click.option(
+    "--min-seqlets",
+    type=click.IntRange(2),
+    metavar="N",
+    help="Seqlets a motif needs [default: 2 % of the "
+    "sequences searched, at least 5 and at most 50; of optimised inputs 3]",
+)
+@click.option("--all-sequences", is_flag=True, help="Search negatives, too.")
+@click.option("--against", is_flag=True, help="Look for what speaks against the target: negative values.")
+@click.option(
+    "--filters",
+    type=click.Path(path_type=Path),
+    metavar="MODEL",
+    help="Instead, motifs of what this model's first-layer filters respond to in the explained sequences.",
+)
+@db_option
+@taxon_option
+@click.option(
+    "--matches", type=click.IntRange(1, 100), default=5, show_default=True, help="Best matches of each motif."
+)
+@threshold_option
+@click.option("--no-hits", is_flag=True, help="Leave out the sites of the found motifs in all sequences.")
+@json_option
+@force_option
+@seed
+@click.pass_context
+def find(
+    ctx: click.Context, /, explanations: tuple[Path, ...], output: Path, force: bool, as_json: bool, **given: Any
+) -> None:
+    """Find motifs in explanations of any kind, and name them.
+
+    FOLDER gets motifs.tsv, motifs.meme, motifs.png, seqlets.tsv, hits.tsv, hits.bed and hits.narrowPeak where sequences
+    have intervals, and motifs.h5 with everything. Positions are 0-based, as in BED.
+    """  # fmt: skip
+    from demo_core.files import check_folder_of, check_not_an_input, whole_folder
+    from demo_motifs import databases
+    from demo_motifs.result import MotifsFile, motif_rows
+
+    names = names_of(explanations)
+    check_not_an_input(output, *explanations, given["filters"])
+    check_folder_of(output)
+    asked = _fingerprint(explanations, given)
+    if output.exists() and not force:
+        there = output / "motifs.h5"
+        if not there.is_file():
+            raise DemoError(f"{printable(output)} exists and is not of this command: choose another -o")
+        with MotifsFile(there) as file:
+            differing = [k for k, v in asked.items() if file.metadata.get("fingerprint", {}).get(k) != v]
+            if differing:
+                raise DemoError(
+                    f"{printable(output)} exists, from a run that differs in {', '.join(differing)}: choose another "
+                    "-o, or --force to replace it"
+                )
+            if as_json:
+                emit_json(file.metadata["motifs"])
+                return
+        click.echo(f"{output}: skipped, it is finished already")
+        return
+    if output.exists() and not (output / "motifs.h5").is_file() and (not output.is_dir() or any(output.iterdir())):
+        raise DemoError(
+            f"{printable(output)} is not of this command, so --force does not replace it: choose another -o"
+        )
+    known = databases.load(given["databases"], given["taxon"])
+    with opened(explanations) as files:
+        parts = [_part(ctx, file, name, given, known) for file, name in zip(files, names, strict=True)]
+        with whole_folder(output, replace=force) as folder:
+            hits = _write(folder, parts, known, asked, given)
+        rows = motif_rows(parts)
+    if as_json:
+        emit_json(rows)
+        return
+    _print(parts, rows)
+    click.echo(
+        f"{output}: {len(rows)} motif{'' if len(rows) == 1 else 's'}" + ("" if hits is None else f", {hits} hits")
+    )
+
+
+def _part(ctx: click.Context, file: Explanation, name: str, given: dict[str, Any], known: list[KnownMotif]) -> Part:
+    from demo_motifs.naming import name as name_motifs
+    from demo_motifs.result import Part
+
+    if given["filters"]:
+        outcome, numbers = _filters(ctx, file, given)
+        labels = [f"{name}.filter-{n}" for n in numbers]
+    else:
+        outcome = _find(file, given)
+        labels = [f"{name}.{k}" for k in range(1, len(outcome.motifs) + 1)]
+    for line in outcome.account:
+        say(f"{name}: {line}")
+    motifs = [(label, 0, motif) for label, motif in zip(labels, outcome.motifs, strict=True)]
+    return Part(name, file, outcome, name_motifs(motifs, known, given["matches"], say))
+
+
+def _find(file: Explanation, given: dict[str, Any]) -> Outcome:
+    from demo_core.explanation import Explanation
+    from demo_motifs.finding import find as find_motifs
+
+    settings = settings_of(given)
+    if given["null"] in ("auto", "negatives", "values"):
+        return find_motifs(file, settings, say)
+    with Explanation.open(Path(given["null"])) as null:
+        return find_motifs(file, settings, say, null)
+
+
+def settings_of(given: dict[str, Any]) -> Settings:
+    """The search's settings from the command's options."""
+    from demo_motifs.finding import Settings
+
+    return Settings(
+        seqlets=given["seqlets"],
+        width=given["width"],
+        null=given["null"] if given["null"] in ("auto", "negatives", "values") else "file",
+        fdr=given["fdr"],
+        patterns=given["patterns"],
+        least=given["min_seqlets"],
+        every=given["all_sequences"],
+        sign=-1 if given["against"] else 1,
+        seed=given["seed"],
+    )
+
+
+def _filters(ctx: click.Context, file: Explanation, given: dict[str, Any]) -> tuple[Outcome, list[int]]:
+    import numpy as np
+
+    from demo_core.model import Model
+    from demo_motifs.evidence import split_rows
+    from demo_motifs.filters import SHARE, filter_motifs
+    from demo_motifs.finding import Outcome, searched
+    from demo_motifs.found import no_sites
+
+    state: State = ctx.obj
+    model = Model.load(given["filters"], registry=state.registry)
+    model.check_data(file.sequences, Path(file.sequences._file.filename if file.sequences._file else "the sequences"))
+    if file.kind == "pattern":
+        raise UsageProblem("filters respond to sequences, and a pattern has none: give an explanation of sequences")
+    rows, _, how = split_rows(file, every=given["all_sequences"])
+    found = filter_motifs(model, file.sequences, rows, given["min_seqlets"] or int(np.clip(len(rows) // 50, 5, 50)))
+    account = [
+        searched(file, rows, how),
+        f"motifs of {len(found)} first-layer filters: windows of at least {SHARE:.0%} of a filter's strongest response",
+    ]
+    return Outcome([m for _, m in found], no_sites(), len(rows), account), [n for n, _ in found]
+
+
+def _write(
+    folder: Path, parts: list[Part], known: list[KnownMotif], asked: dict[str, Any], given: dict[str, Any]
+) -> int | None:
+    """Write every file into a folder; returns how many hits there are, None where they were not wanted."""
+    from demo_core.drawing import save_figure
+    from demo_motifs.figure import motifs_figure
+    from demo_motifs.hits import HitWriter, write_hits
+    from demo_motifs.result import motif_rows, write_h5, write_meme, write_motif_table, write_seqlets
+    from demo_motifs.scanning import Scanner
+
+    rows = motif_rows(parts)
+    every = [named for part in parts for named in part.motifs]
+    write_motif_table(folder / "motifs.tsv", rows)
+    write_meme(folder / "motifs.meme", every)
+    write_seqlets(folder / "seqlets.tsv", parts)
+    save_figure(motifs_figure(every), folder / "motifs.png", "png")
+    about = [
+        {
+            "name": part.name,
+            "kind": part.explanation.kind,
+            "explainer": part.explanation.explainer,
+            "model": part.explanation.model_name,
+            "model_digest": part.explanation.metadata["model"].get("digest"),
+            "target": part.explanation.target,
+            "sequences": len(part.explanation),
+            "length": part.explanation.sequences.length,
+            "searched": part.outcome.searched,
+            "account": part.outcome.account,
+        }
+        for part in parts
+    ]
+    sources = sorted({one.source for one in known})
+    head = {
+        "explanations": about,
+        "settings": {k: str(v) if isinstance(v, Path) else v for k, v in given.items()},
+        "database": {"sources": sources, "motifs": len(known)},
+        "fingerprint": asked,
+    }
+    write_h5(folder / "motifs.h5", parts, head)
+    if given["no_hits"]:
+        return None
+    with HitWriter(folder) as writer:
+        for part in parts:
+            if part.explanation.kind == "pattern":
+                continue
+            scanners = [
+                (
+                    named.id,
+                    named.matches[0].known.motif.name if named.matches else "",
+                    Scanner(named.motif.pwm, named.motif.background, given["threshold"], best_anyway=True),
+                )
+                for named in part.motifs
+            ]
+            write_hits(writer, part.explanation, part.name, scanners, sign=-1 if given["against"] else 1)
+        return writer.count
+
+
+def _print(parts: list[Part], rows: list[dict[str, Any]]) -> None:
+    for part in parts:
+        if not part.motifs:
+            click.echo(f"{part.name}: no motif was found")
+    if not rows:
+        return
+    heads = ("motif", "seqlets", "sequences", "consensus", "best match", "q", "E", "strand", "then")
+    lines = []
+    for row in rows:
+        best, *others = row["matches"]
+        lines.append(
+            [
+                *(row[head] for head in heads[:4]),
+                f"{best['match_name']} ({best['match_id']})",
+                f"{best['q']:.1e}",
+                f"{best['E']:.1e}",
+                best["strand"],
+                ", ".join(f"{m['match_name']} {m['q']:.0e}" for m in others[:2]),
+            ]
+        )
+    table(heads, lines[:_SHOWN])
+    if len(lines) > _SHOWN:
+        click.echo(f"... and {len(lines) - _SHOWN} more, in motifs.tsv")
+
+
+def _fingerprint(explanations: tuple[Path, ...], given: dict[str, Any]) -> dict[str, Any]:
+    """What decides the result: the content of the files, the settings, the versions."""
+    options = {k: str(v) if isinstance(v, Path) else list(v) if isinstance(v, tuple) else v for k, v in given.items()}
+    digests = []
+    for path in [*explanations, *([Path(given["null"])] if Path(given["null"]).is_file() else [])]:
+        if not path.is_file():
+            raise DemoError(f"{printable(path)}: there is no such file")
+        with path.open("rb") as file:
+            digests.append(hashlib.file_digest(file, "sha256").hexdigest())
+    return {
+        "explanations": digests,
+        **options,
+        "version of deep-motif-dashboard": metadata.version("deep-motif-dashboard"),
+        "version of memelite": metadata.version("memelite"),
+        "version of pyjaspar": metadata.version("pyjaspar"),
+    }

@@ -1,0 +1,72 @@
+"""memelite and modisco-lite compile themselves at first use: where the result is kept, and what the user is told."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+from typing import TypeVar
+
+from demo_core.errors import printable
+
+T = TypeVar("T")
+
+
+def call_compiled(what: str, packages: tuple[str, ...], call: Callable[[], T], say: Callable[[str], None]) -> T:
+    """Call what numba may have to compile first, in a cache that the user can write to; say so before it does.
+
+    Parameters
+    ----------
+    what
+        Its name, in the message.
+    packages
+        The distributions whose versions decide whether what is in the cache still counts.
+    """
+    folder = cache_folder()
+    mark = folder / "-".join([what.lower(), *(f"{p}-{metadata.version(p)}" for p in packages), _machine()])
+    if not mark.exists():
+        say(
+            f"{what} is compiled for this machine: about a minute with two cores, once "
+            f"(kept in {printable(folder)}; NUMBA_CACHE_DIR names another folder)"
+        )
+    result = call()
+    if not mark.exists():
+        mark.touch()
+    return result
+
+
+def cache_folder() -> Path:
+    """The folder of numba's cache, made if need be: NUMBA_CACHE_DIR, else the user's own cache, else a temporary one.
+
+    Call it before numba is imported, which reads the variable then. Never site-packages, which may be read-only.
+    """
+    given = os.environ.get("NUMBA_CACHE_DIR")
+    own = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "deep-motif-dashboard" / "numba"
+    temporary = Path(tempfile.gettempdir()) / f"deep-motif-dashboard-numba-{os.getuid()}"
+    for folder in [Path(given)] if given else [own, temporary]:
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError:
+            continue
+        # what is in it will be run: a folder that somebody else made is not trusted
+        if os.access(folder, os.W_OK) and (given or folder.stat().st_uid == os.getuid()):
+            break
+    else:
+        folder = Path(tempfile.mkdtemp(prefix="demo-numba-"))
+    os.environ["NUMBA_CACHE_DIR"] = str(folder)
+    if "numba" in sys.modules:
+        import numba
+
+        setattr(numba.config, "CACHE_DIR", str(folder))  # noqa: B010 - a setting that numba makes at run time
+    return folder
+
+
+def _machine() -> str:
+    import llvmlite.binding
+    import numba
+
+    version = ".".join(map(str, sys.version_info[:3]))
+    return f"numba-{numba.__version__}-python-{version}-{llvmlite.binding.get_host_cpu_name()}"

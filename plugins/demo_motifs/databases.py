@@ -1,0 +1,143 @@
+"""Motif databases: JASPAR's releases through pyjaspar, and MEME files; counts and probabilities, never log-odds."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from demo_core.errors import DemoError, UsageProblem, printable, unknown_name
+from demo_core.motif import Motif, read_meme
+
+#: The release that is meant by ``jaspar``.
+DEFAULT_RELEASE = "2024"
+#: Any taxonomic group.
+ALL = "all"
+
+
+@dataclass(frozen=True)
+class KnownMotif:
+    """A motif of a database.
+
+    Parameters
+    ----------
+    motif
+        Its id, factor's name and probabilities; ``motif.pfm()`` gives the counts.
+    source
+        Where it is from: ``JASPAR2024`` or a file's name.
+    taxon, family
+        JASPAR's taxonomic group and the factor's family; '' where unknown.
+    """
+
+    motif: Motif
+    source: str
+    taxon: str = ""
+    family: str = ""
+
+
+def load(databases: Sequence[str], taxon: str = "vertebrates") -> list[KnownMotif]:
+    """The motifs of one database or several, in their order; of equal ids the first one counts.
+
+    Parameters
+    ----------
+    databases
+        ``jaspar`` (the default release), ``jaspar2022``, or the path of a MEME file.
+    taxon
+        JASPAR's taxonomic group, or ``all``. MEME files have none.
+
+    Raises
+    ------
+    UsageProblem
+        For an unknown release, taxonomic group, or no such file.
+    DemoError
+        For a file that is not in MEME's format, or if there is no motif at all.
+    """
+    found: dict[str, KnownMotif] = {}
+    for name in databases:
+        word = name.lower()
+        if word.startswith("jaspar") and not Path(name).exists():
+            known = jaspar(word.removeprefix("jaspar").lstrip("-:") or DEFAULT_RELEASE, taxon)
+        elif Path(name).exists():
+            known = meme(Path(name))
+        else:
+            raise UsageProblem(
+                f"{printable(name)} is neither a file nor a release of JASPAR: give jaspar, "
+                f"{', '.join('jaspar' + r for r in releases())}, or a MEME file"
+            )
+        for one in known:
+            found.setdefault(one.motif.id, one)
+    if not found:
+        raise DemoError("there is no motif in " + ", ".join(printable(name) for name in databases))
+    return list(found.values())
+
+
+def releases() -> list[str]:
+    """JASPAR's releases that pyjaspar brings, newest first."""
+    from pyjaspar import jaspar_releases
+
+    return sorted((name.removeprefix("JASPAR") for name in jaspar_releases), reverse=True)
+
+
+def jaspar(release: str = DEFAULT_RELEASE, taxon: str = "vertebrates") -> list[KnownMotif]:
+    """The CORE motifs of a release, each in its newest version. No network is used.
+
+    Source: Rauluseviciute et al., Nucleic Acids Research 2024, 52:D174. Raises UsageProblem on an unknown release or
+    taxonomic group.
+    """
+    from pyjaspar import jaspardb
+
+    if release not in releases():
+        raise UsageProblem(unknown_name("release of JASPAR", release, releases()))
+    database: Any = jaspardb(release=f"JASPAR{release}")
+    every = database.fetch_motifs(collection="CORE", tax_group=None if taxon == ALL else taxon.split(","))
+    if not every:
+        groups = {str(m.tax_group) for m in database.fetch_motifs(collection="CORE")}
+        raise UsageProblem(unknown_name("taxonomic group", taxon, {*groups, ALL}))
+    return [_known(one, f"JASPAR{release}") for one in every]
+
+
+def meme(path: Path) -> list[KnownMotif]:
+    """The motifs of a MEME file. Raises BadSource naming the line, DemoError if an id is there twice."""
+    motifs = read_meme(path)
+    twice = [name for name, n in Counter(m.id for m in motifs).items() if n > 1]
+    if twice:
+        raise DemoError(f"{printable(path)}: motif {printable(twice[0], 60)} is there more than once: ids must differ")
+    return [KnownMotif(motif, path.name) for motif in motifs]
+
+
+def named(known: Sequence[KnownMotif], name: str) -> list[KnownMotif]:
+    """A factor's motifs: those of that id, else of that name, else those of complexes that it is a part of.
+
+    Case is ignored; JASPAR writes complexes as ``MAX::MYC``, and an id may lack its version. Raises UsageProblem with
+    the closest names.
+    """
+    word = name.casefold()
+    ways = (
+        lambda m: word in (m.id.casefold(), m.id.casefold().partition(".")[0]),
+        lambda m: m.name.casefold() == word,
+        lambda m: word in m.name.casefold().split("::"),
+    )
+    for fits in ways:
+        found = [one for one in known if fits(one.motif)]
+        if found:
+            return found
+    names = {one.motif.name or one.motif.id for one in known}
+    raise UsageProblem(unknown_name("motif", name, names))
+
+
+def _known(record: Any, source: str) -> KnownMotif:
+    counts = np.array([record.counts[letter] for letter in "ACGT"], np.float64)
+    sites = counts.sum(axis=0)
+    # columns of one matrix may differ in their sum, by rounding or by gaps in the alignment
+    ppm = np.divide(counts, sites, out=np.full_like(counts, 0.25), where=sites > 0)
+    family = record.tf_family
+    return KnownMotif(
+        Motif(str(record.matrix_id), str(record.name), ppm, float(np.median(sites))),
+        source,
+        str(record.tax_group or ""),
+        ", ".join(map(str, family)) if isinstance(family, list) else str(family or ""),
+    )

@@ -1,0 +1,286 @@
+"""From an explanation to its motifs: seqlets, patterns among them, and which of these the explanation really shows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+import numpy as np
+
+from demo_core.errors import UsageProblem
+from demo_core.explanation import Explanation
+from demo_motifs import clustering, windows
+from demo_motifs.evidence import Channel, Floats, Rows, channels, split_rows
+from demo_motifs.found import Builder, FoundMotif, Sites, join_sites, no_sites
+from demo_motifs.pointing import LARGEST_P, pointed_at
+from demo_motifs.scanning import composition_of
+from demo_motifs.seqlets import (
+    ENOUGH,
+    Found,
+    Null,
+    best_windows,
+    null_from_rows,
+    null_from_values,
+    significant_runs,
+)
+
+#: Seqlets that patterns are looked for among; all are assigned to them afterwards.
+MOST_CLUSTERED = 20_000
+#: Windows of each optimised input.
+_PER_PATTERN = 5
+_CHUNK = 8192
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How motifs are looked for; the command's options.
+
+    Parameters
+    ----------
+    seqlets
+        ``significant``, ``best-window`` (the paper's way), or ``auto``: the first, and the second where it finds
+        too few.
+    width
+        Bases of a best window.
+    null
+        ``negatives`` of the file, ``values`` in random order, ``file``: another explanation; or ``auto``: the first
+        where there are enough, else the second.
+    fdr
+        Of significant runs.
+    patterns
+        ``demo`` or ``modisco``.
+    least
+        Seqlets a motif needs; None: a fiftieth of the sequences searched, at least 5 and at most 50.
+    every
+        Search negatives, too.
+    sign
+        1, or -1 to look for what speaks against the target.
+    """
+
+    seqlets: Literal["auto", "significant", "best-window"] = "auto"
+    width: int = 9
+    null: Literal["auto", "negatives", "values", "file"] = "auto"
+    fdr: float = 0.05
+    patterns: Literal["demo", "modisco"] = "demo"
+    least: int | None = None
+    every: bool = False
+    sign: int = 1
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Motifs, best supported first, the seqlets that belong to none, and an account of how they were found."""
+
+    motifs: list[FoundMotif]
+    unassigned: Sites
+    searched: int
+    account: list[str]
+
+
+def find(
+    explanation: Explanation, settings: Settings, say: Callable[[str], None], null: Explanation | None = None
+) -> Outcome:
+    """Look for motifs in an explanation of any kind but interaction.
+
+    A motif is kept if enough seqlets show it and they lie on its sites more often than stretches as long would that
+    were strewn at random: a network that learned nothing points anywhere.
+
+    ``null`` is another explanation, by the same model and explainer, of sequences without motifs: what chance comes to.
+
+    Raises UsageProblem on kinds without values for single bases, other alphabets, and settings that do not fit.
+    """
+    if null is not None:
+        _check_null(explanation, null)
+    rows, negatives, how = split_rows(explanation, every=settings.every)
+    account: list[str] = [searched(explanation, rows, how)]
+    least = settings.least or int(np.clip(len(rows) // 50, 5, 50))
+    if explanation.kind == "pattern":
+        least = settings.least or 3
+    if settings.patterns == "modisco":
+        from demo_motifs.modisco import modisco_motifs
+
+        motifs = modisco_motifs(explanation, rows, settings, least, say)
+        account.append("patterns: TF-MoDISco, with seqlets of its own")
+        return Outcome(motifs, no_sites(), len(rows), account)
+    found = [
+        _seqlets(explanation, channel, rows, negatives, settings, least, account, null)
+        for channel in channels(explanation)
+    ]
+    motifs = _motifs(explanation, found, settings, least)
+    kept = []
+    for motif in motifs:
+        tested = motif if explanation.kind == "pattern" else pointed_at(explanation, motif, found, rows, settings.seed)
+        if explanation.kind == "pattern" or (tested.p <= LARGEST_P and len(tested.sites) >= least):
+            kept.append(tested)
+    dropped = len(motifs) - len(kept)
+    if dropped:
+        account.append(
+            f"{dropped} recurring pattern{'s' if dropped > 1 else ''} left out: seqlets lie on "
+            f"{'their' if dropped > 1 else 'its'} sites no more often than by chance (p > {LARGEST_P:g})"
+        )
+    kept.sort(key=lambda m: -len(m.sites))
+    # every sequence has a best window: where they stand in for runs, those that show no motif are not worth telling
+    told = [one for one in found if settings.seqlets != "auto" or one[1].null is not None]
+    return Outcome(kept, _unassigned(told, kept), len(rows), account)
+
+
+def searched(explanation: Explanation, rows: Rows, how: str) -> str:
+    """Which sequences are searched, in words; ``how`` is as ``evidence.split_rows`` says."""
+    if how == "patterns":
+        return f"searched: {len(rows)} optimised inputs"
+    what = {
+        "labelled": f"{len(rows)} of {len(explanation)} sequences (positives by label)",
+        "called": f"{len(rows)} of {len(explanation)} sequences (no labels: those that the model calls positive)",
+        "unlabelled": f"{len(rows)} sequences",
+    }[how]
+    return f"searched: {what if len(rows) < len(explanation) else f'all {len(rows)} sequences'}"
+
+
+def _seqlets(
+    explanation: Explanation,
+    channel: Channel,
+    rows: Rows,
+    negatives: Rows,
+    settings: Settings,
+    least: int,
+    account: list[str],
+    other: Explanation | None,
+) -> tuple[Channel, Found]:
+    name = f"{channel.name}: " if channel.name else ""
+    best = partial(best_windows, explanation, channel, rows, settings.width, sign=settings.sign)
+    if explanation.kind == "pattern":
+        account.append(f"seqlets: the {_PER_PATTERN} best windows of {settings.width} bases in each optimised input")
+        return channel, best(number=_PER_PATTERN)
+    if settings.seqlets != "best-window":
+        null = _null(explanation, channel, rows, negatives, settings, other)
+        if null is None:
+            why = "a trace needs negatives to be tested against"
+            if settings.seqlets == "significant":
+                raise UsageProblem(f"{why}: explain some, or choose --seqlets best-window")
+        else:
+            runs = significant_runs(explanation, channel, rows, null, fdr=settings.fdr, sign=settings.sign)
+            said = f"{name}{len(runs.seqlets)} significant runs in {len(np.unique(runs.seqlets.row))} sequences"
+            if runs.threshold is not None:
+                said += f", at least {runs.threshold:.3g}, which {runs.above} of {len(null.scores)} of the null reach"
+            account.append(f"{said}; null: {null.made_from}, false discovery rate {settings.fdr:g}")
+            if settings.seqlets == "significant" or len(runs.seqlets) >= least:
+                return channel, runs
+            why = f"fewer than {least} significant runs"
+        account.append(f"{name}{why}, so the best window of {settings.width} bases in each sequence instead")
+    else:
+        account.append(f"{name}seqlets: the best window of {settings.width} bases in each sequence")
+    return channel, best()
+
+
+def _null(
+    explanation: Explanation,
+    channel: Channel,
+    rows: Rows,
+    negatives: Rows,
+    settings: Settings,
+    other: Explanation | None,
+) -> Null | None:
+    if other is not None:
+        every = np.arange(len(other), dtype=np.int64)
+        return null_from_rows(
+            other, channel, every, "best runs of the other explanation", seed=settings.seed, sign=settings.sign
+        )
+    if settings.null == "negatives" and not len(negatives):
+        raise UsageProblem("--null negatives: no negative was explained; choose --null values, or explain some")
+    if settings.null == "negatives" or (settings.null == "auto" and len(negatives) >= ENOUGH):
+        return null_from_rows(
+            explanation, channel, negatives, "best runs of negatives", seed=settings.seed, sign=settings.sign
+        )
+    if channel.reads and settings.null == "auto":
+        return None  # the steps of a trace, in another order, come to the same
+    return null_from_values(explanation, channel, rows, seed=settings.seed, sign=settings.sign)
+
+
+def _check_null(explanation: Explanation, null: Explanation) -> None:
+    """Raise UsageProblem unless two explanations are of one model, target and way of explaining."""
+    theirs, ours = null.metadata, explanation.metadata
+    for what, one, two in (
+        ("model", theirs["model"].get("digest"), ours["model"].get("digest")),
+        ("explainer", null.explainer, explanation.explainer),
+        ("options", theirs["options"], ours["options"]),
+        ("target", null.target, explanation.target),
+        ("length of sequences", null.sequences.length, explanation.sequences.length),
+    ):
+        if one != two:
+            raise UsageProblem(f"--null: that explanation differs in its {what}, so it says nothing of chance here")
+
+
+def _motifs(
+    explanation: Explanation, found: list[tuple[Channel, Found]], settings: Settings, least: int
+) -> list[FoundMotif]:
+    """Patterns among a sample of the seqlets of each channel, then all seqlets assigned to them."""
+    drafts: list[tuple[int, Floats]] = []
+    random = np.random.default_rng(settings.seed)
+    backgrounds = []
+    for channel, one in found:
+        seqlets = one.seqlets
+        if len(seqlets) > MOST_CLUSTERED:
+            seqlets = seqlets.take(np.sort(random.choice(len(seqlets), MOST_CLUSTERED, replace=False)))
+        share = len(seqlets) / max(1, len(one.seqlets))
+        cut = windows.cut(explanation, channel, seqlets, sign=settings.sign)
+        backgrounds.append(composition_of(cut.codes))
+        needed = max(3, math.ceil(least * share))
+        for cluster in clustering.cluster(cut, windows.weights(cut), needed):
+            drafts.append((len(cluster.member), clustering.matrix(cut, cluster)))
+    drafts.sort(key=lambda d: -d[0])
+    matrices = [counts for _, counts in drafts]
+    matrices = [matrices[i] for i in clustering.distinct(matrices)]
+    if not matrices:
+        return []
+    background = np.mean(backgrounds, axis=0)
+    return _assigned(explanation, found, matrices, background, settings)
+
+
+def _assigned(
+    explanation: Explanation,
+    found: list[tuple[Channel, Found]],
+    matrices: list[Floats],
+    background: Floats,
+    settings: Settings,
+) -> list[FoundMotif]:
+    """Each seqlet goes to the motif that fits it best, if one does; every motif is made anew from its seqlets."""
+    builders = [Builder(counts.shape[1]) for counts in matrices]
+    pwms = [clustering.log_odds(counts, background) for counts in matrices]
+    for channel, one in found:
+        for begin in range(0, len(one.seqlets), _CHUNK):
+            seqlets = one.seqlets.take(np.arange(begin, min(begin + _CHUNK, len(one.seqlets))))
+            cut = windows.cut(explanation, channel, seqlets, sign=settings.sign)
+            mass = np.pad(np.cumsum(windows.weights(cut), axis=1), ((0, 0), (1, 0)))
+            every = np.arange(len(cut))
+            placed = [clustering.place(cut, mass, every, pwm, background) for pwm in pwms]
+            chance = np.ones((len(placed), len(cut)))
+            for which, cluster in enumerate(placed):
+                chance[which, cluster.member] = cluster.p
+            best = chance.argmin(axis=0)
+            for which, cluster in enumerate(placed):
+                mine = best[cluster.member] == which
+                builders[which].add(cut, seqlets, channel, clustering.some(cluster, mine))
+    return [builder.motif(background) for builder in builders if builder.count]
+
+
+def _unassigned(found: list[tuple[Channel, Found]], motifs: list[FoundMotif]) -> Sites:
+    """The seqlets that no motif has; a strand is a motif's, so they have none."""
+    taken = {
+        (row, score, name)
+        for m in motifs
+        for row, score, name in zip(m.sites.row.tolist(), m.sites.score.tolist(), m.sites.channel, strict=True)
+    }
+    parts = []
+    for channel, one in found:
+        free = [
+            (row, score, channel.name) not in taken
+            for row, score in zip(one.seqlets.row.tolist(), one.seqlets.score.tolist(), strict=True)
+        ]
+        s = one.seqlets.take(np.flatnonzero(free))
+        none = np.zeros(len(s), np.int64)
+        parts.append(Sites(s.row, s.start, s.end, none, s.score, s.p, [channel.name] * len(s)))
+    return join_sites(parts)

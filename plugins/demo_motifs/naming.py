@@ -1,0 +1,81 @@
+"""Names for found motifs: their best matches in a database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from demo_motifs.databases import KnownMotif
+from demo_motifs.evidence import Floats, information_content
+from demo_motifs.found import FoundMotif
+from demo_motifs.tomtom import compare
+
+
+@dataclass(frozen=True)
+class Match:
+    """A known motif that a found one is like; the numbers are those of ``tomtom.Comparison``."""
+
+    known: KnownMotif
+    p: float
+    e: float
+    q: float
+    offset: int
+    overlap: int
+    strand: int
+
+    @property
+    def label(self) -> str:
+        """Name and id."""
+        return f"{self.known.motif.name} ({self.known.motif.id})" if self.known.motif.name else self.known.motif.id
+
+
+@dataclass(frozen=True)
+class NamedMotif:
+    """A found motif with an id, the explanation it is of, and its best matches, the best first."""
+
+    id: str
+    explanation: int
+    motif: FoundMotif
+    matches: list[Match]
+
+    @property
+    def consensus(self) -> str:
+        """Each column's commonest letter; lower case where it is not the majority."""
+        return consensus(self.motif.ppm)
+
+    @property
+    def bits(self) -> float:
+        """Information content over all columns, in bits, against uniform bases."""
+        return float(information_content(self.motif.ppm).sum())
+
+
+def name(
+    motifs: Sequence[tuple[str, int, FoundMotif]],
+    known: Sequence[KnownMotif],
+    number: int,
+    say: Callable[[str], None],
+) -> list[NamedMotif]:
+    """Look up the ``number`` best matches of each motif, given with its id and its explanation's place."""
+    if not motifs:
+        return []
+    found = compare([m.ppm for _, _, m in motifs], known, say)
+    named = []
+    for row, (identity, explanation, motif) in enumerate(motifs):
+        order = np.argsort(found.p[row], kind="stable")[:number]
+        matches = [
+            Match(
+                known[k], float(found.p[row, k]), float(found.e[row, k]), float(found.q[row, k]),
+                int(found.offset[row, k]), int(found.overlap[row, k]), int(found.strand[row, k]),
+            )
+            for k in order
+        ]  # fmt: skip
+        named.append(NamedMotif(identity, explanation, motif, matches))
+    return named
+
+
+def consensus(ppm: Floats) -> str:
+    """Each column's commonest letter; lower case where it is not the majority."""
+    letters = np.array(list("ACGT"))[ppm.argmax(axis=0)]
+    return "".join(x if share > 0.5 else x.lower() for x, share in zip(letters, ppm.max(axis=0), strict=True))

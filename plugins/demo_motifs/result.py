@@ -1,0 +1,253 @@
+"""What ``demo motifs find`` writes: tables, a MEME file, and ``motifs.h5``, which holds all of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from demo_core import hdf5
+from demo_core.dataset import TextColumn, take_rows
+from demo_core.errors import DemoError, printable
+from demo_core.explanation import Explanation
+from demo_core.hdf5 import Field
+from demo_core.motif import Motif, format_meme
+from demo_motifs.finding import Outcome
+from demo_motifs.found import Sites
+from demo_motifs.naming import NamedMotif
+from demo_motifs.places import SIGN, Places, genomic
+
+FORMAT = "demo-motifs"
+VERSION = 1
+
+#: A row for each seqlet; the motifs themselves, few and small, are in the metadata.
+FIELDS = {
+    "explanation": Field("int64", 1),
+    "motif": Field("int64", 1),
+    "row": Field("int64", 1),
+    "ids": Field("str", 1),
+    "start": Field("int64", 1),
+    "end": Field("int64", 1),
+    "strand": Field("int64", 1),
+    "score": Field("float32", 1),
+    "p": Field("float32", 1),
+    "intervals": Field("int64", 2, required=False),
+}
+
+SEQLET_HEADS = (
+    "motif", "explanation", "id", "start", "end", "strand", "score", "p", "channel",
+    "chrom", "chrom_start", "chrom_end", "chrom_strand",
+)  # fmt: skip
+MOTIF_HEADS = (
+    "motif", "explanation", "seqlets", "sequences", "consensus", "width", "bits", "mean_contribution",
+    "sites_pointed_at", "sites", "expected_by_chance", "p_pointed_at",
+    "rank", "match_id", "match_name", "database", "p", "E", "q", "offset", "overlap", "strand",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Part:
+    """One explanation with what was found in it."""
+
+    name: str
+    explanation: Explanation
+    outcome: Outcome
+    motifs: list[NamedMotif]
+
+
+def write_meme(path: Path, motifs: Sequence[NamedMotif]) -> None:
+    """Probabilities of every motif, for the MEME suite; its name is that of its best match."""
+    rows = [
+        Motif(
+            m.id, m.matches[0].known.motif.name.replace(" ", "_") if m.matches else "", m.motif.ppm, len(m.motif.sites)
+        )
+        for m in motifs
+    ]
+    path.write_text(format_meme(rows) + "\n", encoding="utf-8")
+
+
+def motif_rows(parts: Sequence[Part]) -> list[dict[str, Any]]:
+    """The table of motifs as plain JSON: a row for each motif, its matches in a list."""
+    rows = []
+    for part in parts:
+        for named in part.motifs:
+            motif = named.motif
+            rows.append(
+                {
+                    "motif": named.id,
+                    "explanation": part.name,
+                    "seqlets": len(motif.sites),
+                    "sequences": len(np.unique(motif.sites.row)),
+                    "consensus": named.consensus,
+                    "width": int(motif.counts.shape[1]),
+                    "bits": round(named.bits, 3),
+                    "mean_contribution": float(motif.contributions.sum()),
+                    "sites_pointed_at": motif.pointed,
+                    "sites": motif.occurring,
+                    "expected_by_chance": round(motif.expected, 2) if math.isfinite(motif.expected) else None,
+                    "p_pointed_at": motif.p if math.isfinite(motif.p) else None,
+                    "matches": [
+                        {
+                            "rank": rank,
+                            "match_id": match.known.motif.id,
+                            "match_name": match.known.motif.name,
+                            "database": match.known.source,
+                            "p": match.p,
+                            "E": match.e,
+                            "q": match.q,
+                            "offset": match.offset,
+                            "overlap": match.overlap,
+                            "strand": SIGN[match.strand],
+                        }
+                        for rank, match in enumerate(named.matches, start=1)
+                    ],
+                }
+            )
+    return rows
+
+
+def write_motif_table(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    """``motifs.tsv``: a row for each motif and match."""
+    with path.open("w", encoding="utf-8") as file:
+        file.write("\t".join(MOTIF_HEADS) + "\n")
+        for row in rows:
+            for match in row["matches"] or [{}]:
+                file.write("\t".join(_cell(({**row, **match}).get(head)) for head in MOTIF_HEADS) + "\n")
+
+
+def write_seqlets(path: Path, parts: Sequence[Part]) -> int:
+    """``seqlets.tsv``: a row for each seqlet, those of motifs first; returns how many."""
+    count = 0
+    with path.open("w", encoding="utf-8") as file:
+        file.write("\t".join(SEQLET_HEADS) + "\n")
+        for part in parts:
+            for motif, sites in _groups(part):
+                name = part.motifs[motif].id if motif >= 0 else ""
+                places, ids = _placed(part.explanation, sites)
+                count += len(sites)
+                for i in range(len(sites)):
+                    cells = [
+                        name, part.name, ids[i], sites.start[i], sites.end[i], SIGN[int(sites.strand[i])],
+                        float(sites.score[i]), float(sites.p[i]), sites.channel[i], *place_cells(places, i),
+                    ]  # fmt: skip
+                    file.write("\t".join(map(_cell, cells)) + "\n")
+    return count
+
+
+def write_h5(path: Path, parts: Sequence[Part], metadata: dict[str, Any]) -> None:
+    """``motifs.h5``: seqlets as columns; motifs, matches, settings and accounts in the metadata."""
+    chroms: dict[str, int] = {}
+    with hdf5.create(path) as file:
+        columns: dict[str, list[Any]] = {name: [] for name in FIELDS}
+        first = 0
+        for which, part in enumerate(parts):
+            for motif, sites in _groups(part):
+                places, ids = _placed(part.explanation, sites)
+                codes = [chroms.setdefault(c, len(chroms)) if c else -1 for c in places.chrom]
+                n = len(sites)
+                values = {
+                    "explanation": np.full(n, which), "motif": np.full(n, motif + first if motif >= 0 else -1),
+                    "row": sites.row, "ids": ids, "start": sites.start, "end": sites.end, "strand": sites.strand,
+                    "score": sites.score, "p": sites.p,
+                    "intervals": np.stack([np.array(codes, np.int64), places.start, places.end, places.strand], axis=1),
+                }  # fmt: skip
+                for name, column in values.items():
+                    columns[name].append(column)
+            first += len(part.motifs)
+        for name, field in FIELDS.items():
+            shape = (4,) if name == "intervals" else ()
+            dataset = hdf5.add_column(file, name, field, shape)
+            for column in columns[name]:
+                if len(column):
+                    hdf5.append(dataset, column)
+        hdf5.describe(
+            file,
+            {
+                "format": FORMAT,
+                "version": VERSION,
+                **metadata,
+                "chroms": list(chroms),
+                "motifs": [{**row, **_matrices(named)} for row, named in zip(
+                    motif_rows(parts), [m for part in parts for m in part.motifs], strict=True)],
+            },
+        )  # fmt: skip
+
+
+class MotifsFile:
+    """A ``motifs.h5``, opened: its motifs and seqlets.
+
+    ``metadata`` is as it was written; ``motifs`` its table, with ``counts``, ``contributions``, ``hypothetical`` and
+    ``background`` as lists. Raises DemoError on opening what is no such file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file, self.metadata = hdf5.open_checked(path, FORMAT, VERSION, FIELDS)
+        try:
+            self.motifs: list[dict[str, Any]] = list(self.metadata["motifs"])
+            for motif in self.motifs:
+                shape = np.asarray(motif["counts"], np.float64).shape
+                if len(shape) != 2 or shape[0] != 4 or not isinstance(motif["motif"], str):
+                    raise ValueError("a motif has no counts")
+        except (KeyError, TypeError, ValueError) as error:
+            self._file.close()
+            raise DemoError(f"{printable(path)} is refused: {printable(error)}") from None
+
+    def __enter__(self) -> MotifsFile:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._file.close()
+
+    def __len__(self) -> int:
+        return int(self._file["row"].shape[0])
+
+    def column(self, name: str) -> Any:
+        """A column of the seqlets, whole."""
+        return TextColumn(self._file[name])[:] if name == "ids" else self._file[name][:]
+
+    def motif(self, name: str) -> Motif:
+        """A motif by its id, as probabilities."""
+        (row,) = [m for m in self.motifs if m["motif"] == name]
+        counts = np.asarray(row["counts"], np.float64)
+        best = row["matches"][0]["match_name"] if row["matches"] else ""
+        return Motif(name, best, counts / counts.sum(axis=0), float(row["seqlets"]))
+
+
+def place_cells(places: Places, i: int) -> list[object]:
+    """Chromosome, start, end and strand for a table; empty where unknown."""
+    if not places.chrom[i]:
+        return ["", "", "", ""]
+    return [places.chrom[i], places.start[i], places.end[i], SIGN[int(places.strand[i])]]
+
+
+def _groups(part: Part) -> list[tuple[int, Sites]]:
+    """The sites of each motif, then the seqlets that belong to none (-1)."""
+    groups = [(place, named.motif.sites) for place, named in enumerate(part.motifs)]
+    return [*groups, (-1, part.outcome.unassigned)]
+
+
+def _placed(explanation: Explanation, sites: Sites) -> tuple[Places, list[str]]:
+    places = genomic(explanation.sequences, sites.row, sites.start, sites.end, sites.strand)
+    unique, which = np.unique(sites.row, return_inverse=True)
+    names = take_rows(explanation.sequences.ids, unique) if len(unique) else np.array([], dtype=object)
+    return places, [str(names[i]) for i in which]
+
+
+def _matrices(named: NamedMotif) -> dict[str, Any]:
+    motif = named.motif
+    return {
+        "counts": motif.counts.tolist(),
+        "contributions": motif.contributions.tolist(),
+        "hypothetical": None if motif.hypothetical is None else motif.hypothetical.tolist(),
+        "background": motif.background.tolist(),
+    }
+
+
+def _cell(value: object) -> str:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    return f"{value:.6g}" if isinstance(value, float) else printable(value, 10_000).replace("\t", " ")

@@ -1,0 +1,245 @@
+"""Seqlets: the stretches of sequences that an explanation points at, the paper's way and by significance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from demo_core.errors import UsageProblem
+from demo_core.explanation import Explanation
+from demo_motifs.evidence import Block, Channel, Floats, Rows, blocks
+from demo_motifs.tomtom import false_discovery_rates
+
+Ints = NDArray[np.int64]
+
+#: So many negatives make a null of their own.
+ENOUGH = 100
+#: Rows that a null is made of at most, drawn with the seed.
+MOST_NULL = 20_000
+#: Permutations of each sequence, for a null from the values themselves.
+_PERMUTATIONS = 5
+
+
+@dataclass(frozen=True)
+class Seqlets:
+    """M stretches ``[start, end)`` of sequences.
+
+    ``row`` is the place in the explanation; ``score`` the summed value; ``p`` how likely the best stretch of a null
+    sequence scores as high, NaN where nothing was tested.
+    """
+
+    row: Ints
+    start: Ints
+    end: Ints
+    score: Floats
+    p: Floats
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+    def take(self, keep: NDArray[np.bool_] | Ints) -> Seqlets:
+        """Some of them."""
+        return Seqlets(*(getattr(self, f)[keep] for f in ("row", "start", "end", "score", "p")))
+
+
+@dataclass(frozen=True)
+class Null:
+    """What chance comes to.
+
+    Parameters
+    ----------
+    scores
+        (M,), the best stretch of each null sequence, ascending.
+    drift
+        What was taken off each base's value, so that stretches end where evidence does.
+    made_from
+        In words.
+    """
+
+    scores: Floats
+    drift: float
+    made_from: str
+
+    def p_values(self, scores: Floats) -> Floats:
+        """The share of null sequences that score as high, counting one more than there are, so never 0."""
+        above = len(self.scores) - np.searchsorted(self.scores, scores, side="left")
+        return np.asarray((above + 1) / (len(self.scores) + 1))
+
+
+@dataclass(frozen=True)
+class Found:
+    """Seqlets and how they were told from chance; ``null`` is None for the paper's way."""
+
+    seqlets: Seqlets
+    searched: int
+    null: Null | None = None
+    threshold: float | None = None
+    above: int = 0
+
+
+def best_windows(
+    explanation: Explanation, channel: Channel, rows: Rows, width: int, *, number: int = 1, sign: int = 1
+) -> Found:
+    """The paper's way: in each sequence the window of the highest summed value, or the ``number`` best apart.
+
+    For a trace that is the window over which the score rises most. Sequences whose values are all zero have none.
+
+    Source: Lanchantin, Singh, Wang & Qi, PSB 2017: a window of nine bases.
+
+    When not to use it: to learn whether there is a motif at all. Every sequence yields a window, random ones too.
+    """
+    length = explanation.sequences.length
+    if width > length:
+        raise UsageProblem(f"a window of {width} bases does not fit into sequences of {length}")
+    parts = [empty()]
+    for block in blocks(explanation, channel, rows, sign=sign):
+        sums = np.pad(np.cumsum(block.values, axis=1), ((0, 0), (1, 0)))
+        window = sums[:, width:] - sums[:, :-width]
+        usable = (block.values != 0).any(axis=1) & (block.codes < 4).any(axis=1)
+        for _ in range(number):
+            start = window.argmax(axis=1)
+            score = window[np.arange(len(window)), start]
+            keep = usable & np.isfinite(score) & (score > 0)
+            parts.append(_seqlets(block.rows[keep], start[keep], start[keep] + width, score[keep]))
+            place = np.arange(window.shape[1])
+            window = np.where(np.abs(place - start[:, None]) < width, -np.inf, window)
+    return Found(_join(parts), len(rows))
+
+
+def significant_runs(
+    explanation: Explanation,
+    channel: Channel,
+    rows: Rows,
+    null: Null,
+    *,
+    fdr: float = 0.05,
+    most: int = 5,
+    sign: int = 1,
+) -> Found:
+    """Runs of bases whose summed value is more than chance would give.
+
+    A run is a stretch of the highest sum of ``value - drift``, up to ``most`` apart in a sequence. The best run of a
+    sequence gets the share of null sequences whose best run is as high as its p-value; the threshold is where the false
+    discovery rate over the searched sequences, after Benjamini & Hochberg, is ``fdr``. Every run above it counts.
+
+    Source: maximal segments, Karlin & Altschul, PNAS 1990, 87:2264; their distribution is taken from the null here.
+
+    When not to use it: with a null of other sequences than those searched but for the motifs, such as negatives of
+    another composition.
+    """
+    parts, best = [empty()], []
+    for block in blocks(explanation, channel, rows, sign=sign):
+        runs, tops = _runs(block, null.drift, most)
+        parts.append(runs)
+        best.append(tops)
+    top = np.concatenate(best) if best else np.zeros(0)
+    if not len(top):
+        return Found(empty(), 0, null)
+    q = false_discovery_rates(null.p_values(top))
+    passing = top[(q <= fdr) & (top > 0)]
+    every = _join(parts)
+    if not len(passing):
+        return Found(empty(), len(rows), null)
+    threshold = float(passing.min())
+    kept = every.take(every.score >= threshold)
+    kept = Seqlets(kept.row, kept.start, kept.end, kept.score, null.p_values(kept.score))
+    above = int((null.scores >= threshold).sum())
+    return Found(kept, len(rows), null, threshold, above)
+
+
+def null_from_rows(
+    explanation: Explanation, channel: Channel, rows: Rows, made_from: str, *, seed: int = 0, sign: int = 1
+) -> Null:
+    """The best run of each of some sequences without motifs, such as shuffles."""
+    rows = _some(rows, seed)
+    drift = _drift(explanation, channel, rows, sign)
+    tops = [_runs(block, drift, 1)[1] for block in blocks(explanation, channel, rows, sign=sign)]
+    return Null(np.sort(np.concatenate(tops)), drift, f"{made_from} ({len(rows)})")
+
+
+def null_from_values(explanation: Explanation, channel: Channel, rows: Rows, *, seed: int = 0, sign: int = 1) -> Null:
+    """The best run after the values of each sequence were put into random order.
+
+    When not to use it: where there are shuffled sequences to explain instead. Neighbouring values of a network are
+    alike, which a random order undoes, so that more passes than the rate says.
+    """
+    rows = _some(rows, seed)
+    random = np.random.default_rng(seed)
+    drift = _drift(explanation, channel, rows, sign)
+    tops = [np.zeros(0)]
+    for block in blocks(explanation, channel, rows, sign=sign):
+        for _ in range(_PERMUTATIONS):
+            values = random.permuted(block.values, axis=1)
+            tops.append(_runs(Block(block.rows, block.codes, block.letters, values, None), drift, 1)[1])
+    return Null(np.sort(np.concatenate(tops)), drift, f"values in random order ({_PERMUTATIONS} x {len(rows)})")
+
+
+def empty() -> Seqlets:
+    """No seqlets."""
+    none = np.zeros(0, np.int64)
+    return Seqlets(none, none, none, np.zeros(0), np.zeros(0))
+
+
+def _some(rows: Rows, seed: int) -> Rows:
+    if len(rows) <= MOST_NULL:
+        return rows
+    return np.sort(np.random.default_rng(seed).choice(rows, MOST_NULL, replace=False))
+
+
+def _drift(explanation: Explanation, channel: Channel, rows: Rows, sign: int) -> float:
+    """The mean size of a value."""
+    total, count = 0.0, 0
+    for block in blocks(explanation, channel, rows, sign=sign):
+        total += float(np.abs(block.values).sum())
+        count += block.values.size
+    return total / count if count else 0.0
+
+
+def _runs(block: Block, drift: float, most: int) -> tuple[Seqlets, Floats]:
+    """Up to ``most`` best runs of each sequence, and the score of the best one of each (0 where there is none)."""
+    values = block.values - drift
+    values[block.codes >= 4] = -np.inf  # an unknown base is no evidence, and ends a run
+    parts = [empty()]
+    tops = np.zeros(len(values))
+    alive = np.arange(len(values))
+    for turn in range(most):
+        score, start, end = best_run(values[alive])
+        if not turn:
+            tops = score
+        found = score > 0
+        alive, score, start, end = alive[found], score[found], start[found], end[found]
+        if not len(alive):
+            break
+        parts.append(_seqlets(block.rows[alive], start, end, score))
+        place = np.arange(values.shape[1])
+        inside = (place >= start[:, None]) & (place < end[:, None])
+        values[alive] = np.where(inside, -np.inf, values[alive])
+    return _join(parts), tops
+
+
+def best_run(values: Floats) -> tuple[Floats, Ints, Ints]:
+    """Score, start and end of the stretch of the highest sum in each row; a score of 0 where none is positive."""
+    n, length = values.shape
+    best, start, end = np.zeros(n), np.zeros(n, np.int64), np.zeros(n, np.int64)
+    here, since = np.zeros(n), np.zeros(n, np.int64)
+    for place in range(length):
+        fresh = here <= 0
+        since = np.where(fresh, place, since)
+        here = np.where(fresh, 0.0, here) + values[:, place]
+        better = here > best
+        best = np.where(better, here, best)
+        start = np.where(better, since, start)
+        end = np.where(better, place + 1, end)
+    return best, start, end
+
+
+def _seqlets(row: Ints, start: Ints, end: Ints, score: Floats) -> Seqlets:
+    return Seqlets(row, start.astype(np.int64), end.astype(np.int64), score, np.full(len(row), np.nan))
+
+
+def _join(parts: list[Seqlets]) -> Seqlets:
+    columns = (np.concatenate([getattr(p, f) for p in parts]) for f in ("row", "start", "end", "score", "p"))
+    joined = Seqlets(*columns)
+    return joined.take(np.lexsort((joined.start, joined.row)))
