@@ -17,8 +17,8 @@ from demo_motifs.seqlets import Ints, Seqlets
 class Sites:
     """The seqlets of one motif, in their sequences: ``[start, end)`` of ``row``, ``strand`` as the motif reads there.
 
-    ``score`` is the value of the seqlet, ``p`` the chance of the best run of a null sequence to be as high (NaN for best
-    windows).
+    ``score`` is the value of the seqlet, ``p`` the chance of the best run of a null sequence to be as high (NaN for
+    best windows).
     """
 
     row: Ints

@@ -1,10 +1,10 @@
-"""Hits of motifs in every explained sequence, scored by match and by attribution, as tables and genome-browser tracks."""
+"""Hits of motifs in every explained sequence, scored by match and by attribution: tables and genome-browser tracks."""
 
 from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -27,8 +27,9 @@ class HitWriter:
     """Writes hits as they are found: ``hits.tsv``, and ``hits.bed`` and ``hits.narrowPeak`` where there are intervals.
 
     ``value`` is the summed attribution under a hit (for a trace the change of its first channel), ``share`` that as a
-    part of all the sequence's values, both signs counted. In BED the score is ``-100 log10 p``, at most 1000. narrowPeak
-    has the value as its signalValue, ``-log10 p`` as its pValue, -1 as its qValue, and the hit's middle as its peak.
+    part of all the sequence's values, both signs counted. In BED the score is ``-100 log10 p``, at most 1000.
+    narrowPeak has the value as its signalValue, ``-log10 p`` as its pValue, -1 as its qValue, and the hit's
+    middle as its peak.
     """
 
     def __init__(self, folder: Path, stem: str = "hits") -> None:
@@ -105,6 +106,37 @@ def write_hits(
             hits = without_overlaps(scanner.hits(sequences.codes), scanner.width)
             writer.add(sequences, hits, scanner.width, motif, label, name, values)
             counts[motif] += len(hits)
+    return counts
+
+
+def scan_sequences(
+    writer: HitWriter,
+    source: SequenceDataset | Explanation,
+    name: str,
+    motifs: Sequence[tuple[str, str, Scanner]],
+    done: Callable[[int], None],
+) -> dict[str, dict[str, int]]:
+    """Write the sites of motifs in a dataset, or in an explanation's sequences with their values.
+
+    Returns for each motif the number of sites, of sequences that have any, and of sites on either strand.
+    """
+    explanation = source if isinstance(source, Explanation) else None
+    sequences = source.sequences if isinstance(source, Explanation) else source
+    counts = {motif: dict.fromkeys(("sites", "sequences", "forward", "reverse"), 0) for motif, _, _ in motifs}
+    valued = explanation is not None and explanation.kind in ("attribution", "trace")
+    for begin in range(0, len(sequences), BLOCK):
+        rows = np.arange(begin, min(begin + BLOCK, len(sequences)))
+        block = sequences.take(rows)
+        values = read(explanation, channels(explanation)[0], rows).values if explanation and valued else None
+        for motif, label, scanner in motifs:
+            hits = without_overlaps(scanner.hits(block.codes), scanner.width)
+            writer.add(block, hits, scanner.width, motif, label, name, values)
+            mine = counts[motif]
+            mine["sites"] += len(hits)
+            mine["sequences"] += len(np.unique(hits.row))
+            mine["forward"] += int((hits.strand > 0).sum())
+            mine["reverse"] += int((hits.strand < 0).sum())
+        done(len(rows))
     return counts
 
 

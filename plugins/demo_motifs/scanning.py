@@ -91,6 +91,8 @@ class Scanner:
         reached = np.flatnonzero(self._tail <= threshold)
         #: In steps; None if not even the best window is that unlikely.
         self.least: int | None = int(reached[0]) + self._lowest if len(reached) else None
+        #: The p-value of the best window there can be.
+        self.smallest_p = float(self._tail[-1])
 
     def hits(self, codes: Codes) -> Hits:
         """The hits in (N, L) codes, on both strands."""

@@ -84,7 +84,8 @@ def best_windows(
 ) -> Found:
     """The paper's way: in each sequence the window of the highest summed value, or the ``number`` best apart.
 
-    For a trace that is the window over which the score rises most. Sequences whose values are all zero have none.
+    For a trace it is the window that ends, as the bases are read, at the steepest rise: what was read last
+    made the score rise. Sequences without any positive value have none.
 
     Source: Lanchantin, Singh, Wang & Qi, PSB 2017: a window of nine bases.
 
@@ -97,7 +98,10 @@ def best_windows(
     for block in blocks(explanation, channel, rows, sign=sign):
         sums = np.pad(np.cumsum(block.values, axis=1), ((0, 0), (1, 0)))
         window = sums[:, width:] - sums[:, :-width]
-        usable = (block.values != 0).any(axis=1) & (block.codes < 4).any(axis=1)
+        if channel.reads:
+            parts.append(_steepest(block, channel, width))
+            continue
+        usable = (block.codes < 4).any(axis=1)
         for _ in range(number):
             start = window.argmax(axis=1)
             score = window[np.arange(len(window)), start]
@@ -106,6 +110,15 @@ def best_windows(
             place = np.arange(window.shape[1])
             window = np.where(np.abs(place - start[:, None]) < width, -np.inf, window)
     return Found(_join(parts), len(rows))
+
+
+def _steepest(block: Block, channel: Channel, width: int) -> Seqlets:
+    place = block.values.argmax(axis=1)
+    score = block.values[np.arange(len(place)), place]
+    start = place - width + 1 if channel.reads > 0 else place
+    start = np.clip(start, 0, block.values.shape[1] - width)
+    keep = score > 0
+    return _seqlets(block.rows[keep], start[keep], start[keep] + width, score[keep])
 
 
 def significant_runs(

@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from demo_core.cli.sources import open_data
 from demo_core.errors import UsageProblem, printable
 
 if TYPE_CHECKING:
+    from demo_core.dataset import SequenceDataset
     from demo_core.explanation import Explanation
+    from demo_core.registry import Registry
 
 db_option = click.option(
     "--db", "databases", multiple=True, default=("jaspar",), show_default=True, metavar="jaspar|jaspar2020|FILE.meme",
@@ -74,6 +77,35 @@ def names_of(paths: Sequence[Path]) -> list[str]:
         if len(set(names)) < len(names):
             raise UsageProblem(f"two explanations are called '{printable(twice[0])}': give them apart")
     return [re.sub(r"\s", "_", printable(name, 150)) for name in names]
+
+
+@contextmanager
+def open_either(registry: Registry, source: Path, reader: str | None) -> Iterator[SequenceDataset | Explanation]:
+    """An explanation, or a dataset from any file that a reader knows."""
+    import h5py
+
+    from demo_core.explanation import Explanation
+
+    if not reader and source.is_file() and h5py.is_hdf5(source):
+        with h5py.File(source, "r") as file:
+            said = file.attrs.get("demo", "")
+        if isinstance(said, str) and '"demo-explanation"' in said:
+            with Explanation.open(source) as explanation:
+                yield explanation
+            return
+    with open_data(registry, source, reader) as dataset:
+        yield dataset
+
+
+@contextmanager
+def open_sequences(registry: Registry, source: Path, reader: str | None) -> Iterator[SequenceDataset]:
+    """The sequences of a dataset, an explanation, or a file that a reader knows. Raises UsageProblem on patterns."""
+    from demo_core.explanation import Explanation
+
+    with open_either(registry, source, reader) as found:
+        if isinstance(found, Explanation) and found.kind == "pattern":
+            raise UsageProblem(f"{printable(source)} is of optimised inputs, not of sequences")
+        yield found.sequences if isinstance(found, Explanation) else found
 
 
 @contextmanager

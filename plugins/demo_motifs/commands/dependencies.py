@@ -1,0 +1,297 @@
+"""``demo motifs dependencies MOTIFS MODEL DATA``: pairs of motifs in the data, and what a model makes of them."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from demo_core.cli.group import State
+from demo_core.cli.output import cell, emit_json, progress, say, table
+from demo_core.cli.sources import device, reader_option, seed
+from demo_core.errors import DemoError, UsageProblem, printable, unknown_name
+from demo_motifs.commands.common import (
+    db_option,
+    force_option,
+    json_option,
+    open_sequences,
+    taxon_option,
+    threshold_option,
+)
+
+if TYPE_CHECKING:
+    from demo_core.motif import Motif
+    from demo_core.targets import Target
+    from demo_motifs.interactions import Interaction
+    from demo_motifs.pairs import Together
+
+TOGETHER_HEADS = ("motif_a", "motif_b", "sequences", "with_a", "with_b", "with_both", "expected", "p")
+SPACING_HEADS = ("motif_a", "motif_b", "arrangement", "distance", "count")
+EFFECT_HEADS = (
+    "motif_a", "motif_b", "arrangement", "distance", "effect_a", "effect_b", "joint", "interaction", "low", "high",
+)  # fmt: skip
+
+
+@click.command()
+@click.argument("motifs", type=click.Path(path_type=Path))
+@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("data", type=click.Path(path_type=Path))
+@click.option(
+    "-o",
+    "--output",
+    default="dependencies",
+    show_default=True,
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Where the results go.",
+)
+@click.option("--number", type=click.IntRange(1, 20), default=4, show_default=True, help="The best supported motifs.")
+@click.option("--only", metavar="ID,...", help="These motifs instead.")
+@click.option("--target", metavar="TARGET", help="As of demo explain [default: the model's first output]")
+@click.option(
+    "--farthest", type=click.IntRange(0), default=30, show_default=True, help="Most bases between two motifs."
+)
+@click.option("--step", type=click.IntRange(1), default=2, show_default=True, help="Bases between tried distances.")
+@click.option(
+    "--backgrounds",
+    type=click.IntRange(2, 10_000),
+    default=50,
+    show_default=True,
+    help="Dinucleotide-preserving shuffles of the sequences that motifs are planted into.",
+)
+@db_option
+@taxon_option
+@threshold_option
+@json_option
+@force_option
+@reader_option
+@seed
+@device
+@click.pass_context
+def dependencies(
+    ctx: click.Context, /, motifs: Path, model: Path, data: Path, output: Path, as_json: bool, force: bool, **given: Any
+) -> None:
+    """Pairs of motifs: how they lie in the data, and what the MODEL makes of them.
+
+    MOTIFS is a folder of demo motifs find, a MEME file, or names in the database like CTCF,REST. DATA is a dataset or
+    an explanation: positives are searched for the motifs, and shuffles of them are what motifs are planted into. A is
+    what planting motif A changes in the target, B the same for B; interaction is what both change beyond A + B.
+    FOLDER gets cooccurrence.tsv, spacing.tsv, interactions.tsv, and interactions.png, a heat map of each pair.
+    """  # fmt: skip
+    import numpy as np
+
+    from demo_core.drawing import save_figure
+    from demo_core.files import check_folder_of, check_not_an_input, whole_folder
+    from demo_core.model import Model, choose_device
+    from demo_core.shuffling import dinucleotide_shuffle
+    from demo_motifs.interaction_figure import interactions_figure
+    from demo_motifs.interactions import Planter, best_site, interactions
+    from demo_motifs.pairs import occurrences, spacing, together
+    from demo_motifs.scanning import Scanner, composition_of
+
+    check_not_an_input(output, motifs, model, data)
+    check_folder_of(output)
+    if output.exists() and not (force and (output / "interactions.tsv").is_file()):
+        raise DemoError(
+            f"{printable(output)} exists already: choose another -o" + ("" if force else ", or --force to replace it")
+        )
+    state: State = ctx.obj
+    chosen = _motifs(motifs, given)
+    where = choose_device(given["device"])
+    say(f"device: {where}")
+    loaded = Model.load(model, registry=state.registry, device=where)
+    target = loaded.target(given["target"])
+    with open_sequences(state.registry, data, given["reader"]) as sequences:
+        loaded.check_data(sequences, data)
+        rows = _positives(sequences, target.outputs[0].name)
+        random = np.random.default_rng(given["seed"])
+        some = np.sort(random.choice(rows, min(len(rows), 20_000), replace=False))
+        background = composition_of(sequences.take(some).codes)
+        scanners = [Scanner(m.pwm(background), background, given["threshold"], best_anyway=True) for m in chosen]
+        there = occurrences(sequences, rows, scanners)
+        drawn = random.choice(rows, given["backgrounds"], replace=len(rows) < given["backgrounds"])
+        shuffled = dinucleotide_shuffle(
+            np.concatenate([sequences.take(np.array([r])).codes for r in drawn]), random, sequences.alphabet.unknown
+        )
+    pairs = [(a, b) for a in range(len(chosen)) for b in range(a, len(chosen))]
+    counted = {(a, b): together(there[a], there[b], len(rows), same=a == b) for a, b in pairs}
+    spaced = {(a, b): spacing(there[a], there[b], same=a == b) for a, b in pairs}
+    planter = Planter(loaded, target, shuffled)
+    distances = range(0, given["farthest"] + 1, given["step"])
+    sites = [best_site(m.ppm) for m in chosen]
+    with progress("planting") as (start, advance):
+        start(0, len(pairs))
+        found = interactions(planter, sites, loaded.length, distances, advance)
+    names = [m.id for m in chosen]
+    unit = _unit(target)
+    with whole_folder(output, replace=force) as folder:
+        _write(folder, names, counted, spaced, found)
+        figure = interactions_figure([_label(m) for m in chosen], found, f"{target.name}, {unit}")
+        save_figure(figure, folder / "interactions.png", "png")
+    summary = _summary(names, counted, found)
+    if as_json:
+        emit_json(summary)
+        return
+    _print(summary, len(rows), unit)
+    click.echo(f"{output}: {len(pairs)} pairs of {len(chosen)} motifs")
+
+
+def _motifs(source: Path, given: dict[str, Any]) -> list[Motif]:
+    from demo_motifs import databases
+    from demo_motifs.result import MotifsFile
+
+    folder = source / "motifs.h5" if source.is_dir() else source
+    if folder.suffix == ".h5":
+        if not folder.is_file():
+            raise DemoError(f"{printable(source)}: there is no motifs.h5, as demo motifs find writes it")
+        with MotifsFile(folder) as file:
+            every = [file.motif(m["motif"]) for m in sorted(file.motifs, key=lambda m: -int(m["seqlets"]))]
+    elif source.is_file():
+        every = [known.motif for known in databases.meme(source)]
+    else:
+        known = databases.load(given["databases"], given["taxon"])
+        every = [databases.named(known, name.strip())[0].motif for name in str(source).split(",")]
+    if given["only"]:
+        by_id = {m.id: m for m in every}
+        wanted = [name.strip() for name in given["only"].split(",")]
+        for name in wanted:
+            if name not in by_id:
+                raise UsageProblem(unknown_name("motif", name, by_id))
+        return [by_id[name] for name in wanted]
+    if not every:
+        raise DemoError(f"{printable(source)}: no motif was found, so there is no pair")
+    return every[: given["number"]]
+
+
+def _positives(sequences: Any, name: str) -> Any:
+    import numpy as np
+
+    if name not in sequences.targets:
+        return np.arange(len(sequences))
+    labels = np.nan_to_num(sequences.labels[:, sequences.targets.index(name)])
+    positive = np.flatnonzero(labels > 0.5)
+    return positive if len(positive) else np.arange(len(sequences))
+
+
+def _write(
+    folder: Path,
+    names: list[str],
+    counted: dict[tuple[int, int], Together],
+    spaced: dict[tuple[int, int], Counter[tuple[str, int]]],
+    found: list[Interaction],
+) -> None:
+    _tsv(
+        folder / "cooccurrence.tsv",
+        TOGETHER_HEADS,
+        [[names[a], names[b], t.n, t.a, t.b, t.both, t.expected, t.p] for (a, b), t in counted.items()],
+    )
+    _tsv(
+        folder / "spacing.tsv",
+        SPACING_HEADS,
+        [
+            [names[a], names[b], arrangement, distance, count]
+            for (a, b), counts in spaced.items()
+            for (arrangement, distance), count in sorted(counts.items())
+        ],
+    )
+    _tsv(
+        folder / "interactions.tsv",
+        EFFECT_HEADS,
+        [
+            [
+                names[i.a],
+                names[i.b],
+                i.arrangement,
+                i.distance,
+                i.effect_a,
+                i.effect_b,
+                i.joint,
+                i.interaction,
+                i.low,
+                i.high,
+            ]
+            for i in found
+        ],
+    )
+
+
+def _tsv(path: Path, heads: tuple[str, ...], rows: list[list[Any]]) -> None:
+    lines = ["\t".join(heads)]
+    for row in rows:
+        cells = [
+            "" if isinstance(c, float) and math.isnan(c) else f"{c:.6g}" if isinstance(c, float) else c for c in row
+        ]
+        lines.append("\t".join(printable(c, 10_000) for c in cells))
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _summary(
+    names: list[str], counted: dict[tuple[int, int], Together], found: list[Interaction]
+) -> list[dict[str, Any]]:
+    rows = []
+    for (a, b), count in counted.items():
+        mine = [i for i in found if (i.a, i.b) == (a, b)]
+        row: dict[str, Any] = {
+            "motif_a": names[a], "motif_b": names[b], "sequences": count.n, "with_a": count.a, "with_b": count.b,
+            "with_both": count.both, "expected": _finite(count.expected), "p": _finite(count.p),
+        }  # fmt: skip
+        if mine:
+            largest = max(mine, key=lambda i: abs(i.interaction))
+            means = {
+                field: sum(getattr(i, field) for i in mine) / len(mine)
+                for field in ("effect_a", "effect_b", "joint", "interaction")
+            }
+            row |= {
+                **means, "largest": largest.interaction, "largest_low": largest.low,
+                "largest_high": largest.high, "arrangement": largest.arrangement, "distance": largest.distance,
+            }  # fmt: skip
+        rows.append(row)
+    return rows
+
+
+def _print(summary: list[dict[str, Any]], n: int, unit: str) -> None:
+    click.echo(f"{n} sequences searched; effects in {unit}, means over arrangements and distances")
+    heads = (
+        "A",
+        "B",
+        "with A",
+        "with B",
+        "both",
+        "expected",
+        "p",
+        "A alone",
+        "B alone",
+        "together",
+        "interaction",
+        "largest",
+    )
+    rows = []
+    for row in summary:
+        largest = f"{row['largest']:+.2f} ({row['arrangement']}, {row['distance']} apart)" if "largest" in row else "-"
+        rows.append(
+            [
+                *(row[head] for head in ("motif_a", "motif_b", "with_a", "with_b", "with_both")),
+                cell(row["expected"], 1),
+                "-" if row["p"] is None else f"{row['p']:.1e}",
+                *(cell(row.get(field), 2) for field in ("effect_a", "effect_b", "joint", "interaction")),
+                largest,
+            ]
+        )
+    table(heads, rows)
+
+
+def _unit(target: Target) -> str:
+    if target.form == "probability":
+        return "probability"
+    return "logit" if target.outputs[0].activation == "sigmoid" else target.outputs[0].unit or "the target's unit"
+
+
+def _label(motif: Motif) -> str:
+    return f"{motif.name} ({motif.id})" if motif.name else motif.id
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -1,0 +1,170 @@
+"""``demo motifs match EXPLANATION... --tf NAME``: the paper's table."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from demo_core.cli.output import cell, emit_json, say, table
+from demo_core.cli.sources import seed
+from demo_core.errors import DemoError, UsageProblem, printable
+from demo_motifs.commands.common import db_option, force_option, json_option, taxon_option
+
+if TYPE_CHECKING:
+    from demo_core.explanation import Explanation
+    from demo_core.registry import Registry
+
+HEADS = ("factor", "model", "method", "matched", "of", "unit", "share", "low", "high", "chance")
+
+
+@click.command()
+@click.argument("explanations", nargs=-1, metavar="[EXPLANATION]...", type=click.Path(path_type=Path))
+@click.option("--tf", metavar="NAME", help="The factor: a name in the database, such as CTCFL, or a motif's id.")
+@click.option(
+    "--tf-table",
+    type=click.Path(path_type=Path),
+    metavar="FILE.tsv",
+    help="Many datasets at once: an explanation and its factor on each line; paths are relative to the file.",
+)
+@click.option(
+    "--filters",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    metavar="MODEL",
+    help="Also the windows that this model's first-layer filters respond to most, in the sequences of the explanations "
+    "of a model of that name.",
+)
+@click.option("--width", type=click.IntRange(3, 50), default=9, show_default=True, help="Bases of a window.")
+@click.option(
+    "--largest-p",
+    type=click.FloatRange(0, 1, min_open=True),
+    default=0.001,
+    show_default=True,
+    help="A window matches at this p-value of Tomtom's or less.",
+)
+@db_option
+@taxon_option
+@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE.tsv", help="Write the table, too.")
+@json_option
+@force_option
+@seed
+@click.pass_context
+def match(
+    ctx: click.Context, /, explanations: tuple[Path, ...], tf: str | None, tf_table: Path | None,
+    filters: tuple[Path, ...], width: int, largest_p: float, databases: tuple[str, ...], taxon: str,
+    output: Path | None, as_json: bool, force: bool, seed: int,
+) -> None:  # fmt: skip
+    """Count the positive test sequences whose explanation shows the factor's own motif.
+
+    Each sequence gives one window: of an attribution that of the highest sum, of a trace the one at the steepest
+    rise, in either direction; of optimised inputs the five best count, each for itself. A window matches if Tomtom
+    finds it as like one of the factor's motifs as --largest-p asks. Chance is the share of windows at random places of the same
+    sequences that match. Intervals are of 95 %.
+    """
+    from demo_core.explanation import Explanation
+    from demo_core.files import check_file_can_be, check_not_an_input, write_text
+    from demo_motifs.databases import load, named
+    from demo_motifs.matching import count, explanation_windows
+
+    pairs = _pairs(explanations, tf, tf_table)
+    if output:
+        check_file_can_be(output)
+        check_not_an_input(output, tf_table, *(path for path, _ in pairs))
+        if output.exists() and not force:
+            raise DemoError(f"{printable(output)} exists already: choose another name, or --force to replace it")
+    known = load(databases, taxon)
+    own = {}
+    for factor in dict.fromkeys(factor for _, factor in pairs):
+        mine = named(known, factor)
+        own[factor] = [i for i, one in enumerate(known) if one in mine]
+        listed = ", ".join(f"{one.motif.name} ({one.motif.id})" for one in mine)
+        say(f"{printable(factor, 60)}: {printable(listed)}")
+    rows: list[dict[str, Any]] = []
+    done: set[tuple[str, str]] = set()
+    for path, factor in pairs:
+        with Explanation.open(path) as file:
+            windows = explanation_windows(file, width, seed)
+            for model in filters:
+                key = (str(model), factor)
+                if model.resolve().name == file.model_name and file.kind != "pattern" and key not in done:
+                    done.add(key)
+                    windows.append(_filter_windows(ctx.obj.registry, model, file, width, seed))
+            for one in windows:
+                found = count(one, known, own[factor], largest_p, say)
+                rows.append(
+                    {
+                        "factor": factor, "model": file.model_name, "method": found.method, "matched": found.matched,
+                        "of": found.total, "unit": found.unit, "share": _or_none(found.share),
+                        "low": _or_none(found.low), "high": _or_none(found.high), "chance": _or_none(found.chance),
+                    }
+                )  # fmt: skip
+    _say_unused(filters, done)
+    if output:
+        lines = ["\t".join(HEADS), *("\t".join(_cell(row[head]) for head in HEADS) for row in rows)]
+        write_text(output, "\n".join(lines) + "\n")
+    if as_json:
+        emit_json(rows)
+        return
+    table(
+        ("factor", "model", "method", "matched", "share", "95 % interval", "chance"),
+        [
+            [
+                row["factor"], row["model"], row["method"], f"{row['matched']} of {row['of']} {row['unit']}s",
+                cell(row["share"], 3), f"{cell(row['low'], 3)} to {cell(row['high'], 3)}", cell(row["chance"], 3),
+            ]
+            for row in rows
+        ],
+    )  # fmt: skip
+
+
+def _pairs(explanations: tuple[Path, ...], tf: str | None, tf_table: Path | None) -> list[tuple[Path, str]]:
+    """Each explanation with its factor. Raises UsageProblem unless every one has just one."""
+    if tf_table and (tf or explanations):
+        raise UsageProblem("--tf-table names explanations and factors itself: leave the others out")
+    if not tf_table:
+        if not explanations:
+            raise UsageProblem("name explanations, or give a --tf-table")
+        if not tf:
+            raise UsageProblem("--tf: which factor's motif? A name such as CTCFL, or an id; see 'demo motifs db'")
+        return [(path, tf) for path in explanations]
+    from demo_core.textfiles import BadSource, text_lines
+
+    pairs = []
+    for number, line in text_lines(tf_table):
+        if not line.strip() or line.startswith("#"):
+            continue
+        cells = [c.strip() for c in line.split("\t")]
+        if len(cells) != 2 or not all(cells):
+            raise BadSource(tf_table, "each line is an explanation, a tab, and its factor", f"line {number}")
+        pairs.append((tf_table.parent / cells[0], cells[1]))
+    if not pairs:
+        raise BadSource(tf_table, "there is no explanation in it")
+    return pairs
+
+
+def _filter_windows(registry: Registry, path: Path, file: Explanation, width: int, seed: int) -> Any:
+    from demo_core.model import Model
+    from demo_motifs.filters import strongest_windows
+    from demo_motifs.matching import sequence_windows, test_positives
+
+    model = Model.load(path, registry=registry)
+    rows = test_positives(file)
+    row, start, wide = strongest_windows(model, file.sequences, rows)
+    return sequence_windows("filters", file.sequences, rows, row, start, wide, seed)
+
+
+def _say_unused(filters: tuple[Path, ...], done: set[tuple[str, str]]) -> None:
+    for model in filters:
+        if not any(name == str(model) for name, _ in done):
+            say(f"--filters {printable(model)}: none of the explanations of sequences is of a model of that name")
+
+
+def _or_none(value: float) -> float | None:
+    return None if math.isnan(value) else value
+
+
+def _cell(value: object) -> str:
+    return "" if value is None else f"{value:.4f}" if isinstance(value, float) else printable(value)

@@ -1,0 +1,111 @@
+"""``demo motifs scan DATA MOTIF...``: sites of known motifs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from demo_core.cli.group import State
+from demo_core.cli.output import emit_json, progress, say, table
+from demo_core.cli.sources import reader_option
+from demo_core.errors import DemoError, UsageProblem, printable
+from demo_motifs.commands.common import (
+    background_option,
+    db_option,
+    force_option,
+    json_option,
+    open_either,
+    taxon_option,
+    threshold_option,
+)
+
+if TYPE_CHECKING:
+    from demo_motifs.databases import KnownMotif
+
+
+@click.command()
+@click.argument("data", type=click.Path(path_type=Path))
+@click.argument("names", nargs=-1, required=True, metavar="FACTOR|ID...")
+@click.option(
+    "-o",
+    "--output",
+    default="sites",
+    show_default=True,
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Where the results go.",
+)
+@db_option
+@taxon_option
+@threshold_option
+@background_option
+@json_option
+@force_option
+@reader_option
+@click.pass_context
+def scan(
+    ctx: click.Context, /, data: Path, names: tuple[str, ...], output: Path, databases: tuple[str, ...], taxon: str,
+    threshold: float, background: tuple[float, ...] | None, as_json: bool, force: bool, reader: str | None,
+) -> None:  # fmt: skip
+    """Sites of known motifs in the sequences of a dataset or an explanation, on both strands.
+
+    p-values are exact for windows of the background; sites of one motif do not overlap, the best counts. Of an
+    explanation each site has its summed value, too. FOLDER gets sites.tsv and, where sequences have intervals,
+    sites.bed and sites.narrowPeak.
+    """
+    import numpy as np
+
+    from demo_core.explanation import Explanation
+    from demo_core.files import check_folder_of, check_not_an_input, whole_folder
+    from demo_motifs import databases as motif_databases
+    from demo_motifs.hits import HitWriter, scan_sequences
+    from demo_motifs.scanning import Scanner, composition_of
+
+    check_not_an_input(output, data)
+    check_folder_of(output)
+    if output.exists() and not (force and (output / "sites.tsv").is_file()):
+        raise DemoError(
+            f"{printable(output)} exists already: choose another -o" + ("" if force else ", or --force to replace it")
+        )
+    state: State = ctx.obj
+    known = motif_databases.load(databases, taxon)
+    chosen: list[KnownMotif] = []
+    for name in names:
+        chosen += [one for one in motif_databases.named(known, name) if one not in chosen]
+    with open_either(state.registry, data, reader) as source:
+        if isinstance(source, Explanation) and source.kind == "pattern":
+            raise UsageProblem(f"{printable(data)} is of optimised inputs, not of sequences")
+        sequences = source.sequences if isinstance(source, Explanation) else source
+        base = background
+        if base is None:
+            some = np.linspace(0, len(sequences) - 1, min(len(sequences), 20_000)).astype(np.int64)
+            base = tuple(composition_of(sequences.take(np.unique(some)).codes).tolist())
+        shares = ", ".join(f"{letter} {share:.3f}" for letter, share in zip("ACGT", base, strict=True))
+        say(f"background: {shares}; p at most {threshold:g}")
+        scanners = []
+        for one in chosen:
+            scanner = Scanner(one.motif.pwm(base), base, threshold)
+            if scanner.least is None:
+                say(
+                    f"{printable(one.motif.id)}: no window is as unlikely as p {threshold:g}, so it has no site; its "
+                    f"best has p {scanner.smallest_p:.2g}"
+                )
+            scanners.append((one.motif.id, one.motif.name, scanner))
+        with (
+            whole_folder(output, replace=force) as folder,
+            HitWriter(folder, "sites") as writer,
+            progress("scanning") as (start, advance),
+        ):
+            start(0, len(sequences))
+            found = scan_sequences(writer, source, data.name, scanners, advance)
+    rows: list[dict[str, Any]] = [
+        {"motif": motif, "name": name, "width": scanner.width, **found[motif]} for motif, name, scanner in scanners
+    ]
+    if as_json:
+        emit_json(rows)
+        return
+    heads = ("motif", "name", "width", "sites", "sequences", "forward", "reverse")
+    table(heads, [[row[head] for head in heads] for row in rows])
+    click.echo(f"{output}: {sum(row['sites'] for row in rows)} sites in {len(sequences)} sequences")
