@@ -24,8 +24,10 @@ _GROW = 12
 #: A motif is the stretch of columns that together say the most beyond so many bits each.
 _COLUMN_BITS = 0.25
 _LEAST_WIDTH = 5
-#: A seqlet belongs to a motif if so unlikely a site of it overlaps the seqlet by half.
+#: A seqlet makes a motif if so unlikely a site of it overlaps the seqlet by half ...
 _LARGEST_P = 1e-3
+#: ... and belongs to one that is made if it has a site as unlikely as this.
+ASSIGNED_P = 4e-3
 _ROUNDS = 12
 #: Motifs more alike than this are one.
 _ALIKE = 0.75
@@ -148,9 +150,11 @@ def trimmed(counts: Floats, background: Floats) -> slice:
     return slice(int(start[0]), int(end[0]))
 
 
-def place(windows: Windows, mass: Floats, among: Ints, pwm: Floats, background: Floats) -> Cluster:
+def place(
+    windows: Windows, mass: Floats, among: Ints, pwm: Floats, background: Floats, largest_p: float = _LARGEST_P
+) -> Cluster:
     """Of some windows those with a site of a matrix that overlaps their seqlet, each with its best site."""
-    scanner = Scanner(pwm, background, _LARGEST_P)
+    scanner = Scanner(pwm, background, largest_p)
     width = pwm.shape[1]
     hits = scanner.hits(windows.codes[among])
     member = among[hits.row]

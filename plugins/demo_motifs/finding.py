@@ -256,7 +256,7 @@ def _assigned(
             cut = windows.cut(explanation, channel, seqlets, sign=settings.sign)
             mass = np.pad(np.cumsum(windows.weights(cut), axis=1), ((0, 0), (1, 0)))
             every = np.arange(len(cut))
-            placed = [clustering.place(cut, mass, every, pwm, background) for pwm in pwms]
+            placed = [clustering.place(cut, mass, every, pwm, background, clustering.ASSIGNED_P) for pwm in pwms]
             chance = np.ones((len(placed), len(cut)))
             for which, cluster in enumerate(placed):
                 chance[which, cluster.member] = cluster.p

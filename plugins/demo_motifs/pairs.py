@@ -33,8 +33,8 @@ class Together:
     """How often two motifs come together.
 
     ``a``, ``b`` and ``both`` are sequences with a site of each, and with sites of both that do not overlap (for a motif
-    with itself: two sites); ``expected`` is ``a * b / n``; ``p`` is that of ``fisher``. NaN for a motif with itself, for
-    which there is no such table.
+    with itself: two sites); ``expected`` is ``a * b / n``; ``p`` is that of ``fisher``. Both are NaN for a
+    motif with itself.
     """
 
     n: int

@@ -61,8 +61,8 @@ def match(
 
     Each sequence gives one window: of an attribution that of the highest sum, of a trace the one at the steepest
     rise, in either direction; of optimised inputs the five best count, each for itself. A window matches if Tomtom
-    finds it as like one of the factor's motifs as --largest-p asks. Chance is the share of windows at random places of the same
-    sequences that match. Intervals are of 95 %.
+    finds it as like one of the factor's motifs as --largest-p asks. Chance is the share that match of windows at random
+    places of the same sequences. Intervals are of 95 %.
     """
     from demo_core.explanation import Explanation
     from demo_core.files import check_file_can_be, check_not_an_input, write_text
