@@ -75,16 +75,18 @@ class FoundMotif:
 
 
 class Builder:
-    """Sums the windows of a motif's seqlets, a chunk at a time."""
+    """Sums the windows of a motif's seqlets, a chunk at a time; of several on one site the first one counts."""
 
     def __init__(self, width: int) -> None:
         self.width, self.count = width, 0
         self.counts, self.contributions, self.hypothetical = np.zeros((3, 4, width))
         self.has_hypothetical = False
         self.parts: list[Sites] = []
+        self._taken = np.zeros(0, np.int64)
 
     def add(self, cut: windows.Windows, seqlets: Seqlets, channel: Channel, cluster: clustering.Cluster) -> None:
         """Take in the seqlets of a cluster."""
+        cluster = self._new(cut, seqlets, cluster)
         member = cluster.member
         if not len(member):
             return
@@ -107,6 +109,17 @@ class Builder:
         hypothetical = self.hypothetical / self.count if self.has_hypothetical else None
         sites = join_sites(self.parts)
         return FoundMotif(self.counts, self.contributions / self.count, hypothetical, sites, background)
+
+    def _new(self, cut: windows.Windows, seqlets: Seqlets, cluster: clustering.Cluster) -> clustering.Cluster:
+        """Those on sites that have none yet, as of the other direction of a trace; the best of each site."""
+        site = seqlets.row[cluster.member] * (1 << 32) + cut.first[cluster.member] + cluster.start
+        order = np.lexsort((-seqlets.score[cluster.member], site))
+        first = order[np.unique(site[order], return_index=True)[1]]
+        first = np.sort(first[~np.isin(site[first], self._taken)])
+        self._taken = np.concatenate([self._taken, site[first]])
+        keep = np.zeros(len(site), bool)
+        keep[first] = True
+        return clustering.some(cluster, keep)
 
     def _summed(self, columns: NDArray[np.float32], cluster: clustering.Cluster) -> Floats:
         mine = windows.oriented(columns[cluster.member], cluster.start, cluster.strand, self.width)

@@ -6,20 +6,24 @@ import math
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from demo_core.dataset import take_rows
 from demo_core.explanation import Explanation
+from demo_core.sequences import DNA
 from demo_motifs import windows
-from demo_motifs.evidence import Channel, Rows
-from demo_motifs.found import FoundMotif
+from demo_motifs.clustering import log_odds
+from demo_motifs.evidence import Channel, Floats, Rows
+from demo_motifs.found import FoundMotif, Sites
 from demo_motifs.scanning import Scanner, without_overlaps
 from demo_motifs.seqlets import Found
 
 #: A pattern is a motif if the chance of its seqlets to lie on its sites as often is at most this.
-LARGEST_P = 1e-6
+LARGEST_P = 1e-4
 #: Sequences in which sites are counted, drawn with the seed.
 _MOST_TESTED = 20_000
 _CHUNK = 8192
+_MOST_SITES = 5_000
 
 
 def pointed_at(
@@ -29,15 +33,42 @@ def pointed_at(
     rows: Rows,
     seed: int,
 ) -> FoundMotif:
-    """Count the motif's sites that lie under seqlets, and how many would if these were strewn at random."""
+    """Count the motif's sites that lie under seqlets, and how many would if these were strewn at random.
+
+    Sites are counted in one half of the sequences with a matrix made from the seqlets of the other half, and the other
+    way round: any few seqlets fit the matrix that was made of them.
+    """
+    random = np.random.default_rng(seed)
     if len(rows) > _MOST_TESTED:
-        rows = np.sort(np.random.default_rng(seed).choice(rows, _MOST_TESTED, replace=False))
-    width, length = motif.counts.shape[1], explanation.sequences.length
-    scanner = Scanner(motif.pwm, motif.background, best_anyway=True)
+        rows = np.sort(random.choice(rows, _MOST_TESTED, replace=False))
+    covered = _covered(explanation, motif.counts.shape[1], found, rows)
+    share = covered.mean(axis=1)
+    half = np.zeros(len(explanation), bool)
+    half[random.permutation(rows)[: len(rows) // 2]] = True
+    pointed, occurring, expected = 0, 0, 0.0
+    for side in (True, False):
+        counts = _counts(explanation, motif.sites, half != side)
+        if not counts.any():
+            continue
+        scanner = Scanner(log_odds(counts, motif.background), motif.background, best_anyway=True)
+        mine = np.flatnonzero(half[rows] == side)
+        for begin in range(0, len(mine), _CHUNK):
+            part = mine[begin : begin + _CHUNK]
+            codes = take_rows(explanation.sequences.codes, rows[part])
+            hits = without_overlaps(scanner.hits(codes), scanner.width)
+            occurring += len(hits)
+            pointed += int(covered[part[hits.row], hits.start].sum())
+            expected += float(share[part[hits.row]].sum())
+    p = binomial_tail(pointed, occurring, expected / max(1, occurring))
+    return replace(motif, pointed=pointed, occurring=occurring, expected=expected, p=p)
+
+
+def _covered(explanation: Explanation, width: int, found: list[tuple[Channel, Found]], rows: Rows) -> NDArray[np.bool_]:
+    """(rows, starts): where a site of the motif would overlap a seqlet's zone by half of the shorter one."""
+    length = explanation.sequences.length
     place = np.full(len(explanation), -1, np.int64)
     place[rows] = np.arange(len(rows))
-    # at how many starts, and at which, a site would overlap a zone by half
-    under = np.zeros((len(rows), length + 1), np.int32)
+    edges = np.zeros((len(rows), length + 1), np.int32)
     for channel, one in found:
         start, end = windows.zone(channel, one.seqlets, length)
         need = (np.minimum(end - start, width) + 1) // 2
@@ -45,24 +76,22 @@ def pointed_at(
         first = np.clip(start + need - width, 0, length)
         stop = np.clip(end - need + 1, 0, length)
         usable = (row >= 0) & (stop > first)
-        np.add.at(under, (row[usable], first[usable]), 1)
-        np.add.at(under, (row[usable], stop[usable]), -1)
-    covered = np.cumsum(under, axis=1)[:, : length - width + 1] > 0
-    share = covered.mean(axis=1)
-    pointed, occurring, expected = 0, 0, 0.0
-    for begin in range(0, len(rows), _CHUNK):
-        codes = take_rows(explanation.sequences.codes, rows[begin : begin + _CHUNK])
-        hits = without_overlaps(scanner.hits(codes), width)
-        occurring += len(hits)
-        pointed += int(covered[hits.row + begin, hits.start].sum())
-        expected += float(share[hits.row + begin].sum())
-    return replace(
-        motif,
-        pointed=pointed,
-        occurring=occurring,
-        expected=expected,
-        p=binomial_tail(pointed, occurring, expected / max(1, occurring)),
-    )
+        np.add.at(edges, (row[usable], first[usable]), 1)
+        np.add.at(edges, (row[usable], stop[usable]), -1)
+    return np.asarray(np.cumsum(edges, axis=1)[:, : length - width + 1] > 0)
+
+
+def _counts(explanation: Explanation, sites: Sites, among: NDArray[np.bool_]) -> Floats:
+    """Counts (4, W) of the motif's seqlets in some of the sequences, at most so many as say all there is to say."""
+    chosen = np.flatnonzero(among[sites.row])[:_MOST_SITES]
+    width = int((sites.end - sites.start)[0]) if len(sites) else 0
+    if not len(chosen):
+        return np.zeros((4, width))
+    rows, which = np.unique(sites.row[chosen], return_inverse=True)
+    codes = take_rows(explanation.sequences.codes, rows)[which]
+    cut = np.take_along_axis(codes, sites.start[chosen, None] + np.arange(width), 1)
+    read = np.where(sites.strand[chosen, None] < 0, DNA.reverse_complement(cut), cut)
+    return np.asarray(DNA.one_hot(read).sum(axis=0, dtype=np.float64))
 
 
 def binomial_tail(successes: int, trials: int, chance: float) -> float:

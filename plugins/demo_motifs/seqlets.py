@@ -20,6 +20,9 @@ ENOUGH = 100
 MOST_NULL = 20_000
 #: Permutations of each sequence, for a null from the values themselves.
 _PERMUTATIONS = 5
+#: A run breaks where so many bases have, on average, less than this share of what its bases have.
+_GAP = 8
+_GAP_SHARE = 0.1
 
 
 @dataclass(frozen=True)
@@ -150,14 +153,14 @@ def significant_runs(
     top = np.concatenate(best) if best else np.zeros(0)
     if not len(top):
         return Found(empty(), 0, null)
-    q = false_discovery_rates(null.p_values(top))
-    passing = top[(q <= fdr) & (top > 0)]
-    every = _join(parts)
+    p = null.p_values(top)
+    passing = p[(false_discovery_rates(p) <= fdr) & (top > 0)]
     if not len(passing):
         return Found(empty(), len(rows), null)
-    threshold = float(passing.min())
-    kept = every.take(every.score >= threshold)
-    kept = Seqlets(kept.row, kept.start, kept.end, kept.score, null.p_values(kept.score))
+    every = _join(parts)
+    tested = Seqlets(every.row, every.start, every.end, every.score, null.p_values(every.score))
+    kept = tested.take(tested.p <= passing.max())
+    threshold = float(kept.score.min())
     above = int((null.scores >= threshold).sum())
     return Found(kept, len(rows), null, threshold, above)
 
@@ -218,7 +221,7 @@ def _runs(block: Block, drift: float, most: int) -> tuple[Seqlets, Floats]:
     tops = np.zeros(len(values))
     alive = np.arange(len(values))
     for turn in range(most):
-        score, start, end = best_run(values[alive])
+        score, start, end = _unbroken(values, alive)
         if not turn:
             tops = score
         found = score > 0
@@ -230,6 +233,32 @@ def _runs(block: Block, drift: float, most: int) -> tuple[Seqlets, Floats]:
         inside = (place >= start[:, None]) & (place < end[:, None])
         values[alive] = np.where(inside, -np.inf, values[alive])
     return _join(parts), tops
+
+
+def _unbroken(values: Floats, alive: Ints) -> tuple[Floats, Ints, Ints]:
+    """The best run of some rows that has no gap in it; a gap is made to end runs in ``values``.
+
+    Two strong sites far apart would otherwise be one run, as what lies between costs so little.
+    """
+    score, start, end = best_run(values[alive])
+    length = values.shape[1]
+    check = np.flatnonzero(end - start > _GAP)
+    while len(check):
+        finite = np.where(np.isfinite(values[alive[check]]), values[alive[check]], 0.0)
+        sums = np.pad(np.cumsum(finite, axis=1), ((0, 0), (1, 0)))
+        window = sums[:, _GAP:] - sums[:, :-_GAP]
+        place = np.arange(length - _GAP + 1)
+        inside = (place > start[check, None]) & (place + _GAP < end[check, None])
+        window = np.where(inside, window, np.inf)
+        gap = window.argmin(axis=1)
+        share = window[np.arange(len(check)), gap] / _GAP / (score[check] / (end - start)[check])
+        broken = share < _GAP_SHARE
+        check, gap = check[broken], gap[broken]
+        for shift in range(_GAP):
+            values[alive[check], gap + shift] = -np.inf
+        score[check], start[check], end[check] = best_run(values[alive[check]])
+        check = check[(end - start)[check] > _GAP]
+    return score, start, end
 
 
 def best_run(values: Floats) -> tuple[Floats, Ints, Ints]:

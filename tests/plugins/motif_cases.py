@@ -1,0 +1,108 @@
+"""Explanations whose truth is known: motifs planted into random sequences, with values that stand on them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from demo_core import hdf5
+from demo_core.dataset import SequenceDataset
+from demo_core.explanation import FIELDS, FORMAT, VERSION, Explanation
+from demo_core.sequences import DNA
+
+REST = "TTCAGCACCATGGACAGCGCC"
+GATA = "AGATAAGG"
+
+
+def explained(
+    sequences: SequenceDataset, values: np.ndarray, kind: str = "attribution", outputs: np.ndarray | None = None
+) -> Explanation:
+    """An explanation in memory, of a model called 'net' with one target, 'bound'."""
+    n = len(sequences)
+    output = {"name": "bound", "activation": "sigmoid", "unit": "probability"}
+    logits = np.zeros(n) if outputs is None else outputs
+    return Explanation(
+        sequences=sequences,
+        index=np.arange(n),
+        values=values.astype(np.float32),
+        outputs=logits.astype(np.float32)[:, None],
+        target_values=logits.astype(np.float32),
+        baseline=None,
+        extras=None,
+        metadata={
+            "kind": kind,
+            "channels": ["forward", "backward"] if kind == "trace" else [],
+            "hypothetical": True,
+            "explainer": {"name": {"attribution": "saliency", "trace": "temporal"}.get(kind, "class-optimization")},
+            "model": {"name": "net", "digest": "0", "targets": [output]},
+            "target": {"name": "bound", "form": "output", "outputs": [output]},
+            "options": {},
+            "extras": [],
+        },
+    )
+
+
+def dataset(codes: np.ndarray, labels: np.ndarray, intervals: np.ndarray | None = None) -> SequenceDataset:
+    n = len(codes)
+    return SequenceDataset(
+        codes=codes.astype(np.uint8),
+        labels=labels.astype(np.float32)[:, None],
+        targets=("bound",),
+        ids=np.array([f"s{i}" for i in range(n)], dtype=object),
+        group=np.arange(n),
+        split=np.full(n, 2, np.uint8),
+        intervals=intervals,
+        chroms=("chr1",) if intervals is not None else (),
+    )
+
+
+def planted(
+    words: tuple[str, ...] = (REST, GATA), n: int = 400, length: int = 80, *, noise: float = 0.1, seed: int = 0
+) -> tuple[Explanation, list[tuple[int, int, str] | None]]:
+    """Half positives, each with one of the words on a random strand, on whose letters the values stand.
+
+    Returns the explanation and, for each sequence, which word begins where on which strand.
+    """
+    random = np.random.default_rng(seed)
+    codes = random.integers(0, 4, (n, length)).astype(np.uint8)
+    values = random.normal(0, noise, (n, 4, length))
+    truth: list[tuple[int, int, str] | None] = [None] * n
+    for row in range(0, n, 2):
+        which = row // 2 % len(words)
+        site = DNA.encode(words[which])
+        strand = "+-"[random.integers(2)]
+        site = site if strand == "+" else DNA.reverse_complement(site)
+        start = int(random.integers(0, length - len(site) + 1))
+        codes[row, start : start + len(site)] = site
+        values[row, site, np.arange(start, start + len(site))] += 1.0
+        truth[row] = (which, start, strand)
+    labels = np.arange(n) % 2 == 0
+    return explained(dataset(codes, labels), values, outputs=np.where(labels, 3.0, -3.0)), truth
+
+
+def save(explanation: Explanation, path: Path) -> Path:
+    """The explanation as a file."""
+    sequences = explanation.sequences
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with hdf5.create(path) as file:
+        for name, field in FIELDS.items():
+            column = getattr(explanation, name, None)
+            if column is None:
+                column = getattr(sequences, name, None)
+            if column is None:
+                continue
+            hdf5.append(hdf5.add_column(file, name, field, tuple(column.shape[1:])), column)
+        hdf5.describe(
+            file,
+            {
+                "format": FORMAT,
+                "version": VERSION,
+                "alphabet": "dna",
+                "targets": list(sequences.targets),
+                "chroms": list(sequences.chroms),
+                "info": sequences.info,
+                **explanation.metadata,
+            },
+        )
+    return path

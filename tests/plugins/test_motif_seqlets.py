@@ -1,0 +1,143 @@
+import numpy as np
+import pytest
+from demo_motifs import evidence
+from demo_motifs.seqlets import Null, best_run, best_windows, null_from_rows, null_from_values, significant_runs
+from demo_motifs.tomtom import false_discovery_rates
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from motif_cases import dataset, explained, planted
+
+from demo_core.errors import UsageProblem
+
+
+@settings(max_examples=80, deadline=None)
+@given(arrays(np.float64, (2, 9), elements=st.integers(-3, 3).map(float)))
+def test_the_best_run_is_that_of_all_runs(values):
+    score, start, end = best_run(values)
+    for row, line in enumerate(values):
+        every = [line[i:j].sum() for i in range(9) for j in range(i + 1, 10)]
+        assert score[row] == max(0, *every)
+        if score[row] > 0:
+            assert line[start[row] : end[row]].sum() == score[row]
+
+
+def test_best_windows_are_those_of_a_loop():
+    explanation, _ = planted(n=30)
+    (channel,) = evidence.channels(explanation)
+    rows, _, how = evidence.split_rows(explanation)
+    assert how == "labelled"
+    found = best_windows(explanation, channel, rows, 9).seqlets
+    actual = (explanation.values * explanation.one_hot(slice(None))).sum(1)
+    assert found.row.tolist() == rows.tolist()
+    for row, start, score in zip(found.row, found.start, found.score, strict=True):
+        sums = [actual[row, i : i + 9].sum() for i in range(72)]
+        assert start == int(np.argmax(sums))
+        assert score == pytest.approx(max(sums), rel=1e-5)
+    three = best_windows(explanation, channel, rows, 9, number=3).seqlets
+    for row in rows:
+        starts = sorted(three.start[three.row == row])
+        assert all(b - a >= 9 for a, b in zip(starts, starts[1:], strict=False))
+    with pytest.raises(UsageProblem, match="window of 99"):
+        best_windows(explanation, channel, rows, 99)
+
+
+def trace(steps, where):
+    """A score that rises at a place in the forward direction, and at another in the backward one."""
+    n, length = len(steps), 40
+    values = np.full((n, 2, length), 0.1)
+    for row in range(n):
+        values[row, 0, where[row] :] = steps[row]
+        values[row, 1, : where[row] + 1] = steps[row]
+    codes = np.random.default_rng(0).integers(0, 4, (n, length))
+    return explained(dataset(codes, np.ones(n)), values, "trace")
+
+
+def test_windows_of_traces_end_where_the_score_rises_as_bases_are_read():
+    explanation = trace([0.9, 0.8], [20, 3])
+    forward, backward = evidence.channels(explanation)
+    rows = np.arange(2)
+    ahead = best_windows(explanation, forward, rows, 9).seqlets
+    assert list(zip(ahead.start, ahead.end, strict=True)) == [(12, 21), (0, 9)]  # moved to fit into the sequence
+    behind = best_windows(explanation, backward, rows, 9).seqlets
+    assert list(zip(behind.start, behind.end, strict=True)) == [(20, 29), (3, 12)]
+    assert ahead.score == pytest.approx([0.8, 0.7], rel=1e-5)
+
+
+def test_scores_that_are_missing_are_no_change():
+    explanation = trace([0.9], [20])
+    explanation.values[0, 0, :5] = np.nan
+    forward, _ = evidence.channels(explanation)
+    block = evidence.read(explanation, forward, np.arange(1))
+    assert np.isfinite(block.values).all()
+    assert block.values[0].nonzero()[0].tolist() == [20]
+
+
+def test_significant_runs_are_the_planted_ones():
+    explanation, truth = planted()
+    (channel,) = evidence.channels(explanation)
+    rows, negatives, _ = evidence.split_rows(explanation)
+    null = null_from_rows(explanation, channel, negatives, "negatives")
+    found = significant_runs(explanation, channel, rows, null)
+    assert found.searched == 200
+    on_site = 0
+    for row, start, end in zip(found.seqlets.row, found.seqlets.start, found.seqlets.end, strict=True):
+        which, first, _ = truth[row]
+        on_site += start < first + (21, 8)[which] and end > first
+    assert len(np.unique(found.seqlets.row)) >= 190
+    assert on_site >= 0.95 * len(found.seqlets)
+    assert found.above <= 0.05 * len(null.scores)
+
+
+def test_several_runs_in_a_sequence():
+    values = np.zeros((300, 4, 50))
+    codes = np.random.default_rng(0).integers(0, 4, (300, 50))
+    random = np.random.default_rng(1)
+    values += random.normal(0, 0.05, values.shape)
+    for start in (5, 30):
+        for place in range(start, start + 8):
+            values[np.arange(150), codes[:150, place], place] += 1
+    explanation = explained(dataset(codes, np.arange(300) < 150), values)
+    (channel,) = evidence.channels(explanation)
+    rows, negatives, _ = evidence.split_rows(explanation)
+    null = null_from_rows(explanation, channel, negatives, "negatives")
+    found = significant_runs(explanation, channel, rows, null).seqlets
+    assert np.bincount(found.row, minlength=150)[:150].min() == 2
+    assert np.abs(found.start - np.where(found.start < 20, 5, 30)).max() <= 7
+    assert (found.end - found.start).max() <= 20
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_noise_yields_no_seqlets(seed):
+    explanation, _ = planted(n=600, noise=1.0, words=("A",), seed=seed)
+    explanation.values[:] = np.random.default_rng(seed).normal(size=explanation.values.shape)
+    (channel,) = evidence.channels(explanation)
+    rows, negatives, _ = evidence.split_rows(explanation)
+    for null in (
+        null_from_rows(explanation, channel, negatives, "negatives"),
+        null_from_values(explanation, channel, rows),
+    ):
+        found = significant_runs(explanation, channel, rows, null).seqlets
+        assert len(np.unique(found.row)) <= 0.05 * len(rows)
+
+
+def test_p_values_count_the_null():
+    null = Null(np.array([1.0, 2, 3, 4]), 0, "")
+    assert null.p_values(np.array([0.0, 2, 9])) == pytest.approx([5 / 5, 4 / 5, 1 / 5])
+
+
+@settings(deadline=None)
+@given(arrays(np.float64, (3, 12), elements=st.floats(0, 1)))
+def test_false_discovery_rates_are_scipys(p):
+    stats = pytest.importorskip("scipy.stats")
+    assert false_discovery_rates(p) == pytest.approx(stats.false_discovery_control(p, axis=1), abs=1e-12)
+
+
+def test_without_labels_the_model_says_which_are_positive():
+    explanation, _ = planted(n=40)
+    explanation.sequences.labels[:] = np.nan
+    rows, negatives, how = evidence.split_rows(explanation)
+    assert how == "called"
+    assert rows.tolist() == list(range(0, 40, 2))
+    assert negatives.tolist() == list(range(1, 40, 2))
+    assert len(evidence.split_rows(explanation, every=True)[0]) == 40
