@@ -106,10 +106,11 @@ def information_content(probabilities: Floats) -> Floats:
 
 
 def split_rows(explanation: Explanation, *, every: bool = False) -> tuple[Rows, Rows, str]:
-    """The rows to search, the rows that say what chance comes to, and how they were told apart.
+    """The rows to search, the negatives, and how they were told apart.
 
     Positives and negatives by their labels. Where no sequence is labelled, those that the model itself calls positive
-    (its output above 0, where that is a logit) and the others. Patterns are all searched, and so is all if ``every``.
+    (its output above 0, where that is a logit) are searched; the others are no negatives, since the model chose them.
+    Patterns are all searched, and so is all if ``every``.
     """
     rows = np.arange(len(explanation), dtype=np.int64)
     none = rows[:0]
@@ -127,4 +128,4 @@ def split_rows(explanation: Explanation, *, every: bool = False) -> tuple[Rows, 
         return rows, none, "unlabelled"
     column = [o["name"] for o in explanation.metadata["model"]["targets"]].index(name)
     called = np.nan_to_num(np.asarray(explanation.outputs[:, column]), nan=-1.0) > 0
-    return (rows if every else rows[called]), rows[~called], "called"
+    return (rows if every else rows[called]), none, "called"

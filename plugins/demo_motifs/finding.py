@@ -12,6 +12,7 @@ import numpy as np
 
 from demo_core.errors import UsageProblem
 from demo_core.explanation import Explanation
+from demo_core.metrics import auroc
 from demo_motifs import clustering, windows
 from demo_motifs.evidence import Channel, Floats, Rows, channels, split_rows
 from demo_motifs.found import Builder, FoundMotif, Sites, join_sites, no_sites
@@ -22,6 +23,7 @@ from demo_motifs.seqlets import (
     Found,
     Null,
     best_windows,
+    empty,
     null_from_rows,
     null_from_values,
     significant_runs,
@@ -29,6 +31,9 @@ from demo_motifs.seqlets import (
 
 #: Seqlets that patterns are looked for among; all are assigned to them afterwards.
 MOST_CLUSTERED = 20_000
+#: Negatives that are enough to tell whether a model tells them from positives.
+_FEW = 20
+_LEAST_AREA = 0.75
 #: Windows of each optimised input.
 _PER_PATTERN = 5
 _CHUNK = 8192
@@ -107,7 +112,7 @@ def find(
         account.append("patterns: TF-MoDISco, with seqlets of its own")
         return Outcome(motifs, no_sites(), len(rows), account)
     found = [
-        _seqlets(explanation, channel, rows, negatives, settings, least, account, null)
+        _seqlets(explanation, channel, rows, negatives, settings, least, account, null, how)
         for channel in channels(explanation)
     ]
     motifs = _motifs(explanation, found, settings, least)
@@ -149,6 +154,7 @@ def _seqlets(
     least: int,
     account: list[str],
     other: Explanation | None,
+    how: str,
 ) -> tuple[Channel, Found]:
     name = f"{channel.name}: " if channel.name else ""
     best = partial(best_windows, explanation, channel, rows, settings.width, sign=settings.sign)
@@ -170,10 +176,44 @@ def _seqlets(
             if settings.seqlets == "significant" or len(runs.seqlets) >= least:
                 return channel, runs
             why = f"fewer than {least} significant runs"
+        if doubt := doubts(explanation, rows, negatives, how):
+            account.append(f"{name}{why}, and {doubt}, so best windows would mean nothing")
+            return channel, Found(empty(), len(rows))
         account.append(f"{name}{why}, so the best window of {settings.width} bases in each sequence instead")
     else:
         account.append(f"{name}seqlets: the best window of {settings.width} bases in each sequence")
     return channel, best()
+
+
+def doubts(explanation: Explanation, rows: Rows, negatives: Rows, how: str) -> str:
+    """Why best windows, which every sequence has, should not be looked at; '' if nothing speaks against it.
+
+    A network that learned nothing still prefers some words to others. Best windows are worth a look only if it tells
+    positives from negatives (an AUROC of 0.75, three standard errors from 0.5) or, without negatives, calls most
+    positive.
+    """
+    if not len(rows):
+        return "there is no sequence to search"
+    if how == "called":
+        return "no sequence has a label"
+    if explanation.metadata["target"]["outputs"][0]["activation"] != "sigmoid":
+        return ""
+    outputs = _target_outputs(explanation)
+    if len(negatives) < _FEW:
+        share = float((outputs[rows] > 0).mean())
+        return "" if share >= 0.5 else f"the model calls {share:.0%} of the positives positive"
+    labels = np.concatenate([np.ones(len(rows)), np.zeros(len(negatives))])
+    area = auroc(labels, np.concatenate([outputs[rows], outputs[negatives]]))
+    error = math.sqrt((len(labels) + 1) / (12 * len(rows) * len(negatives)))
+    if area >= _LEAST_AREA and area - 0.5 > 3 * error:
+        return ""
+    return f"the model hardly tells positives from negatives (AUROC {area:.2f})"
+
+
+def _target_outputs(explanation: Explanation) -> Floats:
+    name = explanation.metadata["target"]["outputs"][0]["name"]
+    column = [o["name"] for o in explanation.metadata["model"]["targets"]].index(name)
+    return np.nan_to_num(np.asarray(explanation.outputs[:, column], np.float64))
 
 
 def _null(

@@ -75,7 +75,8 @@ def planted(
         site = site if strand == "+" else DNA.reverse_complement(site)
         start = int(random.integers(0, length - len(site) + 1))
         codes[row, start : start + len(site)] = site
-        values[row, site, np.arange(start, start + len(site))] += 1.0
+        values[row, :, start : start + len(site)] -= 0.3
+        values[row, site, np.arange(start, start + len(site))] += 1.3
         truth[row] = (which, start, strand)
     labels = np.arange(n) % 2 == 0
     return explained(dataset(codes, labels), values, outputs=np.where(labels, 3.0, -3.0)), truth

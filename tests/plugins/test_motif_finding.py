@@ -156,7 +156,7 @@ def test_traces_in_both_directions():
     assert consensus(motif.ppm).upper() in (GATA, turned(GATA))
     assert len(motif.sites) >= 190
     assert len(set(motif.sites.row.tolist())) >= 190
-    at = {row: start for row, start in zip(motif.sites.row, motif.sites.start, strict=True)}
+    at = dict(zip(motif.sites.row, motif.sites.start, strict=True))
     assert sum(at.get(row) == t[1] for row, t in enumerate(truth) if t) >= 190
     assert motif.hypothetical is None
 

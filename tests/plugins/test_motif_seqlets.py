@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 from demo_motifs import evidence
@@ -37,7 +39,7 @@ def test_best_windows_are_those_of_a_loop():
     three = best_windows(explanation, channel, rows, 9, number=3).seqlets
     for row in rows:
         starts = sorted(three.start[three.row == row])
-        assert all(b - a >= 9 for a, b in zip(starts, starts[1:], strict=False))
+        assert all(b - a >= 9 for a, b in itertools.pairwise(starts))
     with pytest.raises(UsageProblem, match="window of 99"):
         best_windows(explanation, channel, rows, 99)
 
@@ -139,5 +141,5 @@ def test_without_labels_the_model_says_which_are_positive():
     rows, negatives, how = evidence.split_rows(explanation)
     assert how == "called"
     assert rows.tolist() == list(range(0, 40, 2))
-    assert negatives.tolist() == list(range(1, 40, 2))
+    assert negatives.tolist() == []  # the model chose them, so they say nothing of chance
     assert len(evidence.split_rows(explanation, every=True)[0]) == 40
