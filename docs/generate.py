@@ -20,8 +20,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import motif_tables
+
 ROOT = Path(__file__).parent.parent
-PAGES = ("README.md", "docs/benchmarks.md", "docs/contract.md", "docs/formats.md")
+PAGES = ("README.md", "docs/benchmarks.md", "docs/contract.md", "docs/formats.md", "docs/motifs.md")
 
 
 def demo(*arguments: str) -> str:
@@ -42,7 +44,9 @@ def commands() -> str:
     lines += [["train", name] for name in names("architectures")]
     lines += [["evaluate"], ["predict"]]
     lines += [["explain", name] for name in [*names("explainers"), "all"]]
-    lines += [["show"], ["export"], ["quickstart"], ["plugins"], ["architectures"], ["readers"], ["explainers"]]
+    lines += [["show"], ["export"], ["motifs"]]
+    lines += [["motifs", name] for name in ("find", "match", "scan", "dependencies", "db")]
+    lines += [["quickstart"], ["plugins"], ["architectures"], ["readers"], ["explainers"]]
     page = ["# Commands", "", "Made from `--help` by `docs/generate.py`.", ""]
     for words in lines:
         title = " ".join(["demo", *words])
@@ -188,7 +192,7 @@ def hooks() -> str:
 
 
 def fields() -> str:
-    """The datasets of each HDF5 format."""
+    """The datasets of the HDF5 formats of the core."""
     from demo_core import dataset, explanation
 
     def table(of: dict[str, object]) -> list[str]:
@@ -214,6 +218,7 @@ GENERATED: dict[str, Callable[[], str]] = {
     "motifs": motifs,
     "hooks": hooks,
     "fields": fields,
+    **motif_tables.TABLES,
 }
 
 

@@ -1,3 +1,4 @@
+import csv
 import json
 import signal
 import subprocess
@@ -30,9 +31,19 @@ def test_it_makes_what_it_says(first):
         *(f"{e}.png" for e in (*EXPLAINERS, "all")),
         *(f"explanations/{m}.{e}.h5" for m in MODELS for e in EXPLAINERS),
         *(f"models/{m}/{f}" for m in MODELS for f in ("learning_curve.png", "model.json", "weights.safetensors")),
+        *(f"motifs/{f}" for f in ("hits.tsv", "motifs.h5", "motifs.meme", "motifs.png", "motifs.tsv", "seqlets.tsv")),
         "planted.h5",
         "table.json",
     ])  # fmt: skip
+
+
+def test_the_planted_motif_is_found_and_named(first):
+    folder, _ = first
+    with (folder / "q" / "motifs" / "motifs.tsv").open() as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    for model in MODELS:
+        names = [r["match_name"] for r in rows if r["motif"] == f"{model}.saliency.1" and float(r["q"]) < 0.01]
+        assert any(name.upper().startswith("MAF") for name in names), (model, names)
 
 
 def test_the_table_says_what_the_files_say(first):
