@@ -40,6 +40,11 @@ def test_from_peaks_to_a_figure(real_data, tmp_path, demo):
         assert len(explanation) == 500
         assert np.isfinite(explanation.values[:]).all()
     assert demo("show", tmp_path / "m.saliency.h5", "-o", tmp_path / "f.png")[0] == 0
+    code, out, err = demo("motifs", "find", tmp_path / "m.saliency.h5", "-o", tmp_path / "motifs", "--json")
+    assert code == 0, err
+    best = json.loads(out)[0]
+    assert best["matches"][0]["match_name"] == "REST"
+    assert best["matches"][0]["q"] < 0.01
 
 
 def test_the_fasta_of_deepmotif(real_data, tmp_path, demo):
