@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from demo_core.motif import Motif, read_meme
 DEFAULT_RELEASE = "2024"
 #: Any taxonomic group.
 ALL = "all"
+
+_RELEASE = re.compile(r"jaspar[-:]?(\d*)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -58,9 +61,9 @@ def load(databases: Sequence[str], taxon: str = "vertebrates") -> list[KnownMoti
     """
     found: dict[str, KnownMotif] = {}
     for name in databases:
-        word = name.lower()
-        if word.startswith("jaspar") and not Path(name).exists():
-            known = jaspar(word.removeprefix("jaspar").lstrip("-:") or DEFAULT_RELEASE, taxon)
+        release = _RELEASE.fullmatch(name)
+        if release:  # whatever lies here under that name; a file called jaspar is ./jaspar
+            known = jaspar(release[1] or DEFAULT_RELEASE, taxon)
         elif Path(name).exists():
             known = meme(Path(name))
         else:

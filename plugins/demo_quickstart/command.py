@@ -94,17 +94,13 @@ def quickstart(output: Path, small: bool, force: bool) -> None:
     _draw("draw all of them", every, output / "all.png")
     pictures = [output / f"{e}.png" for e in (*EXPLAINERS, "all")]
     if _has_motifs():
-        # of other explanations than before it would be refused otherwise, and it takes seconds
-        _do(
-            "find their motifs, and name them",
-            "motifs",
-            "find",
-            *map(str, every),
-            "-o",
-            str(output / "motifs"),
-            "--force",
-        )
-        pictures.append(output / "motifs" / "motifs.png")
+        motifs = output / "motifs"
+        there = motifs / "motifs.h5"
+        # those of older explanations would be refused
+        stale = there.exists() and any(p.stat().st_mtime_ns > there.stat().st_mtime_ns for p in every)
+        anew = again or (("--force",) if stale else ())
+        _do("find their motifs, and name them", "motifs", "find", *map(str, every), "-o", str(motifs), *anew)
+        pictures.append(motifs / "motifs.png")
     _report(output, data, folders, files)
     click.echo(
         f"\nresults: {output}/   pictures: {', '.join(map(str, pictures))}   took {time.monotonic() - started:.0f} s"

@@ -31,7 +31,8 @@ def test_it_makes_what_it_says(first):
         *(f"{e}.png" for e in (*EXPLAINERS, "all")),
         *(f"explanations/{m}.{e}.h5" for m in MODELS for e in EXPLAINERS),
         *(f"models/{m}/{f}" for m in MODELS for f in ("learning_curve.png", "model.json", "weights.safetensors")),
-        *(f"motifs/{f}" for f in ("hits.tsv", "motifs.h5", "motifs.meme", "motifs.png", "motifs.tsv", "seqlets.tsv")),
+        *(f"motifs/hits.{e}" for e in ("bed", "narrowPeak", "tsv")),
+        *(f"motifs/{f}" for f in ("motifs.h5", "motifs.meme", "motifs.png", "motifs.tsv", "seqlets.tsv")),
         "planted.h5",
         "table.json",
     ])  # fmt: skip
@@ -75,6 +76,7 @@ def test_it_does_nothing_twice(first, demo_process):
     times = {p: p.stat().st_mtime_ns for p in folder.rglob("*.h5")}
     again = demo_process("quickstart", "-o", "q", cwd=folder)
     assert again.returncode == 0
+    assert again.stdout.count("skipped, it is finished already") == 1
     assert again.stdout.count("skipped: it is finished already") == 9
     assert "epoch" not in again.stderr
     assert times == {p: p.stat().st_mtime_ns for p in folder.rglob("*.h5")}
@@ -108,7 +110,7 @@ def test_every_command_it_prints_works_as_typed(tmp_path, demo_process, demo, mo
     assert done.returncode == 0, done.stderr
     monkeypatch.chdir(tmp_path)
     lines = [line[len("$ demo ") :].split() for line in done.stdout.splitlines() if line.startswith("$ demo ")]
-    assert [line[0] for line in lines] == ["data", *["train"] * 3, *["explain"] * 3, *["show"] * 4]
+    assert [line[0] for line in lines] == ["data", *["train"] * 3, *["explain"] * 3, *["show"] * 4, "motifs"]
     Path("q").rename("first")
     Path("q").mkdir()
     for line in lines:
