@@ -147,14 +147,14 @@ class BedReader:
 def read_bed(path: Path, *, summits: bool = True) -> Iterator[Line]:
     """The lines of a BED or narrowPeak file. Raises BadSource naming a line that is none.
 
-    Files of ten columns whose last is a whole number are narrowPeak, whatever they are called: ENCODE names them
-    ``.bed.gz``. Lines that begin with ``#``, ``track`` or ``browser`` are passed over.
+    Lines of ten columns, numbers in the last four and a whole number in the last, are narrowPeak, whatever the file is
+    called: ENCODE names them ``.bed.gz``. Lines that begin with ``#``, ``track`` or ``browser`` are passed over.
     """
     columns = 0
     for number, text in text_lines(path):
-        if not text.strip() or text.startswith(("#", "track", "browser")):
+        if not text.strip() or text.startswith("#") or text.split()[0] in ("track", "browser"):
             continue
-        cells = text.rstrip().split("\t") if "\t" in text else text.split()
+        cells = text.split("\t") if "\t" in text else text.split()
         where = f"line {number}"
         if len(cells) < 3:
             raise BadSource(path, "a BED line has at least chromosome, start and end", where)
@@ -175,12 +175,14 @@ def read_bed(path: Path, *, summits: bool = True) -> Iterator[Line]:
 def _summit(path: Path, cells: list[str], start: int, end: int, where: str) -> int | None:
     try:
         offset = int(cells[9])
+        _ = [float(cell) for cell in cells[6:9]]
     except ValueError:
         return None
     if offset == -1:
         return None
     if not 0 <= offset < max(1, end - start):
-        raise BadSource(path, f"the summit (column 10) is {offset}, outside its interval of {end - start} bases", where)
+        problem = f"the summit (column 10) is {offset}, outside its interval of {end - start} bases"
+        raise BadSource(path, f"{problem}; if it is none, choose --center midpoint", where)
     return start + offset
 
 

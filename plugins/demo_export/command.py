@@ -53,7 +53,7 @@ def export(explanation: Path, output: Path | None, chrom_sizes: Path | None, for
         }
         files = [p for form, stem in stems.items() for p in files_of(form, opened, stem)]
         for path in files:
-            check_not_an_input(path, explanation)
+            check_not_an_input(path, explanation, chrom_sizes)
             if path.exists() and not force:
                 raise DemoError(f"{printable(path)} exists already: choose another -o, or --force to replace it")
         placed = 0 if opened.sequences.intervals is None else int((opened.sequences.intervals[:, 0] >= 0).sum())

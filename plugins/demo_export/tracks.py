@@ -72,7 +72,8 @@ def write_bigwig(explanation: Explanation, path: Path, chrom_sizes: Path | None 
 
 def bigwig_files(path: Path) -> list[Path]:
     """The files that ``write_bigwig`` writes."""
-    return [path, path.with_name(path.name.removesuffix(".bw").removesuffix(".bigwig") + ".count.bw")]
+    stem = path.stem if path.suffix.lower() in (".bw", ".bigwig") else path.name
+    return [path, path.with_name(f"{stem}.count.bw")]
 
 
 def _add(file: object, chrom: str, positions: NDArray[np.int64], numbers: NDArray[np.float64]) -> None:
@@ -144,19 +145,21 @@ def _means(
 ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]:
     """Positions on one chromosome, ascending, the mean value and the number of windows at each.
 
-    Places before the chromosome's start are left out.
+    Places before the chromosome's start, unknown bases and values that are no numbers are left out.
     """
-    actual, at = [], []
+    actual, at, known = [], [], []
     for start in range(0, len(rows), 1024):
         mine = rows[start : start + 1024]
         sequences = explanation.sequences.take(mine)
         values = take_rows(explanation.values, mine).astype(np.float64)
         actual.append((values * sequences.alphabet.one_hot(sequences.codes)).sum(axis=1))
+        known.append(sequences.codes < sequences.alphabet.unknown)
         place = np.arange(sequences.length)
         first, end, strand = sequences.intervals[:, 1:].T[..., None]
         at.append(np.where(strand < 0, end - 1 - place, first + place))
     positions, totals = np.concatenate(at).ravel(), np.concatenate(actual).ravel()
-    keep = positions >= 0
+    # padding is no base, and what is not a number says nothing
+    keep = (positions >= 0) & np.concatenate(known).ravel() & np.isfinite(totals)
     found, which = np.unique(positions[keep], return_inverse=True)
     summed = np.bincount(which, weights=totals[keep], minlength=len(found))
     windows = np.bincount(which, minlength=len(found))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import stat
 import sys
 import tempfile
 from collections.abc import Callable
@@ -33,7 +35,7 @@ def call_compiled(what: str, packages: tuple[str, ...], call: Callable[[], T], s
             f"(kept in {printable(folder)}; NUMBA_CACHE_DIR names another folder)"
         )
     result = call()
-    if not mark.exists():
+    with contextlib.suppress(OSError):  # then it is said once more
         mark.touch()
     return result
 
@@ -44,16 +46,14 @@ def cache_folder() -> Path:
     Call it before numba is imported, which reads the variable then. Never site-packages, which may be read-only.
     """
     given = os.environ.get("NUMBA_CACHE_DIR")
-    own = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "deep-motif-dashboard" / "numba"
     temporary = Path(tempfile.gettempdir()) / f"deep-motif-dashboard-numba-{os.getuid()}"
-    for folder in [Path(given)] if given else [own, temporary]:
+    for folder in [Path(given)] if given else [*_of_the_user(), temporary]:
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if os.access(folder, os.W_OK) and (given or _is_ours_alone(folder)):
+                break
         except OSError:
             continue
-        # what is in it will be run: a folder that somebody else made is not trusted
-        if os.access(folder, os.W_OK) and (given or folder.stat().st_uid == os.getuid()):
-            break
     else:
         folder = Path(tempfile.mkdtemp(prefix="demo-numba-"))
     os.environ["NUMBA_CACHE_DIR"] = str(folder)
@@ -62,6 +62,21 @@ def cache_folder() -> Path:
 
         setattr(numba.config, "CACHE_DIR", str(folder))  # noqa: B010 - a setting that numba makes at run time
     return folder
+
+
+def _of_the_user() -> list[Path]:
+    given = os.environ.get("XDG_CACHE_HOME")
+    try:
+        cache = Path(given) if given else Path.home() / ".cache"
+    except RuntimeError:  # nobody's account, as in some containers
+        return []
+    return [cache / "deep-motif-dashboard" / "numba"]
+
+
+def _is_ours_alone(folder: Path) -> bool:
+    """What is in it will be run: a folder that somebody else made, linked or may write to is not trusted."""
+    there = folder.lstat()
+    return stat.S_ISDIR(there.st_mode) and there.st_uid == os.getuid() and not there.st_mode & 0o022
 
 
 def _machine() -> str:

@@ -84,7 +84,9 @@ def read(explanation: Explanation, channel: Channel, rows: Rows, *, sign: int = 
     names = [str(name) for name in explanation.metadata["channels"]]
     given = take_rows(explanation.values, rows)[:, names.index(channel.name)].astype(np.float64)
     steps = np.zeros_like(given)
-    if channel.reads < 0:
+    if not channel.reads:
+        steps = given
+    elif channel.reads < 0:
         steps[:, :-1] = given[:, :-1] - given[:, 1:]
     else:
         steps[:, 1:] = given[:, 1:] - given[:, :-1]
@@ -118,14 +120,14 @@ def split_rows(explanation: Explanation, *, every: bool = False) -> tuple[Rows, 
         return rows, none, "patterns"
     output = explanation.metadata["target"]["outputs"][0]
     name = output["name"]
+    if output["activation"] != "sigmoid":  # of a measured quantity none is positive or negative
+        return rows, none, "unlabelled"
     if name in explanation.sequences.targets:
         labels = np.asarray(explanation.sequences.labels[:, explanation.sequences.targets.index(name)])
         if not np.isnan(labels).all():
             known = np.nan_to_num(labels, nan=-1.0)
             positive, negative = rows[known > 0.5], rows[(known >= 0) & (known <= 0.5)]
             return (rows if every else positive), negative, "labelled"
-    if output["activation"] != "sigmoid":
-        return rows, none, "unlabelled"
     column = [o["name"] for o in explanation.metadata["model"]["targets"]].index(name)
     called = np.nan_to_num(np.asarray(explanation.outputs[:, column]), nan=-1.0) > 0
     return (rows if every else rows[called]), none, "called"

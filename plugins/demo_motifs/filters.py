@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from demo_core.model import Model
 
 _BLOCK = 512
+#: Windows of a filter that are listed.
+MOST_SITES = 10_000
 #: A window counts if a filter responds to it by at least this share of its strongest response (Basset).
 SHARE = 0.5
 
@@ -46,14 +48,23 @@ def filter_motifs(model: Model, sequences: SequenceDataset, rows: Rows, least: i
         return []
     width = _layer(model).kernel_size[0]
     counts = np.zeros((len(peak), 4, width))
+    kept = np.zeros(len(peak), np.int64)
     parts: list[tuple[Ints, Ints, Ints, Floats]] = []
     seen = []
     for among, responses, codes in _responses(model, sequences, rows):
-        one_hot = DNA.one_hot(codes).astype(np.float64)
-        at = np.argwhere((responses >= SHARE * peak[:, None]) & (responses > 0) & _known(codes, width)[:, None])
-        for place, which, first in at.tolist():
-            counts[which] += one_hot[place, :, first : first + width]
-        parts.append((among[at[:, 0]], at[:, 1], at[:, 2], responses[at[:, 0], at[:, 1], at[:, 2]].astype(np.float64)))
+        mask = (responses >= SHARE * peak[:, None]) & (responses > 0) & _known(codes, width)[:, None]
+        place, which, first = np.nonzero(mask)
+        for column in range(width):
+            flat = which * 4 + codes[place, first + column]
+            counts[:, :, column] += np.bincount(flat, minlength=counts.shape[0] * 4).reshape(-1, 4)
+        # of each filter as many as are worth listing; the counts are of all
+        order = np.argsort(which, kind="stable")
+        rank = np.empty(len(which), np.int64)
+        rank[order] = np.arange(len(which)) - np.searchsorted(which[order], which[order])
+        few = rank + kept[which] < MOST_SITES
+        kept += np.bincount(which, minlength=len(kept))
+        place, which, first = place[few], which[few], first[few]
+        parts.append((among[place], which, first, responses[place, which, first].astype(np.float64)))
         seen.append(composition_of(codes))
     row, number, start, score = (np.concatenate([p[i] for p in parts]) for i in range(4))
     background = np.mean(seen, axis=0)
@@ -67,7 +78,7 @@ def filter_motifs(model: Model, sequences: SequenceDataset, rows: Rows, least: i
             row[mine], start[mine], start[mine] + width, np.ones(n, np.int64), score[mine], np.full(n, np.nan), [""] * n
         )
         weight = _layer(model).weight[one].detach().double().cpu().numpy()
-        share = counts[one] / n
+        share = counts[one] / counts[one].sum(axis=0)
         found.append((int(one), FoundMotif(counts[one], share * weight, weight, sites, background)))
     return sorted(found, key=lambda f: -len(f[1].sites))
 

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from demo_core.errors import UsageProblem
 from demo_core.explanation import Explanation
@@ -21,6 +22,7 @@ from demo_motifs.scanning import composition_of
 from demo_motifs.seqlets import (
     ENOUGH,
     Found,
+    Ints,
     Null,
     best_windows,
     empty,
@@ -35,7 +37,7 @@ MOST_CLUSTERED = 20_000
 _FEW = 20
 _LEAST_AREA = 0.75
 #: Windows of each optimised input.
-_PER_PATTERN = 5
+PER_PATTERN = 5
 _CHUNK = 8192
 
 
@@ -102,25 +104,28 @@ def find(
         _check_null(explanation, null)
     rows, negatives, how = split_rows(explanation, every=settings.every)
     account: list[str] = [searched(explanation, rows, how)]
+    if explanation.metadata["target"].get("form") == "loss":
+        account.append("the target is a loss, which positive values raise: --against looks for what lowers it")
     least = settings.least or int(np.clip(len(rows) // 50, 5, 50))
     if explanation.kind == "pattern":
         least = settings.least or 3
     if settings.patterns == "modisco":
         from demo_motifs.modisco import modisco_motifs
 
-        motifs = modisco_motifs(explanation, rows, settings, least, say)
+        theirs = modisco_motifs(explanation, rows, settings, least, say)
         account.append("patterns: TF-MoDISco, with seqlets of its own")
-        return Outcome(motifs, no_sites(), len(rows), account)
+        return Outcome(theirs, no_sites(), len(rows), account)
     found = [
-        _seqlets(explanation, channel, rows, negatives, settings, least, account, null, how)
+        _seqlets(explanation, channel, rows, negatives, settings, least, account, null)
         for channel in channels(explanation)
     ]
-    motifs = _motifs(explanation, found, settings, least)
-    kept = []
-    for motif in motifs:
+    motifs, owners = _motifs(explanation, found, settings, least)
+    kept, places = [], []
+    for place, motif in motifs:
         tested = motif if explanation.kind == "pattern" else pointed_at(explanation, motif, found, rows, settings.seed)
         if explanation.kind == "pattern" or (tested.p <= LARGEST_P and len(tested.sites) >= least):
             kept.append(tested)
+            places.append(place)
     dropped = len(motifs) - len(kept)
     if dropped:
         account.append(
@@ -129,8 +134,12 @@ def find(
         )
     kept.sort(key=lambda m: -len(m.sites))
     # every sequence has a best window: where they stand in for runs, those that show no motif are not worth telling
-    told = [one for one in found if settings.seqlets != "auto" or one[1].null is not None]
-    return Outcome(kept, _unassigned(told, kept), len(rows), account)
+    told = [
+        (channel, one, ~np.isin(owner, places))
+        for (channel, one), owner in zip(found, owners, strict=True)
+        if settings.seqlets != "auto" or one.null is not None
+    ]
+    return Outcome(kept, _unassigned(told), len(rows), account)
 
 
 def searched(explanation: Explanation, rows: Rows, how: str) -> str:
@@ -154,13 +163,12 @@ def _seqlets(
     least: int,
     account: list[str],
     other: Explanation | None,
-    how: str,
 ) -> tuple[Channel, Found]:
     name = f"{channel.name}: " if channel.name else ""
     best = partial(best_windows, explanation, channel, rows, settings.width, sign=settings.sign)
     if explanation.kind == "pattern":
-        account.append(f"seqlets: the {_PER_PATTERN} best windows of {settings.width} bases in each optimised input")
-        return channel, best(number=_PER_PATTERN)
+        account.append(f"seqlets: the {PER_PATTERN} best windows of {settings.width} bases in each optimised input")
+        return channel, best(number=PER_PATTERN)
     if settings.seqlets != "best-window":
         null = _null(explanation, channel, rows, negatives, settings, other)
         if null is None:
@@ -176,7 +184,7 @@ def _seqlets(
             if settings.seqlets == "significant" or len(runs.seqlets) >= least:
                 return channel, runs
             why = f"fewer than {least} significant runs"
-        if doubt := doubts(explanation, rows, negatives, how):
+        if doubt := doubts(explanation):
             account.append(f"{name}{why}, and {doubt}, so best windows would mean nothing")
             return channel, Found(empty(), len(rows))
         account.append(f"{name}{why}, so the best window of {settings.width} bases in each sequence instead")
@@ -185,13 +193,14 @@ def _seqlets(
     return channel, best()
 
 
-def doubts(explanation: Explanation, rows: Rows, negatives: Rows, how: str) -> str:
+def doubts(explanation: Explanation) -> str:
     """Why best windows, which every sequence has, should not be looked at; '' if nothing speaks against it.
 
     A network that learned nothing still prefers some words to others. Best windows are worth a look only if it tells
     positives from negatives (an AUROC of 0.75, three standard errors from 0.5) or, without negatives, calls most
     positive.
     """
+    rows, negatives, how = split_rows(explanation)
     if not len(rows):
         return "there is no sequence to search"
     if how == "called":
@@ -256,8 +265,11 @@ def _check_null(explanation: Explanation, null: Explanation) -> None:
 
 def _motifs(
     explanation: Explanation, found: list[tuple[Channel, Found]], settings: Settings, least: int
-) -> list[FoundMotif]:
-    """Patterns among a sample of the seqlets of each channel, then all seqlets assigned to them."""
+) -> tuple[list[tuple[int, FoundMotif]], list[Ints]]:
+    """Patterns among a sample of the seqlets of each channel, then all seqlets assigned to them.
+
+    Returns the motifs, numbered, and for each channel the number of the motif that each of its seqlets shows, or -1.
+    """
     drafts: list[tuple[int, Floats]] = []
     random = np.random.default_rng(settings.seed)
     backgrounds = []
@@ -275,7 +287,7 @@ def _motifs(
     matrices = [counts for _, counts in drafts]
     matrices = [matrices[i] for i in clustering.distinct(matrices)]
     if not matrices:
-        return []
+        return [], [np.full(len(one.seqlets), -1) for _, one in found]
     background = np.mean(backgrounds, axis=0)
     return _assigned(explanation, found, matrices, background, settings)
 
@@ -286,11 +298,12 @@ def _assigned(
     matrices: list[Floats],
     background: Floats,
     settings: Settings,
-) -> list[FoundMotif]:
+) -> tuple[list[tuple[int, FoundMotif]], list[Ints]]:
     """Each seqlet goes to the motif that fits it best, if one does; every motif is made anew from its seqlets."""
+    owners = [np.full(len(one.seqlets), -1) for _, one in found]
     builders = [Builder(counts.shape[1]) for counts in matrices]
     pwms = [clustering.log_odds(counts, background) for counts in matrices]
-    for channel, one in found:
+    for (channel, one), owner in zip(found, owners, strict=True):
         for begin in range(0, len(one.seqlets), _CHUNK):
             seqlets = one.seqlets.take(np.arange(begin, min(begin + _CHUNK, len(one.seqlets))))
             cut = windows.cut(explanation, channel, seqlets, sign=settings.sign)
@@ -303,24 +316,16 @@ def _assigned(
             best = chance.argmin(axis=0)
             for which, cluster in enumerate(placed):
                 mine = best[cluster.member] == which
+                owner[begin + cluster.member[mine]] = which
                 builders[which].add(cut, seqlets, channel, clustering.some(cluster, mine))
-    return [builder.motif(background) for builder in builders if builder.count]
+    return [(i, builder.motif(background)) for i, builder in enumerate(builders) if builder.count], owners
 
 
-def _unassigned(found: list[tuple[Channel, Found]], motifs: list[FoundMotif]) -> Sites:
-    """The seqlets that no motif has; a strand is a motif's, so they have none."""
-    taken = {
-        (row, score, name)
-        for m in motifs
-        for row, score, name in zip(m.sites.row.tolist(), m.sites.score.tolist(), m.sites.channel, strict=True)
-    }
+def _unassigned(found: list[tuple[Channel, Found, NDArray[np.bool_]]]) -> Sites:
+    """The seqlets that show no motif; a strand is a motif's, so they have none."""
     parts = []
-    for channel, one in found:
-        free = [
-            (row, score, channel.name) not in taken
-            for row, score in zip(one.seqlets.row.tolist(), one.seqlets.score.tolist(), strict=True)
-        ]
-        s = one.seqlets.take(np.flatnonzero(free))
+    for channel, one, free in found:
+        s = one.seqlets.take(free)
         none = np.zeros(len(s), np.int64)
         parts.append(Sites(s.row, s.start, s.end, none, s.score, s.p, [channel.name] * len(s)))
     return join_sites(parts)

@@ -14,7 +14,7 @@ from demo_core.dataset import SequenceDataset
 from demo_core.errors import printable
 from demo_core.explanation import Explanation
 from demo_motifs.evidence import BLOCK, Floats, channels, read
-from demo_motifs.places import SIGN, genomic, has_places
+from demo_motifs.places import SIGN, genomic
 from demo_motifs.scanning import Hits, Scanner, without_overlaps
 
 HEADS = (
@@ -24,7 +24,7 @@ HEADS = (
 
 
 class HitWriter:
-    """Writes hits as they are found: ``hits.tsv``, and ``hits.bed`` and ``hits.narrowPeak`` where there are intervals.
+    """Writes hits as they are found: ``hits.tsv``, and ``hits.bed`` and ``hits.narrowPeak`` if ``placed``.
 
     ``value`` is the summed attribution under a hit (for a trace the change of its first channel), ``share`` that as a
     part of all the sequence's values, both signs counted. In BED the score is ``-100 log10 p``, at most 1000.
@@ -32,13 +32,13 @@ class HitWriter:
     middle as its peak.
     """
 
-    def __init__(self, folder: Path, stem: str = "hits") -> None:
+    def __init__(self, folder: Path, stem: str = "hits", *, placed: bool = False) -> None:
         self._folder, self._stem = folder, stem
         self._open = contextlib.ExitStack()
         self._table = self._file("tsv")
         self._table.write("\t".join(HEADS) + "\n")
-        self._bed: TextIO | None = None
-        self._peaks: TextIO | None = None
+        self._bed = self._file("bed") if placed else None
+        self._peaks = self._file("narrowPeak") if placed else None
         self.count = 0
 
     def __enter__(self) -> HitWriter:
@@ -54,8 +54,6 @@ class HitWriter:
         """Write the hits of one motif in a block of sequences; ``values`` (n, L) are what their bases count."""
         if not len(hits):
             return
-        if has_places(sequences) and self._bed is None:
-            self._bed, self._peaks = self._file("bed"), self._file("narrowPeak")
         places = genomic(sequences, hits.row, hits.start, hits.start + width, hits.strand)
         value, share = _values(values, hits, width)
         for i in range(len(hits)):
@@ -89,45 +87,29 @@ class HitWriter:
         return self._open.enter_context(path.open("w", encoding="utf-8"))
 
 
-def write_hits(
-    writer: HitWriter, explanation: Explanation, name: str, motifs: Sequence[tuple[str, str, Scanner]], *, sign: int = 1
-) -> dict[str, int]:
-    """Call the hits of motifs, each with its id and name, in all sequences of an explanation, a block at a time.
-
-    Hits of one motif do not overlap: the best counts. Returns how many each motif has.
-    """
-    channel = channels(explanation)[0]
-    counts = dict.fromkeys((motif for motif, _, _ in motifs), 0)
-    for begin in range(0, len(explanation), BLOCK):
-        rows = np.arange(begin, min(begin + BLOCK, len(explanation)))
-        sequences = explanation.sequences.take(rows)
-        values = read(explanation, channel, rows, sign=sign).values
-        for motif, label, scanner in motifs:
-            hits = without_overlaps(scanner.hits(sequences.codes), scanner.width)
-            writer.add(sequences, hits, scanner.width, motif, label, name, values)
-            counts[motif] += len(hits)
-    return counts
-
-
 def scan_sequences(
     writer: HitWriter,
     source: SequenceDataset | Explanation,
     name: str,
     motifs: Sequence[tuple[str, str, Scanner]],
-    done: Callable[[int], None],
+    done: Callable[[int], None] = lambda n: None,
+    *,
+    sign: int = 1,
 ) -> dict[str, dict[str, int]]:
-    """Write the sites of motifs in a dataset, or in an explanation's sequences with their values.
+    """Write the sites of motifs, each with its id and name, in a dataset or in an explanation's sequences.
 
-    Returns for each motif the number of sites, of sequences that have any, and of sites on either strand.
+    Sites of one motif do not overlap: the best counts. A block of sequences is read at a time. Returns for each motif
+    the number of sites, of sequences that have any, and of sites on either strand.
     """
-    explanation = source if isinstance(source, Explanation) else None
     sequences = source.sequences if isinstance(source, Explanation) else source
     counts = {motif: dict.fromkeys(("sites", "sequences", "forward", "reverse"), 0) for motif, _, _ in motifs}
-    valued = explanation is not None and explanation.kind in ("attribution", "trace")
+    valued = isinstance(source, Explanation) and source.kind in ("attribution", "trace")
     for begin in range(0, len(sequences), BLOCK):
         rows = np.arange(begin, min(begin + BLOCK, len(sequences)))
         block = sequences.take(rows)
-        values = read(explanation, channels(explanation)[0], rows).values if explanation and valued else None
+        values = None
+        if isinstance(source, Explanation) and valued:
+            values = read(source, channels(source)[0], rows, sign=sign).values
         for motif, label, scanner in motifs:
             hits = without_overlaps(scanner.hits(block.codes), scanner.width)
             writer.add(block, hits, scanner.width, motif, label, name, values)

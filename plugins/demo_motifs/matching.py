@@ -16,11 +16,9 @@ from demo_core.explanation import Explanation
 from demo_core.sequences import DNA, Codes
 from demo_motifs.databases import KnownMotif
 from demo_motifs.evidence import Floats, Rows, channels, split_rows
+from demo_motifs.finding import PER_PATTERN
 from demo_motifs.seqlets import Ints, best_windows
 from demo_motifs.tomtom import compare
-
-#: Windows of each optimised input, as in the paper.
-PER_PATTERN = 5
 
 
 @dataclass(frozen=True)
@@ -149,7 +147,9 @@ def count(
         by_chance = _matched(windows.control, known, own, largest_p, say)
         # "either" has two tries in each sequence
         tries = max(1, round(len(windows.probabilities) / max(1, len(np.unique(windows.owner)))))
-        chance = 1 - (1 - float(by_chance.mean())) ** tries
+        chance = 1 - (1 - float(by_chance.mean())) ** tries if len(by_chance) else 0.0
+        # units without a window can match neither way
+        chance *= len(np.unique(windows.owner)) / windows.total
     return Row(windows.method, windows.unit, matched, windows.total, low, high, chance)
 
 

@@ -32,15 +32,17 @@ class Occurrences:
 class Together:
     """How often two motifs come together.
 
-    ``a``, ``b`` and ``both`` are sequences with a site of each, and with sites of both that do not overlap (for a motif
-    with itself: two sites); ``expected`` is ``a * b / n``; ``p`` is that of ``fisher``. Both are NaN for a
-    motif with itself.
+    ``a``, ``b`` and ``both`` are sequences with a site of each, and of both; ``apart`` those with sites of both that do
+    not overlap (two sites, for a motif with itself). ``expected`` is ``a * b / n``; ``p`` is that of ``fisher``, of
+    ``both``. These two are NaN for a motif with itself. Motifs that are alike have sites in one place: then ``both`` is
+    high, and ``apart`` is what counts.
     """
 
     n: int
     a: int
     b: int
     both: int
+    apart: int
     expected: float
     p: float
 
@@ -64,14 +66,17 @@ def occurrences(sequences: SequenceDataset, rows: Rows, scanners: Sequence[Scann
 def together(one: Occurrences, other: Occurrences, n: int, *, same: bool) -> Together:
     """How often the motifs come together in n sequences; ``same`` if both are one motif."""
     rows = {row for row, _, _ in _neighbours(one, other, same=same)}
-    a, b, both = len(np.unique(one.row)), len(np.unique(other.row)), len(rows)
+    a, b = len(np.unique(one.row)), len(np.unique(other.row))
+    both = len(np.intersect1d(one.row, other.row))
     expected = a * b / n if n and not same else math.nan
-    return Together(n, a, b, both, expected, math.nan if same else fisher(both, a, b, n))
+    return Together(n, a, b, both, len(rows), expected, math.nan if same else fisher(both, a, b, n))
 
 
 def spacing(one: Occurrences, other: Occurrences, *, same: bool) -> Counter[tuple[str, int]]:
     """How often B lies in an arrangement at a distance, in bases between the two; the nearest B of each A counts."""
-    return Counter((arrangement, gap) for _, arrangement, gap in _neighbours(one, other, same=same))
+    # of one motif neither site is the first
+    turn = {"B A": "A B"} if same else {}
+    return Counter((turn.get(how, how), gap) for _, how, gap in _neighbours(one, other, same=same))
 
 
 def fisher(both: int, a: int, b: int, n: int) -> float:

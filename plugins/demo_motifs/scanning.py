@@ -6,7 +6,6 @@ hold both to the same sites where their settings agree.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -82,41 +81,43 @@ class Scanner:
             raise ValueError("log-odds must be finite: give the motif a pseudocount")
         self.width = int(steps.shape[1])
         base = check_background(background)
-        self._tail, self._lowest = _tail(steps, base)
         # on the other strand the bases that are read are the complements of the background's
-        backward = steps[::-1, ::-1]
-        self._strands = {1: _lookups(steps), -1: _lookups(backward)}
+        self._tails = {1: _tail(steps, base), -1: _tail(steps, base[::-1])}
+        self._lowest = int(steps.min(axis=0).sum())
+        self._lookups = {1: _lookups(steps), -1: _lookups(steps[::-1, ::-1])}
+        #: The p-value of the best window there can be, on the strand where it is smaller.
+        self.smallest_p = min(float(tail[-1]) for tail in self._tails.values())
         if best_anyway:
-            threshold = max(threshold, 1.5 * float(self._tail[-1]))
-        reached = np.flatnonzero(self._tail <= threshold)
-        #: In steps; None if not even the best window is that unlikely.
-        self.least: int | None = int(reached[0]) + self._lowest if len(reached) else None
-        #: The p-value of the best window there can be.
-        self.smallest_p = float(self._tail[-1])
+            threshold = max(threshold, 1.5 * self.smallest_p)
+        #: The least score of a hit on each strand, in steps; None where not even the best window is that unlikely.
+        self.least = {strand: _least(tail, self._lowest, threshold) for strand, tail in self._tails.items()}
 
     def hits(self, codes: Codes) -> Hits:
         """The hits in (N, L) codes, on both strands."""
         n, length = codes.shape
         places = length - self.width + 1
-        if places < 1 or self.least is None or not n:
-            return _joined([])
-        words = _words(codes)
-        found = []
-        for strand, tables in self._strands.items():
+        none = np.zeros(0, np.int64)
+        found: list[tuple[Floats | NDArray[np.int64], ...]] = [(none, none, none, np.zeros(0), np.zeros(0))]
+        words = _words(codes) if places > 0 and n else None
+        for strand, tables in self._lookups.items():
+            least = self.least[strand]
+            if words is None or least is None:
+                continue
             score = np.zeros((n, places), np.int32)
             for first, table in tables:
                 score += table[words[:, first : first + places]]
-            row, start = np.nonzero(score >= self.least)
-            found.append((row, start, np.full(len(row), strand), score[row, start]))
-        row, start, strands, scores = (np.concatenate(column) for column in zip(*found, strict=True))
+            row, start = np.nonzero(score >= least)
+            steps = score[row, start].astype(np.int64)
+            p = self._tails[strand][steps - self._lowest]
+            found.append((row.astype(np.int64), start.astype(np.int64), np.full(len(row), strand), steps * STEP, p))
+        row, start, strands, scores, p = (np.concatenate(column) for column in zip(*found, strict=True))
         order = np.lexsort((-strands, start, row))
-        scores = scores[order].astype(np.int64)
-        return Hits(row[order], start[order], strands[order], scores * STEP, self._tail[scores - self._lowest])
+        return Hits(row[order], start[order], strands[order], scores[order], p[order])
 
-    def p_value(self, score: float) -> float:
+    def p_value(self, score: float, strand: int = 1) -> float:
         """The p-value of a score in bits."""
-        place = int(np.clip(np.rint(score / STEP) - self._lowest, 0, len(self._tail) - 1))
-        return float(self._tail[place])
+        tail = self._tails[strand]
+        return float(tail[int(np.clip(np.rint(score / STEP) - self._lowest, 0, len(tail) - 1))])
 
 
 def check_background(background: ArrayLike) -> Floats:
@@ -151,9 +152,13 @@ def without_overlaps(hits: Hits, width: int) -> Hits:
     return Hits(hits.row[keep], hits.start[keep], hits.strand[keep], hits.score[keep], hits.p[keep])
 
 
-def _tail(steps: NDArray[np.int64], base: Floats) -> tuple[Floats, int]:
-    """P(score >= s) for s from the lowest score on, and that score."""
-    low, high = int(steps.min(axis=0).sum()), int(steps.max(axis=0).sum())
+def _least(tail: Floats, lowest: int, threshold: float) -> int | None:
+    reached = np.flatnonzero(tail <= threshold)
+    return int(reached[0]) + lowest if len(reached) else None
+
+
+def _tail(steps: NDArray[np.int64], base: Floats) -> Floats:
+    """P(score >= s) for s from the lowest score on."""
     chance = np.ones(1)
     for column in steps.T:
         least = column.min()
@@ -161,8 +166,7 @@ def _tail(steps: NDArray[np.int64], base: Floats) -> tuple[Floats, int]:
         for letter, share in zip(column - least, base, strict=True):
             wider[letter : letter + len(chance)] += share * chance
         chance = wider
-    assert len(chance) == high - low + 1
-    return np.minimum(np.cumsum(chance[::-1])[::-1], 1.0), low
+    return np.asarray(np.minimum(np.cumsum(chance[::-1])[::-1], 1.0))
 
 
 def _lookups(steps: NDArray[np.int64]) -> list[tuple[int, NDArray[np.int32]]]:
@@ -188,11 +192,3 @@ def _words(codes: Codes) -> NDArray[np.int32]:
     for place in range(_K):
         words = words * 5 + padded[:, place : place + length]
     return words
-
-
-def _joined(parts: Sequence[Hits]) -> Hits:
-    if not parts:
-        none = np.zeros(0, np.int64)
-        return Hits(none, none, none, np.zeros(0), np.zeros(0))
-    columns = ((getattr(part, name) for part in parts) for name in ("row", "start", "strand", "score", "p"))
-    return Hits(*(np.concatenate(list(c)) for c in columns))

@@ -192,8 +192,10 @@ def null_from_values(explanation: Explanation, channel: Channel, rows: Rows, *, 
     tops = [np.zeros(0)]
     for block in blocks(explanation, channel, rows, sign=sign):
         for _ in range(_PERMUTATIONS):
-            values = _in_blocks(block.values, random)
-            tops.append(_runs(Block(block.rows, block.codes, block.letters, values, None), drift, 1)[1])
+            order = _in_blocks(block.codes < 4, random)
+            codes = np.take_along_axis(block.codes, order, axis=1)
+            values = np.take_along_axis(block.values, order, axis=1)
+            tops.append(_runs(Block(block.rows, codes, block.letters, values, None), drift, 1)[1])
     return Null(
         np.sort(np.concatenate(tops)),
         drift,
@@ -201,16 +203,25 @@ def null_from_values(explanation: Explanation, channel: Channel, rows: Rows, *, 
     )
 
 
-def _in_blocks(values: Floats, random: np.random.Generator) -> Floats:
-    """Each row of (n, L) cut into blocks, from a random place on, and these put into random order."""
-    n, length = values.shape
-    blocks = length // _BLOCK
-    first = np.asarray(random.integers(0, _BLOCK, (n, 1)))
-    turned = np.take_along_axis(values, (np.arange(length) + first) % length, 1)
-    whole = turned[:, : blocks * _BLOCK].reshape(n, blocks, _BLOCK)
-    order = np.argsort(random.random((n, blocks)), axis=1)
-    mixed = np.take_along_axis(whole, order[:, :, None], 1).reshape(n, blocks * _BLOCK)
-    return np.concatenate([mixed, turned[:, blocks * _BLOCK :]], axis=1)
+def _in_blocks(known: NDArray[np.bool_], random: np.random.Generator) -> Ints:
+    """For each row of (n, L) an order of its places.
+
+    The known ones are cut into blocks, from a random place on, and these put into random order; the unknown ones come
+    last, as where sequences were padded.
+    """
+    n, length = known.shape
+    first = np.argsort(~known, axis=1, kind="stable")
+    count = known.sum(axis=1)
+    place = np.arange(length)
+    # the known ones turned, so that blocks begin anywhere
+    shift = np.asarray(random.integers(0, _BLOCK, (n, 1)))
+    turned = np.where(place < count[:, None], (place + shift) % np.maximum(count, 1)[:, None], place)
+    blocks = -(-length // _BLOCK)
+    key = random.random((n, blocks))
+    whole = (np.arange(blocks) + 1) * _BLOCK <= count[:, None]
+    key = np.where(whole, key, 1.0 + np.arange(blocks))
+    rank = np.repeat(key, _BLOCK, axis=1)[:, :length]
+    return np.take_along_axis(np.take_along_axis(first, turned, 1), np.argsort(rank, axis=1, kind="stable"), 1)
 
 
 def empty() -> Seqlets:
@@ -229,8 +240,9 @@ def _drift(explanation: Explanation, channel: Channel, rows: Rows, sign: int) ->
     """The mean size of a value."""
     total, count = 0.0, 0
     for block in blocks(explanation, channel, rows, sign=sign):
-        total += float(np.abs(block.values).sum())
-        count += block.values.size
+        known = block.codes < 4
+        total += float(np.abs(block.values[known]).sum())
+        count += int(known.sum())
     return total / count if count else 0.0
 
 

@@ -1,4 +1,5 @@
 import gzip
+import os
 
 import numpy as np
 import pytest
@@ -122,16 +123,28 @@ def test_bad_genomes(tmp_path, genome):
         read(tmp_path, tmp_path / "absent.fa", "chr1\t100\t120\n")
 
 
-def test_a_genome_that_cannot_be_written_beside_is_indexed_elsewhere(tmp_path, genome):
+def test_a_genome_that_cannot_be_written_beside_is_indexed_elsewhere(tmp_path, genome, monkeypatch):
     folder = tmp_path / "read-only"
     folder.mkdir()
     (folder / "g.fa").write_bytes(genome.read_bytes())
-    folder.chmod(0o555)
-    try:
-        (record,), _ = read(tmp_path, folder / "g.fa", "chr1\t100\t120\n", width=21)
-    finally:
-        folder.chmod(0o755)
+    monkeypatch.setattr(os, "access", lambda path, how: False)  # root may write anywhere
+    (record,), _ = read(tmp_path, folder / "g.fa", "chr1\t100\t120\n", width=21)
     assert record.sequence.upper() == CHR1[100:121]
+    assert [p.name for p in folder.iterdir()] == ["g.fa"]
+    monkeypatch.undo()
+    read(tmp_path, folder / "g.fa", "chr1\t100\t120\n", width=21)
+    assert sorted(p.name for p in folder.iterdir()) == ["g.fa", "g.fa.fai"]
+
+
+def test_columns_that_are_empty_or_only_look_like_summits(tmp_path, genome):
+    records, _ = read(
+        tmp_path, genome, "chr1\t100\t120\ta\t0\t+\nchr1\t130\t150\tb\t0\t\n".replace("\t\n", "\t.\n"), width=5
+    )
+    assert len(records) == 2
+    records, _ = read(tmp_path, genome, "chr1\t100\t120\ta\nchr1\t130\t150\t\n", width=5)
+    assert records[1].id == "chr1:138-143"
+    (record,), _ = read(tmp_path, genome, "chr1\t100\t120\ta\t0\t+\tx\ty\tz\t4500\n", width=5)
+    assert record.interval.start == 108
 
 
 def test_splits_by_chromosome_and_overlaps_in_one_group(tmp_path, genome):

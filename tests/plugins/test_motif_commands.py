@@ -3,13 +3,14 @@ import json
 
 import numpy as np
 import pytest
+from demo_motifs import databases
 from demo_motifs.filters import filter_motifs, strongest_windows
 from demo_motifs.matching import explanation_windows, wilson
 from demo_motifs.result import MotifsFile
 from motif_cases import GATA, REST, dataset, explained, planted, save
 
 from demo_core.errors import DemoError, MisfitError
-from demo_core.motif import read_meme
+from demo_core.motif import format_meme, read_meme
 from demo_core.sequences import DNA
 from demo_core.testing import tiny_dataset, tiny_model
 
@@ -82,6 +83,7 @@ def test_what_is_finished_is_skipped_and_what_differs_refused(folder, found, dem
     code, out, _ = demo("motifs", "find", source, "-o", found, "--json")
     assert code == 0
     assert [m["motif"] for m in json.loads(out)] == ["net.saliency.1", "net.saliency.2"]
+    assert "counts" not in json.loads(out)[0]
     code, _, err = demo("motifs", "find", source, "-o", found, "--fdr", "0.1")
     assert (code, "differs in fdr" in err) == (1, True)
     assert (found / "motifs.h5").stat().st_mtime_ns == before
@@ -95,7 +97,23 @@ def test_other_outputs_are_never_replaced(folder, tmp_path, demo):
         assert demo("motifs", "find", source, "-o", output, "--force")[0] == 1
     assert (tmp_path / "mine" / "thesis.tex").exists()
     assert source.exists()
+    assert demo("motifs", "scan", source, "REST", "-o", tmp_path / "sites")[0] == 0
+    inside = tmp_path / "sites" / "e.h5"
+    inside.write_bytes(source.read_bytes())
+    code, _, err = demo("motifs", "scan", inside, "REST", "-o", tmp_path / "sites", "--force")
+    assert (code, "is read here and lies in" in err) == (1, True)
+    assert inside.exists()
     assert demo("motifs", "find", source, "-o", tmp_path / "no" / "such" / "place")[0] == 1
+
+
+def test_other_content_under_the_same_name_is_another_run(folder, tmp_path, demo):
+    known = databases.load(["jaspar"])
+    db = tmp_path / "db.meme"
+    for some in (known[:40], known[40:80]):
+        db.write_text(format_meme(one.motif for one in some))
+        done = demo("motifs", "find", folder / "net.saliency.h5", "--db", db, "-o", tmp_path / "m", "--no-hits")
+    assert done[0] == 1
+    assert "differs in the files read" in done[2]
 
 
 def test_an_empty_result_is_whole(tmp_path, demo):
@@ -127,7 +145,8 @@ def test_an_untrained_network_shows_nothing(tmp_path, demo, registry):
         tiny_model(architecture, registry=registry).save(tmp_path / architecture)
         code, _, err = demo("explain", "all", tmp_path / architecture, tmp_path / "d.h5", "-o", tmp_path / "e")
         assert code == 0, err
-    files = sorted((tmp_path / "e").glob("*.saliency.h5"))
+    files = sorted((tmp_path / "e").glob("*.[st]*.h5"))
+    assert len(files) == 4
     code, out, err = demo("motifs", "find", *files, "-o", tmp_path / "m", "--json")
     assert code == 0, err
     assert json.loads(out) == []
@@ -154,7 +173,7 @@ def test_bad_requests(folder, tmp_path, demo, monkeypatch, arguments, said, expe
 
 
 def test_a_file_that_is_no_result_is_refused(folder, tmp_path):
-    with pytest.raises(DemoError, match="not demo-motifs|is a demo-explanation|demo-motifs"):
+    with pytest.raises(DemoError, match="refused|not a demo-motifs file"):
         MotifsFile(folder / "net.saliency.h5")
     (tmp_path / "x.h5").write_bytes(b"nothing")
     with pytest.raises(DemoError, match="cannot be read as HDF5"):

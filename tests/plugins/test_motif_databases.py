@@ -138,3 +138,19 @@ def test_probabilities_that_are_gaps_are_even():
         counts={letter: [0, 2] for letter in "ACGT"}, matrix_id="X", name="x", tf_family=None, tax_group=None
     )
     assert np.array_equal(databases._known(record, "x").motif.ppm, np.full((4, 2), 0.25))
+
+
+def test_a_cache_that_others_could_change_is_not_trusted(tmp_path, monkeypatch):
+    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    own = tmp_path / "deep-motif-dashboard" / "numba"
+    assert compiling.cache_folder() == own
+    monkeypatch.delenv("NUMBA_CACHE_DIR")
+    own.chmod(0o777)
+    monkeypatch.setattr(compiling.tempfile, "gettempdir", lambda: str(tmp_path))
+    assert compiling.cache_folder() == tmp_path / f"deep-motif-dashboard-numba-{os.getuid()}"
+    monkeypatch.delenv("NUMBA_CACHE_DIR")
+    own.rmdir()
+    own.symlink_to(tmp_path, target_is_directory=True)
+    assert compiling.cache_folder() != own
+    monkeypatch.delenv("NUMBA_CACHE_DIR")

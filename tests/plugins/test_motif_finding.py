@@ -4,7 +4,7 @@ from demo_bed.options import BedOptions
 from demo_bed.reader import BedReader
 from demo_motifs import clustering, evidence, windows
 from demo_motifs.clustering import likeness
-from demo_motifs.finding import Settings, find
+from demo_motifs.finding import Settings, doubts, find
 from demo_motifs.naming import consensus
 from demo_motifs.pointing import binomial_tail
 from demo_motifs.scanning import Scanner
@@ -159,6 +159,22 @@ def test_traces_in_both_directions():
     at = dict(zip(motif.sites.row, motif.sites.start, strict=True))
     assert sum(at.get(row) == t[1] for row, t in enumerate(truth) if t) >= 190
     assert motif.hypothetical is None
+    # the other direction shows the same sites: its seqlets are taken, too
+    assert len(find(trace, Settings(seqlets="best-window"), quiet).unassigned) <= 20
+
+
+def test_searching_all_does_not_make_a_model_doubtful():
+    explanation, _ = planted(n=400)
+    explanation.sequences.labels[:] = (np.arange(400) % 10 == 0)[:, None]
+    explanation.outputs[:] = np.where(explanation.sequences.labels > 0.5, 3, -3)
+    assert doubts(explanation) == ""
+    explanation.outputs[:] = np.random.default_rng(0).normal(size=(400, 1))
+    assert "hardly tells positives from negatives" in doubts(explanation)
+    explanation.sequences.labels[:] = 1
+    explanation.outputs[:] = -1
+    assert "calls 0% of the positives positive" in doubts(explanation)
+    explanation.sequences.labels[:] = np.nan
+    assert doubts(explanation) != ""
 
 
 def test_many_seqlets_are_clustered_by_a_sample(monkeypatch):
@@ -236,7 +252,7 @@ def test_the_binomial_tail_is_scipys():
 @given(seed=st.integers(0, 10_000), stranded=st.booleans())
 def test_every_seqlet_and_hit_gives_back_its_bases_from_the_genome(tmp_path_factory, seed, stranded):
     """From BED to a hit: interval and strand, read from the FASTA, are the bases of the hit."""
-    from demo_motifs.hits import HitWriter, write_hits
+    from demo_motifs.hits import HitWriter, scan_sequences
     from demo_motifs.places import genomic
 
     folder = tmp_path_factory.mktemp("trace-back")
@@ -274,8 +290,8 @@ def test_every_seqlet_and_hit_gives_back_its_bases_from_the_genome(tmp_path_fact
         bases = DNA.decode(data.codes[row, start:end])
         there = whole[places.start[i] : places.end[i]]
         assert read["-" if strand < 0 else "+"](bases) == read["+" if places.strand[i] > 0 else "-"](there)
-    with HitWriter(folder) as writer:
-        write_hits(
+    with HitWriter(folder, placed=True) as writer:
+        scan_sequences(
             writer, explanation, "e", [("m", "GATA", Scanner(motif.pwm, motif.background, 1e-3, best_anyway=True))]
         )
     rows = [line.split("\t") for line in (folder / "hits.tsv").read_text().splitlines()]

@@ -27,7 +27,8 @@ def test_how_sites_lie_to_each_other():
         {("A B", 3): 1, ("b A", 3): 1, ("b A", 4): 1, ("A B", 4): 1}  # the fifth overlaps, the last is alone
     )
     counted = together(one, other, 10, same=False)
-    assert (counted.a, counted.b, counted.both, counted.expected) == (5, 6, 4, 3.0)
+    assert (counted.a, counted.b, counted.both, counted.apart, counted.expected) == (5, 6, 5, 4, 3.0)
+    assert counted.p == pytest.approx(fisher(5, 5, 6, 10))
 
 
 def test_the_nearest_site_counts_and_pairs_of_one_motif_count_once():
@@ -36,7 +37,17 @@ def test_the_nearest_site_counts_and_pairs_of_one_motif_count_once():
     assert spacing(one, other, same=False) == Counter({("A b", 2): 1})
     twice = sites((0, 10, 1), (0, 20, -1), (1, 3, 1), width=5)
     assert spacing(twice, twice, same=True) == Counter({("A b", 5): 1})
-    assert together(twice, twice, 4, same=True).both == 1
+    assert together(twice, twice, 4, same=True).apart == 1
+    backward = sites((0, 10, -1), (0, 20, -1), (1, 10, 1), (1, 20, 1), width=5)
+    assert spacing(backward, backward, same=True) == Counter({("A B", 5): 2})
+
+
+def test_motifs_on_the_same_sites_come_together():
+    one = sites(*((row, 10, 1) for row in range(100)), width=8)
+    other = sites(*((row, 11, 1) for row in range(100)), width=8)
+    counted = together(one, other, 200, same=False)
+    assert (counted.both, counted.apart) == (100, 0)
+    assert counted.p < 1e-30
 
 
 def test_the_p_of_coming_together_is_fishers():

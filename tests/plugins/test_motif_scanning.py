@@ -24,8 +24,11 @@ def test_p_values_are_those_of_every_word():
     words = list(itertools.product(range(4), repeat=5))
     score = np.array([sum(steps[letter, place] for place, letter in enumerate(word)) for word in words])
     chance = np.array([np.prod([SKEWED[letter] for letter in word]) for word in words])
+    # read on the other strand, a word of the background is its complement
+    turned = np.array([np.prod([SKEWED[3 - letter] for letter in word]) for word in words])
     for s in np.unique(score)[::7]:
         assert scanner.p_value(s * STEP) == pytest.approx(chance[score >= s].sum(), rel=1e-9)
+        assert scanner.p_value(s * STEP, -1) == pytest.approx(turned[score >= s].sum(), rel=1e-9)
 
 
 @settings(max_examples=40, deadline=None)
@@ -43,11 +46,12 @@ def test_hits_are_those_of_a_loop(seed, width, length):
             continue
         read = window if strand > 0 else DNA.reverse_complement(window)
         score = steps[read, np.arange(width)].sum() * STEP
-        if scanner.p_value(score) <= 0.2:
+        if scanner.p_value(score, strand) <= 0.2:
             expected.append((row, start, strand, round(score, 6)))
     hits = scanner.hits(codes)
     assert list(zip(hits.row, hits.start, hits.strand, hits.score.round(6), strict=True)) == expected
-    assert all(p == pytest.approx(scanner.p_value(s)) for p, s in zip(hits.p, hits.score, strict=True))
+    each = zip(hits.p, hits.score, hits.strand, strict=True)
+    assert all(p == pytest.approx(scanner.p_value(s, strand)) for p, s, strand in each)
 
 
 def test_the_other_strand_has_the_same_hits_turned():
@@ -108,3 +112,15 @@ def test_nothing_is_hit_in_nothing():
     scanner = Scanner(motif(6).pwm(), threshold=0.5)
     for codes in (np.zeros((0, 10)), np.zeros((3, 4)), np.full((2, 20), 4)):
         assert len(scanner.hits(codes.astype(np.uint8))) == 0
+
+
+def test_as_many_windows_of_the_background_are_hit_on_either_strand_as_p_says():
+    random = np.random.default_rng(0)
+    codes = random.choice(4, (3000, 80), p=[0.45, 0.3, 0.15, 0.1]).astype(np.uint8)
+    poly = Motif("m", "", np.array([[0.8], [0.1], [0.05], [0.05]]).repeat(7, axis=1), 50)
+    background = (0.45, 0.3, 0.15, 0.1)
+    hits = Scanner(poly.pwm(background), background, threshold=1e-2).hits(codes)
+    windows = 3000 * 74
+    for strand in (1, -1):
+        mine = hits.p[hits.strand == strand]
+        assert len(mine) / windows == pytest.approx(mine.max() if len(mine) else 0, rel=0.3)

@@ -3,7 +3,15 @@ import itertools
 import numpy as np
 import pytest
 from demo_motifs import evidence
-from demo_motifs.seqlets import Null, best_run, best_windows, null_from_rows, null_from_values, significant_runs
+from demo_motifs.seqlets import (
+    Null,
+    _in_blocks,
+    best_run,
+    best_windows,
+    null_from_rows,
+    null_from_values,
+    significant_runs,
+)
 from demo_motifs.tomtom import false_discovery_rates
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -121,6 +129,38 @@ def test_noise_yields_no_seqlets(seed):
     ):
         found = significant_runs(explanation, channel, rows, null).seqlets
         assert len(np.unique(found.row)) <= 0.05 * len(rows)
+
+
+def test_padded_noise_yields_no_seqlets():
+    random = np.random.default_rng(3)
+    codes = random.integers(0, 4, (600, 160))
+    codes[:, :100] = 4
+    explanation = explained(dataset(codes, np.ones(600)), random.normal(size=(600, 4, 160)))
+    (channel,) = evidence.channels(explanation)
+    rows = np.arange(600)
+    null = null_from_values(explanation, channel, rows)
+    runs = significant_runs(explanation, channel, rows, null, fdr=0.999).seqlets
+    best = {row: min(runs.p[runs.row == row]) for row in set(runs.row.tolist())}
+    assert np.mean([best.get(row, 1) < 0.05 for row in range(600)]) < 0.08
+    assert len(significant_runs(explanation, channel, rows, null).seqlets) == 0
+
+
+def test_values_are_mixed_in_blocks_and_none_is_lost():
+    known = np.ones((50, 20), bool)
+    known[:, :7] = False
+    order = _in_blocks(known, np.random.default_rng(0))
+    assert (np.sort(order, axis=1) == np.arange(20)).all()
+    assert (order[:, 13:] < 7).all()  # unknown ones are at the end
+    steps = np.diff(order[:, :13], axis=1)
+    assert 0.6 < (steps == 1).mean() < 0.9  # three at a time
+    assert len({tuple(row) for row in order}) > 20
+
+
+def test_measured_quantities_are_neither_positive_nor_negative():
+    explanation, _ = planted(n=40)
+    explanation.metadata["target"]["outputs"][0]["activation"] = "identity"
+    rows, negatives, how = evidence.split_rows(explanation)
+    assert (len(rows), len(negatives), how) == (40, 0, "unlabelled")
 
 
 def test_p_values_count_the_null():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from demo_core.cli.sources import open_data
-from demo_core.errors import UsageProblem, printable
+from demo_core.errors import DemoError, UsageProblem, printable
 
 if TYPE_CHECKING:
     from demo_core.dataset import SequenceDataset
@@ -58,6 +58,39 @@ threshold_option = click.option(
     "--threshold", type=click.FloatRange(0, 1, min_open=True), default=1e-4, show_default=True, metavar="P",
     help="The largest p-value of a site.",
 )  # fmt: skip
+
+
+def check_output(output: Path, written: Collection[str], *inputs: Path | None) -> None:
+    """Raise DemoError unless a folder may take the place of ``output``: nothing that is read, or not ours, may be lost.
+
+    ``written`` are the names of the files that the command writes.
+    """
+    from demo_core.files import check_folder_of, check_not_an_input
+
+    check_folder_of(output)
+    check_not_an_input(output, *inputs)
+    for source in inputs:
+        if source is not None and source.exists() and output.resolve() in source.resolve().parents:
+            raise DemoError(f"{printable(source)} is read here and lies in {printable(output)}: choose another -o")
+    if output.exists() and not output.is_dir():
+        raise DemoError(f"{printable(output)} is a file: -o names a folder")
+    strange = sorted(p.name for p in output.iterdir() if p.name not in written) if output.exists() else []
+    if strange:
+        raise DemoError(
+            f"{printable(output)} has {printable(strange[0], 60)} in it, which is no result of this command: choose "
+            "another -o"
+        )
+
+
+def check_new(output: Path, force: bool) -> None:
+    """Raise DemoError if there is something already that may not be replaced."""
+    if output.exists() and not force:
+        raise DemoError(f"{printable(output)} exists already: choose another -o, or --force to replace it")
+
+
+def database_files(databases: Sequence[str]) -> list[Path]:
+    """Those of the databases that are files."""
+    return [Path(name) for name in databases if Path(name).is_file()]
 
 
 def names_of(paths: Sequence[Path]) -> list[str]:

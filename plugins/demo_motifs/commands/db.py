@@ -8,7 +8,7 @@ import click
 
 from demo_core.cli.output import emit_json, say, table
 from demo_core.errors import DemoError, printable
-from demo_motifs.commands.common import db_option, force_option, json_option, taxon_option
+from demo_motifs.commands.common import database_files, db_option, force_option, json_option, taxon_option
 
 
 @click.command()
@@ -34,7 +34,7 @@ def db(
     JASPAR's releases come with pyjaspar: no network is used. A motif is counts (PFM) in JASPAR, probabilities in MEME
     files; log-odds are made of them where they are needed, with one site of the background as pseudo-count.
     """
-    from demo_core.files import check_file_can_be, whole_file
+    from demo_core.files import check_file_can_be, check_not_an_input, whole_file
     from demo_core.motif import format_meme
     from demo_motifs import databases as motif_databases
     from demo_motifs.evidence import information_content
@@ -54,6 +54,7 @@ def db(
         known = list({one.motif.id: one for one in every}.values())
     if output:
         check_file_can_be(output)
+        check_not_an_input(output, *database_files(databases))
         if output.exists() and not force:
             raise DemoError(f"{printable(output)} exists already: choose another name, or --force to replace it")
         with whole_file(output) as temporary:

@@ -14,6 +14,9 @@ from demo_core.cli.output import cell, emit_json, progress, say, table
 from demo_core.cli.sources import device, reader_option, seed
 from demo_core.errors import DemoError, UsageProblem, printable, unknown_name
 from demo_motifs.commands.common import (
+    check_new,
+    check_output,
+    database_files,
     db_option,
     force_option,
     json_option,
@@ -23,12 +26,14 @@ from demo_motifs.commands.common import (
 )
 
 if TYPE_CHECKING:
+    from demo_core.dataset import SequenceDataset
     from demo_core.motif import Motif
     from demo_core.targets import Target
     from demo_motifs.interactions import Interaction
     from demo_motifs.pairs import Together
 
-TOGETHER_HEADS = ("motif_a", "motif_b", "sequences", "with_a", "with_b", "with_both", "expected", "p")
+_WRITTEN = ("cooccurrence.tsv", "spacing.tsv", "interactions.tsv", "interactions.png")
+TOGETHER_HEADS = ("motif_a", "motif_b", "sequences", "with_a", "with_b", "with_both", "apart", "expected", "p")
 SPACING_HEADS = ("motif_a", "motif_b", "arrangement", "distance", "count")
 EFFECT_HEADS = (
     "motif_a", "motif_b", "arrangement", "distance", "effect_a", "effect_b", "joint", "interaction", "low", "high",
@@ -84,7 +89,7 @@ def dependencies(
     import numpy as np
 
     from demo_core.drawing import save_figure
-    from demo_core.files import check_folder_of, check_not_an_input, whole_folder
+    from demo_core.files import whole_folder
     from demo_core.model import Model, choose_device
     from demo_core.shuffling import dinucleotide_shuffle
     from demo_motifs.interaction_figure import interactions_figure
@@ -92,21 +97,19 @@ def dependencies(
     from demo_motifs.pairs import occurrences, spacing, together
     from demo_motifs.scanning import Scanner, composition_of
 
-    check_not_an_input(output, motifs, model, data)
-    check_folder_of(output)
-    if output.exists() and not (force and (output / "interactions.tsv").is_file()):
-        raise DemoError(
-            f"{printable(output)} exists already: choose another -o" + ("" if force else ", or --force to replace it")
-        )
+    check_output(output, _WRITTEN, motifs, model, data, *database_files(given["databases"]))
+    check_new(output, force)
     state: State = ctx.obj
     chosen = _motifs(motifs, given)
     where = choose_device(given["device"])
     say(f"device: {where}")
     loaded = Model.load(model, registry=state.registry, device=where)
     target = loaded.target(given["target"])
+    if target.form == "loss":
+        raise UsageProblem("a loss is of labelled sequences, and planted ones have no label: choose another --target")
     with open_sequences(state.registry, data, given["reader"]) as sequences:
         loaded.check_data(sequences, data)
-        rows = _positives(sequences, target.outputs[0].name)
+        rows = _positives(sequences, target)
         random = np.random.default_rng(given["seed"])
         some = np.sort(random.choice(rows, min(len(rows), 20_000), replace=False))
         background = composition_of(sequences.take(some).codes)
@@ -153,7 +156,13 @@ def _motifs(source: Path, given: dict[str, Any]) -> list[Motif]:
         every = [known.motif for known in databases.meme(source)]
     else:
         known = databases.load(given["databases"], given["taxon"])
-        every = [databases.named(known, name.strip())[0].motif for name in str(source).split(",")]
+        every = []
+        for name in str(source).split(","):
+            found = databases.named(known, name.strip())
+            if len(found) > 1:
+                say(f"{printable(name, 40)}: {len(found)} motifs, of which {found[0].motif.id} is taken; or name an id")
+            every.append(found[0].motif)
+        given = {**given, "number": len(every)}
     if given["only"]:
         by_id = {m.id: m for m in every}
         wanted = [name.strip() for name in given["only"].split(",")]
@@ -166,10 +175,11 @@ def _motifs(source: Path, given: dict[str, Any]) -> list[Motif]:
     return every[: given["number"]]
 
 
-def _positives(sequences: Any, name: str) -> Any:
+def _positives(sequences: SequenceDataset, target: Target) -> Any:
     import numpy as np
 
-    if name not in sequences.targets:
+    name = target.outputs[0].name
+    if name not in sequences.targets or target.outputs[0].activation != "sigmoid":
         return np.arange(len(sequences))
     labels = np.nan_to_num(sequences.labels[:, sequences.targets.index(name)])
     positive = np.flatnonzero(labels > 0.5)
@@ -186,7 +196,7 @@ def _write(
     _tsv(
         folder / "cooccurrence.tsv",
         TOGETHER_HEADS,
-        [[names[a], names[b], t.n, t.a, t.b, t.both, t.expected, t.p] for (a, b), t in counted.items()],
+        [[names[a], names[b], t.n, t.a, t.b, t.both, t.apart, t.expected, t.p] for (a, b), t in counted.items()],
     )
     _tsv(
         folder / "spacing.tsv",
@@ -236,7 +246,7 @@ def _summary(
         mine = [i for i in found if (i.a, i.b) == (a, b)]
         row: dict[str, Any] = {
             "motif_a": names[a], "motif_b": names[b], "sequences": count.n, "with_a": count.a, "with_b": count.b,
-            "with_both": count.both, "expected": _finite(count.expected), "p": _finite(count.p),
+            "with_both": count.both, "apart": count.apart, "expected": _finite(count.expected), "p": _finite(count.p),
         }  # fmt: skip
         if mine:
             largest = max(mine, key=lambda i: abs(i.interaction))
@@ -260,6 +270,7 @@ def _print(summary: list[dict[str, Any]], n: int, unit: str) -> None:
         "with A",
         "with B",
         "both",
+        "apart",
         "expected",
         "p",
         "A alone",
@@ -273,7 +284,7 @@ def _print(summary: list[dict[str, Any]], n: int, unit: str) -> None:
         largest = f"{row['largest']:+.2f} ({row['arrangement']}, {row['distance']} apart)" if "largest" in row else "-"
         rows.append(
             [
-                *(row[head] for head in ("motif_a", "motif_b", "with_a", "with_b", "with_both")),
+                *(row[head] for head in ("motif_a", "motif_b", "with_a", "with_b", "with_both", "apart")),
                 cell(row["expected"], 1),
                 "-" if row["p"] is None else f"{row['p']:.1e}",
                 *(cell(row.get(field), 2) for field in ("effect_a", "effect_b", "joint", "interaction")),

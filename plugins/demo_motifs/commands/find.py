@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +16,8 @@ from demo_core.cli.output import emit_json, say, table
 from demo_core.cli.sources import seed
 from demo_core.errors import DemoError, UsageProblem, printable
 from demo_motifs.commands.common import (
+    check_output,
+    database_files,
     db_option,
     force_option,
     json_option,
@@ -29,6 +33,12 @@ if TYPE_CHECKING:
     from demo_motifs.finding import Outcome, Settings
     from demo_motifs.result import Part
 
+#: Matrices of a motif, which its row in the table does not have.
+MATRICES = ("counts", "contributions", "hypothetical", "background")
+_NULLS = ("auto", "negatives", "values")
+_WRITTEN = (
+    "motifs.tsv", "motifs.meme", "motifs.h5", "motifs.png", "seqlets.tsv", "hits.tsv", "hits.bed", "hits.narrowPeak",
+)  # fmt: skip
 #: Motifs that are printed.
 _SHOWN = 40
 
@@ -109,34 +119,18 @@ def find(
     FOLDER gets motifs.tsv, motifs.meme, motifs.png, seqlets.tsv, hits.tsv, hits.bed and hits.narrowPeak where sequences
     have intervals, and motifs.h5 with everything. Positions are 0-based, as in BED.
     """  # fmt: skip
-    from demo_core.files import check_folder_of, check_not_an_input, whole_folder
+    from demo_core.files import whole_folder
     from demo_motifs import databases
-    from demo_motifs.result import MotifsFile, motif_rows
+    from demo_motifs.result import motif_rows
 
     names = names_of(explanations)
-    check_not_an_input(output, *explanations, given["filters"])
-    check_folder_of(output)
-    asked = _fingerprint(explanations, given)
+    null = None if given["null"] in _NULLS else Path(given["null"])
+    read = [*explanations, null, given["filters"], *database_files(given["databases"])]
+    check_output(output, _WRITTEN, *read)
+    asked = _fingerprint(read, given)
     if output.exists() and not force:
-        there = output / "motifs.h5"
-        if not there.is_file():
-            raise DemoError(f"{printable(output)} exists and is not of this command: choose another -o")
-        with MotifsFile(there) as file:
-            differing = [k for k, v in asked.items() if file.metadata.get("fingerprint", {}).get(k) != v]
-            if differing:
-                raise DemoError(
-                    f"{printable(output)} exists, from a run that differs in {', '.join(differing)}: choose another "
-                    "-o, or --force to replace it"
-                )
-            if as_json:
-                emit_json(file.metadata["motifs"])
-                return
-        click.echo(f"{output}: skipped, it is finished already")
+        _say_finished(output, asked, as_json)
         return
-    if output.exists() and not (output / "motifs.h5").is_file() and (not output.is_dir() or any(output.iterdir())):
-        raise DemoError(
-            f"{printable(output)} is not of this command, so --force does not replace it: choose another -o"
-        )
     known = databases.load(given["databases"], given["taxon"])
     with opened(explanations) as files:
         parts = [_part(ctx, file, name, given, known) for file, name in zip(files, names, strict=True)]
@@ -150,6 +144,26 @@ def find(
     click.echo(
         f"{output}: {len(rows)} motif{'' if len(rows) == 1 else 's'}" + ("" if hits is None else f", {hits} hits")
     )
+
+
+def _say_finished(output: Path, asked: dict[str, Any], as_json: bool) -> None:
+    """Say that a result is there already; raises DemoError if it is another's."""
+    from demo_motifs.result import MotifsFile
+
+    if not (output / "motifs.h5").is_file():
+        raise DemoError(f"{printable(output)} has no motifs.h5: choose another -o, or --force to replace it")
+    with MotifsFile(output / "motifs.h5") as file:
+        there = file.metadata.get("fingerprint", {})
+        differing = [k for k, v in asked.items() if there.get(k) != v]
+        if differing:
+            raise DemoError(
+                f"{printable(output)} exists, from a run that differs in {', '.join(differing)}: choose another "
+                "-o, or --force to replace it"
+            )
+        if as_json:
+            emit_json([{k: v for k, v in m.items() if k not in MATRICES} for m in file.motifs])
+        else:
+            click.echo(f"{output}: skipped, it is finished already")
 
 
 def _part(ctx: click.Context, file: Explanation, name: str, given: dict[str, Any], known: list[KnownMotif]) -> Part:
@@ -173,7 +187,7 @@ def _find(file: Explanation, given: dict[str, Any]) -> Outcome:
     from demo_motifs.finding import find as find_motifs
 
     settings = settings_of(given)
-    if given["null"] in ("auto", "negatives", "values"):
+    if given["null"] in _NULLS:
         return find_motifs(file, settings, say)
     with Explanation.open(Path(given["null"])) as null:
         return find_motifs(file, settings, say, null)
@@ -186,7 +200,7 @@ def settings_of(given: dict[str, Any]) -> Settings:
     return Settings(
         seqlets=given["seqlets"],
         width=given["width"],
-        null=given["null"] if given["null"] in ("auto", "negatives", "values") else "file",
+        null=given["null"] if given["null"] in _NULLS else "file",
         fdr=given["fdr"],
         patterns=given["patterns"],
         least=given["min_seqlets"],
@@ -207,9 +221,9 @@ def _filters(ctx: click.Context, file: Explanation, given: dict[str, Any]) -> tu
 
     state: State = ctx.obj
     model = Model.load(given["filters"], registry=state.registry)
-    model.check_data(file.sequences, Path(file.sequences._file.filename if file.sequences._file else "the sequences"))
     if file.kind == "pattern":
         raise UsageProblem("filters respond to sequences, and a pattern has none: give an explanation of sequences")
+    model.check_data(file.sequences, "the explanation")
     rows, _, how = split_rows(file, every=given["all_sequences"])
     found = filter_motifs(model, file.sequences, rows, given["min_seqlets"] or int(np.clip(len(rows) // 50, 5, 50)))
     account = [
@@ -225,7 +239,8 @@ def _write(
     """Write every file into a folder; returns how many hits there are, None where they were not wanted."""
     from demo_core.drawing import save_figure
     from demo_motifs.figure import motifs_figure
-    from demo_motifs.hits import HitWriter, write_hits
+    from demo_motifs.hits import HitWriter, scan_sequences
+    from demo_motifs.places import has_places
     from demo_motifs.result import motif_rows, write_h5, write_meme, write_motif_table, write_seqlets
     from demo_motifs.scanning import Scanner
 
@@ -260,10 +275,9 @@ def _write(
     write_h5(folder / "motifs.h5", parts, head)
     if given["no_hits"]:
         return None
-    with HitWriter(folder) as writer:
-        for part in parts:
-            if part.explanation.kind == "pattern":
-                continue
+    of_data = [part for part in parts if part.explanation.kind != "pattern"]
+    with HitWriter(folder, placed=any(has_places(p.explanation.sequences) for p in of_data)) as writer:
+        for part in of_data:
             scanners = [
                 (
                     named.id,
@@ -272,7 +286,7 @@ def _write(
                 )
                 for named in part.motifs
             ]
-            write_hits(writer, part.explanation, part.name, scanners, sign=-1 if given["against"] else 1)
+            scan_sequences(writer, part.explanation, part.name, scanners, sign=-1 if given["against"] else 1)
         return writer.count
 
 
@@ -301,19 +315,20 @@ def _print(parts: list[Part], rows: list[dict[str, Any]]) -> None:
         click.echo(f"... and {len(lines) - _SHOWN} more, in motifs.tsv")
 
 
-def _fingerprint(explanations: tuple[Path, ...], given: dict[str, Any]) -> dict[str, Any]:
-    """What decides the result: the content of the files, the settings, the versions."""
+def _fingerprint(read: Sequence[Path | None], given: dict[str, Any]) -> dict[str, Any]:
+    """What decides the result: the content of what is read, the settings, the versions."""
     options = {k: str(v) if isinstance(v, Path) else list(v) if isinstance(v, tuple) else v for k, v in given.items()}
     digests = []
-    for path in [*explanations, *([Path(given["null"])] if Path(given["null"]).is_file() else [])]:
-        if not path.is_file():
+    for path in (p for p in read if p is not None):
+        if not path.exists():
             raise DemoError(f"{printable(path)}: there is no such file")
-        with path.open("rb") as file:
-            digests.append(hashlib.file_digest(file, "sha256").hexdigest())
+        for one in sorted(path.glob("*.[js][sa]*")) if path.is_dir() else [path]:  # model.json, weights.safetensors
+            with one.open("rb") as file:
+                digests.append(hashlib.file_digest(file, "sha256").hexdigest())
+    packages = ["deep-motif-dashboard", "memelite", "pyjaspar"]
+    packages += ["modisco-lite"] if given["patterns"] == "modisco" and find_spec("modiscolite") else []
     return {
-        "explanations": digests,
+        "the files read": digests,
         **options,
-        "version of deep-motif-dashboard": metadata.version("deep-motif-dashboard"),
-        "version of memelite": metadata.version("memelite"),
-        "version of pyjaspar": metadata.version("pyjaspar"),
+        **{f"version of {name}": metadata.version(name) for name in packages},
     }

@@ -11,7 +11,7 @@ import click
 from demo_core.cli.output import cell, emit_json, say, table
 from demo_core.cli.sources import seed
 from demo_core.errors import DemoError, UsageProblem, printable
-from demo_motifs.commands.common import db_option, force_option, json_option, taxon_option
+from demo_motifs.commands.common import database_files, db_option, force_option, json_option, taxon_option
 
 if TYPE_CHECKING:
     from demo_core.explanation import Explanation
@@ -72,7 +72,7 @@ def match(
     pairs = _pairs(explanations, tf, tf_table)
     if output:
         check_file_can_be(output)
-        check_not_an_input(output, tf_table, *(path for path, _ in pairs))
+        check_not_an_input(output, tf_table, *database_files(databases), *(path for path, _ in pairs))
         if output.exists() and not force:
             raise DemoError(f"{printable(output)} exists already: choose another name, or --force to replace it")
     known = load(databases, taxon)

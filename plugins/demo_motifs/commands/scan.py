@@ -10,9 +10,12 @@ import click
 from demo_core.cli.group import State
 from demo_core.cli.output import emit_json, progress, say, table
 from demo_core.cli.sources import reader_option
-from demo_core.errors import DemoError, UsageProblem, printable
+from demo_core.errors import UsageProblem, printable
 from demo_motifs.commands.common import (
     background_option,
+    check_new,
+    check_output,
+    database_files,
     db_option,
     force_option,
     json_option,
@@ -58,17 +61,14 @@ def scan(
     import numpy as np
 
     from demo_core.explanation import Explanation
-    from demo_core.files import check_folder_of, check_not_an_input, whole_folder
+    from demo_core.files import whole_folder
     from demo_motifs import databases as motif_databases
     from demo_motifs.hits import HitWriter, scan_sequences
+    from demo_motifs.places import has_places
     from demo_motifs.scanning import Scanner, composition_of
 
-    check_not_an_input(output, data)
-    check_folder_of(output)
-    if output.exists() and not (force and (output / "sites.tsv").is_file()):
-        raise DemoError(
-            f"{printable(output)} exists already: choose another -o" + ("" if force else ", or --force to replace it")
-        )
+    check_output(output, ("sites.tsv", "sites.bed", "sites.narrowPeak"), data, *database_files(databases))
+    check_new(output, force)
     state: State = ctx.obj
     known = motif_databases.load(databases, taxon)
     chosen: list[KnownMotif] = []
@@ -87,7 +87,7 @@ def scan(
         scanners = []
         for one in chosen:
             scanner = Scanner(one.motif.pwm(base), base, threshold)
-            if scanner.least is None:
+            if not any(scanner.least.values()):
                 say(
                     f"{printable(one.motif.id)}: no window is as unlikely as p {threshold:g}, so it has no site; its "
                     f"best has p {scanner.smallest_p:.2g}"
@@ -95,7 +95,7 @@ def scan(
             scanners.append((one.motif.id, one.motif.name, scanner))
         with (
             whole_folder(output, replace=force) as folder,
-            HitWriter(folder, "sites") as writer,
+            HitWriter(folder, "sites", placed=has_places(sequences)) as writer,
             progress("scanning") as (start, advance),
         ):
             start(0, len(sequences))
