@@ -7,6 +7,7 @@ hold both to the same sites where their settings agree.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -97,7 +98,7 @@ class Scanner:
         n, length = codes.shape
         places = length - self.width + 1
         none = np.zeros(0, np.int64)
-        found: list[tuple[Floats | NDArray[np.int64], ...]] = [(none, none, none, np.zeros(0), np.zeros(0))]
+        found: list[tuple[NDArray[Any], ...]] = [(none, none, none, np.zeros(0), np.zeros(0))]
         words = _words(codes) if places > 0 and n else None
         for strand, tables in self._lookups.items():
             least = self.least[strand]
