@@ -126,7 +126,10 @@ def open_data(registry: Registry, source: Path, reader: str | None = None) -> It
     registered = find_reader(registry, source, reader)
     with tempfile.TemporaryDirectory(prefix="demo-") as folder:
         output = Path(folder) / "data.h5"
-        options: Any = build(registered.spec.options, {}, f"reader '{registered.spec.name}'")
+        try:
+            options: Any = build(registered.spec.options, {}, f"reader '{registered.spec.name}'")
+        except UsageProblem as error:
+            raise UsageProblem(f"{error}: make a dataset file of it first, with demo data import") from None
         for note in import_source(registered, options, source, output, AS_IS):
             say(note)
         with SequenceDataset.open(output) as dataset:

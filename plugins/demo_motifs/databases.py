@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -96,7 +97,9 @@ def jaspar(release: str = DEFAULT_RELEASE, taxon: str = "vertebrates") -> list[K
     if release not in releases():
         raise UsageProblem(unknown_name("release of JASPAR", release, releases()))
     database: Any = jaspardb(release=f"JASPAR{release}")
-    every = database.fetch_motifs(collection="CORE", tax_group=None if taxon == ALL else taxon.split(","))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that there is no motif is said below
+        every = database.fetch_motifs(collection="CORE", tax_group=None if taxon == ALL else taxon.split(","))
     if not every:
         groups = {str(m.tax_group) for m in database.fetch_motifs(collection="CORE")}
         raise UsageProblem(unknown_name("taxonomic group", taxon, {*groups, ALL}))

@@ -22,7 +22,8 @@ def motifs_figure(motifs: Sequence[NamedMotif]) -> Figure:
     shown = list(motifs)[:MOST]
     rows = max(1, len(shown))
     figure = Figure(figsize=(11, 0.7 + 1.35 * rows), layout="constrained")
-    figure.suptitle(f"{len(motifs)} motif{'' if len(motifs) == 1 else 's'}", fontsize=10)
+    title = f"{len(motifs)} motif{'' if len(motifs) == 1 else 's'}"
+    figure.suptitle(title + (f", the first {MOST}" if len(motifs) > MOST else ""), fontsize=10)
     grid = figure.subplots(rows, 3, squeeze=False)
     if not shown:
         for axes in grid[0]:

@@ -74,9 +74,9 @@ def filter_motifs(model: Model, sequences: SequenceDataset, rows: Rows, least: i
         if mine.sum() < least:
             continue
         n = int(mine.sum())
-        sites = Sites(
-            row[mine], start[mine], start[mine] + width, np.ones(n, np.int64), score[mine], np.full(n, np.nan), [""] * n
-        )
+        first, end = start[mine], start[mine] + width
+        nothing = np.full(n, np.nan)
+        sites = Sites(row[mine], first, end, np.ones(n, np.int64), score[mine], nothing, first, end, [""] * n)
         weight = _layer(model).weight[one].detach().double().cpu().numpy()
         share = counts[one] / counts[one].sum(axis=0)
         found.append((int(one), FoundMotif(counts[one], share * weight, weight, sites, background)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
 
@@ -114,7 +114,7 @@ def find(
 
         theirs = modisco_motifs(explanation, rows, settings, least, say)
         account.append("patterns: TF-MoDISco, with seqlets of its own")
-        return Outcome(theirs, no_sites(), len(rows), account)
+        return Outcome([with_sign(m, settings.sign) for m in theirs], no_sites(), len(rows), account)
     found = [
         _seqlets(explanation, channel, rows, negatives, settings, least, account, null)
         for channel in channels(explanation)
@@ -123,7 +123,8 @@ def find(
     kept, places = [], []
     for place, motif in motifs:
         tested = motif if explanation.kind == "pattern" else pointed_at(explanation, motif, found, rows, settings.seed)
-        if explanation.kind == "pattern" or (tested.p <= LARGEST_P and len(tested.sites) >= least):
+        speaks = explanation.kind != "attribution" or tested.contributions.sum() > 0
+        if explanation.kind == "pattern" or (speaks and tested.p <= LARGEST_P and len(tested.sites) >= least):
             kept.append(tested)
             places.append(place)
     dropped = len(motifs) - len(kept)
@@ -132,6 +133,7 @@ def find(
             f"{dropped} recurring pattern{'s' if dropped > 1 else ''} left out: seqlets lie on "
             f"{'their' if dropped > 1 else 'its'} sites no more often than by chance (p > {LARGEST_P:g})"
         )
+    kept = [with_sign(motif, settings.sign) for motif in kept]
     kept.sort(key=lambda m: -len(m.sites))
     # every sequence has a best window: where they stand in for runs, those that show no motif are not worth telling
     told = [
@@ -139,7 +141,17 @@ def find(
         for (channel, one), owner in zip(found, owners, strict=True)
         if settings.seqlets != "auto" or one.null is not None
     ]
-    return Outcome(kept, _unassigned(told), len(rows), account)
+    rest = _unassigned(told)
+    return Outcome(kept, replace(rest, score=settings.sign * rest.score), len(rows), account)
+
+
+def with_sign(motif: FoundMotif, sign: int) -> FoundMotif:
+    """The motif with its values as the explanation has them: what speaks against the target was looked for turned."""
+    if sign > 0:
+        return motif
+    hypothetical = None if motif.hypothetical is None else -motif.hypothetical
+    sites = replace(motif.sites, score=-motif.sites.score)
+    return replace(motif, contributions=-motif.contributions, hypothetical=hypothetical, sites=sites)
 
 
 def searched(explanation: Explanation, rows: Rows, how: str) -> str:
@@ -184,8 +196,9 @@ def _seqlets(
             if settings.seqlets == "significant" or len(runs.seqlets) >= least:
                 return channel, runs
             why = f"fewer than {least} significant runs"
-        if doubt := doubts(explanation):
-            account.append(f"{name}{why}, and {doubt}, so best windows would mean nothing")
+        against = "not every sequence has something that speaks against the target"
+        if doubt := against if settings.sign < 0 else doubts(explanation):
+            account.append(f"{name}{why}, and {doubt}, so best windows would say nothing")
             return channel, Found(empty(), len(rows))
         account.append(f"{name}{why}, so the best window of {settings.width} bases in each sequence instead")
     else:
@@ -327,5 +340,5 @@ def _unassigned(found: list[tuple[Channel, Found, NDArray[np.bool_]]]) -> Sites:
     for channel, one, free in found:
         s = one.seqlets.take(free)
         none = np.zeros(len(s), np.int64)
-        parts.append(Sites(s.row, s.start, s.end, none, s.score, s.p, [channel.name] * len(s)))
+        parts.append(Sites(s.row, s.start, s.end, none, s.score, s.p, s.start, s.end, [channel.name] * len(s)))
     return join_sites(parts)

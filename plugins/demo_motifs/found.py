@@ -17,8 +17,8 @@ from demo_motifs.seqlets import Ints, Seqlets
 class Sites:
     """The seqlets of one motif, in their sequences: ``[start, end)`` of ``row``, ``strand`` as the motif reads there.
 
-    ``score`` is the value of the seqlet, ``p`` the chance of the best run of a null sequence to be as high (NaN for
-    best windows).
+    ``run_start`` and ``run_end`` are the run or window that was found, ``score`` its value, ``p`` the chance of the
+    best run of a null sequence to be as high (NaN for best windows).
     """
 
     row: Ints
@@ -27,6 +27,8 @@ class Sites:
     strand: Ints
     score: Floats
     p: Floats
+    run_start: Ints
+    run_end: Ints
     channel: list[str]
 
     def __len__(self) -> int:
@@ -100,7 +102,8 @@ class Builder:
         self.parts.append(
             Sites(
                 seqlets.row[member], start, start + self.width, cluster.strand,
-                seqlets.score[member], seqlets.p[member], [channel.name] * len(member),
+                seqlets.score[member], seqlets.p[member],
+                seqlets.start[member], seqlets.end[member], [channel.name] * len(member),
             )
         )  # fmt: skip
 
@@ -129,15 +132,16 @@ class Builder:
 def no_sites() -> Sites:
     """None."""
     none = np.zeros(0, np.int64)
-    return Sites(none, none, none, none, np.zeros(0), np.zeros(0), [])
+    return Sites(none, none, none, none, np.zeros(0), np.zeros(0), none, none, [])
 
 
 def join_sites(parts: list[Sites]) -> Sites:
     """All of them, one after the other."""
     if not parts:
         return no_sites()
-    row, start, end, strand, score, p = (
-        np.concatenate([getattr(part, field) for part in parts])
-        for field in ("row", "start", "end", "strand", "score", "p")
+    fields = ("row", "start", "end", "strand", "score", "p", "run_start", "run_end")
+    row, start, end, strand, score, p, run_start, run_end = (
+        np.concatenate([getattr(part, field) for part in parts]) for field in fields
     )
-    return Sites(row, start, end, strand, score, p, [name for part in parts for name in part.channel])
+    channel = [name for part in parts for name in part.channel]
+    return Sites(row, start, end, strand, score, p, run_start, run_end, channel)

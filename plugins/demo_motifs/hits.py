@@ -26,7 +26,7 @@ HEADS = (
 class HitWriter:
     """Writes hits as they are found: ``hits.tsv``, and ``hits.bed`` and ``hits.narrowPeak`` if ``placed``.
 
-    ``value`` is the summed attribution under a hit (for a trace the change of its first channel), ``share`` that as a
+    ``value`` is the summed attribution under a hit (a trace has none: it changes beside a site), ``share`` that as a
     part of all the sequence's values, both signs counted. In BED the score is ``-100 log10 p``, at most 1000.
     narrowPeak has the value as its signalValue, ``-log10 p`` as its pValue, -1 as its qValue, and the hit's
     middle as its peak.
@@ -68,7 +68,7 @@ class HitWriter:
             ]  # fmt: skip
             self._table.write("\t".join(_text(c) for c in cells) + "\n")
             if places.chrom[i] and self._bed and self._peaks:
-                self._track(_text(name or motif), here, float(hits.p[i]), value[i], width)
+                self._track(_text(f"{name}|{motif}" if name else motif), here, float(hits.p[i]), value[i], width)
         self.count += len(hits)
 
     def _track(self, name: str, here: list[Any], p: float, value: float, width: int) -> None:
@@ -93,8 +93,6 @@ def scan_sequences(
     name: str,
     motifs: Sequence[tuple[str, str, Scanner]],
     done: Callable[[int], None] = lambda n: None,
-    *,
-    sign: int = 1,
 ) -> dict[str, dict[str, int]]:
     """Write the sites of motifs, each with its id and name, in a dataset or in an explanation's sequences.
 
@@ -103,13 +101,13 @@ def scan_sequences(
     """
     sequences = source.sequences if isinstance(source, Explanation) else source
     counts = {motif: dict.fromkeys(("sites", "sequences", "forward", "reverse"), 0) for motif, _, _ in motifs}
-    valued = isinstance(source, Explanation) and source.kind in ("attribution", "trace")
+    valued = isinstance(source, Explanation) and source.kind == "attribution"
     for begin in range(0, len(sequences), BLOCK):
         rows = np.arange(begin, min(begin + BLOCK, len(sequences)))
         block = sequences.take(rows)
         values = None
         if isinstance(source, Explanation) and valued:
-            values = read(source, channels(source)[0], rows, sign=sign).values
+            values = read(source, channels(source)[0], rows).values
         for motif, label, scanner in motifs:
             hits = without_overlaps(scanner.hits(block.codes), scanner.width)
             writer.add(block, hits, scanner.width, motif, label, name, values)

@@ -12,6 +12,9 @@ from demo_motifs.evidence import Floats, information_content
 from demo_motifs.found import FoundMotif
 from demo_motifs.tomtom import compare
 
+#: A match with a higher q names nothing.
+LARGEST_Q = 0.05
+
 
 @dataclass(frozen=True)
 class Match:
@@ -39,6 +42,11 @@ class NamedMotif:
     explanation: int
     motif: FoundMotif
     matches: list[Match]
+
+    @property
+    def name(self) -> str:
+        """The factor of the best match, or '' where that is none: its q is above ``LARGEST_Q``."""
+        return self.matches[0].known.motif.name if self.matches and self.matches[0].q <= LARGEST_Q else ""
 
     @property
     def consensus(self) -> str:

@@ -35,11 +35,13 @@ FIELDS = {
     "strand": Field("int64", 1),
     "score": Field("float32", 1),
     "p": Field("float32", 1),
+    "run_start": Field("int64", 1),
+    "run_end": Field("int64", 1),
     "intervals": Field("int64", 2, required=False),
 }
 
 SEQLET_HEADS = (
-    "motif", "explanation", "id", "start", "end", "strand", "score", "p", "channel",
+    "motif", "explanation", "id", "start", "end", "strand", "score", "p", "run_start", "run_end", "channel",
     "chrom", "chrom_start", "chrom_end", "chrom_strand",
 )  # fmt: skip
 MOTIF_HEADS = (
@@ -60,7 +62,7 @@ class Part:
 
 
 def write_meme(path: Path, motifs: Sequence[NamedMotif]) -> None:
-    """Probabilities of every motif, for the MEME suite; its name is that of its best match."""
+    """Probabilities of every motif, for the MEME suite; its name is that of its best match, if that is one."""
     rows = [
         Motif(
             m.id, m.matches[0].known.motif.name.replace(" ", "_") if m.matches else "", m.motif.ppm, len(m.motif.sites)
@@ -82,6 +84,7 @@ def motif_rows(parts: Sequence[Part]) -> list[dict[str, Any]]:
                     "explanation": part.name,
                     "seqlets": len(motif.sites),
                     "sequences": len(np.unique(motif.sites.row)),
+                    "name": named.name,
                     "consensus": named.consensus,
                     "width": int(motif.counts.shape[1]),
                     "bits": round(named.bits, 3),
@@ -132,7 +135,8 @@ def write_seqlets(path: Path, parts: Sequence[Part]) -> int:
                 for i in range(len(sites)):
                     cells = [
                         name, part.name, ids[i], sites.start[i], sites.end[i], SIGN[int(sites.strand[i])],
-                        float(sites.score[i]), float(sites.p[i]), sites.channel[i], *place_cells(places, i),
+                        float(sites.score[i]), float(sites.p[i]), sites.run_start[i], sites.run_end[i],
+                        sites.channel[i], *place_cells(places, i),
                     ]  # fmt: skip
                     file.write("\t".join(map(_cell, cells)) + "\n")
     return count
@@ -152,7 +156,7 @@ def write_h5(path: Path, parts: Sequence[Part], metadata: dict[str, Any]) -> Non
                 values = {
                     "explanation": np.full(n, which), "motif": np.full(n, motif + first if motif >= 0 else -1),
                     "row": sites.row, "ids": ids, "start": sites.start, "end": sites.end, "strand": sites.strand,
-                    "score": sites.score, "p": sites.p,
+                    "score": sites.score, "p": sites.p, "run_start": sites.run_start, "run_end": sites.run_end,
                     "intervals": np.stack([np.array(codes, np.int64), places.start, places.end, places.strand], axis=1),
                 }  # fmt: skip
                 for name, column in values.items():
@@ -213,8 +217,7 @@ class MotifsFile:
         """A motif by its id, as probabilities."""
         (row,) = [m for m in self.motifs if m["motif"] == name]
         counts = np.asarray(row["counts"], np.float64)
-        best = row["matches"][0]["match_name"] if row["matches"] else ""
-        return Motif(name, best, counts / counts.sum(axis=0), float(row["seqlets"]))
+        return Motif(name, str(row.get("name", "")), counts / counts.sum(axis=0), float(row["seqlets"]))
 
 
 def place_cells(places: Places, i: int) -> list[object]:

@@ -116,6 +116,29 @@ def test_other_content_under_the_same_name_is_another_run(folder, tmp_path, demo
     assert "differs in the files read" in done[2]
 
 
+def test_a_match_with_a_high_q_names_nothing(folder, tmp_path, demo):
+    code, out, _ = demo("motifs", "find", folder / "net.saliency.h5", "-o", tmp_path / "m", "--taxon", "plants")
+    assert code == 0
+    with MotifsFile(tmp_path / "m" / "motifs.h5") as file:
+        for row in file.motifs:
+            best = row["matches"][0]
+            assert row["name"] == (best["match_name"] if best["q"] <= 0.05 else "")
+            assert (f"? {best['match_name']}" in out) == (row["name"] == "")
+        assert not all(row["name"] for row in file.motifs)
+
+
+def test_an_interrupt_leaves_nothing(folder, tmp_path, monkeypatch, demo):
+    from demo_motifs import finding
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(finding, "find", interrupted)
+    code, _, err = demo("motifs", "find", folder / "net.saliency.h5", "-o", tmp_path / "m")
+    assert (code, "interrupted: nothing was written" in err) == (130, True)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_empty_result_is_whole(tmp_path, demo):
     explanation, _ = planted(n=60)
     explanation.values[:] = 0
@@ -160,7 +183,7 @@ def test_an_untrained_network_shows_nothing(tmp_path, demo, registry):
         (["net.saliency.h5", "--db", "nothing"], "neither a file nor a release", 2),
         (["net.saliency.h5", "--filters", "nothing"], "there is no", 1),
         (["net.saliency.h5", "--width", "99"], "99", 2),
-        (["net.saliency.h5", "net.saliency.h5"], "two explanations are called", 2),
+        (["net.saliency.h5", "net.saliency.h5"], "is named twice", 2),
         ([], "EXPLANATION", 2),
     ],
 )

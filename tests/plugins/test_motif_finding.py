@@ -114,7 +114,28 @@ def test_what_speaks_against():
     explanation, _ = planted()
     explanation.values[:] *= -1
     assert find(explanation, Settings(seqlets="significant"), quiet).motifs == []
-    assert len(find(explanation, Settings(seqlets="significant", sign=-1), quiet).motifs) == 2
+    outcome = find(explanation, Settings(sign=-1), quiet)
+    assert len(outcome.motifs) == 2
+    for motif in outcome.motifs:  # values are as the explanation has them
+        assert motif.contributions.sum() < 0
+        assert motif.sites.score.max() < 0
+
+
+def test_best_windows_do_not_stand_in_for_what_speaks_against():
+    explanation, _ = planted()
+    outcome = find(explanation, Settings(sign=-1), quiet)
+    assert outcome.motifs == []
+    assert "so best windows would say nothing" in outcome.account[-1]
+
+
+def test_runs_keep_their_own_places():
+    explanation, _ = planted(words=(GATA,))
+    (motif, *_) = find(explanation, Settings(seqlets="best-window"), quiet).motifs
+    actual = (explanation.values * explanation.one_hot(slice(None))).sum(1)
+    each = zip(motif.sites.row, motif.sites.run_start, motif.sites.run_end, motif.sites.score, strict=True)
+    for row, start, end, score in each:
+        assert end - start == 9
+        assert actual[row, start:end].sum() == pytest.approx(score, rel=1e-4)
 
 
 def test_a_null_of_another_explanation():

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import importlib
+from typing import Any
 
 import click
+
+from demo_core.errors import Interrupted
 
 #: Where each command is, and its line in the listing.
 COMMANDS = {
@@ -18,6 +21,13 @@ COMMANDS = {
 
 class LazyGroup(click.Group):
     """Knows its commands by name; completion and help import none of them."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; what is interrupted leaves nothing behind, so that there is nothing to go on with."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise Interrupted("interrupted: nothing was written") from None
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Names of the commands."""

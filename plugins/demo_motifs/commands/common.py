@@ -95,6 +95,9 @@ def database_files(databases: Sequence[str]) -> list[Path]:
 
 def names_of(paths: Sequence[Path]) -> list[str]:
     """A name for each explanation: its file's, with the folder's where two are called alike. Raises UsageProblem."""
+    resolved = [p.resolve() for p in paths]
+    if again := [p for p in resolved if resolved.count(p) > 1]:
+        raise UsageProblem(f"{printable(again[0])} is named twice")
     stems = [p.name.removesuffix(".h5") for p in paths]
     count = Counter(stems)
     names = [

@@ -83,7 +83,8 @@ def dependencies(
 
     MOTIFS is a folder of demo motifs find, a MEME file, or names in the database like CTCF,REST. DATA is a dataset or
     an explanation: positives are searched for the motifs, and shuffles of them are what motifs are planted into. A is
-    what planting motif A changes in the target, B the same for B; interaction is what both change beyond A + B.
+    what planting motif A changes in the target, B the same for B; interaction is what both change beyond A + B. A reads
+    forward, and b is B on the other strand: A b is A, then B the other way round.
     FOLDER gets cooccurrence.tsv, spacing.tsv, interactions.tsv, and interactions.png, a heat map of each pair.
     """  # fmt: skip
     import numpy as np
@@ -139,7 +140,7 @@ def dependencies(
         emit_json(summary)
         return
     _print(summary, len(rows), unit)
-    click.echo(f"{output}: {len(pairs)} pairs of {len(chosen)} motifs")
+    click.echo(f"{output}: {_of(len(pairs), 'pair')} of {_of(len(chosen), 'motif')}")
 
 
 def _motifs(source: Path, given: dict[str, Any]) -> list[Motif]:
@@ -152,6 +153,8 @@ def _motifs(source: Path, given: dict[str, Any]) -> list[Motif]:
             raise DemoError(f"{printable(source)}: there is no motifs.h5, as demo motifs find writes it")
         with MotifsFile(folder) as file:
             every = [file.motif(m["motif"]) for m in sorted(file.motifs, key=lambda m: -int(m["seqlets"]))]
+        if not given["only"]:
+            every = _unlike(every)
     elif source.is_file():
         every = [known.motif for known in databases.meme(source)]
     else:
@@ -173,6 +176,16 @@ def _motifs(source: Path, given: dict[str, Any]) -> list[Motif]:
     if not every:
         raise DemoError(f"{printable(source)}: no motif was found, so there is no pair")
     return every[: given["number"]]
+
+
+def _unlike(motifs: list[Motif]) -> list[Motif]:
+    """Of motifs that are alike, as of several explanations, the best supported."""
+    from demo_motifs.clustering import distinct
+
+    kept = distinct([m.ppm * (m.sites or 1) for m in motifs])
+    if left := [m.id for place, m in enumerate(motifs) if place not in kept]:
+        say(f"left out, as they are like others (name them with --only): {printable(', '.join(left))}")
+    return [motifs[place] for place in kept]
 
 
 def _positives(sequences: SequenceDataset, target: Target) -> Any:
@@ -298,6 +311,10 @@ def _unit(target: Target) -> str:
     if target.form == "probability":
         return "probability"
     return "logit" if target.outputs[0].activation == "sigmoid" else target.outputs[0].unit or "the target's unit"
+
+
+def _of(count: int, what: str) -> str:
+    return f"{count} {what}" + ("" if count == 1 else "s")
 
 
 def _label(motif: Motif) -> str:

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 #: Matrices of a motif, which its row in the table does not have.
 MATRICES = ("counts", "contributions", "hypothetical", "background")
+#: Sequences that take long enough to say that they are being searched.
+_MANY = 50_000
 _NULLS = ("auto", "negatives", "values")
 _WRITTEN = (
     "motifs.tsv", "motifs.meme", "motifs.h5", "motifs.png", "seqlets.tsv", "hits.tsv", "hits.bed", "hits.narrowPeak",
@@ -170,6 +172,8 @@ def _part(ctx: click.Context, file: Explanation, name: str, given: dict[str, Any
     from demo_motifs.naming import name as name_motifs
     from demo_motifs.result import Part
 
+    if len(file) > _MANY:
+        say(f"{name}: searching {len(file):,} sequences")
     if given["filters"]:
         outcome, numbers = _filters(ctx, file, given)
         labels = [f"{name}.filter-{n}" for n in numbers]
@@ -278,15 +282,21 @@ def _write(
     of_data = [part for part in parts if part.explanation.kind != "pattern"]
     with HitWriter(folder, placed=any(has_places(p.explanation.sequences) for p in of_data)) as writer:
         for part in of_data:
+            if len(part.explanation) > _MANY and part.motifs:
+                say(f"{part.name}: calling hits")
             scanners = [
                 (
                     named.id,
-                    named.matches[0].known.motif.name if named.matches else "",
+                    named.name,
                     Scanner(named.motif.pwm, named.motif.background, given["threshold"], best_anyway=True),
                 )
                 for named in part.motifs
             ]
-            scan_sequences(writer, part.explanation, part.name, scanners, sign=-1 if given["against"] else 1)
+            for identity, _, scanner in scanners:
+                if scanner.smallest_p > given["threshold"]:
+                    said = f"no site can have p {given['threshold']:g}; its best words are called"
+                    say(f"{identity}: {said}, p {scanner.smallest_p:.1e}")
+            scan_sequences(writer, part.explanation, part.name, scanners)
         return writer.count
 
 
@@ -303,7 +313,7 @@ def _print(parts: list[Part], rows: list[dict[str, Any]]) -> None:
         lines.append(
             [
                 *(row[head] for head in heads[:4]),
-                f"{best['match_name']} ({best['match_id']})",
+                ("" if row["name"] else "? ") + f"{best['match_name']} ({best['match_id']})",
                 f"{best['q']:.1e}",
                 f"{best['E']:.1e}",
                 best["strand"],

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from demo_core.explanation import Explanation
     from demo_core.registry import Registry
 
-HEADS = ("factor", "model", "method", "matched", "of", "unit", "share", "low", "high", "chance")
+HEADS = ("factor", "explanation", "model", "method", "matched", "of", "unit", "share", "low", "high", "chance")
 
 
 @click.command()
@@ -96,7 +96,8 @@ def match(
                 found = count(one, known, own[factor], largest_p, say)
                 rows.append(
                     {
-                        "factor": factor, "model": file.model_name, "method": found.method, "matched": found.matched,
+                        "factor": factor, "explanation": str(path), "model": file.model_name,
+                        "method": found.method, "matched": found.matched,
                         "of": found.total, "unit": found.unit, "share": _or_none(found.share),
                         "low": _or_none(found.low), "high": _or_none(found.high), "chance": _or_none(found.chance),
                     }
@@ -108,16 +109,20 @@ def match(
     if as_json:
         emit_json(rows)
         return
-    table(
-        ("factor", "model", "method", "matched", "share", "95 % interval", "chance"),
+    heads = ["factor", "model", "method"]
+    if len({tuple(row[head] for head in heads) for row in rows}) < len(rows):
+        heads.insert(1, "explanation")
+    cells: list[list[Any]] = [
         [
-            [
-                row["factor"], row["model"], row["method"], f"{row['matched']} of {row['of']} {row['unit']}s",
-                cell(row["share"], 3), f"{cell(row['low'], 3)} to {cell(row['high'], 3)}", cell(row["chance"], 3),
-            ]
-            for row in rows
-        ],
-    )  # fmt: skip
+            *(row[head] for head in heads),
+            f"{row['matched']} of {row['of']} {row['unit']}s",
+            cell(row["share"], 3),
+            f"{cell(row['low'], 3)} to {cell(row['high'], 3)}",
+            cell(row["chance"], 3),
+        ]
+        for row in rows
+    ]
+    table((*heads, "matched", "share", "95 % interval", "chance"), cells)
 
 
 def _pairs(explanations: tuple[Path, ...], tf: str | None, tf_table: Path | None) -> list[tuple[Path, str]]:

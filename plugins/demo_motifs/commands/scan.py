@@ -99,7 +99,7 @@ def scan(
             progress("scanning") as (start, advance),
         ):
             start(0, len(sequences))
-            found = scan_sequences(writer, source, data.name, scanners, advance)
+            found = scan_sequences(writer, source, data.name.removesuffix(".h5"), scanners, advance)
     rows: list[dict[str, Any]] = [
         {"motif": motif, "name": name, "width": scanner.width, **found[motif]} for motif, name, scanner in scanners
     ]
