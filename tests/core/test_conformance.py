@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
+
 import pytest
 import torch
 from torch import nn
@@ -12,11 +15,16 @@ from demo_core.registry import Owner, Registered
 from demo_core.testing import checks_for
 
 OWNER = Owner("test", "demo-test", "1.0", "installed")
+_FOLDER = tempfile.TemporaryDirectory(prefix="demo-conformance-")
+GENOME = Path(_FOLDER.name) / "genome.fa"
+GENOME.write_text(">chr1\nACGTACGTACGT\n")
+#: Options that a plugin cannot do without.
+NEEDED = {"bed": {"genome": GENOME}}
 BUILT_IN = [
     check
     for kind in (Architecture, DatasetReader, Explainer)
     for registered in discover(environ={"DEMO_LOAD_PLUGINS": ""}).registry.all(kind)
-    for check in checks_for(registered)
+    for check in checks_for(registered, options=NEEDED.get(registered.spec.name))
 ]
 
 
