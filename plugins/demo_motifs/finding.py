@@ -120,19 +120,24 @@ def find(
         for channel in channels(explanation)
     ]
     motifs, owners = _motifs(explanation, found, settings, least)
-    kept, places = [], []
+    kept, places, opposed = [], [], 0
     for place, motif in motifs:
         tested = motif if explanation.kind == "pattern" else pointed_at(explanation, motif, found, rows, settings.seed)
-        speaks = explanation.kind != "attribution" or tested.contributions.sum() > 0
-        if explanation.kind == "pattern" or (speaks and tested.p <= LARGEST_P and len(tested.sites) >= least):
-            kept.append(tested)
-            places.append(place)
-    dropped = len(motifs) - len(kept)
+        if explanation.kind != "pattern" and (tested.p > LARGEST_P or len(tested.sites) < least):
+            continue
+        if explanation.kind == "attribution" and tested.contributions.sum() <= 0:
+            opposed += 1
+            continue
+        kept.append(tested)
+        places.append(place)
+    dropped = len(motifs) - len(kept) - opposed
     if dropped:
         account.append(
             f"{dropped} recurring pattern{'s' if dropped > 1 else ''} left out: seqlets lie on "
             f"{'their' if dropped > 1 else 'its'} sites no more often than by chance (p > {LARGEST_P:g})"
         )
+    if opposed:
+        account.append(f"{opposed} left out, as all in all the values on its sites point the other way")
     kept = [with_sign(motif, settings.sign) for motif in kept]
     kept.sort(key=lambda m: -len(m.sites))
     # every sequence has a best window: where they stand in for runs, those that show no motif are not worth telling

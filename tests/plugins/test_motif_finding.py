@@ -128,6 +128,17 @@ def test_best_windows_do_not_stand_in_for_what_speaks_against():
     assert "so best windows would say nothing" in outcome.account[-1]
 
 
+def test_motifs_whose_values_point_the_other_way_are_left_out():
+    explanation, truth = planted(words=("AGATAAGGCTTGACCA",))
+    for row, there in enumerate(truth):
+        if there is not None:
+            behind = slice(there[1] + 8, there[1] + 16) if there[2] == "+" else slice(there[1], there[1] + 8)
+            explanation.values[row, :, behind] *= -2  # the other half of the word speaks against it, and louder
+    outcome = find(explanation, Settings(), quiet)
+    assert outcome.motifs == []
+    assert "point the other way" in outcome.account[-1]
+
+
 def test_runs_keep_their_own_places():
     explanation, _ = planted(words=(GATA,))
     (motif, *_) = find(explanation, Settings(seqlets="best-window"), quiet).motifs
