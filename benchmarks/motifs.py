@@ -1,6 +1,6 @@
 """Motifs of real and of planted data: what is found, what it is called, where it lies, and how long that takes.
 
-    python benchmarks/motifs.py --data ../shared/data/encode --work FOLDER [--only encode,match,planted,shuffled,speed]
+    python benchmarks/motifs.py --data ../shared/data/encode --work FOLDER [--only PART,...]
 
 FOLDER keeps datasets, models and explanations; what is there already is not made again (training takes an hour or two).
 Results are kept in docs/benchmarks/motifs.json; docs/generate.py makes the tables in docs/benchmarks.md from them.
@@ -13,6 +13,7 @@ import argparse
 import csv
 import json
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 
 ROOT = Path(__file__).parent.parent
@@ -43,7 +45,7 @@ def main() -> None:
     default = Path(os.environ.get("DEMO_TEST_DATA", ROOT.parent / "shared" / "data")) / "encode"
     parser.add_argument("--data", type=Path, default=default, help="folder of the .seq.gz files")
     parser.add_argument("--work", type=Path, required=True, help="folder for datasets, models and explanations")
-    parser.add_argument("--only", default="encode,match,planted,shuffled,speed", help="parts, comma-separated")
+    parser.add_argument("--only", default="encode,match,planted,shuffled,million,speed", help="parts, comma-separated")
     parser.add_argument("--rounds", type=int, default=3, help="of the speed part")
     given = parser.parse_args()
     parts = given.only.split(",")
@@ -52,6 +54,9 @@ def main() -> None:
         if name in parts:
             results[name] = measure(given.work, given.data)
             keep(results)
+    if "million" in parts:
+        results["million"] = million(given.work, given.data)
+        keep(results)
     if "speed" in parts:
         results["speed"] = speed(given.work, given.data, given.rounds)
         keep(results)
@@ -254,6 +259,32 @@ def speed(work: Path, data: Path, rounds: int) -> dict[str, Any]:
         "demo": [summary(m) for m in found],
         "modisco": [summary(m) for m in json.loads(demo(*rival))],
     }
+
+
+def million(work: Path, data: Path) -> dict[str, Any]:
+    """Time and memory of a million sequences: those of the speed part, a hundred times over."""
+    explained(work, data, "GABPA", "cnn", "saliency")
+    many, big = training_saliency(work, 10_000), work / "GABPA" / "million.h5"
+    with h5py.File(many / "cnn.saliency.h5") as source, h5py.File(big, "w") as copy:
+        copy.attrs["demo"] = source.attrs["demo"]
+        for name, column in source.items():
+            n, rest = column.shape[0], column.shape[1:]
+            chunks = (256 if len(rest) > 1 else 4096, *rest)
+            there = copy.create_dataset(
+                name, (0, *rest), column.dtype, maxshape=(None, *rest), chunks=chunks, compression="gzip",
+                compression_opts=1,
+            )  # fmt: skip
+            rows = column[:]
+            for i in range(100):
+                there.resize((n * (i + 1), *rest))
+                there[n * i :] = rows
+    started = time.perf_counter()
+    demo("motifs", "find", big, "-o", work / "GABPA" / "million", "--force")
+    seconds = time.perf_counter() - started
+    big.unlink()
+    # of all commands of this process, of which this is by far the largest
+    megabytes = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    return {"seconds": seconds, "megabytes": megabytes}
 
 
 def ours(folder: Path) -> list[Any]:

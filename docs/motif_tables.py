@@ -123,10 +123,19 @@ def speed() -> str:
     )
 
 
+def million() -> str:
+    """Time and memory of a million sequences."""
+    r = _results().get("million")
+    if not r:
+        return "Not measured."
+    return f"1,000,000 sequences: {r['seconds']:.0f} s, at most {r['megabytes']:.0f} MB of memory."
+
+
 TABLES = {
     "motifs_encode": encode,
     "motifs_match": matches,
     "motifs_planted": planted,
     "motifs_shuffled": shuffled,
     "motifs_speed": speed,
+    "motifs_million": million,
 }
