@@ -33,9 +33,9 @@ class Together:
     """How often two motifs come together.
 
     ``a``, ``b`` and ``both`` are sequences with a site of each, and of both; ``apart`` those with sites of both that do
-    not overlap (two sites, for a motif with itself). ``expected`` is ``a * b / n``; ``p`` is that of ``fisher``, of
-    ``both``. These two are NaN for a motif with itself. Motifs that are alike have sites in one place: then ``both`` is
-    high, and ``apart`` is what counts.
+    not overlap. For a motif with itself these two are sequences with two sites. ``expected`` is ``a * b / n``; ``p`` is
+    that of ``fisher``, of ``both``; NaN for a motif with itself. Motifs that are alike have sites in one place: then
+    ``both`` is high, and ``apart`` is what counts.
     """
 
     n: int
@@ -67,7 +67,7 @@ def together(one: Occurrences, other: Occurrences, n: int, *, same: bool) -> Tog
     """How often the motifs come together in n sequences; ``same`` if both are one motif."""
     rows = {row for row, _, _ in _neighbours(one, other, same=same)}
     a, b = len(np.unique(one.row)), len(np.unique(other.row))
-    both = len(np.intersect1d(one.row, other.row))
+    both = len(rows) if same else len(np.intersect1d(one.row, other.row))
     expected = a * b / n if n and not same else math.nan
     return Together(n, a, b, both, len(rows), expected, math.nan if same else fisher(both, a, b, n))
 

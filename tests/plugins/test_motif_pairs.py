@@ -37,7 +37,8 @@ def test_the_nearest_site_counts_and_pairs_of_one_motif_count_once():
     assert spacing(one, other, same=False) == Counter({("A b", 2): 1})
     twice = sites((0, 10, 1), (0, 20, -1), (1, 3, 1), width=5)
     assert spacing(twice, twice, same=True) == Counter({("A b", 5): 1})
-    assert together(twice, twice, 4, same=True).apart == 1
+    alone = together(twice, twice, 4, same=True)
+    assert (alone.a, alone.both, alone.apart) == (2, 1, 1)
     backward = sites((0, 10, -1), (0, 20, -1), (1, 10, 1), (1, 20, 1), width=5)
     assert spacing(backward, backward, same=True) == Counter({("A B", 5): 2})
 
