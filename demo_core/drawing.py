@@ -7,7 +7,7 @@ as mathematics.
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,14 @@ WHITE_RED = LinearSegmentedColormap.from_list("white-red", ["#ffffff", "#fcbba1"
 BLUE_WHITE_RED = LinearSegmentedColormap.from_list("blue-white-red", ["#2166ac", "#ffffff", "#b2182b"])
 
 
-def draw_logo(axes: Axes, heights: ArrayLike, letters: str = "ACGT", *, start: float = 0.0) -> None:
+def draw_logo(
+    axes: Axes,
+    heights: ArrayLike,
+    letters: str = "ACGT",
+    *,
+    start: float = 0.0,
+    colours: Mapping[str, str] = LETTER_COLOURS,
+) -> None:
     """Draw a logo of signed letter heights (A, L): the largest next to the axis, negative ones below it.
 
     Positions are centred on whole numbers from ``start`` on. Heights that are not finite are left out.
@@ -45,7 +52,7 @@ def draw_logo(axes: Axes, heights: ArrayLike, letters: str = "ACGT", *, start: f
             rank, place = np.nonzero((order == row) & (stacked > 0))
             tall, low = stacked[rank, place], below[rank, place]
             bottom = low if sign > 0 else -low - tall
-            _add_letters(axes, letter, start + place - 0.5, bottom, 1.0, tall)
+            _add_letters(axes, letter, start + place - 0.5, bottom, 1.0, tall, colours)
     positive, negative = np.maximum(values, 0).sum(0), np.minimum(values, 0).sum(0)
     top, bottom = float(positive.max(initial=0)), float(negative.min(initial=0))
     span = (top - bottom) or 1.0
@@ -54,12 +61,13 @@ def draw_logo(axes: Axes, heights: ArrayLike, letters: str = "ACGT", *, start: f
     axes.axhline(0, color="#333333", linewidth=0.6)
 
 
-def draw_sequence(axes: Axes, sequence: str) -> None:
+def draw_sequence(axes: Axes, sequence: str, *, colours: Mapping[str, str] = LETTER_COLOURS) -> None:
     """Draw a sequence in coloured letters of equal size; unknown bases in grey."""
     letters = np.array(list(sequence))
     for letter in sorted(set(sequence)):
         place = np.flatnonzero(letters == letter)
-        _add_letters(axes, letter, place - 0.42, np.full(len(place), 0.08), 0.84, np.full(len(place), 0.84))
+        size = np.full(len(place), 0.84)
+        _add_letters(axes, letter, place - 0.42, np.full(len(place), 0.08), 0.84, size, colours)
     axes.set_xlim(-0.5, len(sequence) - 0.5)
     axes.set_ylim(0, 1)
     _bare(axes)
@@ -166,7 +174,13 @@ def _unit_glyph(letter: str) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
 
 
 def _add_letters(
-    axes: Axes, letter: str, left: NDArray[Any], bottom: NDArray[Any], width: float, height: NDArray[Any]
+    axes: Axes,
+    letter: str,
+    left: NDArray[Any],
+    bottom: NDArray[Any],
+    width: float,
+    height: NDArray[Any],
+    colours: Mapping[str, str],
 ) -> None:
     """Draw one letter at many places, as a single path."""
     if not len(left):
@@ -176,12 +190,8 @@ def _add_letters(
     placed = vertices * scale + np.stack([left, bottom], axis=1)[:, None, :]
     outline = Outline(placed.reshape(-1, 2), np.tile(codes, len(left)))
     # add_artist, since add_patch would walk every curve of the path to find limits that are set anyway
-    patch = axes.add_artist(PathPatch(outline, facecolor=_colour(letter), linewidth=0))
+    patch = axes.add_artist(PathPatch(outline, facecolor=colours.get(letter, _OTHER_LETTER), linewidth=0))
     patch.set_clip_path(axes.patch)
-
-
-def _colour(letter: str) -> str:
-    return LETTER_COLOURS.get(letter, _OTHER_LETTER)
 
 
 def _bare(axes: Axes) -> None:

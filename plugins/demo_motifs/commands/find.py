@@ -40,6 +40,7 @@ _MANY = 50_000
 _NULLS = ("auto", "negatives", "values")
 _WRITTEN = (
     "motifs.tsv", "motifs.meme", "motifs.h5", "motifs.png", "seqlets.tsv", "hits.tsv", "hits.bed", "hits.narrowPeak",
+    "known.meme", "known.tsv",
 )  # fmt: skip
 #: Motifs that are printed.
 _SHOWN = 40
@@ -119,7 +120,8 @@ def find(
     """Find motifs in explanations of any kind, and name them.
 
     FOLDER gets motifs.tsv, motifs.meme, motifs.png, seqlets.tsv, hits.tsv, hits.bed and hits.narrowPeak where sequences
-    have intervals, and motifs.h5 with everything. Positions are 0-based, as in BED.
+    have intervals, known.meme and known.tsv with the best matches and their sites, and motifs.h5 with everything.
+    Positions are 0-based, as in BED.
     """  # fmt: skip
     from demo_core.files import whole_folder
     from demo_motifs import databases
@@ -244,6 +246,7 @@ def _write(
     from demo_core.drawing import save_figure
     from demo_motifs.figure import motifs_figure
     from demo_motifs.hits import HitWriter, scan_sequences
+    from demo_motifs.known_sites import write_known
     from demo_motifs.places import has_places
     from demo_motifs.result import motif_rows, write_h5, write_meme, write_motif_table, write_seqlets
     from demo_motifs.scanning import Scanner
@@ -277,6 +280,7 @@ def _write(
         "fingerprint": asked,
     }
     write_h5(folder / "motifs.h5", parts, head)
+    write_known(folder, parts, None if given["no_hits"] else given["threshold"])
     if given["no_hits"]:
         return None
     of_data = [part for part in parts if part.explanation.kind != "pattern"]

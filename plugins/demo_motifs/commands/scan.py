@@ -62,12 +62,13 @@ def scan(
 
     from demo_core.explanation import Explanation
     from demo_core.files import whole_folder
+    from demo_core.motif import format_meme
     from demo_motifs import databases as motif_databases
     from demo_motifs.hits import HitWriter, scan_sequences
     from demo_motifs.places import has_places
     from demo_motifs.scanning import Scanner, composition_of
 
-    check_output(output, ("sites.tsv", "sites.bed", "sites.narrowPeak"), data, *database_files(databases))
+    check_output(output, ("sites.tsv", "sites.bed", "sites.narrowPeak", "known.meme"), data, *database_files(databases))
     check_new(output, force)
     state: State = ctx.obj
     known = motif_databases.load(databases, taxon)
@@ -99,6 +100,7 @@ def scan(
             progress("scanning") as (start, advance),
         ):
             start(0, len(sequences))
+            (folder / "known.meme").write_text(format_meme([one.motif for one in chosen]) + "\n", encoding="utf-8")
             found = scan_sequences(writer, source, data.name.removesuffix(".h5"), scanners, advance)
     rows: list[dict[str, Any]] = [
         {"motif": motif, "name": name, "width": scanner.width, **found[motif]} for motif, name, scanner in scanners

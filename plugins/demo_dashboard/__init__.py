@@ -1,0 +1,24 @@
+"""``demo figure`` and ``demo dashboard``: what networks saw, as the paper's figure and as a page to mail."""
+
+from demo_core import Command, Register, hookimpl
+
+DEMO_API = 1
+
+
+@hookimpl
+def register_commands(register: Register[Command]) -> None:
+    """Register the commands."""
+    register(
+        Command(
+            name="figure",
+            target="demo_dashboard.commands.figure:figure",
+            summary="Draw the paper's figure: motifs, optimised inputs, saliency and temporal scores on one axis.",
+        )
+    )
+    register(
+        Command(
+            name="dashboard",
+            target="demo_dashboard.commands.dashboard:dashboard",
+            summary="Make a report to look at and to mail: one HTML file.",
+        )
+    )

@@ -1,0 +1,169 @@
+"""Runs of the same sequences side by side: matched by the sequences themselves, since ids are only names."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from demo_core.dataset import BLOCK, SequenceDataset, take_rows
+from demo_core.errors import UsageProblem, printable, unknown_name
+from demo_core.intervals import Interval
+from demo_dashboard.runs import Run
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Aligned:
+    """The sequences that any of the runs explains, each once.
+
+    Parameters
+    ----------
+    runs
+        Those of sequences; patterns are of none.
+    rows
+        (R, N): where each run has each sequence, -1 where it does not.
+    """
+
+    runs: list[Run]
+    rows: Ints
+
+    def __len__(self) -> int:
+        return int(self.rows.shape[1])
+
+    def take(self, which: Sequence[int] | Ints) -> Aligned:
+        """Some of the sequences, in that order."""
+        return Aligned(self.runs, self.rows[:, np.asarray(which, np.int64)])
+
+    def ids(self) -> list[str]:
+        """An id for each sequence, that of the first run that has it; numbered where two sequences share one."""
+        names = np.empty(len(self), dtype=object)
+        for run, rows in reversed(list(zip(self.runs, self.rows, strict=True))):
+            here = np.flatnonzero(rows >= 0)
+            names[here] = _all_ids(run.explanation.sequences)[rows[here]]
+        seen: set[str] = set()
+        for place, name in enumerate(names):
+            number = 1
+            while names[place] in seen:
+                number += 1
+                names[place] = f"{name} ({number})"
+            seen.add(names[place])
+        return [str(name) for name in names]
+
+    def place_of(self, name: str) -> int:
+        """The sequence that any run calls by this id. Raises UsageProblem."""
+        for run, rows in zip(self.runs, self.rows, strict=True):
+            found = np.flatnonzero(_all_ids(run.explanation.sequences) == name)
+            place = np.flatnonzero(rows == found[0]) if len(found) else found
+            if len(place):
+                return int(place[0])
+        few = [printable(i, 60) for i in self.ids()[:10]]
+        if len(self) <= len(few):
+            raise UsageProblem(unknown_name("id", name, few))
+        raise UsageProblem(
+            f"unknown id '{printable(name, 60)}': it is none of the {len(self)} sequences explained here, the first of "
+            f"which are {', '.join(few[:5])}"
+        )
+
+    @cached_property
+    def codes(self) -> NDArray[np.uint8]:
+        """The sequences as codes (N, L), in memory: take what is needed first."""
+        length = self.runs[0].explanation.sequences.length
+        codes = np.zeros((len(self), length), np.uint8)
+        wanted = np.ones(len(self), bool)
+        for run, rows in zip(self.runs, self.rows, strict=True):
+            here = np.flatnonzero(wanted & (rows >= 0))
+            if len(here):
+                codes[here] = take_rows(run.explanation.sequences.codes, rows[here])
+                wanted[here] = False
+        return codes
+
+    def text(self, place: int) -> str:
+        """A sequence in letters."""
+        return self.runs[0].explanation.sequences.alphabet.decode(self.codes[place])
+
+    def interval(self, place: int) -> Interval | None:
+        """Where it lies in the genome, if any run knows."""
+        for run, row in zip(self.runs, self.rows[:, place], strict=True):
+            if row >= 0 and (found := run.explanation.sequences.interval(int(row))):
+                return found
+        return None
+
+    def sites(self, place: int) -> list[tuple[int, int]]:
+        """Known sites, as stretches ``[start, end)``: the ground truth that came with the data."""
+        for run, row in zip(self.runs, self.rows[:, place], strict=True):
+            marks = run.explanation.sequences.sites
+            if row >= 0 and marks is not None:
+                edges = np.diff(np.pad(np.asarray(marks[int(row)]) > 0, 1).astype(int))
+                starts, ends = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
+                return list(zip(starts.tolist(), ends.tolist(), strict=True))
+        return []
+
+    def labels(self, target: str) -> Floats:
+        """Labels (N,) for an output of a model; NaN where none is known."""
+        found = np.full(len(self), np.nan)
+        for run, rows in zip(self.runs, self.rows, strict=True):
+            sequences = run.explanation.sequences
+            if target in sequences.targets:
+                column = np.asarray(sequences.labels[:, sequences.targets.index(target)], np.float64)
+                wanted = np.isnan(found) & (rows >= 0)
+                found[wanted] = column[rows[wanted]]
+        return found
+
+    def gather(self, run: int, values: NDArray[np.floating]) -> Floats:
+        """Numbers (n, ...) of a run's own rows as (N, ...), NaN where it does not have the sequence."""
+        found = np.full((len(self), *values.shape[1:]), np.nan)
+        there = self.rows[run] >= 0
+        found[there] = values[self.rows[run][there]]
+        return found
+
+
+def align(runs: Sequence[Run]) -> Aligned:
+    """Match the sequences of runs by what they are; of equal ones in a file the first matches the first.
+
+    Raises UsageProblem if a run shares no sequence with the others.
+    """
+    of_data = [run for run in runs if not run.is_pattern]
+    keys = [_keys(run.explanation.sequences) for run in of_data]
+    _check_shared(of_data, keys)
+    places = {key: place for place, key in enumerate(dict.fromkeys(key for mine in keys for key in mine))}
+    rows = np.full((len(of_data), len(places)), -1, np.int64)
+    for run, mine in enumerate(keys):
+        rows[run, [places[key] for key in mine]] = np.arange(len(mine))
+    return Aligned(of_data, rows)
+
+
+def _check_shared(runs: Sequence[Run], keys: Sequence[list[tuple[bytes, int]]]) -> None:
+    # the largest first: two that share nothing may both be parts of a third
+    order = sorted(range(len(runs)), key=lambda i: -len(keys[i]))
+    seen: set[tuple[bytes, int]] = set()
+    for i in order:
+        if seen and seen.isdisjoint(keys[i]):
+            raise UsageProblem(
+                f"{printable(runs[i].path)} and {printable(runs[order[0]].path)} have no sequence in common: give "
+                "explanations of the same data"
+            )
+        seen.update(keys[i])
+
+
+def _keys(sequences: SequenceDataset) -> list[tuple[bytes, int]]:
+    """A digest of each sequence, and how many equal ones came before it."""
+    found = []
+    seen: dict[bytes, int] = {}
+    for start in range(0, len(sequences), BLOCK):
+        block = np.ascontiguousarray(sequences.take(slice(start, start + BLOCK)).codes)
+        for codes in block:
+            digest = hashlib.blake2b(codes.tobytes(), digest_size=16).digest()
+            found.append((digest, seen.get(digest, 0)))
+            seen[digest] = seen.get(digest, 0) + 1
+    return found
+
+
+def _all_ids(sequences: SequenceDataset) -> NDArray[np.object_]:
+    return np.asarray(sequences.ids[:], dtype=object)

@@ -1,0 +1,244 @@
+"""The blocks of the paper's figure, each a list of rows; every kind of explanation has a rule for its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import Colormap, Normalize, TwoSlopeNorm
+from numpy.typing import NDArray
+
+from demo_core.drawing import (
+    draw_logo,
+    draw_map,
+    draw_sequence,
+    draw_strip,
+    information,
+    pattern_probabilities,
+)
+from demo_core.errors import printable
+from demo_core.figures import best_restart
+from demo_core.motif import Motif
+from demo_dashboard.boxes import Box
+from demo_dashboard.palettes import Palette
+from demo_dashboard.runs import Run
+from demo_dashboard.sequence import Shown
+
+#: Heights of rows in millimetres.
+_LOGO, _SHORT_LOGO, _LETTERS, _STRIP, _MAP = 11.0, 8.5, 3.6, 3.9, 42.0
+
+
+@dataclass(frozen=True)
+class Row:
+    """One panel. ``draw`` returns what a colour bar is of, or None; ``limits`` is the unit of its vertical axis."""
+
+    label: str
+    height: float
+    draw: Callable[[Axes], Any]
+    limits: str = ""
+    ink: str = "black"
+    strong: bool = False
+
+
+@dataclass(frozen=True)
+class Block:
+    """Rows between two rules; boxes of sites go through it if it is ``boxed``."""
+
+    rows: list[Row]
+    boxed: bool
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """All blocks, the length of the axis, the letters, and lines that say what the colours mean."""
+
+    all: list[Block]
+    length: int
+    letters: str
+    notes: list[str]
+
+
+def blocks_of(
+    shown: Shown | None,
+    place: int | None,
+    motif: Motif | None,
+    boxes: Sequence[Box],
+    patterns: Sequence[Run],
+    palette: Palette,
+    style: str,
+) -> Blocks:
+    """The blocks in the paper's order: known motif, optimised inputs, attributions, traces; interactions come last."""
+    source = patterns[0] if shown is None else shown.aligned.runs[0]
+    sequences = source.explanation.sequences
+    length, letters = sequences.length, sequences.alphabet.letters
+    blocks, notes = [], []
+    if motif is not None:
+        blocks.append(Block(_motif_rows(motif, boxes, length, palette), False))
+    if patterns:
+        blocks.append(Block([_pattern_row(run, palette) for run in patterns], False))
+        notes.append(
+            "Optimised inputs are made up, their positions are not those of the sequence; in brackets, what the model "
+            "predicts of their best letters."
+        )
+    if shown is not None and place is not None:
+        for kind in ("attribution", "trace", "interaction"):
+            rows = _rows_of_kind(shown, place, kind, palette, style)
+            if rows:
+                text = shown.aligned.text(place)
+                blocks.append(Block([_letters_row(text, palette), *rows], True))
+        notes += _notes(shown, place, style)
+    return Blocks(blocks, length, letters, notes)
+
+
+def _motif_rows(motif: Motif, boxes: Sequence[Box], length: int, palette: Palette) -> list[Row]:
+    """The motif both ways, over the site where there is one."""
+    heights = information(motif.ppm)
+    strands = {box.strand for box in boxes if box.strand}
+    first = next((box for box in boxes if box.strand), None)
+    start = first.start if first else (length - len(motif)) // 2
+    start = int(np.clip(start, 0, max(0, length - len(motif))))
+    rows = []
+    for strand, name, drawn in ((1, "forward", heights), (-1, "reverse complement", heights[::-1, ::-1])):
+        here = strand in strands
+        ink = (palette.truth if any(b.truth and b.strand == strand for b in boxes) else palette.motif) if here else ""
+
+        def logo(axes: Axes, drawn: NDArray[np.float64] = drawn) -> None:
+            draw_logo(axes, drawn, start=start, colours=palette.letters)
+            axes.set_ylim(0, 2)
+
+        title = printable(motif.name or motif.id, 40)
+        rows.append(Row(f"{title}, {name}", _SHORT_LOGO, logo, "bits", ink or "#555555", here))
+    return rows
+
+
+def _pattern_row(run: Run, palette: Palette) -> Row:
+    e = run.explanation
+    values = np.asarray(e.values[best_restart(e)], np.float64)
+    letters = e.sequences.alphabet.letters
+
+    def logo(axes: Axes) -> None:
+        draw_logo(axes, information(pattern_probabilities(values)), letters, colours=palette.letters)
+        axes.set_ylim(0, np.log2(len(letters)))
+
+    best = float(e.extra("one-hot")[best_restart(e)]) if "one-hot" in e.metadata["extras"] else float("nan")
+    output = run.output
+    if run.target.get("form") == "output" and output["activation"] == "sigmoid" and np.isfinite(best):
+        best = float(1 / (1 + np.exp(-np.clip(best, -700, 700))))
+    said = f" ({best:.2f})" if np.isfinite(best) else ""
+    return Row(f"{_title(run)}{said}", _LOGO, logo, "bits")
+
+
+def _letters_row(text: str, palette: Palette) -> Row:
+    return Row("sequence", _LETTERS, lambda axes: draw_sequence(axes, text, colours=palette.letters))
+
+
+def _rows_of_kind(shown: Shown, place: int, kind: str, palette: Palette, style: str) -> list[Row]:
+    rows: list[Row] = []
+    for index, run in enumerate(shown.aligned.runs):
+        values = shown.of(index, place)
+        if run.explanation.kind != kind or values is None:
+            continue
+        said = _prediction(run, int(shown.aligned.rows[index, place]))
+        if kind == "attribution":
+            rows.append(_attribution_row(run, values, shown.aligned.codes[place], said, palette, style))
+        elif kind == "trace":
+            rows += _trace_rows(run, values, said, palette)
+        else:
+            rows.append(_map_row(run, values, said, palette))
+    return rows
+
+
+def _attribution_row(
+    run: Run, values: NDArray[np.float64], codes: NDArray[np.uint8], said: str, palette: Palette, style: str
+) -> Row:
+    alphabet = run.explanation.sequences.alphabet
+    actual = values * alphabet.one_hot(codes)
+    if style == "logo":
+
+        def logo(axes: Axes) -> None:
+            draw_logo(axes, actual, alphabet.letters, colours=palette.letters)
+
+        return Row(f"{_title(run)}{said}", _LOGO, logo, "value")
+    strength = actual.sum(axis=0)
+    largest = _largest(strength)
+    colours: Colormap = palette.sizes
+    norm = Normalize(0, largest)
+    if style == "signed":
+        colours, norm = palette.around, TwoSlopeNorm(0, -largest, largest)
+    else:
+        strength = np.abs(strength)
+    return Row(f"{_title(run)}{said}", _STRIP, lambda axes: draw_strip(axes, strength, colours, norm))
+
+
+def _trace_rows(run: Run, values: NDArray[np.float64], said: str, palette: Palette) -> list[Row]:
+    largest = _largest(values)
+    low, middle, high = (0.0, 0.5, 1.0) if _is_probability(run) else (-largest, 0.0, largest)
+
+    def strip(channel: NDArray[np.float64]) -> Callable[[Axes], Any]:
+        return lambda axes: draw_strip(axes, channel, palette.around, TwoSlopeNorm(middle, low, high))
+
+    names = [printable(c, 20) for c in run.explanation.metadata["channels"]]
+    return [
+        Row(f"{_title(run)}, {name}{said}", _STRIP, strip(channel)) for name, channel in zip(names, values, strict=True)
+    ]
+
+
+def _map_row(run: Run, values: NDArray[np.float64], said: str, palette: Palette) -> Row:
+    largest = _largest(values)
+
+    def square(axes: Axes) -> Any:
+        return draw_map(axes, values, palette.around, TwoSlopeNorm(0, -largest, largest))
+
+    return Row(f"{_title(run)}{said}", _MAP, square)
+
+
+def _largest(values: NDArray[np.float64]) -> float:
+    finite = np.abs(values[np.isfinite(values)])
+    return float(finite.max(initial=0.0)) or 1.0
+
+
+def _is_probability(run: Run) -> bool:
+    return run.explanation.metadata.get("unit") == "probability"
+
+
+def _title(run: Run) -> str:
+    """Model and explainer in few words."""
+    words = run.label.replace(": ", " ", 1)
+    return words.replace("class-optimization", "class maximization") if run.is_pattern else words
+
+
+def _prediction(run: Run, row: int) -> str:
+    """What the model says of the sequence, as the paper has it behind each label."""
+    e = run.explanation
+    column = [o["name"] for o in e.metadata["model"]["targets"]].index(run.output["name"])
+    value = float(e.outputs[row, column])
+    if run.output["activation"] == "sigmoid":
+        value = float(1 / (1 + np.exp(-np.clip(value, -700, 700))))
+        return f" ({value:.2f})"
+    return f" ({value:.3g})"
+
+
+def _notes(shown: Shown, place: int, style: str) -> list[str]:
+    here = [run for run, row in zip(shown.aligned.runs, shown.aligned.rows[:, place], strict=True) if row >= 0]
+    kinds = {run.explanation.kind for run in here}
+    notes = []
+    if any(run.output["activation"] == "sigmoid" for run in here):
+        notes.append("In brackets behind the other rows, the probability that the model gives the sequence.")
+    if "attribution" in kinds:
+        what = {
+            "magnitude": "size of what each letter contributes",
+            "signed": "what each letter contributes",
+            "logo": "what each letter contributes",
+        }
+        notes.append(f"Attributions: {what[style]}, on a scale for each row.")
+    traces = [run for run in here if run.explanation.kind == "trace"]
+    if any(_is_probability(run) for run in traces):
+        notes.append("Traces: the probability when the sequence is read so far, white at 0.5; grey, no score.")
+    elif traces:
+        notes.append("Traces: the score when the sequence is read so far, white at 0; grey, no score.")
+    if "interaction" in kinds:
+        notes.append("Maps: rows and columns are positions.")
+    return [" ".join(notes)] if notes else []

@@ -1,0 +1,51 @@
+"""Arguments that both commands share, and what they open."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from demo_core.errors import DemoError, UsageProblem, printable
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from demo_dashboard.alignment import Aligned
+
+explanations_argument = click.argument(
+    "explanations", nargs=-1, required=True, metavar="EXPLANATION...", type=click.Path(path_type=Path)
+)
+motifs_option = click.option(
+    "--motifs", "folders", multiple=True, type=click.Path(path_type=Path), metavar="FOLDER",
+    help="What demo motifs find or demo motifs scan wrote of the same data; may be given several times.",
+)  # fmt: skip
+id_option = click.option("--id", "names", multiple=True, metavar="ID", help="A sequence; may be given several times.")
+
+
+def check_output(output: Path, force: bool, inputs: Sequence[Path], folders: Sequence[Path]) -> None:
+    """Raise DemoError unless ``output`` may be written: it is no input, and new or to be replaced."""
+    from demo_core.files import check_file_can_be, check_not_an_input
+
+    check_file_can_be(output)
+    check_not_an_input(output, *inputs, *folders)
+    if output.exists() and not force:
+        raise DemoError(f"{printable(output)} exists already: choose another name, or --force to replace it")
+
+
+def one_of(**ways: Any) -> None:
+    """Raise UsageProblem if more than one of these was given."""
+    given = [f"--{name}" for name, value in ways.items() if value]
+    if len(given) > 1:
+        raise UsageProblem(f"{' and '.join(given)} choose sequences in different ways: give one")
+
+
+def explained_most(aligned: Aligned) -> NDArray[np.int64]:
+    """The sequences that the most runs explain."""
+    import numpy as np
+
+    count = (aligned.rows >= 0).sum(axis=0)
+    return np.flatnonzero(count == count.max())

@@ -1,0 +1,204 @@
+"""``demo figure EXPLANATION... -o figure.pdf``."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from demo_core.cli.output import say
+from demo_core.cli.sources import seed
+from demo_core.errors import UsageProblem, printable, unknown_name
+from demo_dashboard.commands.common import (
+    check_output,
+    explained_most,
+    explanations_argument,
+    id_option,
+    motifs_option,
+    one_of,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from demo_core.motif import Motif
+    from demo_dashboard.alignment import Aligned
+    from demo_dashboard.figure import Subject
+    from demo_dashboard.sequence import Shown
+
+FORMATS = ("pdf", "svg", "png")
+#: Of a column and of a page in most journals, in millimetres.
+WIDTHS = {"column": 88.0, "page": 180.0}
+
+
+class Width(click.ParamType[float]):
+    """``column``, ``page``, or millimetres."""
+
+    name = "column|page|MM"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Read it."""
+        if str(value) in WIDTHS:
+            return WIDTHS[str(value)]
+        try:
+            found = float(value)
+        except ValueError:
+            found = 0.0
+        if not 60 <= found <= 2000:
+            self.fail(f"expected column, page, or 60 to 2000 millimetres, got '{printable(value, 20)}'", param, ctx)
+        return found
+
+
+@click.command()
+@explanations_argument
+@motifs_option
+@id_option
+@click.option("--top", type=click.IntRange(1), metavar="K", help="The K most confident positives [default: 1]")
+@click.option("--random", "draw", type=click.IntRange(1), metavar="K", help="K sequences, drawn with --seed.")
+@click.option(
+    "--motif", metavar="NAME|ID", help="The known motif [default: the match of the best supported motif that was found]"
+)
+@click.option(
+    "--attribution",
+    "style",
+    type=click.Choice(["magnitude", "signed", "logo"]),
+    default="magnitude",
+    show_default=True,
+    help="How attributions are drawn; magnitude is the paper's way.",
+)
+@click.option(
+    "--palette",
+    type=click.Choice(["paper", "safe"]),
+    default="paper",
+    show_default=True,
+    help="Colours; safe: for readers who cannot tell red from green.",
+)
+@click.option("--width", type=Width(), default="page", show_default=True, help="column: 88 mm; page: 180 mm.")
+@click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path), metavar="FILE.pdf|svg|png",
+    help="The figure; of several sequences a PDF has pages, and others are numbered FILE-1, FILE-2, ...",
+)  # fmt: skip
+@click.option("--force", is_flag=True, help="Replace an existing file.")
+@seed
+def figure(
+    explanations: tuple[Path, ...],
+    folders: tuple[Path, ...],
+    names: tuple[str, ...],
+    top: int | None,
+    draw: int | None,
+    motif: str | None,
+    style: str,
+    palette: str,
+    width: float,
+    output: Path,
+    force: bool,
+    seed: int,
+) -> None:
+    """Draw the paper's figure of a sequence, from explanation files of any plugins.
+
+    Its blocks are the known motif both ways (with --motifs), optimised inputs, attributions and traces, on one axis;
+    the known site is boxed through them, and the motif's orientation there is told by the colour of its label.
+    """
+    kind = output.suffix.lower().lstrip(".")
+    if kind not in FORMATS:
+        raise UsageProblem(unknown_name("kind of figure", output.suffix, (f".{f}" for f in FORMATS)))
+    one_of(id=names, top=top, random=draw)
+    number = len(names) or top or draw or 1
+    files = [output]
+    if number > 1 and kind != "pdf":
+        files = [output.with_name(f"{output.stem}-{i + 1}{output.suffix}") for i in range(number)]
+    for path in files:
+        check_output(path, force, explanations, folders)
+    from demo_dashboard.alignment import align
+    from demo_dashboard.figure import paper_figure
+    from demo_dashboard.palettes import PALETTES
+    from demo_dashboard.runs import open_runs
+
+    with open_runs(explanations) as runs:
+        patterns = [run for run in runs if run.is_pattern]
+        lengths = {run.explanation.sequences.length for run in runs}
+        if len(lengths) > 1:
+            raise UsageProblem(
+                f"these are of {' and '.join(map(str, sorted(lengths)))} bases, and an axis has one length: leave some out"
+            )
+        if len(patterns) == len(runs):
+            if names or top or draw:
+                raise UsageProblem("optimised inputs are no sequences: leave --id, --top and --random out")
+            from demo_dashboard.figure import Subject
+
+            subjects = [Subject(None, None, None, "optimised inputs", [])]
+        else:
+            aligned = align(runs)
+            chosen = _chosen(aligned, names, top or 1, draw, seed)
+            subjects = _subjects(aligned, chosen, folders, motif)
+        drawn = [paper_figure(s, patterns, PALETTES[palette], width=width, style=style) for s in subjects]
+        _write(drawn, files[: len(drawn)] if len(files) > 1 else files, kind)
+        for path, subject in zip(files * len(subjects) if len(files) == 1 else files, subjects, strict=False):
+            click.echo(f"{path}: {subject.title.splitlines()[-1]}")
+
+
+def _chosen(aligned: Aligned, names: Sequence[str], top: int, draw: int | None, seed: int) -> list[int]:
+    from demo_dashboard.choosing import ranking
+
+    if names:
+        return [aligned.place_of(name) for name in names]
+    most = explained_most(aligned)
+    order = ranking(aligned.take(most), "random" if draw else "top", seed)
+    return [int(place) for place in most[order[: draw or top]]]
+
+
+def _subjects(aligned: Aligned, chosen: list[int], folders: Sequence[Path], motif: str | None) -> list[Subject]:
+    import numpy as np
+
+    from demo_dashboard.boxes import boxes_of
+    from demo_dashboard.figure import Subject
+    from demo_dashboard.motifs import read_motifs
+    from demo_dashboard.sequence import Shown
+
+    if motif and not folders:
+        raise UsageProblem("--motif needs --motifs, a folder of demo motifs find or demo motifs scan")
+    content = read_motifs(folders, aligned, np.array(chosen))
+    known = content.best_known(motif)
+    if folders and known is None:
+        say("no known motif is drawn: no motif in the folder has a name")
+    shown = Shown.load(aligned.take(chosen), content)
+    ids = aligned.take(chosen).ids()
+    subjects = []
+    for place, name in enumerate(ids):
+        sites = content.known_sites(place, known.id) if known else []
+        boxes = boxes_of(shown.aligned.sites(place), sites, printable(known.name or known.id, 30) if known else "")
+        subjects.append(Subject(shown, place, known, _title(shown, place, name, known), boxes))
+    return subjects
+
+
+def _title(shown: Shown, place: int, name: str, known: Motif | None) -> str:
+    """The factor, and which sequence this is."""
+    target = shown.aligned.runs[0].output["name"]
+    parts = [printable(name, 60)]
+    if (interval := shown.aligned.interval(place)) and str(interval) != name:
+        parts.append(printable(interval, 60))
+    label = float(shown.aligned.labels(target)[place])
+    if not math.isnan(label):
+        parts.append(f"{printable(target, 30)}: {label:g}")
+    head = printable(known.name or known.id, 60) if known else ""
+    return f"{head}\n{'   '.join(parts)}" if head else "   ".join(parts)
+
+
+def _write(figures: Sequence[Figure], files: Sequence[Path], kind: str) -> None:
+    from matplotlib import rc_context
+    from matplotlib.backends.backend_pdf import PdfPages
+
+    from demo_core.drawing import save_figure
+    from demo_core.files import whole_file
+
+    if kind == "pdf":
+        with whole_file(files[0]) as temporary, rc_context({"pdf.fonttype": 42}), PdfPages(temporary) as pages:
+            for one in figures:
+                pages.savefig(one)
+        return
+    for one, path in zip(figures, files, strict=True):
+        with whole_file(path) as temporary:
+            save_figure(one, temporary, kind)

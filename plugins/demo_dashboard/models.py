@@ -1,0 +1,178 @@
+"""What a report's page of a model shows: predictions, training, optimised inputs, motifs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from demo_core.drawing import pattern_probabilities
+from demo_core.errors import printable
+from demo_core.metrics import accuracy, auprc, auroc, pearson
+from demo_dashboard.alignment import Aligned, Floats
+from demo_dashboard.choosing import predictions
+from demo_dashboard.motifs import Motifs
+from demo_dashboard.numbers import number, numbers
+from demo_dashboard.runs import Run, digest_of
+
+_BINS = 20
+#: Restarts of a pattern that are shown, the best first.
+_RESTARTS = 3
+
+
+def model_pages(runs: Sequence[Run], aligned: Aligned, motifs: Motifs) -> list[dict[str, Any]]:
+    """A page for each model: its targets with measures and predictions, training, patterns and motifs.
+
+    Measures and predictions are of all sequences that its explanation files hold.
+    """
+    views, values = predictions(aligned) if aligned.runs else ([], np.zeros((0, 0)))
+    pages = []
+    for name in dict.fromkeys(run.model for run in runs):
+        mine = [run for run in runs if run.model == name]
+        described = mine[0].explanation.metadata["model"]
+        outputs = [
+            _output(aligned, output, logistic, values[place])
+            for place, (model, output, logistic) in enumerate(views)
+            if model == name
+        ]
+        pages.append(
+            {
+                "name": name,
+                "digest": digest_of(mine[0].explanation),
+                "architecture": _text(described.get("architecture"), "name"),
+                "options": {printable(k, 60): printable(v, 120) for k, v in _dict(described.get("options")).items()},
+                "length": mine[0].explanation.sequences.length,
+                "outputs": outputs,
+                "training": _training(described.get("training")),
+                "metrics": _metrics(described.get("metrics")),
+                "patterns": [_pattern(run) for run in mine if run.is_pattern],
+                "motifs": [_motif(m) for m in _motifs_of(motifs, mine)],
+            }
+        )
+    return pages
+
+
+def _output(aligned: Aligned, name: str, logistic: bool, predicted: Floats) -> dict[str, Any]:
+    labels = aligned.labels(name)
+    seen = ~np.isnan(predicted)
+    p, label = predicted[seen], labels[seen]
+    known = ~np.isnan(label)
+    measures: dict[str, float | None] = {}
+    if logistic:
+        measures = {"AUROC": auroc(label, p), "AUPRC": auprc(label, p), "accuracy": accuracy(label, p)}
+    elif known.any():
+        measures = {"Pearson": pearson(label, p)}
+    low, high = (0.0, 1.0) if logistic else (float(p.min(initial=0)), float(p.max(initial=0)))
+    edges = np.linspace(low, high if high > low else low + 1, _BINS + 1)
+    groups = {"positive": label > 0.5, "negative": label <= 0.5, "no label": ~known}
+    if not logistic:
+        groups = {"all": np.ones(len(p), bool)}
+    return {
+        "name": printable(name, 120),
+        "logistic": logistic,
+        "sequences": len(p),
+        "positives": int((label > 0.5).sum()),
+        "negatives": int((label <= 0.5).sum()),
+        "measures": {key: number(value, 4) for key, value in measures.items()},
+        "edges": numbers(edges, 4),
+        "histogram": {
+            key: np.histogram(p[mask], edges)[0].tolist() for key, mask in groups.items() if mask.any() or not len(p)
+        },
+    }
+
+
+def _training(record: Any) -> dict[str, Any] | None:
+    """The training record, as far as it is what ours are; a model trained elsewhere has none."""
+    if not isinstance(record, dict):
+        return None
+    epochs = [e for e in record.get("epochs") or [] if isinstance(e, dict)] if _is_list(record.get("epochs")) else []
+    keys = ("epoch", "train_loss", "validation_loss", "validation_score")
+    curve = {key: numbers((e.get(key) for e in epochs), 5) for key in keys}
+    facts = {key: printable(record[key], 120) for key in ("data", "device", "planned_epochs") if key in record}
+    settings = {printable(k, 60): printable(v, 60) for k, v in _dict(record.get("settings")).items()}
+    return {
+        "curve": curve,
+        "best": number(record.get("best_epoch")),
+        "score": printable(record.get("score") or "score", 40),
+        "facts": facts,
+        "settings": settings,
+    }
+
+
+def _metrics(described: Any) -> dict[str, dict[str, float | None]]:
+    return {
+        printable(split, 40): {printable(k, 40): number(v, 4) for k, v in _dict(measures).items()}
+        for split, measures in _dict(described).items()
+    }
+
+
+def _pattern(run: Run) -> dict[str, Any]:
+    e = run.explanation
+    reached = np.asarray(e.target_values[:], np.float64)
+    best_letters = e.extra("one-hot") if "one-hot" in e.metadata["extras"] else np.full(len(e), np.nan)
+    order = np.argsort(-np.nan_to_num(best_letters if np.isfinite(best_letters).any() else reached, nan=-np.inf))
+    return {
+        "label": run.label,
+        "note": run.note,
+        "of": len(e),
+        "letters": e.sequences.alphabet.letters,
+        "target": printable(e.target, 120),
+        "restarts": [
+            {
+                "name": printable(e.sequences.ids[int(row)], 60),
+                "ppm": [numbers(line, 3) for line in pattern_probabilities(e.values[int(row)])],
+                "reached": number(reached[row], 4),
+                "letters": number(best_letters[row], 4),
+            }
+            for row in order[:_RESTARTS]
+        ],
+    }
+
+
+def _motifs_of(motifs: Motifs, runs: Sequence[Run]) -> list[dict[str, Any]]:
+    """Found motifs of these runs: an explanation is named after its file, or after its folder and file."""
+    stems = {run.path.name.removesuffix(".h5"): run.label for run in runs}
+    found = []
+    for motif in motifs.found:
+        label = run_named(motif["explanation"], stems)
+        if label is not None:
+            found.append({**motif, "run": label})
+    return found
+
+
+def run_named(name: str, stems: dict[str, str]) -> str | None:
+    """The label of the run that ``demo motifs find`` called so."""
+    if name in stems:
+        return stems[name]
+    return next((label for stem, label in stems.items() if name.endswith("." + stem)), None)
+
+
+def _motif(motif: dict[str, Any]) -> dict[str, Any]:
+    text = {key: printable(motif[key], 160) for key in ("motif", "run", "name", "consensus")}
+    known = [
+        {
+            **{key: printable(match[key], 80) for key in ("match_id", "match_name", "database", "strand")},
+            **{key: number(match[key], 3) for key in ("p", "E", "q")},
+        }
+        for match in motif["matches"]
+    ]
+    counts = ("seqlets", "sequences", "sites", "sites_pointed_at", "expected_by_chance", "p_pointed_at")
+    return {
+        **text,
+        **{key: number(motif[key], 3) if key.startswith(("exp", "p_")) else motif[key] for key in counts},
+        "ppm": [numbers(row, 3) for row in motif["ppm"]],
+        "matches": known,
+    }
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list)
+
+
+def _text(value: Any, key: str) -> str:
+    return printable(_dict(value).get(key, "unknown"), 60)

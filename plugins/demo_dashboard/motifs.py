@@ -1,0 +1,226 @@
+"""What ``demo motifs find`` and ``demo motifs scan`` left in a folder: motifs, known matrices, and sites of both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from demo_core import hdf5
+from demo_core.errors import DemoError, UsageProblem, printable, unknown_name
+from demo_core.hdf5 import Field
+from demo_core.motif import Motif, read_meme
+from demo_dashboard.alignment import Aligned, Ints
+
+#: As docs/motifs.md has them.
+_FORMAT, _VERSION = "demo-motifs", 1
+_FIELDS = {
+    **{name: Field("int64", 1) for name in ("explanation", "motif", "row", "start", "end", "strand")},
+    **{name: Field("int64", 1) for name in ("run_start", "run_end")},
+    **{name: Field("float32", 1) for name in ("score", "p")},
+    "ids": Field("str", 1),
+    "intervals": Field("int64", 2, required=False),
+}
+#: Tables of sites: what they are of.
+_TABLES = {"hits.tsv": False, "known.tsv": True, "sites.tsv": True}
+_COLUMNS = ("motif", "name", "explanation", "id", "start", "end", "strand", "score", "p", "bases")
+
+
+@dataclass(frozen=True)
+class Site:
+    """A site of a motif in a sequence: ``[start, end)``, strand 1 or -1.
+
+    ``known`` is whether the motif is one of a database, not one that was found; ``explanation`` names the run that a
+    found one is of.
+    """
+
+    start: int
+    end: int
+    strand: int
+    motif: str
+    name: str
+    explanation: str
+    score: float
+    p: float
+    known: bool
+
+
+@dataclass
+class Motifs:
+    """The content of motif folders.
+
+    Parameters
+    ----------
+    found
+        The motifs of ``motifs.h5``, as that file has them.
+    known
+        Matrices of a database, by id: those that found ones are named after, and those that were scanned for.
+    sites
+        Of each sequence that was chosen, by its place among those.
+    """
+
+    found: list[dict[str, Any]] = field(default_factory=list)
+    known: dict[str, Motif] = field(default_factory=dict)
+    sites: dict[int, list[Site]] = field(default_factory=dict)
+
+    def known_sites(self, place: int, motif: str | None = None) -> list[Site]:
+        """Sites of known motifs, or of one of them, in a sequence; the best first."""
+        mine = [s for s in self.sites.get(place, []) if s.known and motif in (None, s.motif)]
+        return sorted(mine, key=lambda s: (s.p, -s.score, s.start))
+
+    def best_known(self, name: str | None = None) -> Motif | None:
+        """The known motif of that name or id; without one, the match of the found motif of the most seqlets.
+
+        Where none was found, the first that was scanned for. Raises UsageProblem on a name that is not there.
+        """
+        if name is not None:
+            for motif in self.known.values():
+                if name.lower() in (motif.id.lower(), motif.name.lower()):
+                    return motif
+            there = [f"{m.name} ({m.id})" if m.name else m.id for m in self.known.values()]
+            raise UsageProblem(unknown_name("known motif", name, there))
+        named = sorted((m for m in self.found if m["name"] and m["matches"]), key=lambda m: -m["seqlets"])
+        ids = [m["matches"][0]["match_id"].replace(" ", "_") for m in named]
+        return next((self.known[i] for i in ids if i in self.known), next(iter(self.known.values()), None))
+
+
+def read_motifs(folders: Sequence[Path], aligned: Aligned, chosen: Ints) -> Motifs:
+    """Read folders; sites are matched to sequences by id, and their bases are checked. Kept are those of the chosen.
+
+    Raises DemoError naming the file, if it is none of ours or was made from other sequences.
+    """
+    content = Motifs()
+    places = _places(aligned, chosen)
+    for folder in folders:
+        _check_folder(folder)
+        if (folder / "motifs.h5").is_file():
+            content.found += _found(folder / "motifs.h5")
+        if (folder / "known.meme").is_file():
+            content.known |= {m.id: m for m in read_meme(folder / "known.meme")}
+        for name, known in _TABLES.items():
+            if (folder / name).is_file() and len(aligned):
+                _read_sites(folder / name, known, places, aligned.take(chosen), content.sites)
+    return content
+
+
+def _check_folder(folder: Path) -> None:
+    if not folder.is_dir():
+        what = "is a file; --motifs names a folder" if folder.exists() else "there is no such folder"
+        raise DemoError(f"{printable(folder)}: {what}; demo motifs find or demo motifs scan makes one")
+    if not any((folder / name).is_file() for name in ("motifs.h5", *_TABLES)):
+        raise DemoError(f"{printable(folder)} is no folder of demo motifs: it has neither motifs.h5 nor sites.tsv")
+
+
+def _found(path: Path) -> list[dict[str, Any]]:
+    file, metadata = hdf5.open_checked(path, _FORMAT, _VERSION, _FIELDS)
+    file.close()
+    try:
+        names = [str(e["name"]) for e in metadata["explanations"]]
+        return [_motif(row, names) for row in metadata["motifs"]]
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise DemoError(f"{printable(path)} is refused: {printable(error)}") from None
+
+
+def _motif(row: Mapping[str, Any], explanations: list[str]) -> dict[str, Any]:
+    counts = np.asarray(row["counts"], np.float64)
+    if counts.ndim != 2 or len(counts) != 4 or not np.isfinite(counts).all() or (counts < 0).any():
+        raise ValueError("a motif has no counts")
+    total = counts.sum(axis=0)
+    if not counts.shape[1] or (total <= 0).any():
+        raise ValueError("a motif has a column without counts")
+    if row["explanation"] not in explanations:
+        raise ValueError("a motif is of no explanation")
+    number = {k: _number(row[k]) for k in ("sites", "sites_pointed_at", "expected_by_chance", "p_pointed_at", "bits")}
+    matches = [
+        {
+            **{k: str(m[k]) for k in ("match_id", "match_name", "database", "strand")},
+            **{k: _number(m[k]) for k in ("p", "E", "q", "offset")},
+        }
+        for m in row["matches"]
+    ]
+    return {
+        **{k: str(row[k]) for k in ("motif", "explanation", "name", "consensus")},
+        **{k: int(row[k]) for k in ("seqlets", "sequences")},
+        **number,
+        "ppm": counts / total,
+        "matches": matches,
+    }
+
+
+def _number(value: Any) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError("a number was expected")
+    return float(value)
+
+
+def _read_sites(
+    path: Path, known: bool, places: dict[str, int], aligned: Aligned, sites: dict[int, list[Site]]
+) -> None:
+    seen: set[tuple[object, ...]] = set()
+    strange = total = 0
+    for number, cells in _rows(path):
+        total += 1
+        place = places.get(cells["id"])
+        if place is None:
+            strange += 1
+        if place is None or place < 0:
+            continue
+        try:
+            site = Site(
+                int(cells["start"]), int(cells["end"]), {"+": 1, "-": -1}[cells["strand"]], cells["motif"],
+                cells["name"], "" if known else cells["explanation"], float(cells["score"]), float(cells["p"]), known,
+            )  # fmt: skip
+        except (ValueError, KeyError):
+            raise DemoError(f"{printable(path)}: line {number} is not a site; make the folder again") from None
+        _check_bases(path, number, site, cells["bases"], aligned, place)
+        key = (place, site.start, site.strand, site.motif, site.known, site.explanation)
+        if key not in seen:
+            seen.add(key)
+            sites.setdefault(place, []).append(site)
+    if total and strange == total:
+        raise DemoError(f"{printable(path)} is of other sequences: none of its ids is explained here")
+
+
+def _check_bases(path: Path, number: int, site: Site, bases: str, aligned: Aligned, place: int) -> None:
+    codes = aligned.codes[place]
+    alphabet = aligned.runs[0].explanation.sequences.alphabet
+    inside = 0 <= site.start < site.end <= len(codes)
+    part = codes[site.start : site.end] if inside else codes[:0]
+    if not inside or alphabet.decode(part if site.strand > 0 else alphabet.reverse_complement(part)) != bases:
+        raise DemoError(
+            f"{printable(path)}: line {number} is of another sequence than the one explained here as that id: make the "
+            "folder from these explanations or their data"
+        )
+
+
+def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
+    try:
+        with path.open(encoding="utf-8", newline="\n") as file:
+            heads = file.readline().rstrip("\n").split("\t")
+            if missing := [c for c in _COLUMNS if c not in heads]:
+                raise DemoError(f"{printable(path)} has no column '{missing[0]}': make the folder again")
+            for number, line in enumerate(file, start=2):
+                cells = line.rstrip("\n").split("\t")
+                if len(cells) != len(heads):
+                    raise DemoError(f"{printable(path)}: line {number} has {len(cells)} cells, not {len(heads)}")
+                yield number, dict(zip(heads, cells, strict=True))
+    except UnicodeDecodeError:
+        raise DemoError(f"{printable(path)} is not text in UTF-8: make the folder again") from None
+
+
+def _places(aligned: Aligned, chosen: Ints) -> dict[str, int]:
+    """Each id's place among the chosen, -1 for others; as the tables print ids, without tabs or control characters."""
+    among = np.full(len(aligned) + 1, -1, np.int64)
+    among[chosen] = np.arange(len(chosen))
+    places: dict[str, int] = {}
+    for run, rows in zip(aligned.runs, aligned.rows, strict=True):
+        back = np.full(len(run.explanation), -1, np.int64)
+        back[rows[rows >= 0]] = among[np.flatnonzero(rows >= 0)]
+        for name, place in zip(run.explanation.sequences.ids[:], back.tolist(), strict=True):
+            places.setdefault(printable(name, 10_000).replace("\t", " "), place)
+    return places

@@ -1,0 +1,34 @@
+"""Colours: the paper's, and others for readers who cannot tell red from green."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from matplotlib.colors import Colormap, LinearSegmentedColormap
+
+from demo_core.drawing import BLUE_WHITE_RED, LETTER_COLOURS, WHITE_RED
+
+
+@dataclass(frozen=True)
+class Palette:
+    """Letters, sizes from zero up, values around a middle, known sites and sites of a motif."""
+
+    letters: Mapping[str, str]
+    sizes: Colormap
+    around: Colormap
+    truth: str
+    motif: str
+
+
+PALETTES = {
+    "paper": Palette(LETTER_COLOURS, WHITE_RED, BLUE_WHITE_RED, "#5e3c99", "#00796b"),
+    # letters: Okabe & Ito's; strips: light to dark, and blue against orange
+    "safe": Palette(
+        {"A": "#009e73", "C": "#0072b2", "G": "#e69f00", "T": "#cc79a7"},
+        LinearSegmentedColormap.from_list("white-black", ["#ffffff", "#bdbdbd", "#636363", "#000000"]),
+        LinearSegmentedColormap.from_list("blue-white-orange", ["#2166ac", "#ffffff", "#b35806"]),
+        "#000000",
+        "#0072b2",
+    ),
+}

@@ -1,0 +1,136 @@
+"""The runs that a figure or a report is of: explanation files, opened, checked against each other, and named."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from demo_core.errors import DemoError, UsageProblem, printable
+from demo_core.explanation import Explanation
+
+
+@dataclass(frozen=True)
+class Run:
+    """One explanation with names that tell it from the others of a report.
+
+    Parameters
+    ----------
+    explanation, path
+        The file, opened.
+    label
+        Unique: model and explainer, and target or options where others differ in those alone.
+    model
+        The model's name, unique among models.
+    note
+        Options that differ from the defaults, and averaged strands.
+    """
+
+    explanation: Explanation
+    path: Path
+    label: str
+    model: str
+    note: str
+
+    @property
+    def target(self) -> dict[str, Any]:
+        """The target as its file describes it."""
+        return dict(self.explanation.metadata["target"])
+
+    @property
+    def is_pattern(self) -> bool:
+        """Whether this is of optimised inputs and not of sequences."""
+        return self.explanation.kind == "pattern"
+
+    @property
+    def output(self) -> dict[str, Any]:
+        """The first output of the model that the target is made of: name, activation, unit."""
+        return dict(self.target["outputs"][0])
+
+
+@contextmanager
+def open_runs(paths: Sequence[Path]) -> Iterator[list[Run]]:
+    """Open explanations and name them. Raises UsageProblem or DemoError on what cannot stand side by side."""
+    resolved = [p.resolve() for p in paths]
+    if again := [p for p in resolved if resolved.count(p) > 1]:
+        raise UsageProblem(f"{printable(again[0])} is named twice")
+    with ExitStack() as stack:
+        opened = [stack.enter_context(Explanation.open(path)) for path in paths]
+        for explanation, path in zip(opened, paths, strict=True):
+            if not len(explanation):
+                raise DemoError(f"{printable(path)} has no sequence in it: explain some, or leave it out")
+        _check_same_axis(opened, paths)
+        yield _named(opened, paths)
+
+
+def _check_same_axis(opened: Sequence[Explanation], paths: Sequence[Path]) -> None:
+    first: tuple[Explanation, Path] | None = None
+    for explanation, path in zip(opened, paths, strict=True):
+        if explanation.kind == "pattern":
+            continue
+        if first is None:
+            first = explanation, path
+        here, there = explanation.sequences, first[0].sequences
+        if here.alphabet != there.alphabet:
+            raise UsageProblem(
+                f"{printable(path)} is of {here.alphabet.name}, {printable(first[1])} of {there.alphabet.name}: give "
+                "explanations of the same data"
+            )
+        if here.length != there.length:
+            raise UsageProblem(
+                f"{printable(path)} is of sequences of {here.length} bases, {printable(first[1])} of {there.length}: "
+                "one axis is one length, so give explanations of the same data"
+            )
+
+
+def _named(opened: Sequence[Explanation], paths: Sequence[Path]) -> list[Run]:
+    models = _model_names(opened)
+    notes = [_note(e) for e in opened]
+    targets = {e.target for e in opened}
+    heads = [
+        f"{model}: {printable(e.explainer, 40)}" + (f" of {printable(e.target, 60)}" if len(targets) > 1 else "")
+        for e, model in zip(opened, models, strict=True)
+    ]
+    count = Counter(heads)
+    labels = [
+        f"{head} ({note or 'default options'})" if count[head] > 1 else head
+        for head, note in zip(heads, notes, strict=True)
+    ]
+    for label, n in Counter(labels).items():
+        if n > 1:  # say by a seed or a device: the file's name tells them apart
+            labels = [
+                f"{one} [{printable(path.name.removesuffix('.h5'), 60)}]" if one == label else one
+                for one, path in zip(labels, paths, strict=True)
+            ]
+    labels = [one if labels.count(one) == 1 else f"{one} {place + 1}" for place, one in enumerate(labels)]
+    return [
+        Run(explanation, path, label, model, note)
+        for explanation, path, label, model, note in zip(opened, paths, labels, models, notes, strict=True)
+    ]
+
+
+def _model_names(opened: Sequence[Explanation]) -> list[str]:
+    """Each one's model by name; with the beginning of its digest where two models are called alike."""
+    digests: dict[str, set[str]] = {}
+    for e in opened:
+        digests.setdefault(e.model_name, set()).add(digest_of(e))
+    return [
+        printable(e.model_name, 40) + (f" [{digest_of(e)[:6]}]" if len(digests[e.model_name]) > 1 else "")
+        for e in opened
+    ]
+
+
+def digest_of(explanation: Explanation) -> str:
+    """The digest of the model's weights, as its file says."""
+    return printable(explanation.metadata["model"].get("digest") or "unknown", 64)
+
+
+def _note(explanation: Explanation) -> str:
+    changed = explanation.metadata.get("options_changed", explanation.metadata["options"])
+    said = [f"{printable(k, 40)} = {printable(v, 40)}" for k, v in changed.items()]
+    if explanation.metadata.get("average_strands"):
+        said.append("both strands averaged")
+    return ", ".join(said)

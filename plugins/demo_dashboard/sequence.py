@@ -1,0 +1,111 @@
+"""The data of one sequence, as the page takes it: the same whether it lies in a file or comes from a server."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from demo_core.dataset import take_rows
+from demo_core.errors import printable
+from demo_dashboard.alignment import Aligned, Floats
+from demo_dashboard.motifs import Motifs, Site
+from demo_dashboard.numbers import bytes_of, number, quantised
+from demo_dashboard.runs import Run
+
+#: A sum that is off by more than this share of what it should be, and this much, is marked.
+GAP_SHARE, GAP_SIZE = 0.05, 0.01
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The sequences of a report, in memory.
+
+    Parameters
+    ----------
+    values
+        Of each run, (n, ...) of its kind's shape for the sequences that it has, in the order of ``aligned``.
+    place_in_values
+        (R, N): where each sequence is there, -1 for nowhere.
+    """
+
+    aligned: Aligned
+    motifs: Motifs
+    values: list[Floats]
+    place_in_values: Any
+
+    @classmethod
+    def load(cls, aligned: Aligned, motifs: Motifs) -> Shown:
+        """Read the values of all runs for these sequences."""
+        values = []
+        places = np.full(aligned.rows.shape, -1, np.int64)
+        for place, (run, rows) in enumerate(zip(aligned.runs, aligned.rows, strict=True)):
+            here = rows >= 0
+            values.append(np.asarray(take_rows(run.explanation.values, rows[here]), np.float64))
+            places[place, here] = np.arange(int(here.sum()))
+        return cls(aligned, motifs, values, places)
+
+    def of(self, run: int, place: int) -> Floats | None:
+        """A run's values of a sequence, None where it does not have it."""
+        there = int(self.place_in_values[run, place])
+        return self.values[run][there] if there >= 0 else None
+
+
+def sequence_data(shown: Shown, place: int) -> dict[str, Any]:
+    """Everything that the page shows of one sequence, as plain JSON.
+
+    ``bases``; ``truth``, the known sites ``[start, end]``; ``sites`` of known and found motifs; and ``runs``, for each
+    run null or its values (``numbers.quantised``, rows first) with ``target``, the value that was explained, and
+    ``gap``, how far values that should add up are from it, if that is worth a mark.
+    """
+    aligned = shown.aligned
+    runs: list[dict[str, Any] | None] = []
+    for index, run in enumerate(aligned.runs):
+        values = shown.of(index, place)
+        if values is None:
+            runs.append(None)
+            continue
+        row = int(aligned.rows[index, place])
+        one: dict[str, Any] = {**quantised(values), "target": number(run.explanation.target_values[row])}
+        if gap := _gap(run, row, values, aligned.codes[place]):
+            one["gap"] = gap
+        runs.append(one)
+    return {
+        "bases": aligned.text(place),
+        "truth": [list(site) for site in aligned.sites(place)],
+        "sites": [_site(site) for site in sorted(shown.motifs.sites.get(place, []), key=lambda s: (s.start, s.motif))],
+        "runs": runs,
+    }
+
+
+def bytes_of_sequence(runs: Sequence[Run], length: int) -> int:
+    """About how many bytes a sequence takes in a page."""
+    return 600 + length + sum(bytes_of(int(np.prod(run.explanation.values.shape[1:]))) for run in runs)
+
+
+def _site(site: Site) -> dict[str, Any]:
+    return {
+        "start": site.start,
+        "end": site.end,
+        "strand": site.strand,
+        "motif": printable(site.motif, 120),
+        "name": printable(site.name, 60),
+        "p": number(site.p, 3),
+        "score": number(site.score, 4),
+        "known": site.known,
+        "of": printable(site.explanation, 160),
+    }
+
+
+def _gap(run: Run, row: int, values: Floats, codes: Any) -> list[float | None] | None:
+    """The sum of values and what it should be, where a method promises that and does not keep it."""
+    e = run.explanation
+    if not e.metadata.get("adds_up") or e.baseline is None or e.kind != "attribution":
+        return None
+    x = e.sequences.alphabet.one_hot(codes)
+    total, due = float((values * x).sum()), float(e.target_values[row]) - float(e.baseline[row])
+    if not abs(total - due) > max(GAP_SIZE, GAP_SHARE * abs(due)):
+        return None
+    return [number(total), number(due)]
