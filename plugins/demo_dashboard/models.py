@@ -59,7 +59,10 @@ def _output(aligned: Aligned, name: str, logistic: bool, predicted: Floats) -> d
     p, label = predicted[seen], labels[seen]
     known = ~np.isnan(label)
     measures: dict[str, float | None] = {}
-    if logistic:
+    both = bool((label > 0.5).any() and (label <= 0.5).any())
+    if logistic and not both:  # the precision of positives alone is 1, and says nothing
+        measures = {"AUROC": None, "AUPRC": None}
+    elif logistic:
         measures = {"AUROC": auroc(label, p), "AUPRC": auprc(label, p), "accuracy": accuracy(label, p)}
     elif known.any():
         measures = {"Pearson": pearson(label, p)}

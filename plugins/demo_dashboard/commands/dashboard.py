@@ -1,0 +1,99 @@
+"""``demo dashboard EXPLANATION... -o report.html``."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import click
+
+from demo_core.cli.output import say
+from demo_core.cli.sources import seed
+from demo_core.errors import UsageProblem, printable
+from demo_dashboard.commands.common import (
+    check_output,
+    explanations_argument,
+    id_option,
+    motifs_option,
+    one_of,
+)
+
+_WAYS = ("top", "wrong", "disagreed", "random")
+
+
+@click.command()
+@explanations_argument
+@motifs_option
+@id_option
+@click.option(
+    "--sequences", "number", type=click.IntRange(1), metavar="N",
+    help="How many are shown [default: all, up to 1000, or as many as keep the file light]",
+)  # fmt: skip
+@click.option(
+    "--choose", "ways", multiple=True, type=click.Choice(_WAYS),
+    help="How they are chosen where there are more: the most confident positives, those the models are most wrong "
+    "about or disagree on most, a random draw; of several, or of all by default, in turn.",
+)  # fmt: skip
+@click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path), metavar="FILE.html", help="The report to write."
+)
+@click.option("--force", is_flag=True, help="Replace an existing file.")
+@seed
+def dashboard(
+    explanations: tuple[Path, ...],
+    folders: tuple[Path, ...],
+    names: tuple[str, ...],
+    number: int | None,
+    ways: tuple[str, ...],
+    output: Path,
+    force: bool,
+    seed: int,
+) -> None:
+    """Make a report of explanations by any plugins: one HTML file that opens from disk and can be mailed.
+
+    It shows a table of the sequences and each one's tracks on an axis, a page for each model, models and explainers
+    against each other, and how every run came about. It needs no network and no server.
+    """
+    if output.suffix.lower() not in (".html", ".htm"):
+        raise UsageProblem(f"{printable(output)}: a report is HTML, so its name ends in .html")
+    one_of(id=names, sequences=number)
+    one_of(id=names, choose=ways)
+    check_output(output, force, explanations, folders)
+    from demo_core.files import write_text
+    from demo_dashboard.page import page_html
+    from demo_dashboard.report import Choice, make_report
+    from demo_dashboard.runs import open_runs
+
+    with open_runs(explanations) as runs:
+        choice = Choice(number, ways or _WAYS, names, seed)
+        report = make_report(runs, folders, choice, _command(explanations, folders, names, number, ways, output, seed))
+        text = page_html(report)
+    write_text(output, text)
+    say(report.said)
+    click.echo(f"{output}: {len(report.sequences)} sequences, {len(report.head['runs'])} runs, {_size(text)}")
+
+
+def _size(text: str) -> str:
+    size = len(text.encode("utf-8"))
+    return f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size / 1e3:.0f} kB"
+
+
+def _command(
+    explanations: tuple[Path, ...],
+    folders: tuple[Path, ...],
+    names: tuple[str, ...],
+    number: int | None,
+    ways: tuple[str, ...],
+    output: Path,
+    seed: int,
+) -> str:
+    words = ["demo", "dashboard", *map(str, explanations)]
+    for folder in folders:
+        words += ["--motifs", str(folder)]
+    for name in names:
+        words += ["--id", name]
+    for way in ways:
+        words += ["--choose", way]
+    words += ["--sequences", str(number)] if number else []
+    words += ["--seed", str(seed)] if seed else []
+    return shlex.join([*words, "-o", str(output)]).encode("utf-8", "replace").decode()

@@ -1,0 +1,80 @@
+"""One HTML file from a report: modules joined into one script; its hash and the style's are all that may run."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from importlib import resources
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from demo_dashboard.report import Report
+
+_IMPORT = re.compile(r'^import \{ ([\w, ]+) \} from "\./(\w+)\.js";$', re.MULTILINE)
+_EXPORT = re.compile(r"^export (?=(?:async )?function|class|const)", re.MULTILINE)
+_EXPORTED = re.compile(r"^export (?:async )?(?:function|class|const) (\w+)", re.MULTILINE)
+_LISTED = re.compile(r"^export \{ ([\w, ]+) \};\n", re.MULTILINE)
+
+
+def page_html(report: Report) -> str:
+    """The report as a page that stands alone: no network, no other file."""
+    script, style = bundle("main") + "\n$main.start();\n", web_file("style.css")
+    script = f'"use strict";\n(() => {{\n{script}}})();\n'
+    environment = Environment(autoescape=True, undefined=StrictUndefined)
+    return environment.from_string(web_file("page.html")).render(
+        script=Markup(script),  # noqa: S704 - our own file
+        style=Markup(style),  # noqa: S704
+        script_hash=Markup(_hash(script)),  # noqa: S704
+        style_hash=Markup(_hash(style)),  # noqa: S704
+        head=Markup(embedded(report.head)),  # noqa: S704 - no "<" is left in it
+        sequences=Markup(embedded(report.sequences)),  # noqa: S704
+        title=f"{report.head['title']} · DeMo",
+        generator=report.head["by"],
+    )
+
+
+def embedded(value: Any) -> str:
+    """JSON that can stand in a script element: what could end or begin an element is written as an escape."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def bundle(entry: str) -> str:
+    """A module and all it imports as one script: each a constant of its name that holds what it exports."""
+    done: dict[str, str] = {}
+
+    def add(name: str, above: tuple[str, ...]) -> None:
+        if name in above:
+            raise ValueError(f"modules import each other: {' -> '.join([*above, name])}")
+        if name in done:
+            return
+        source = web_file(f"{name}.js")
+        for _, other in _IMPORT.findall(source):
+            add(other, (*above, name))
+        done[name] = _wrapped(name, source)
+
+    add(entry, ())
+    return "\n".join(done.values())
+
+
+def web_file(name: str) -> str:
+    """A file of the page, as text."""
+    return (resources.files("demo_dashboard") / "web" / name).read_text(encoding="utf-8")
+
+
+def _wrapped(name: str, source: str) -> str:
+    listed = [word.strip() for line in _LISTED.findall(source) for word in line.split(",")]
+    names = [*_EXPORTED.findall(source), *listed]
+    body = _LISTED.sub("", _EXPORT.sub("", _IMPORT.sub(r"const { \1 } = $\2;", source)))
+    if left := re.search(r"^(?:import|export)\b.*", body, re.MULTILINE):
+        raise ValueError(f"{name}.js: '{left[0]}' is more than modules here can say: import {{ a, b }} from './c.js'")
+    return f"const ${name} = (() => {{\n{body}return {{ {', '.join(names)} }};\n}})();"
+
+
+def _hash(text: str) -> str:
+    digest = base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
+    return f"sha256-{digest}"
