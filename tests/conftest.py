@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 # Tests say what is on the command line; a user's own settings must not.
-for name in [n for n in os.environ if n.startswith("DEMO_") and n != "DEMO_TEST_DATA"]:
+for name in [n for n in os.environ if n.startswith("DEMO_") and n not in ("DEMO_TEST_DATA", "DEMO_CHROMIUM")]:
     del os.environ[name]
 # Nor must plugins that happen to be installed beside it.
 os.environ["DEMO_LOAD_PLUGINS"] = ""
@@ -50,6 +51,31 @@ def demo_process():
         return subprocess.run(command, capture_output=True, text=True, env=env, timeout=600, check=False, **settings)
 
     return call
+
+
+@pytest.fixture(scope="session")
+def quickstart(tmp_path_factory, demo_process):
+    """The quickstart as a newcomer types it, in a folder of its own: the folder, and the finished process."""
+    folder = tmp_path_factory.mktemp("quickstart")
+    return folder, demo_process("quickstart", "-o", "q", cwd=folder)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """A real Chromium: the one that DEMO_CHROMIUM names, or the one that is installed. CI must have one."""
+    names = [os.environ.get("DEMO_CHROMIUM"), *map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))]
+    path = next((name for name in names if name), None)
+    if path is None and os.environ.get("CI"):
+        pytest.fail("there is no Chromium: install Debian's package chromium")
+    if path is None:
+        pytest.skip("there is no Chromium to look at pages with: install one, or name it with DEMO_CHROMIUM")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        # a container's root has no sandbox to give
+        running = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield running
+        running.close()
 
 
 @pytest.fixture(scope="session")

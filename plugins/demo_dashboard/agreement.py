@@ -13,7 +13,7 @@ from demo_dashboard.alignment import Aligned, Floats
 from demo_dashboard.choosing import predictions
 from demo_dashboard.numbers import number
 from demo_dashboard.sequence import Shown
-from demo_dashboard.strength import signed
+from demo_dashboard.strength import sizes_of
 
 #: Positions of a sequence whose overlap is counted.
 STRONGEST = 10
@@ -22,11 +22,11 @@ STRONGEST = 10
 def compare_runs(shown: Shown) -> dict[str, Any]:
     """How alike runs are, base by base, over the sequences that both have: means over sequences.
 
-    ``rank`` is Spearman's correlation of how much each base counts (sizes, ``strength.signed``), ``overlap`` the share
-    of the ``STRONGEST`` positions that both have among theirs; ``chance`` is what random positions would share.
+    ``rank`` is Spearman's correlation of how much each base counts (``strength.sizes_of``), ``overlap`` the share of
+    the ``STRONGEST`` positions that both have among theirs; ``chance`` is what random positions would share.
     Sequences in which a run counts no base at all are left out; ``n`` says how many were compared.
     """
-    sizes = [_sizes(shown, run) for run in range(len(shown.aligned.runs))]
+    sizes = [_varied(_sizes(shown, run)) for run in range(len(shown.aligned.runs))]
     ranks = [_standard_ranks(s) for s in sizes]
     tops = [_strongest(s) for s in sizes]
     length = shown.aligned.codes.shape[1]
@@ -66,11 +66,11 @@ def site_recovery_of(shown: Shown) -> list[dict[str, Any] | None]:
         if not len(rows):
             found.append(None)
             continue
-        sizes = np.abs(_signed(shown, index))
+        sizes = _sizes(shown, index)
         areas = np.array([auroc(marks[row], sizes[row]) for row in rows])
         recovery = mean_with_interval(areas, resamples=1000, seed=0)
         found.append(
-            {"mean": number(recovery.mean, 4), "low": number(recovery.low, 4), "high": number(recovery.high, 4),
+            {"mean": number(recovery.mean), "low": number(recovery.low), "high": number(recovery.high),
              "n": recovery.n}
         )  # fmt: skip
     return found
@@ -102,13 +102,13 @@ def compare_models(aligned: Aligned) -> list[dict[str, Any]]:
     return pairs
 
 
-def _signed(shown: Shown, run: int) -> Floats:
+def _sizes(shown: Shown, run: int) -> Floats:
     """How much each base counts (N, L); NaN where the run does not have the sequence."""
     one = shown.aligned.runs[run]
     there = shown.place_in_values[run] >= 0
     x = one.explanation.sequences.alphabet.one_hot(shown.aligned.codes[there]).astype(np.float64)
     found = np.full(shown.aligned.codes.shape, np.nan)
-    found[there] = signed(one.explanation.kind, shown.values[run], x, _channels(one.explanation.metadata))
+    found[there] = sizes_of(one.explanation.kind, shown.values[run], x, _channels(one.explanation.metadata))
     return found
 
 
@@ -116,12 +116,10 @@ def _channels(metadata: dict[str, Any]) -> Sequence[str]:
     return [str(c) for c in metadata["channels"]]
 
 
-def _sizes(shown: Shown, run: int) -> Floats:
-    """Sizes (N, L), NaN where there are none or all are equal."""
-    sizes = np.abs(_signed(shown, run))
+def _varied(sizes: Floats) -> Floats:
+    """Sizes (N, L), NaN where all of a sequence's are equal: they say nothing of where to look."""
     flat = ~(sizes.max(axis=1) > sizes.min(axis=1))
-    sizes[flat] = np.nan
-    return np.asarray(sizes)
+    return np.where(flat[:, None], np.nan, sizes)
 
 
 def _standard_ranks(sizes: Floats) -> Floats:

@@ -26,12 +26,12 @@ def page_html(report: Report) -> str:
     script = f'"use strict";\n(() => {{\n{script}}})();\n'
     environment = Environment(autoescape=True, undefined=StrictUndefined)
     return environment.from_string(web_file("page.html")).render(
-        script=Markup(script),  # noqa: S704 - our own file
-        style=Markup(style),  # noqa: S704
-        script_hash=Markup(_hash(script)),  # noqa: S704
-        style_hash=Markup(_hash(style)),  # noqa: S704
-        head=Markup(embedded(report.head)),  # noqa: S704 - no "<" is left in it
-        sequences=Markup(embedded(report.sequences)),  # noqa: S704
+        script=Markup(script),
+        style=Markup(style),
+        script_hash=Markup(_hash(script)),
+        style_hash=Markup(_hash(style)),
+        head=Markup(embedded(report.head)),
+        sequences=Markup(embedded(report.sequences)),
         title=f"{report.head['title']} · DeMo",
         generator=report.head["by"],
     )

@@ -165,13 +165,13 @@ def _ranks(values: Any) -> Any:
 
 
 def _hits(shown: Shown, place: int) -> dict[str, int]:
-    """Names of motifs with sites here, and how many: known sites, and found ones by their name."""
+    """Names of motifs with sites here, and at how many places: known sites, and found ones by their name."""
     counts: dict[str, int] = {}
-    seen = set()
-    for site in shown.motifs.sites.get(place, []):
+    ends: dict[str, int] = {}
+    for site in sorted(shown.motifs.sites.get(place, []), key=lambda s: s.start):
         name = printable(site.name or site.motif, 60)
-        key = (name, site.start, site.end)
-        if key not in seen:  # the same site by several runs is one
-            seen.add(key)
+        # sites of one name that overlap are one place, called by several runs
+        if site.start >= ends.get(name, 0):
             counts[name] = counts.get(name, 0) + 1
+        ends[name] = max(ends.get(name, 0), site.end)
     return counts

@@ -52,10 +52,11 @@ SMALL = Scale(1000, dict.fromkeys(MODELS, ("--epochs", "3")), 50)
 @click.option("--small", is_flag=True, help="Less of everything: half a minute, and networks that know little yet.")
 @click.option("--force", is_flag=True, help="Do all steps again, even those that are done.")
 def quickstart(output: Path, small: bool, force: bool) -> None:
-    """Plant a motif, train three networks, explain and draw them, find the motif: under three minutes on two cores.
+    """Plant a motif, train three networks, explain them, find the motif, make a report: under three minutes.
 
-    Naming motifs needs the extra motifs; the first time it adds about a minute, in which Tomtom is compiled. Steps that
-    are done already are not done again. Options of networks and explainers that the environment sets are left aside.
+    On two cores, that is. Naming motifs needs the extra motifs; the first time it adds about a minute, in which Tomtom
+    is compiled. Steps that are done already are not done again. Options of networks and explainers that the environment
+    sets are left aside.
     """
     from demo_core.files import make_folder
 
@@ -91,10 +92,9 @@ def quickstart(output: Path, small: bool, force: bool) -> None:
     for explainer in EXPLAINERS:
         _draw(f"draw them: {explainer}", files[explainer], output / f"{explainer}.png")
     every = [path for explainer in ("class-optimization", "saliency", "temporal") for path in files[explainer]]
-    _draw("draw all of them", every, output / "all.png")
-    pictures = [output / f"{e}.png" for e in (*EXPLAINERS, "all")]
-    if _has_motifs():
-        motifs = output / "motifs"
+    pictures = [output / f"{e}.png" for e in EXPLAINERS]
+    motifs = output / "motifs"
+    if _has("motifs", "find their motifs"):
         there = motifs / "motifs.h5"
         # those of older explanations would be refused
         stale = there.exists() and any(p.stat().st_mtime_ns > there.stat().st_mtime_ns for p in every)
@@ -102,19 +102,36 @@ def quickstart(output: Path, small: bool, force: bool) -> None:
         _do("find their motifs, and name them", "motifs", "find", *map(str, every), "-o", str(motifs), *anew)
         pictures.append(motifs / "motifs.png")
     _report(output, data, folders, files)
-    click.echo(
-        f"\nresults: {output}/   pictures: {', '.join(map(str, pictures))}   took {time.monotonic() - started:.0f} s"
-    )
+    pages = _dashboard(output, every, motifs)
+    for what, paths in (("pictures", [*pages[:1], *pictures]), ("report", pages[1:])):
+        if paths:
+            click.echo(f"{what}: {', '.join(map(str, paths))}")
+    click.echo(f"results: {output}/   took {time.monotonic() - started:.0f} s")
 
 
-def _has_motifs() -> bool:
-    """Whether demo motifs can run; says what is missing where it cannot."""
+def _dashboard(output: Path, every: Sequence[Path], motifs: Path) -> list[Path]:
+    """The paper's figure, and the report; nothing where that plugin is switched off."""
+    named = ("--motifs", str(motifs)) if (motifs / "motifs.h5").exists() else ()
+    made = []
+    for command, title, name in (
+        ("figure", "draw the paper's figure of one sequence", "figure.png"),
+        ("dashboard", "make a report: open it in a browser", "report.html"),
+    ):
+        if _has(command, title):
+            _do(title, command, *map(str, every), *named, "-o", str(output / name), "--force")
+            made.append(output / name)
+    click.echo()
+    return made
+
+
+def _has(command: str, title: str) -> bool:
+    """Whether a plugin's command can run; says what is missing where it cannot."""
     state: State = click.get_current_context().obj
-    if not state.registry.has(Command, "motifs"):
+    if not state.registry.has(Command, command):
         return False
-    why = state.registry.find(Command, "motifs").why_unavailable()
+    why = state.registry.find(Command, command).why_unavailable()
     if why:
-        click.echo(f"\n== find their motifs: left out, as demo motifs {why}")
+        click.echo(f"\n== {title}: left out, as demo {command} {why}")
     return not why
 
 

@@ -13,14 +13,13 @@ from demo_core.explanation import Explanation
 from demo_core.metrics import site_recovery
 
 MODELS = ("cnn", "rnn", "cnn-rnn")
+LAST = ("motifs", "figure", "dashboard")
 EXPLAINERS = ("saliency", "temporal", "class-optimization")
 
 
-@pytest.fixture(scope="module")
-def first(tmp_path_factory, demo_process):
-    """The quickstart as a newcomer types it, in a folder of its own."""
-    folder = tmp_path_factory.mktemp("quickstart")
-    return folder, demo_process("quickstart", "-o", "q", cwd=folder)
+@pytest.fixture
+def first(quickstart):
+    return quickstart
 
 
 def test_it_makes_what_it_says(first):
@@ -28,11 +27,14 @@ def test_it_makes_what_it_says(first):
     assert done.returncode == 0, done.stderr
     made = sorted(str(p.relative_to(folder / "q")) for p in (folder / "q").rglob("*") if p.is_file())
     assert made == sorted([
-        *(f"{e}.png" for e in (*EXPLAINERS, "all")),
+        *(f"{e}.png" for e in EXPLAINERS),
+        "figure.png",
+        "report.html",
         *(f"explanations/{m}.{e}.h5" for m in MODELS for e in EXPLAINERS),
         *(f"models/{m}/{f}" for m in MODELS for f in ("learning_curve.png", "model.json", "weights.safetensors")),
         *(f"motifs/hits.{e}" for e in ("bed", "narrowPeak", "tsv")),
         *(f"motifs/{f}" for f in ("motifs.h5", "motifs.meme", "motifs.png", "motifs.tsv", "seqlets.tsv")),
+        *(f"motifs/known.{e}" for e in ("meme", "tsv")),
         "planted.h5",
         "table.json",
     ])  # fmt: skip
@@ -110,7 +112,7 @@ def test_every_command_it_prints_works_as_typed(tmp_path, demo_process, demo, mo
     assert done.returncode == 0, done.stderr
     monkeypatch.chdir(tmp_path)
     lines = [line[len("$ demo ") :].split() for line in done.stdout.splitlines() if line.startswith("$ demo ")]
-    assert [line[0] for line in lines] == ["data", *["train"] * 3, *["explain"] * 3, *["show"] * 4, "motifs"]
+    assert [line[0] for line in lines] == ["data", *["train"] * 3, *["explain"] * 3, *["show"] * 3, *LAST]
     Path("q").rename("first")
     Path("q").mkdir()
     for line in lines:

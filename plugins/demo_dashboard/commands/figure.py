@@ -122,7 +122,7 @@ def figure(
         lengths = {run.explanation.sequences.length for run in runs}
         if len(lengths) > 1:
             raise UsageProblem(
-                f"these are of {' and '.join(map(str, sorted(lengths)))} bases, and an axis has one length: leave some out"
+                f"these are of {' and '.join(map(str, sorted(lengths)))} bases, and an axis has one: leave some out"
             )
         if len(patterns) == len(runs):
             if names or top or draw:

@@ -84,7 +84,7 @@ export function matrix(labels, values, caption, show, tint) {
       const colour = value === null ? null : tint(value);
       if (colour) {
         cell.style.backgroundColor = colour.fill;
-        cell.style.color = colour.light ? "#1f2328" : "#ffffff";
+        cell.style.color = colour.light ? "#000000" : "#ffffff";
       }
       return cell;
     })),

@@ -1,0 +1,446 @@
+"""What a report says, before it is a page: runs side by side, numbers, choices, comparisons, motif folders."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from demo_dashboard.agreement import compare_runs, site_recovery_of
+from demo_dashboard.alignment import align
+from demo_dashboard.boxes import boxes_of
+from demo_dashboard.choosing import choose, confidence, disagreement, wrongness
+from demo_dashboard.motifs import Motifs, Site, read_motifs
+from demo_dashboard.numbers import bytes_of, quantised, restored
+from demo_dashboard.page import bundle, embedded
+from demo_dashboard.report import Choice, make_report
+from demo_dashboard.runs import open_runs
+from demo_dashboard.sequence import Shown, sequence_data
+from demo_dashboard.strength import sizes_of
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import spearmanr
+
+from demo_core import SequenceDataset, UsageProblem, explain
+from demo_core.explanation import Explanation
+from demo_core.metrics import site_recovery
+from demo_core.testing import tiny_dataset, tiny_model
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory, trained, demo_process):
+    """Explanations of two models: all sequences by saliency, the positives alone by temporal scores, a pattern."""
+    folder = tmp_path_factory.mktemp("explanations")
+    for model in ("one", "two"):
+        lines = [
+            ("saliency", trained / "data.h5", "--split", "all"),
+            ("temporal", trained / "data.h5", "--split", "all", "--only-positive"),
+            ("class-optimization", "--steps", "3", "--restarts", "4"),
+        ]
+        for explainer, *rest in lines:
+            done = demo_process("explain", explainer, trained / model, *rest, "-o", folder)
+            assert done.returncode == 0, done.stderr
+    return sorted(folder.glob("*.h5"))
+
+
+@pytest.fixture(scope="module")
+def scanned(tmp_path_factory, trained, demo_process):
+    folder = tmp_path_factory.mktemp("scanned")
+    (folder / "word.meme").write_text(
+        "MEME version 4\n\nALPHABET= ACGT\n\nMOTIF word WORD\nletter-probability matrix: alength= 4 w= 8 nsites= 20\n"
+        + "".join(" ".join("0.97" if x == letter else "0.01" for x in "ACGT") + "\n" for letter in word(trained))
+    )
+    line = ("motifs", "scan", trained / "data.h5", "word", "--db", folder / "word.meme", "-o", folder / "sites")
+    done = demo_process(*line, "--threshold", "1e-3")
+    assert done.returncode == 0, done.stderr
+    return folder / "sites"
+
+
+def word(trained):
+    """Eight letters under the first known site of the tiny data."""
+    with SequenceDataset.open(trained / "data.h5") as data:
+        start = int(np.flatnonzero(data.sites[0])[0])
+        return data.alphabet.decode(data.codes[0, start : start + 8])
+
+
+def of_kind(files, *explainers):
+    return [f for f in files if f.name.split(".")[1] in explainers]
+
+
+# numbers
+
+
+@given(st.lists(st.floats(allow_nan=True, allow_infinity=True, width=32), max_size=50))
+def test_no_value_is_off_by_more_than_is_said(values):
+    found = restored(quantised(values))
+    array = np.array(values, np.float64)
+    finite = np.isfinite(array)
+    assert (np.isnan(found) == ~finite).all()
+    largest = np.abs(array[finite]).max(initial=0)
+    assert (np.abs(found[finite] - array[finite]) <= largest / 65534 * (1 + 1e-9) + 1e-300).all()
+    assert len(json.dumps(quantised(values))) <= bytes_of(len(values)) + 20
+
+
+def test_what_counts_is_the_change_in_the_order_of_reading():
+    trace = np.array([[[np.nan, 0.1, 0.1, 0.9], [0.8, 0.2, 0.2, np.nan]]])
+    x = np.zeros((1, 4, 4))
+    assert sizes_of("trace", trace, x, ("forward", "backward")) == pytest.approx(np.array([[0.6, 0, 0, 0.8]]))
+    assert sizes_of("trace", trace, x, ("forward", "other")) == pytest.approx(np.array([[0, 0.6, 0, 0.8]]))
+    square = np.array([[[0, -1, np.nan], [2, 0, 0], [0, 0, 0.5]]])
+    assert sizes_of("interaction", square, np.zeros((1, 4, 3))).tolist() == [[1, 2, 0.5]]
+
+
+# runs side by side
+
+
+def test_runs_are_matched_by_sequence_not_by_id(files, tmp_path):
+    renamed = tmp_path / "renamed.h5"
+    shutil.copy(of_kind(files, "temporal")[0], renamed)
+    import h5py
+
+    with h5py.File(renamed, "a") as file:
+        ids = file["ids"][:]
+        file["ids"][:] = np.roll(ids, 1)  # every sequence under another's name
+    with open_runs([of_kind(files, "saliency")[0], renamed]) as runs:
+        aligned = align(runs)
+        both = np.flatnonzero((aligned.rows >= 0).all(axis=0))
+        assert len(aligned) == 48 and len(both) == 24
+        for place in both:
+            codes = [run.explanation.sequences.codes[aligned.rows[i, place]] for i, run in enumerate(runs)]
+            assert np.array_equal(*codes)
+
+
+def test_equal_sequences_of_a_file_stay_apart():
+    data = tiny_dataset(6)
+    data.codes[3] = data.codes[1]
+    runs = [explain("saliency", tiny_model(seed=s), data) for s in (0, 1)]
+    aligned = align(_named(runs))
+    assert len(aligned) == 6
+    assert aligned.rows.tolist() == [list(range(6))] * 2
+
+
+def _named(explanations):
+    from pathlib import Path
+
+    from demo_dashboard.runs import _named as name
+
+    return name(explanations, [Path(f"{i}.h5") for i in range(len(explanations))])
+
+
+def test_runs_have_names_that_tell_them_apart():
+    data = tiny_dataset(3)
+    plain, simplex = (explain("saliency", tiny_model(), data, simplex=s) for s in (False, True))
+    other = explain("saliency", tiny_model(seed=1), data)
+    labels = [run.label for run in _named([plain, simplex, other, plain])]
+    assert len(set(labels)) == 4
+    assert "simplex = True" in labels[1]
+    assert labels[0].startswith("cnn [") and labels[2].startswith("cnn [") and labels[0][:10] != labels[2][:10]
+    assert labels[3].endswith("[3]") or labels[3] != labels[0]
+
+
+def test_what_cannot_stand_side_by_side(files, tmp_path, trained, demo):
+    longer, other = tmp_path / "longer.h5", tmp_path / "other.h5"
+    tiny_dataset(8, 50).save(tmp_path / "data50.h5")
+    tiny_model(length=50).save(tmp_path / "fifty")
+    tiny_dataset(8, seed=7).save(tmp_path / "data40.h5")
+    few = ["--split", "all", "-o", tmp_path, "--name"]
+    assert demo("explain", "saliency", tmp_path / "fifty", tmp_path / "data50.h5", *few, "longer")[0] == 0
+    assert demo("explain", "saliency", trained / "one", tmp_path / "data40.h5", *few, "other")[0] == 0
+    damaged = tmp_path / "damaged.h5"
+    damaged.write_bytes(files[0].read_bytes()[:3000])
+    for command, name in (("dashboard", "x.html"), ("figure", "x.png")):
+        cases = [
+            ([files[0]] * 2, 2, "is named twice"),
+            ([of_kind(files, "saliency")[0], longer], 2, "bases"),
+            ([of_kind(files, "saliency")[0], other], 2, "have no sequence in common"),
+            ([damaged], 1, "cannot be read as HDF5"),
+            ([tmp_path / "none.h5"], 1, "there is no such file"),
+            ([trained / "data.h5"], 1, "format is demo-dataset"),
+        ]
+        for paths, code, said in cases:
+            done, _, err = demo(command, *paths, "-o", tmp_path / name)
+            assert (done, err.count("demo: ")) == (code, 1), err
+            assert said in err
+            assert not (tmp_path / name).exists()
+        assert "Missing argument 'EXPLANATION...'" in demo(command, "-o", tmp_path / name)[2]
+
+
+def test_a_file_without_sequences_is_refused(files, tmp_path, demo):
+    from demo_core import hdf5
+
+    empty = tmp_path / "empty.h5"
+    from demo_core.explanation import FIELDS
+
+    with Explanation.open(of_kind(files, "saliency")[0]) as there, hdf5.create(empty) as file:
+        for name, field in FIELDS.items():
+            if name in there._file:
+                hdf5.add_column(file, name, field, there._file[name].shape[1:])
+        hdf5.describe(file, there.metadata)
+    for command, name in (("dashboard", "x.html"), ("figure", "x.png")):
+        code, _, err = demo(command, empty, "-o", tmp_path / name)
+        assert code == 1 and "has no sequence in it" in err
+
+
+# choosing
+
+
+def test_the_most_confident_wrong_and_disagreed():
+    data = tiny_dataset(8)
+    runs = [explain("saliency", tiny_model(seed=s), data) for s in (0, 1)]
+    for run, logits in zip(runs, ([5, 1, -2, 9, 0, 0, 0, 0], [5, 3, 4, 9, 0, 0, 0, 0]), strict=True):
+        run.outputs[:, 0] = logits
+    for run in runs:
+        run.sequences.labels[:, 0] = [1, 1, 1, 0, 1, 1, 1, 1]
+    aligned = align(_named(runs))
+    assert int(np.argmax(confidence(aligned))) == 0  # 3 is surer, but no positive
+    assert int(np.argmax(wrongness(aligned))) == 3
+    assert int(np.argmax(disagreement(aligned))) == 2
+    assert set(choose(aligned, 3, ("top", "wrong", "disagreed")).tolist()) == {0, 3, 2}
+    assert choose(aligned, 3, ("random",), seed=1).tolist() == choose(aligned, 3, ("random",), seed=1).tolist()
+    assert choose(aligned, 99, ("top",)).tolist() == list(range(8))
+
+
+def test_a_report_says_what_it_left_out(files, tmp_path, demo):
+    out = tmp_path / "r.html"
+    code, said, err = demo("dashboard", *of_kind(files, "saliency"), "--sequences", 10, "--seed", 3, "-o", out)
+    assert code == 0 and "10 sequences" in said
+    assert "10 of 48 sequences, taken in turn from: the most confident positives" in err and "(seed 3)" in err
+    code, said, err = demo("dashboard", files[1], "--id", "positive-1", "--id", "nobody", "-o", tmp_path / "n.html")
+    assert code == 2 and "unknown id 'nobody'" in err
+    for line in (["--id", "positive-1", "--sequences", 3], ["--id", "positive-1", "--choose", "top"]):
+        code, _, err = demo("dashboard", files[1], *line, "-o", tmp_path / "n.html")
+        assert code == 2 and "give one" in err
+
+
+# one sequence, and runs compared
+
+
+def test_the_data_of_a_sequence_are_those_of_the_files(files):
+    with open_runs(of_kind(files, "saliency", "temporal")) as runs:
+        aligned = align(runs)
+        shown = Shown.load(aligned, Motifs())
+        for place in (0, 5, 30):
+            found = sequence_data(shown, place)
+            for index, (run, coded) in enumerate(zip(runs, found["runs"], strict=True)):
+                row = aligned.rows[index, place]
+                assert (coded is None) == (row < 0)
+                if coded:
+                    values = run.explanation.values[row].astype(np.float64)
+                    got = restored(coded).reshape(values.shape)
+                    assert np.array_equal(np.isnan(got), np.isnan(values))
+                    assert np.nanmax(np.abs(got - values)) <= np.nanmax(np.abs(values)) / 65534 * 1.001
+                    sequences = run.explanation.sequences
+                    assert found["bases"] == sequences.alphabet.decode(sequences.codes[row])
+
+
+def test_agreement_is_that_of_a_naive_loop(files):
+    with open_runs(of_kind(files, "saliency")) as runs:
+        shown = Shown.load(align(runs), Motifs())
+        found = compare_runs(shown)
+        x = runs[0].explanation.one_hot(slice(None))
+        a, b = (np.abs((run.explanation.values[:] * x).sum(1)) for run in runs)
+        naive = [spearmanr(p, q).statistic for p, q in zip(a, b, strict=True)]
+        tops = [[set(sorted(range(40), key=lambda i, p=p: (-p[i], i))[:10]) for p in one] for one in (a, b)]
+        shared = [len(p & q) / 10 for p, q in zip(*tops, strict=True)]
+        assert found["rank"][0][1] == pytest.approx(np.mean(naive), abs=1e-3)
+        assert found["overlap"][0][1] == pytest.approx(np.mean(shared), abs=1e-3)
+        assert found["rank"][0][0] == pytest.approx(1) and found["n"][0][1] == 48
+        labels = runs[0].explanation.sequences.labels[:, 0]
+        sites = runs[0].explanation.sequences.sites[:]
+        rows = np.flatnonzero(sites.any(axis=1) & (labels == 1))
+        expected = site_recovery(runs[0].explanation.values[rows], x[rows], sites[rows]).mean
+        assert site_recovery_of(shown)[0]["mean"] == pytest.approx(expected, abs=1e-3)
+
+
+def test_values_that_do_not_add_up_are_marked(files, tmp_path):
+    data = tiny_dataset(6)
+    run = explain("saliency", tiny_model(), data)
+    total = (run.values * run.one_hot(slice(None))).sum(axis=(1, 2))
+    run.metadata["adds_up"] = True
+    run.baseline = (run.target_values - total).astype(np.float32)
+    run.baseline[2] += 5
+    from demo_dashboard.provenance import doubts
+
+    (named,) = _named([run])
+    aligned = align([named])
+    shown = Shown.load(aligned, Motifs())
+    marked = [i for i in range(6) if "gap" in sequence_data(shown, i)["runs"][0]]
+    assert marked == [2]
+    assert any("1 of 6 sequences do not add up" in said for said in doubts(named))
+    run.metadata["warnings"] = ["the gradient was cut"]
+    assert doubts(named)[0] == "the gradient was cut"
+
+
+# motif folders
+
+
+def test_sites_of_a_scan_are_on_their_sequences(files, scanned):
+    with open_runs(of_kind(files, "saliency")) as runs:
+        aligned = align(runs)
+        content = read_motifs([scanned], aligned, np.arange(len(aligned)))
+        assert content.best_known().name == "WORD" and content.best_known("word").id == "word"
+        with pytest.raises(UsageProblem, match="unknown known motif 'CTCF'"):
+            content.best_known("CTCF")
+        first = content.known_sites(0)[0]
+        truth = aligned.sites(0)[0]
+        assert truth[0] <= first.start < truth[1]
+        assert aligned.text(0)[first.start : first.end] == bundle_word(scanned, first)
+
+
+def bundle_word(scanned, site):
+    lines = (scanned / "sites.tsv").read_text().splitlines()
+    heads = lines[0].split("\t")
+    rows = [dict(zip(heads, line.split("\t"), strict=True)) for line in lines[1:]]
+    (row,) = [r for r in rows if r["id"] == "positive-1" and int(r["start"]) == site.start and r["strand"] == "+"]
+    return row["bases"]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda t: t.replace("positive-", "other-").replace("negative-", "none-"), "is of other sequences"),
+        (lambda t: t.replace("\tbases\t", "\tbasis\t"), "has no column 'bases'"),
+        (lambda t: t.replace("\t+\t", "\tx\t"), "is not a site"),
+        (lambda t: t + "short\n", "cells, not"),
+        (lambda t: "\n".join(_moved(line) for line in t.splitlines()) + "\n", "is of another sequence"),
+    ],
+)
+def test_a_motif_folder_of_other_sequences_is_refused(files, scanned, tmp_path, demo, change, said):
+    shutil.copytree(scanned, tmp_path / "m")
+    table = tmp_path / "m" / "sites.tsv"
+    table.write_text(change(table.read_text()))
+    line = ("dashboard", of_kind(files, "saliency")[0], "--motifs", tmp_path / "m", "-o", tmp_path / "x.html")
+    code, _, err = demo(*line)
+    assert (code, err.count("demo: ")) == (1, 1) and said in err
+
+
+def _moved(line):
+    cells = line.split("\t")
+    if cells[4].isdecimal():
+        cells[4], cells[5] = "0", str(int(cells[5]) - int(cells[4]))
+    return "\t".join(cells)
+
+
+def test_what_is_no_motif_folder(files, tmp_path, demo):
+    for path, said in (
+        (tmp_path, "is no folder of demo motifs"),
+        (tmp_path / "no", "no such folder"),
+        (files[0], "is a file"),
+    ):
+        code, _, err = demo("figure", files[1], "--motifs", path, "-o", tmp_path / "x.png")
+        assert code == 1 and said in err
+    code, _, err = demo("figure", of_kind(files, "saliency")[0], "--motif", "CTCF", "-o", tmp_path / "x.png")
+    assert code == 2 and "--motif needs --motifs" in err
+
+
+def test_a_box_has_the_orientation_of_the_motif_on_it():
+    def site(start, strand, p):
+        return Site(start, start + 8, strand, "m", "M", "", 10.0, p, True)
+
+    boxes = boxes_of([(10, 20)], [site(12, -1, 1e-6), site(40, 1, 1e-4), site(11, 1, 1e-4)], "M")
+    assert [(b.start, b.end, b.strand, b.truth) for b in boxes] == [(10, 20, -1, True), (40, 48, 1, False)]
+    assert boxes[0].text == "known site: M (−, p = 1e-06)"
+    assert [(b.text, b.strand) for b in boxes_of([(1, 5)], [], "")] == [("known site", 0)]
+
+
+# the page's parts
+
+
+def test_modules_are_joined_in_order_and_only_what_is_meant(monkeypatch):
+    from demo_dashboard import page
+
+    sources = {
+        "a.js": 'import { two } from "./b.js";\nexport function one() {\n  return two;\n}\n',
+        "b.js": "export const two = 2;\n",
+    }
+    monkeypatch.setattr(page, "web_file", sources.__getitem__)
+    joined = bundle("a")
+    assert joined.index("const $b =") < joined.index("const $a =") and "import" not in joined and "export" not in joined
+    sources["b.js"] = 'import { one } from "./a.js";\nexport const two = 2;\n'
+    with pytest.raises(ValueError, match="import each other"):
+        bundle("a")
+    sources["b.js"] = "export default 2;\n"
+    with pytest.raises(ValueError, match="export default"):
+        bundle("a")
+
+
+def test_nothing_in_json_can_end_a_script_element():
+    text = embedded({"a": "</script><script>alert(1)</script><!-- & ]]>"})
+    assert not set("<>&") & set(text)
+    assert json.loads(text) == {"a": "</script><script>alert(1)</script><!-- & ]]>"}
+
+
+def test_patterns_alone_are_a_report_too(files, tmp_path, demo):
+    patterns = of_kind(files, "class-optimization")
+    code, out, err = demo("dashboard", *patterns, "-o", tmp_path / "p.html")
+    assert code == 0, err
+    assert "0 sequences, 2 runs" in out
+    with open_runs(patterns) as runs:
+        head = make_report(runs, [], Choice(), "demo").head
+    assert [len(m["patterns"]) for m in head["models"]] == [1, 1] and "table" not in head
+    assert len(head["models"][0]["patterns"][0]["restarts"]) == 3
+
+
+def test_the_command_that_is_shown_makes_the_report_again(files, tmp_path, demo, monkeypatch):
+    import re
+    import shlex
+
+    monkeypatch.chdir(tmp_path)
+    code, _, _ = demo("dashboard", *of_kind(files, "saliency"), "--sequences", 7, "--choose", "wrong", "-o", "a b.html")
+    assert code == 0
+    first = (tmp_path / "a b.html").read_text()
+    head = json.loads(re.search(r'id="head">(.*?)</script>', first, re.DOTALL)[1])
+    words = shlex.split(head["command"])
+    assert words[:2] == ["demo", "dashboard"]
+    code, _, err = demo(*words[1:])
+    assert code == 1 and "exists already" in err
+    assert demo(*words[1:], "--force")[0] == 0
+    same = (tmp_path / "a b.html").read_text()
+    assert same.replace(_made(same), "") == first.replace(_made(first), "")
+
+
+def _made(text):
+    return text.split('"made":"')[1].split('"')[0]
+
+
+def test_an_output_that_cannot_be(files, tmp_path, demo):
+    code, _, err = demo("dashboard", files[0], "-o", tmp_path / "x.txt")
+    assert code == 2 and "ends in .html" in err
+    code, _, err = demo("dashboard", files[0], "-o", tmp_path / "no" / "x.html")
+    assert code == 1 and "no such folder" in err
+    closed = tmp_path / "closed.html"
+    closed.mkdir()
+    code, _, err = demo("dashboard", files[0], "-o", closed)
+    assert code == 1 and "is a folder" in err
+
+
+def test_a_folder_that_cannot_be_written_to(files, tmp_path, demo, monkeypatch):
+    import os
+
+    asked = os.access
+    monkeypatch.setattr(
+        os, "access", lambda path, mode: mode != os.W_OK | os.X_OK and asked(path, mode)
+    )  # for root too
+    for command, name in (("dashboard", "x.html"), ("figure", "x.pdf")):
+        code, _, err = demo(command, files[1], "-o", tmp_path / name)
+        assert (code, err.count("demo: ")) == (1, 1) and "cannot be written to" in err
+
+
+def test_figures_of_several_sequences(files, tmp_path, demo):
+    both = of_kind(files, "saliency", "temporal", "class-optimization")
+    code, out, err = demo("figure", *both, "--top", 2, "-o", tmp_path / "f.pdf")
+    assert code == 0, err
+    assert out.count("f.pdf") == 2 and (tmp_path / "f.pdf").read_bytes().count(b"/Type /Page ") == 2
+    code, out, err = demo("figure", *both, "--random", 2, "-o", tmp_path / "f.svg", "--width", "column")
+    assert code == 0, err
+    assert sorted(p.name for p in tmp_path.glob("*.svg")) == ["f-1.svg", "f-2.svg"]
+    assert b"<text" in (tmp_path / "f-1.svg").read_bytes()
+    code, _, err = demo("figure", *both, "--top", 2, "--random", 2, "-o", tmp_path / "g.pdf")
+    assert code == 2 and "--top and --random choose sequences in different ways" in err
+    code, _, err = demo("figure", *both, "-o", tmp_path / "g.jpg")
+    assert code == 2 and "unknown kind of figure" in err
+    code, _, err = demo("figure", *both, "--width", "wide", "-o", tmp_path / "g.pdf")
+    assert code == 2 and "60 to 2000 millimetres" in err
+    code, out, err = demo("figure", *of_kind(files, "class-optimization"), "-o", tmp_path / "p.png")
+    assert code == 0 and "optimised inputs" in out
+    code, out, err = demo("figure", *of_kind(files, "class-optimization"), "--top", 2, "-o", tmp_path / "q.png")
+    assert code == 2 and "are no sequences" in err
