@@ -1,4 +1,4 @@
-"""How fast the dashboard is: logos in the browser and in matplotlib beside logomaker's, and the report of 100 sequences.
+"""How fast the dashboard is: logos in the browser and in matplotlib beside logomaker's, and reports.
 
     python benchmarks/dashboard.py [--rounds 7]
 

@@ -23,7 +23,7 @@ from typing import Any
 import motif_tables
 
 ROOT = Path(__file__).parent.parent
-PAGES = ("README.md", "docs/benchmarks.md", "docs/contract.md", "docs/formats.md", "docs/motifs.md")
+PAGES = ("README.md", "docs/benchmarks.md", "docs/contract.md", "docs/dashboard.md", "docs/formats.md", "docs/motifs.md")
 
 
 def demo(*arguments: str) -> str:
@@ -44,7 +44,7 @@ def commands() -> str:
     lines += [["train", name] for name in names("architectures")]
     lines += [["evaluate"], ["predict"]]
     lines += [["explain", name] for name in [*names("explainers"), "all"]]
-    lines += [["show"], ["export"], ["motifs"]]
+    lines += [["show"], ["figure"], ["dashboard"], ["export"], ["motifs"]]
     lines += [["motifs", name] for name in ("find", "match", "scan", "dependencies", "db")]
     lines += [["quickstart"], ["plugins"], ["architectures"], ["readers"], ["explainers"]]
     page = ["# Commands", "", "Made from `--help` by `docs/generate.py`.", ""]
@@ -176,6 +176,28 @@ def speed() -> str:
     return "\n".join(rows)
 
 
+def dashboard() -> str:
+    """The table of benchmarks/dashboard.py."""
+    rows = ["| what | median | logomaker | ratio, median |", "|---|---|---|---|"]
+    for r in _rows("dashboard"):
+        there = f"{r['rival_milliseconds']:,.0f} ms | {r['ratio']:,.0f}" if r.get("rival") else " | "
+        rows.append(f"| {r['what']} | {r['milliseconds']:,.3g} ms | {there} |")
+    return "\n".join(rows)
+
+
+def known_sites() -> str:
+    """The table of benchmarks/known_sites.py."""
+    rows = [
+        "| factor | motif | architecture | true positives | with a site | signed window on it | window of sizes on it | "
+        "by chance |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for r in sorted(_rows("known_sites"), key=lambda r: (r["factor"], r["architecture"])):
+        cells = ("factor", "motif", "architecture", "true_positives", "with_site", "signed", "size", "chance")
+        rows.append("| " + " | ".join(str(r[cell]) for cell in cells) + " |")
+    return "\n".join(rows)
+
+
 def motifs() -> str:
     """The matrices that the planted reader brings."""
     from demo_core.motif import read_meme
@@ -215,6 +237,8 @@ GENERATED: dict[str, Callable[[], str]] = {
     "sites": sites,
     "planted": planted,
     "speed": speed,
+    "dashboard": dashboard,
+    "known_sites": known_sites,
     "motifs": motifs,
     "hooks": hooks,
     "fields": fields,

@@ -59,12 +59,24 @@ def test_the_commands_of_the_readme_run_as_typed(tmp_path, demo, monkeypatch):
     section = README.split("## From peaks to a picture")[1].split("##")[0]
     lines = [line.split("#")[0].split()[1:] for line in section.splitlines() if line.startswith("    demo ")]
     words = [line[0] for line in lines]
-    assert words == ["data", "data", "train", "evaluate", *["explain"] * 3, "show", "motifs", "export"]
+    assert words == ["data", "data", "train", "evaluate", *["explain"] * 3, "motifs", "figure", "dashboard", "show", "export"]
     for line in lines:
         typed = [path for word in line for path in (sorted(Path().glob(word)) if "*" in word else [word])]
         few = {"train": ["--epochs", "1"]}.get(line[0], [])
         code, _, err = demo(*typed, *few)
         assert code == 0, err
+
+
+def test_the_python_of_the_dashboard_page_runs(tmp_path, registry):
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "dashboard.md").read_text(), re.DOTALL)
+    (tmp_path / "models").mkdir()
+    tiny_model(registry=registry).save(tmp_path / "models" / "cnn")
+    tiny_dataset(40).save(tmp_path / "peaks.h5")
+    line = ["explain", "saliency", "models/cnn", "peaks.h5", "-o", "explanations"]
+    subprocess.run([sys.executable, "-m", "demo_core", *line], cwd=tmp_path, check=True, capture_output=True)
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["<!DOCTYPE", "html>", "10"]
 
 
 @pytest.mark.parametrize("page", sorted(ROOT.glob("*.md")) + sorted(ROOT.glob("docs/*.md")), ids=lambda p: p.name)
