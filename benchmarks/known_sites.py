@@ -6,8 +6,8 @@ FOLDER is that of benchmarks/motifs.py: for each factor its explanations (FACTOR
 Of the 100 most confident true positives of the test split, each is scanned for the factor's motif in JASPAR 2024 (demo
 motifs scan, p at most 1e-4 against the sequences' own composition). Counted is how often the site of the lowest p
 shares at least half of its bases, or of the window's, with the window of 9 bases of the highest saliency: summed as it
-is, as demo motifs does, and its size, as the paper draws it. Chance is a window anywhere, on the same sequences. Results
-are kept in docs/benchmarks/known_sites.json, from which docs/generate.py makes the table in docs/benchmarks.md.
+is, as demo motifs does, and its size, as the paper draws it. Chance is a window anywhere, on the same sequences.
+Results are kept in docs/benchmarks/known_sites.json; docs/generate.py makes the table in docs/benchmarks.md from them.
 """
 
 from __future__ import annotations

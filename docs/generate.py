@@ -23,7 +23,7 @@ from typing import Any
 import motif_tables
 
 ROOT = Path(__file__).parent.parent
-PAGES = ("README.md", "docs/benchmarks.md", "docs/contract.md", "docs/dashboard.md", "docs/formats.md", "docs/motifs.md")
+PAGES = ("README.md", "docs/benchmarks.md", "docs/contract.md", "docs/formats.md", "docs/motifs.md")
 
 
 def demo(*arguments: str) -> str:
@@ -188,8 +188,7 @@ def dashboard() -> str:
 def known_sites() -> str:
     """The table of benchmarks/known_sites.py."""
     rows = [
-        "| factor | motif | architecture | true positives | with a site | signed window on it | window of sizes on it | "
-        "by chance |",
+        "| factor | motif | architecture | true positives | with a site | signed on it | sizes on it | by chance |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for r in sorted(_rows("known_sites"), key=lambda r: (r["factor"], r["architecture"])):

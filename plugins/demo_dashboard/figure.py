@@ -200,7 +200,7 @@ def _lanes(boxes: Sequence[Box], length: int, plot: float) -> list[int]:
         while lane < 2 and any(lane == n and start < b and a < start + wide for n, a, b in ends):
             lane += 1
         ends.append((lane, start, start + wide))
-    return [lane for lane, _, _ in ends] or [0]
+    return [lane for lane, _, _ in ends]
 
 
 def _step(row: Row) -> float:
