@@ -65,7 +65,7 @@ def measure(path: Path, motif: str) -> dict[str, object]:
         positive = np.nan_to_num(aligned.labels(name)) > 0.5
         order = ranking(aligned, "top")
         chosen = np.array([i for i in order if positive[i] and called[i]][:MOST])
-        sites = read_motifs([Path(folder) / "sites"], aligned, chosen)
+        sites = read_motifs([Path(folder) / "sites"], runs, aligned, chosen)
         shown = Shown.load(aligned.take(chosen), sites)
         x = runs[0].explanation.sequences.alphabet.one_hot(shown.aligned.codes)
     signed = (shown.values[0] * x).sum(axis=1)

@@ -54,14 +54,15 @@ def main() -> None:
 
 
 def flips(found: Explanation) -> dict[str, int]:
-    """In how many of the sequences each direction's last rise above 0.5 is at the site."""
-    sites = found.sequences.sites[:] > 0
-    values = np.asarray(found.values[:], float)
+    """In how many of the positives each direction's last rise above 0.5 is at the site."""
+    positive = found.sequences.labels[:, 0] > 0.5
+    sites = found.sequences.sites[:][positive] > 0
+    values = np.asarray(found.values[:][positive], float)
     start, end = sites.argmax(axis=1), sites.shape[1] - 1 - sites[:, ::-1].argmax(axis=1)
     above = np.nan_to_num(values) > 0.5  # what is too short to be scored is not above
     forward = last_rise(above[:, 0])
     backward = sites.shape[1] - 1 - last_rise(above[:, 1, ::-1])
-    said = found.probabilities()[:, 0] > 0.5
+    said = found.probabilities()[positive, 0] > 0.5
     ahead = said & (forward >= start) & (forward <= end + LATE)
     back = said & (backward <= end) & (backward >= start - LATE)
     return {

@@ -61,8 +61,10 @@ def site_recovery_of(shown: Shown) -> list[dict[str, Any] | None]:
             marks[place, start:end] = True
     found: list[dict[str, Any] | None] = []
     for index, run in enumerate(aligned.runs):
-        labels = aligned.labels(run.output["name"])
-        rows = np.flatnonzero(marks.any(axis=1) & ~(labels <= 0.5) & (shown.place_in_values[index] >= 0))
+        negative = aligned.labels(run.output["name"]) <= 0.5
+        if run.output["activation"] != "sigmoid":
+            negative[:] = False
+        rows = np.flatnonzero(marks.any(axis=1) & ~negative & (shown.place_in_values[index] >= 0))
         if not len(rows):
             found.append(None)
             continue

@@ -98,7 +98,7 @@ def _motif_rows(motif: Motif, boxes: Sequence[Box], length: int, palette: Palett
     heights = information(motif.ppm)
     strands = {box.strand for box in boxes if box.strand}
     first = next((box for box in boxes if box.strand), None)
-    start = first.start if first else (length - len(motif)) // 2
+    start = first.motif_start if first else (length - len(motif)) // 2
     start = int(np.clip(start, 0, max(0, length - len(motif))))
     rows = []
     for strand, name, drawn in ((1, "forward", heights), (-1, "reverse complement", heights[::-1, ::-1])):

@@ -10,13 +10,17 @@ from demo_dashboard.motifs import Site
 
 @dataclass(frozen=True)
 class Box:
-    """A stretch ``[start, end)``; ``strand`` 1, -1 or 0 where not known; ``truth`` if the data came with it."""
+    """A stretch ``[start, end)``; ``truth`` if the data came with it.
+
+    ``strand`` is the motif's orientation, 1 or -1, and ``motif_start`` where it begins; 0 where it has no site here.
+    """
 
     start: int
     end: int
     strand: int
     text: str
     truth: bool
+    motif_start: int = 0
 
 
 def boxes_of(truth: Sequence[tuple[int, int]], sites: Sequence[Site], name: str) -> list[Box]:
@@ -35,8 +39,9 @@ def boxes_of(truth: Sequence[tuple[int, int]], sites: Sequence[Site], name: str)
         on_it = [s for s in left if _overlap((start, end), (s.start, s.end)) * 2 >= min(end - start, s.end - s.start)]
         left = [s for s in left if s not in on_it]
         said = f": {name} {_p(on_it[0])}" if on_it else ""
-        boxes.append(Box(start, end, on_it[0].strand if on_it else 0, f"known site{said}", True))
-    boxes += [Box(s.start, s.end, s.strand, f"{name} {_p(s)}", False) for s in left]
+        strand, begin = (on_it[0].strand, on_it[0].start) if on_it else (0, 0)
+        boxes.append(Box(start, end, strand, f"known site{said}", True, begin))
+    boxes += [Box(s.start, s.end, s.strand, f"{name} {_p(s)}", False, s.start) for s in left]
     return sorted(boxes, key=lambda b: b.start)
 
 

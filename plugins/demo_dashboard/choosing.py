@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import zip_longest
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from demo_core.errors import UsageProblem, unknown_name
 from demo_dashboard.alignment import Aligned, Floats, Ints
+from demo_dashboard.runs import Run
 
 #: Ways to choose, with the words a report says them in.
 WAYS = {
@@ -17,6 +20,11 @@ WAYS = {
     "disagreed": "those the models disagree on most",
     "random": "a random draw",
 }
+
+
+def outputs_of(run: Run) -> list[dict[str, Any]]:
+    """The outputs of a run's model: name, activation, unit."""
+    return list(run.explanation.metadata["model"]["targets"])
 
 
 def predictions(aligned: Aligned) -> tuple[list[tuple[str, str, bool]], Floats]:
@@ -31,7 +39,7 @@ def predictions(aligned: Aligned) -> tuple[list[tuple[str, str, bool]], Floats]:
     for place, run in enumerate(aligned.runs):
         e = run.explanation
         predicted = e.probabilities()
-        columns = [o["name"] for o in e.metadata["model"]["targets"]]
+        columns = [o["name"] for o in outputs_of(run)]
         for output in run.target["outputs"]:
             view = run.model, str(output["name"]), output["activation"] == "sigmoid"
             mine = aligned.gather(place, predicted[:, columns.index(output["name"])])
@@ -43,26 +51,28 @@ def predictions(aligned: Aligned) -> tuple[list[tuple[str, str, bool]], Floats]:
 
 
 def confidence(aligned: Aligned) -> Floats:
-    """How sure the models are that each sequence is a positive: the mean of their outputs before activation, (N,).
+    """The mean of the models' outputs before activation, (N,): of the first run's output, in every model that has it.
 
-    Of the first run's output, in every model that has it. What is labelled negative comes after all others; NaN where
-    no model saw the sequence.
+    NaN where no model saw the sequence.
     """
-    name = aligned.runs[0].output["name"]
+    output = aligned.runs[0].output
     per_model: dict[str, Floats] = {}
     for place, run in enumerate(aligned.runs):
         e = run.explanation
-        columns = [o["name"] for o in e.metadata["model"]["targets"]]
-        if name in columns:
-            mine = aligned.gather(place, np.asarray(e.outputs[:, columns.index(name)], np.float64))
+        alike = [o["name"] == output["name"] and o["activation"] == output["activation"] for o in outputs_of(run)]
+        if any(alike):
+            mine = aligned.gather(place, np.asarray(e.outputs[:, alike.index(True)], np.float64))
             there = per_model.get(run.model)
             per_model[run.model] = mine if there is None else np.where(np.isnan(there), mine, there)
-    mean = _mean(np.stack(list(per_model.values())))
-    labels = aligned.labels(name)
-    if not (np.nan_to_num(labels) > 0.5).any():
-        return mean
-    # 1e6 is beyond any output that float32 networks give
-    return np.where(np.nan_to_num(labels) > 0.5, mean, mean - 1e6)
+    return _mean(np.stack(list(per_model.values())))
+
+
+def positives(aligned: Aligned) -> NDArray[np.bool_]:
+    """Which sequences are labelled positive for the first run's output; none where that is no probability."""
+    output = aligned.runs[0].output
+    if output["activation"] != "sigmoid":
+        return np.zeros(len(aligned), bool)
+    return np.asarray(np.nan_to_num(aligned.labels(output["name"])) > 0.5)
 
 
 def wrongness(aligned: Aligned) -> Floats:
@@ -84,13 +94,23 @@ def disagreement(aligned: Aligned) -> Floats:
 
 
 def ranking(aligned: Aligned, way: str, seed: int = 0) -> Ints:
-    """All sequences, those first that this way would choose. Raises UsageProblem on an unknown way."""
+    """All sequences, those first that this way would choose. Raises UsageProblem on an unknown way.
+
+    For ``top``, positives come before all others, if any are labelled.
+    """
     if way not in WAYS:
         raise UsageProblem(unknown_name("way to choose", way, WAYS))
     if way == "random":
         return np.random.default_rng(seed).permutation(len(aligned))
     score = {"top": confidence, "wrong": wrongness, "disagreed": disagreement}[way](aligned)
-    return np.argsort(-np.nan_to_num(score, nan=-np.inf), kind="stable")
+    first = positives(aligned) if way == "top" else np.zeros(len(aligned), bool)
+    return np.lexsort((-np.nan_to_num(score, nan=-np.inf), ~first))
+
+
+def usable(aligned: Aligned, way: str) -> bool:
+    """Whether there is anything to choose by: labels to be wrong about, two models to disagree."""
+    score = {"wrong": wrongness, "disagreed": disagreement}.get(way)
+    return score is None or bool(np.isfinite(score(aligned)).any())
 
 
 def choose(aligned: Aligned, number: int, ways: Sequence[str], seed: int = 0) -> Ints:

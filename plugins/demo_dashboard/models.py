@@ -55,33 +55,33 @@ def model_pages(runs: Sequence[Run], aligned: Aligned, motifs: Motifs) -> list[d
 
 def _output(aligned: Aligned, name: str, logistic: bool, predicted: Floats) -> dict[str, Any]:
     labels = aligned.labels(name)
-    seen = ~np.isnan(predicted)
-    p, label = predicted[seen], labels[seen]
+    seen, finite = ~np.isnan(predicted), np.isfinite(predicted)
+    p, label = predicted[finite], labels[finite]
     known = ~np.isnan(label)
+    groups = {"positive": label > 0.5, "negative": label <= 0.5, "no label": ~known}
+    both = bool(groups["positive"].any() and groups["negative"].any())
     measures: dict[str, float | None] = {}
-    both = bool((label > 0.5).any() and (label <= 0.5).any())
     if logistic and not both:  # the precision of positives alone is 1, and says nothing
         measures = {"AUROC": None, "AUPRC": None}
     elif logistic:
         measures = {"AUROC": auroc(label, p), "AUPRC": auprc(label, p), "accuracy": accuracy(label, p)}
     elif known.any():
         measures = {"Pearson": pearson(label, p)}
-    low, high = (0.0, 1.0) if logistic else (float(p.min(initial=0)), float(p.max(initial=0)))
+    low, high = (0.0, 1.0) if logistic or not len(p) else (float(p.min()), float(p.max()))
     edges = np.linspace(low, high if high > low else low + 1, _BINS + 1)
-    groups = {"positive": label > 0.5, "negative": label <= 0.5, "no label": ~known}
-    if not logistic:
-        groups = {"all": np.ones(len(p), bool)}
+    drawn = groups if logistic else {"all": np.ones(len(p), bool)}
+    counted = f"{int(groups['positive'].sum()):,} positive, {int(groups['negative'].sum()):,} negative"
+    about = [counted if logistic else f"{int(known.sum()):,} with a label"]
+    if not finite.all() and (lost := int(seen.sum() - finite.sum())):
+        about.append(f"{lost:,} whose prediction is no finite number are left out")
     return {
         "name": printable(name, 120),
         "logistic": logistic,
-        "sequences": len(p),
-        "positives": int((label > 0.5).sum()),
-        "negatives": int((label <= 0.5).sum()),
+        "sequences": int(seen.sum()),
+        "about": "; ".join(about),
         "measures": {key: number(value, 4) for key, value in measures.items()},
         "edges": numbers(edges, 4),
-        "histogram": {
-            key: np.histogram(p[mask], edges)[0].tolist() for key, mask in groups.items() if mask.any() or not len(p)
-        },
+        "histogram": {key: np.histogram(p[mask], edges)[0].tolist() for key, mask in drawn.items() if mask.any()},
     }
 
 
@@ -89,7 +89,8 @@ def _training(record: Any) -> dict[str, Any] | None:
     """The training record, as far as it is what ours are; a model trained elsewhere has none."""
     if not isinstance(record, dict):
         return None
-    epochs = [e for e in record.get("epochs") or [] if isinstance(e, dict)] if _is_list(record.get("epochs")) else []
+    listed = record.get("epochs")
+    epochs = [e for e in listed if isinstance(e, dict)] if isinstance(listed, list) else []
     keys = ("epoch", "train_loss", "validation_loss", "validation_score")
     curve = {key: numbers((e.get(key) for e in epochs), 5) for key in keys}
     facts = {key: printable(record[key], 120) for key in ("data", "device", "planned_epochs") if key in record}
@@ -134,21 +135,10 @@ def _pattern(run: Run) -> dict[str, Any]:
 
 
 def _motifs_of(motifs: Motifs, runs: Sequence[Run]) -> list[dict[str, Any]]:
-    """Found motifs of these runs: an explanation is named after its file, or after its folder and file."""
-    stems = {run.path.name.removesuffix(".h5"): run.label for run in runs}
-    found = []
-    for motif in motifs.found:
-        label = run_named(motif["explanation"], stems)
-        if label is not None:
-            found.append({**motif, "run": label})
-    return found
-
-
-def run_named(name: str, stems: dict[str, str]) -> str | None:
-    """The label of the run that ``demo motifs find`` called so."""
-    if name in stems:
-        return stems[name]
-    return next((label for stem, label in stems.items() if name.endswith("." + stem)), None)
+    """Found motifs of these runs."""
+    labels = {run.label for run in runs}
+    owned = [(motifs.owners.get(motif["explanation"]), motif) for motif in motifs.found]
+    return [{**motif, "run": label} for label, motif in owned if label in labels]
 
 
 def _motif(motif: dict[str, Any]) -> dict[str, Any]:
@@ -171,10 +161,6 @@ def _motif(motif: dict[str, Any]) -> dict[str, Any]:
 
 def _dict(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
-
-
-def _is_list(value: Any) -> bool:
-    return isinstance(value, list)
 
 
 def _text(value: Any, key: str) -> str:

@@ -14,6 +14,7 @@ from demo_core.errors import DemoError, UsageProblem, printable, unknown_name
 from demo_core.hdf5 import Field
 from demo_core.motif import Motif, read_meme
 from demo_dashboard.alignment import Aligned, Ints
+from demo_dashboard.runs import Run, digest_of
 
 #: As docs/motifs.md has them.
 _FORMAT, _VERSION = "demo-motifs", 1
@@ -60,11 +61,14 @@ class Motifs:
         Matrices of a database, by id: those that found ones are named after, and those that were scanned for.
     sites
         Of each sequence that was chosen, by its place among those.
+    owners
+        The label of the run that each explanation of ``motifs.h5`` is, where it is one of them.
     """
 
     found: list[dict[str, Any]] = field(default_factory=list)
     known: dict[str, Motif] = field(default_factory=dict)
     sites: dict[int, list[Site]] = field(default_factory=dict)
+    owners: dict[str, str] = field(default_factory=dict)
 
     def known_sites(self, place: int, motif: str | None = None) -> list[Site]:
         """Sites of known motifs, or of one of them, in a sequence; the best first."""
@@ -87,7 +91,7 @@ class Motifs:
         return next((self.known[i] for i in ids if i in self.known), next(iter(self.known.values()), None))
 
 
-def read_motifs(folders: Sequence[Path], aligned: Aligned, chosen: Ints) -> Motifs:
+def read_motifs(folders: Sequence[Path], runs: Sequence[Run], aligned: Aligned, chosen: Ints) -> Motifs:
     """Read folders; sites are matched to sequences by id, and their bases are checked. Kept are those of the chosen.
 
     Raises DemoError naming the file, if it is none of ours or was made from other sequences.
@@ -97,7 +101,9 @@ def read_motifs(folders: Sequence[Path], aligned: Aligned, chosen: Ints) -> Moti
     for folder in folders:
         _check_folder(folder)
         if (folder / "motifs.h5").is_file():
-            content.found += _found(folder / "motifs.h5")
+            found, owners = _found(folder / "motifs.h5", runs)
+            content.found += found
+            content.owners |= owners
         if (folder / "known.meme").is_file():
             content.known |= {m.id: m for m in read_meme(folder / "known.meme")}
         for name, known in _TABLES.items():
@@ -114,14 +120,32 @@ def _check_folder(folder: Path) -> None:
         raise DemoError(f"{printable(folder)} is no folder of demo motifs: it has neither motifs.h5 nor sites.tsv")
 
 
-def _found(path: Path) -> list[dict[str, Any]]:
+def _found(path: Path, runs: Sequence[Run]) -> tuple[list[dict[str, Any]], dict[str, str]]:
+    """The motifs of a file, and the label of the run that each of its explanations is."""
     file, metadata = hdf5.open_checked(path, _FORMAT, _VERSION, _FIELDS)
     file.close()
     try:
-        names = [str(e["name"]) for e in metadata["explanations"]]
-        return [_motif(row, names) for row in metadata["motifs"]]
+        described = [
+            (str(e["name"]), (str(e["model_digest"]), str(e["explainer"]), str(e["target"])))
+            for e in metadata["explanations"]
+        ]
+        motifs = [_motif(row, [name for name, _ in described]) for row in metadata["motifs"]]
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise DemoError(f"{printable(path)} is refused: {printable(error)}") from None
+    if not {key[0] for _, key in described} & {digest_of(run.explanation) for run in runs}:
+        raise DemoError(
+            f"{printable(path)} is of other models than these explanations: give what demo motifs find made of them"
+        )
+    owners = {name: owner for name, key in described if (owner := _owner(name, key, runs)) is not None}
+    return motifs, owners
+
+
+def _owner(name: str, key: tuple[str, str, str], runs: Sequence[Run]) -> str | None:
+    """The run of that model, explainer and target; of several, with other options, the one whose file is called so."""
+    alike = [r for r in runs if (digest_of(r.explanation), r.explanation.explainer, r.explanation.target) == key]
+    if len(alike) > 1:
+        alike = [r for r in alike if f".{name}".endswith(f".{r.path.name.removesuffix('.h5')}")]
+    return alike[0].label if len(alike) == 1 else None
 
 
 def _motif(row: Mapping[str, Any], explanations: list[str]) -> dict[str, Any]:
@@ -159,16 +183,18 @@ def _number(value: Any) -> float | None:
 
 
 def _read_sites(
-    path: Path, known: bool, places: dict[str, int], aligned: Aligned, sites: dict[int, list[Site]]
+    path: Path, known: bool, places: dict[str, set[int]], aligned: Aligned, sites: dict[int, list[Site]]
 ) -> None:
     seen: set[tuple[object, ...]] = set()
     strange = total = 0
     for number, cells in _rows(path):
         total += 1
-        place = places.get(cells["id"])
-        if place is None:
+        named = places.get(cells["id"])
+        if named is None:
             strange += 1
-        if place is None or place < 0:
+            continue
+        shown = sorted(place for place in named if place >= 0)
+        if not shown:
             continue
         try:
             site = Site(
@@ -177,25 +203,28 @@ def _read_sites(
             )  # fmt: skip
         except (ValueError, KeyError):
             raise DemoError(f"{printable(path)}: line {number} is not a site; make the folder again") from None
-        _check_bases(path, number, site, cells["bases"], aligned, place)
-        key = (place, site.start, site.strand, site.motif, site.known, site.explanation)
-        if key not in seen:
-            seen.add(key)
-            sites.setdefault(place, []).append(site)
+        here = [place for place in shown if _has_bases(site, cells["bases"], aligned, place)]
+        if not here and len(shown) == len(named):
+            raise DemoError(
+                f"{printable(path)}: line {number} is of another sequence than the one explained here as that id: make "
+                "the folder from these explanations or their data"
+            )
+        for place in here:
+            key = (place, site.start, site.strand, site.motif, site.known, site.explanation)
+            if key not in seen:
+                seen.add(key)
+                sites.setdefault(place, []).append(site)
     if total and strange == total:
         raise DemoError(f"{printable(path)} is of other sequences: none of its ids is explained here")
 
 
-def _check_bases(path: Path, number: int, site: Site, bases: str, aligned: Aligned, place: int) -> None:
+def _has_bases(site: Site, bases: str, aligned: Aligned, place: int) -> bool:
     codes = aligned.codes[place]
     alphabet = aligned.runs[0].explanation.sequences.alphabet
-    inside = 0 <= site.start < site.end <= len(codes)
-    part = codes[site.start : site.end] if inside else codes[:0]
-    if not inside or alphabet.decode(part if site.strand > 0 else alphabet.reverse_complement(part)) != bases:
-        raise DemoError(
-            f"{printable(path)}: line {number} is of another sequence than the one explained here as that id: make the "
-            "folder from these explanations or their data"
-        )
+    if not 0 <= site.start < site.end <= len(codes):
+        return False
+    part = codes[site.start : site.end]
+    return alphabet.decode(part if site.strand > 0 else alphabet.reverse_complement(part)) == bases
 
 
 def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
@@ -213,14 +242,17 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
         raise DemoError(f"{printable(path)} is not text in UTF-8: make the folder again") from None
 
 
-def _places(aligned: Aligned, chosen: Ints) -> dict[str, int]:
-    """Each id's place among the chosen, -1 for others; as the tables print ids, without tabs or control characters."""
+def _places(aligned: Aligned, chosen: Ints) -> dict[str, set[int]]:
+    """The places among the chosen of what runs call by each id, -1 for sequences that were not chosen.
+
+    Ids are as the tables print them, without tabs or control characters. Two runs may call two sequences alike.
+    """
     among = np.full(len(aligned) + 1, -1, np.int64)
     among[chosen] = np.arange(len(chosen))
-    places: dict[str, int] = {}
+    places: dict[str, set[int]] = {}
     for run, rows in zip(aligned.runs, aligned.rows, strict=True):
         back = np.full(len(run.explanation), -1, np.int64)
         back[rows[rows >= 0]] = among[np.flatnonzero(rows >= 0)]
         for name, place in zip(run.explanation.sequences.ids[:], back.tolist(), strict=True):
-            places.setdefault(printable(name, 10_000).replace("\t", " "), place)
+            places.setdefault(printable(name, 10_000).replace("\t", " "), set()).add(place)
     return places

@@ -40,6 +40,7 @@ def page_html(report: Report) -> str:
 def embedded(value: Any) -> str:
     """JSON that can stand in a script element: what could end or begin an element is written as an escape."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    text = text.encode("utf-8", "replace").decode()  # half characters, which no file can hold
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 

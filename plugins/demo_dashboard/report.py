@@ -11,12 +11,21 @@ from typing import Any
 
 import numpy as np
 
-from demo_core.errors import printable
+from demo_core.errors import UsageProblem, printable
 from demo_dashboard.agreement import compare_models, compare_runs, site_recovery_of
 from demo_dashboard.alignment import Aligned, Ints, align
-from demo_dashboard.choosing import WAYS, choose, confidence, disagreement, predictions, wrongness
-from demo_dashboard.models import model_pages, run_named
-from demo_dashboard.motifs import Motifs, read_motifs
+from demo_dashboard.choosing import (
+    WAYS,
+    choose,
+    disagreement,
+    positives,
+    predictions,
+    ranking,
+    usable,
+    wrongness,
+)
+from demo_dashboard.models import model_pages
+from demo_dashboard.motifs import read_motifs
 from demo_dashboard.numbers import numbers
 from demo_dashboard.provenance import provenance
 from demo_dashboard.runs import Run
@@ -29,10 +38,13 @@ MOST, MOST_BYTES = 1000, 12_000_000
 
 @dataclass(frozen=True)
 class Choice:
-    """Which sequences a report shows: how many (None: as many as are light enough), chosen how, or by id."""
+    """Which sequences a report shows: how many (None: as many as are light), chosen how, or by id.
+
+    Without ``ways``, by all for which there is something to choose by, in turn.
+    """
 
     number: int | None = None
-    ways: tuple[str, ...] = ("top", "wrong", "disagreed", "random")
+    ways: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     seed: int = 0
 
@@ -50,10 +62,11 @@ def make_report(runs: Sequence[Run], folders: Sequence[Path], choice: Choice, co
     """Gather a report from runs and motif folders. Raises DemoError on what does not belong together."""
     aligned = align(runs)
     chosen, said = _chosen(aligned, choice)
-    motifs = read_motifs(folders, aligned, chosen)
+    motifs = read_motifs(folders, runs, aligned, chosen)
     taken = aligned.take(chosen)
     shown = Shown.load(taken, motifs) if aligned.runs else None
-    of_data = {id(run): place for place, run in enumerate(aligned.runs)}
+    of_data = {run.label: place for place, run in enumerate(aligned.runs)}
+    first = (aligned.runs or list(runs))[0].explanation.sequences
     head: dict[str, Any] = {
         "version": VERSION,
         "made": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -61,13 +74,12 @@ def make_report(runs: Sequence[Run], folders: Sequence[Path], choice: Choice, co
         "command": command,
         "said": said,
         "title": _title(runs),
-        "letters": runs[0].explanation.sequences.alphabet.letters,
-        "complement": runs[0].explanation.sequences.alphabet.complement,
-        "length": (aligned.runs[0] if aligned.runs else runs[0]).explanation.sequences.length,
+        "letters": first.alphabet.letters,
+        "length": first.length,
         "total": len(aligned),
-        "runs": [{**_run(run), "place": of_data.get(id(run)), **provenance(run)} for run in runs],
+        "runs": [{**_run(run), "place": of_data.get(run.label), **provenance(run)} for run in runs],
         "models": model_pages(runs, aligned, motifs),
-        "owners": _owners(motifs, runs),
+        "owners": {printable(name, 160): label for name, label in motifs.owners.items()},
     }
     if shown is not None:
         head |= {
@@ -87,23 +99,33 @@ def _chosen(aligned: Aligned, choice: Choice) -> tuple[Ints, str]:
     if not aligned.runs:
         return np.zeros(0, np.int64), "These are optimised inputs, which are of no sequences."
     if choice.names:
-        places = [aligned.place_of(name) for name in dict.fromkeys(choice.names)]
-        return np.array(places), f"{len(places):,} of {total:,} sequences, those asked for by id."
+        places = list(dict.fromkeys(aligned.place_of(name) for name in choice.names))
+        return np.array(places), f"{len(places):,} of {counted(total)}, asked for by id."
     light = max(1, MOST_BYTES // bytes_of_sequence(aligned.runs, aligned.runs[0].explanation.sequences.length))
     most = min(MOST, light) if choice.number is None else choice.number
+    for way in choice.ways:
+        if not usable(aligned, way):
+            why = {"wrong": "no label of a probability", "disagreed": "no output that two models have"}[way]
+            raise UsageProblem(
+                f"--choose {way}: there is {why} to choose by; leave it out, or choose {', '.join(WAYS)}"
+            )
     if total <= most:
-        return np.arange(total), f"All {total:,} sequences."
-    ways = [way for way in choice.ways if way != "disagreed" or len({run.model for run in aligned.runs}) > 1]
-    how = ", ".join(WAYS[way] + (f" (seed {choice.seed})" if way == "random" else "") for way in ways)
-    words = f"{most:,} of {total:,} sequences, taken in turn from: {how}." if len(ways) > 1 else (
-        f"{most:,} of {total:,} sequences: {how}."
-    )  # fmt: skip
-    return choose(aligned, most, ways, choice.seed), f"{words} Measures and histograms of models are of all."
+        return np.arange(total), f"All {counted(total)}." if total > 1 else "One sequence."
+    ways = choice.ways or tuple(way for way in WAYS if usable(aligned, way))
+    words = {**WAYS, "top": WAYS["top"] if positives(aligned).any() else "the highest predictions"}
+    how = ", ".join(words[way] + (f" (seed {choice.seed})" if way == "random" else "") for way in ways)
+    said = f"{most:,} of {counted(total)}" + (f", taken in turn from: {how}." if len(ways) > 1 else f": {how}.")
+    return choose(aligned, most, ways, choice.seed), f"{said} Measures and histograms of models are of all."
+
+
+def counted(number: int, what: str = "sequence") -> str:
+    """A number of things in words: ``1 sequence``, ``2 sequences``."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _title(runs: Sequence[Run]) -> str:
-    made = {run.explanation.metadata.get("info", {}).get("source") for run in runs if not run.is_pattern}
-    names = sorted(printable(Path(str(name)).name, 60) for name in made if name)
+    made = [run.explanation.sequences.info.get("source") for run in runs if not run.is_pattern]
+    names = sorted({printable(Path(name).name, 60) for name in made if isinstance(name, str) and name})
     targets = list(dict.fromkeys(printable(run.explanation.target, 40) for run in runs))
     return f"{', '.join(targets[:3])}" + (f" · {', '.join(names[:3])}" if names else "")
 
@@ -125,43 +147,33 @@ def _run(run: Run) -> dict[str, Any]:
     }
 
 
-def _owners(motifs: Motifs, runs: Sequence[Run]) -> dict[str, str]:
-    """The label of the run that each explanation of a motif folder is."""
-    stems = {run.path.name.removesuffix(".h5"): run.label for run in runs}
-    names = {m["explanation"] for m in motifs.found} | {s.explanation for each in motifs.sites.values() for s in each}
-    return {printable(name, 160): label for name in names if (label := run_named(name, stems)) is not None}
-
-
 def _table(shown: Shown) -> dict[str, Any]:
     """Columns over the sequences that are shown."""
     aligned = shown.aligned
     views, values = predictions(aligned)
     ids = aligned.ids()
     intervals = [aligned.interval(place) for place in range(len(aligned))]
-    targets = list(dict.fromkeys(name for _, name, _ in views))
+    outputs = list(dict.fromkeys(name for _, name, _ in views))
     chroms = list(dict.fromkeys(i.chrom for i in intervals if i))
     return {
         "ids": [name.encode("utf-8", "replace").decode() for name in ids],
         "chroms": [printable(c, 120) for c in chroms],
         "intervals": [[chroms.index(i.chrom), i.start, i.end, i.strand] if i else None for i in intervals],
-        "labels": {printable(t, 120): numbers(aligned.labels(t), 4) for t in targets},
+        "outputs": [{"name": printable(o, 120), "labels": numbers(aligned.labels(o), 8)} for o in outputs],
+        # a view is what one model says of one output; eight digits, so that none changes sides of 0.5
         "views": [
-            {"model": model, "output": printable(output, 120), "logistic": logistic, "values": numbers(column, 4)}
+            {"model": model, "output": outputs.index(output), "logistic": logistic, "values": numbers(column, 8)}
             for (model, output, logistic), column in zip(views, values, strict=True)
         ],
-        "confidence": numbers(_ranks(confidence(aligned))),
+        "view_of_run": [
+            next(i for i, (model, output, _) in enumerate(views) if (model, output) == (run.model, run.output["name"]))
+            for run in aligned.runs
+        ],
+        "rank": np.argsort(ranking(aligned, "top")).tolist(),
         "wrongness": numbers(wrongness(aligned), 4),
         "disagreement": numbers(disagreement(aligned), 4),
         "hits": [_hits(shown, place) for place in range(len(aligned))],
     }
-
-
-def _ranks(values: Any) -> Any:
-    """Ranks from 1 of the highest: labelled negatives were moved far down, and their numbers mean nothing."""
-    order = np.argsort(-np.nan_to_num(values, nan=-np.inf), kind="stable")
-    ranks = np.empty(len(values))
-    ranks[order] = np.arange(1, len(values) + 1)
-    return ranks
 
 
 def _hits(shown: Shown, place: int) -> dict[str, int]:

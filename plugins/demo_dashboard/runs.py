@@ -113,14 +113,13 @@ def _named(opened: Sequence[Explanation], paths: Sequence[Path]) -> list[Run]:
 
 
 def _model_names(opened: Sequence[Explanation]) -> list[str]:
-    """Each one's model by name; with the beginning of its digest where two models are called alike."""
-    digests: dict[str, set[str]] = {}
-    for e in opened:
-        digests.setdefault(e.model_name, set()).add(digest_of(e))
-    return [
-        printable(e.model_name, 40) + (f" [{digest_of(e)[:6]}]" if len(digests[e.model_name]) > 1 else "")
-        for e in opened
-    ]
+    """Each one's model by a name that no other has: with the beginning of its digest where two are called alike."""
+    models = list(dict.fromkeys((e.model_name, digest_of(e)) for e in opened))
+    short = {model: printable(model[0], 40) for model in models}
+    for apart in ({m: f"[{m[1][:6]}]" for m in models}, {m: str(place + 1) for place, m in enumerate(models)}):
+        count = Counter(short.values())
+        short = {m: name if count[name] == 1 else f"{name} {apart[m]}" for m, name in short.items()}
+    return [short[e.model_name, digest_of(e)] for e in opened]
 
 
 def digest_of(explanation: Explanation) -> str:

@@ -81,7 +81,7 @@ def quickstart(output: Path, small: bool, force: bool) -> None:
         _do(f"train the {name}", "train", name, str(data), "-o", str(models / name), *scale.training[name], *how)
     folders = [str(models / name) for name in MODELS]
     for explainer in EXPLAINERS:
-        options: tuple[str, ...] = (str(data), "--only-positive")
+        options: tuple[str, ...] = (str(data),)
         if explainer == "class-optimization":
             options = () if scale.steps == FULL.steps else ("--steps", str(scale.steps))
         where = ("-o", str(explanations))

@@ -43,13 +43,21 @@ def measured(name: str, folder: Path, data: Path, files: dict[str, Path]) -> Row
         predicted = Model.load(folder, registry=registry).predict(dataset.codes[test])
         auc = auroc(dataset.labels[test, 0], predicted[:, 0])
     with Explanation.open(files["saliency"]) as found:
-        saliency = site_recovery(found.values[:], found.one_hot(slice(None)), found.sequences.sites[:]).mean
+        rows = positives(found)
+        x, sites = found.one_hot(slice(None))[rows], found.sequences.sites[:][rows]
+        saliency = site_recovery(found.values[:][rows], x, sites).mean
     with Explanation.open(files["temporal"]) as found:
-        change = changes(found.values[:])[:, None, :]
-        temporal = site_recovery(change, np.ones_like(change), found.sequences.sites[:]).mean
+        rows = positives(found)
+        change = changes(found.values[:][rows])[:, None, :]
+        temporal = site_recovery(change, np.ones_like(change), found.sequences.sites[:][rows]).mean
     with Explanation.open(files["class-optimization"]) as found:
         optimised = float(1 / (1 + np.exp(-found.extra("one-hot").max())))
     return Row(name, auc, saliency, temporal, optimised)
+
+
+def positives(found: Explanation) -> NDArray[np.int64]:
+    """The rows that have a planted site."""
+    return np.flatnonzero(found.sequences.labels[:, 0] > 0.5)
 
 
 def changes(traces: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -8,11 +8,11 @@ import pytest
 from demo_dashboard.agreement import compare_runs, site_recovery_of
 from demo_dashboard.alignment import align
 from demo_dashboard.boxes import boxes_of
-from demo_dashboard.choosing import choose, confidence, disagreement, wrongness
+from demo_dashboard.choosing import choose, disagreement, ranking, wrongness
 from demo_dashboard.motifs import Motifs, Site, read_motifs
 from demo_dashboard.numbers import bytes_of, quantised, restored
-from demo_dashboard.page import bundle, embedded
-from demo_dashboard.report import Choice, make_report
+from demo_dashboard.page import bundle, embedded, page_html
+from demo_dashboard.report import Choice, _chosen, make_report
 from demo_dashboard.runs import open_runs
 from demo_dashboard.sequence import Shown, sequence_data
 from demo_dashboard.strength import sizes_of
@@ -191,7 +191,7 @@ def test_the_most_confident_wrong_and_disagreed():
     for run in runs:
         run.sequences.labels[:, 0] = [1, 1, 1, 0, 1, 1, 1, 1]
     aligned = align(_named(runs))
-    assert int(np.argmax(confidence(aligned))) == 0  # 3 is surer, but no positive
+    assert ranking(aligned, "top")[0] == 0 and ranking(aligned, "top")[-1] == 3  # which is surer, but no positive
     assert int(np.argmax(wrongness(aligned))) == 3
     assert int(np.argmax(disagreement(aligned))) == 2
     assert set(choose(aligned, 3, ("top", "wrong", "disagreed")).tolist()) == {0, 3, 2}
@@ -209,6 +209,82 @@ def test_a_report_says_what_it_left_out(files, tmp_path, demo):
     for line in (["--id", "positive-1", "--sequences", 3], ["--id", "positive-1", "--choose", "top"]):
         code, _, err = demo("dashboard", files[1], *line, "-o", tmp_path / "n.html")
         assert code == 2 and "give one" in err
+
+
+def test_what_there_is_nothing_to_choose_by(files, tmp_path, demo):
+    line = ["dashboard", of_kind(files, "saliency")[0], "--sequences", 5, "-o", tmp_path / "x.html"]
+    code, _, err = demo(*line, "--choose", "disagreed")
+    assert code == 2 and "there is no output that two models have to choose by" in err
+    assert demo(*line)[0] == 0  # not asked for, it is left out
+    data = tiny_dataset(8)
+    data.labels[:] = np.nan
+    unlabelled = align(_named([explain("saliency", tiny_model(), data)]))
+    with pytest.raises(UsageProblem, match="no label of a probability"):
+        _chosen(unlabelled, Choice(3, ("wrong",)))
+    assert "the highest predictions" in _chosen(unlabelled, Choice(3))[1]
+
+
+def test_a_regression_has_no_positives():
+    data = tiny_dataset(6)
+    run = explain("saliency", tiny_model(), data)
+    for described in (*run.metadata["model"]["targets"], *run.metadata["target"]["outputs"]):
+        described["activation"] = "identity"
+    run.outputs[:, 0] = [0, 5, 1, 2, 3, np.inf]
+    run.sequences.labels[:, 0] = [0.6, 0.4, 0.1, 0.2, 0.3, 0.4]
+    head = make_report(_named([run]), [], Choice(), "demo").head
+    assert head["table"]["rank"] == [5, 1, 4, 3, 2, 0]
+    (output,) = head["models"][0]["outputs"]
+    assert output["about"] == "5 with a label; 1 whose prediction is no finite number are left out"
+    assert output["histogram"]["all"] == np.histogram([0, 5, 1, 2, 3], 20)[0].tolist()
+
+
+def test_models_of_long_names_stay_apart():
+    data = tiny_dataset(3)
+    runs = []
+    for seed in (0, 1):
+        model = tiny_model(seed=seed)
+        model.name = f"{'long-' * 12}seed{seed}"
+        runs.append(explain("saliency", model, data))
+    table = make_report(_named(runs), [], Choice(), "demo").head["table"]
+    assert len(table["views"]) == 2 and table["view_of_run"] == [0, 1]
+    assert len({view["model"] for view in table["views"]}) == 2
+    for view, run in zip(table["views"], runs, strict=True):
+        assert np.allclose(view["values"], run.probabilities()[:, 0])
+
+
+def test_names_of_one_sequence_show_it_once(files, tmp_path, demo):
+    twice = ["--id", "positive-1", "--id", "positive-1"]
+    code, out, _ = demo("figure", *of_kind(files, "saliency"), *twice, "-o", tmp_path / "f.pdf")
+    assert code == 0 and out.count("positive-1") == 1
+    code, out, _ = demo("dashboard", *of_kind(files, "saliency"), *twice, "-o", tmp_path / "r.html")
+    assert code == 0 and "1 sequence, 2 runs" in out
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"info": {"source": ["x"]}},
+        {"info": {"source": {"a": 1}}},
+        {"model.training": [1]},
+        {"model.training": {"epochs": [1, {"epoch": "x", "train_loss": None}], "best_epoch": "y", "settings": [2]}},
+        {"model.metrics": {"test": 3, "validation": {"AUROC": "high"}}},
+        {"model.options": "none"},
+        {"model.architecture": 7},
+        {"warnings": "none"},
+        {"libraries": ["x"]},
+        {"created": {"half a character": "\ud800"}},
+        {"channels": []},
+    ],
+)
+def test_metadata_of_any_shape_makes_a_page(change):
+    run = explain("saliency", tiny_model(), tiny_dataset(3))
+    for key, value in change.items():
+        owner = run.metadata["model"] if key.startswith("model.") else run.metadata
+        owner[key.removeprefix("model.")] = value
+        if key == "info":
+            run.sequences.info = value
+    page = page_html(make_report(_named([run]), [], Choice(), "demo"))
+    page.encode("utf-8")
 
 
 # one sequence, and runs compared
@@ -276,7 +352,7 @@ def test_values_that_do_not_add_up_are_marked(files, tmp_path):
 def test_sites_of_a_scan_are_on_their_sequences(files, scanned):
     with open_runs(of_kind(files, "saliency")) as runs:
         aligned = align(runs)
-        content = read_motifs([scanned], aligned, np.arange(len(aligned)))
+        content = read_motifs([scanned], runs, aligned, np.arange(len(aligned)))
         assert content.best_known().name == "WORD" and content.best_known("word").id == "word"
         with pytest.raises(UsageProblem, match="unknown known motif 'CTCF'"):
             content.best_known("CTCF")
@@ -292,6 +368,38 @@ def bundle_word(scanned, site):
     rows = [dict(zip(heads, line.split("\t"), strict=True)) for line in lines[1:]]
     (row,) = [r for r in rows if r["id"] == "positive-1" and int(r["start"]) == site.start and r["strand"] == "+"]
     return row["bases"]
+
+
+def test_motifs_are_those_of_the_model_they_were_found_in(quickstart, tmp_path, demo):
+    """A file of another model under the name that a motif folder has does not get its motifs."""
+    folder = quickstart[0] / "q"
+    shutil.copy(folder / "explanations" / "rnn.saliency.h5", tmp_path / "cnn.saliency.h5")
+    own = folder / "explanations" / "cnn.saliency.h5"
+    with open_runs([own, tmp_path / "cnn.saliency.h5"]) as runs:
+        head = make_report(runs, [folder / "motifs"], Choice(), "demo").head
+    pages = {page["name"]: [m["motif"] for m in page["motifs"]] for page in head["models"]}
+    assert "cnn.saliency.1" in pages["cnn"] and "cnn.saliency.1" not in pages["rnn"]
+    assert head["owners"]["cnn.saliency"] == head["runs"][0]["label"]
+
+
+def test_motifs_of_other_models_are_refused(files, quickstart, tmp_path, demo):
+    alone = tmp_path / "m"
+    alone.mkdir()
+    shutil.copy(quickstart[0] / "q" / "motifs" / "motifs.h5", alone)
+    code, _, err = demo("dashboard", files[1], "--motifs", alone, "-o", tmp_path / "x.html")
+    assert (code, err.count("demo: ")) == (1, 1) and "is of other models than these explanations" in err
+
+
+def test_two_sequences_that_runs_call_alike(files, scanned):
+    """Sites go to the sequence whose bases they have."""
+    with open_runs(of_kind(files, "saliency")) as runs:
+        other = runs[1].explanation
+        other.sequences = other.sequences.take(np.arange(len(other)))
+        other.sequences.codes[0] = 3 - other.sequences.codes[0]
+        aligned = align(runs)
+        assert len(aligned) == 49
+        content = read_motifs([scanned], runs, aligned, np.arange(49))
+        assert 0 in content.sites and aligned.text(48) != aligned.text(0)
 
 
 @pytest.mark.parametrize(
@@ -338,6 +446,7 @@ def test_a_box_has_the_orientation_of_the_motif_on_it():
 
     boxes = boxes_of([(10, 20)], [site(12, -1, 1e-6), site(40, 1, 1e-4), site(11, 1, 1e-4)], "M")
     assert [(b.start, b.end, b.strand, b.truth) for b in boxes] == [(10, 20, -1, True), (40, 48, 1, False)]
+    assert [b.motif_start for b in boxes] == [12, 40]
     assert boxes[0].text == "known site: M (−, p = 1e-06)"
     assert [(b.text, b.strand) for b in boxes_of([(1, 5)], [], "")] == [("known site", 0)]
 

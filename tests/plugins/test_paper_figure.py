@@ -95,7 +95,7 @@ def test_a_box_goes_through_attributions_and_traces_at_its_place(runs):
 
 
 def test_the_motif_lies_over_its_site_both_ways(runs):
-    figure = drawn(runs, [Box(10, 13, 1, "FACTOR", False)], MOTIF)
+    figure = drawn(runs, [Box(8, 15, 1, "known site: FACTOR", True, 10)], MOTIF)
 
     def letters(axes):
         """Which place each colour has at the axis, where the largest letter stands."""

@@ -61,16 +61,17 @@ def dashboard(
     check_output(output, force, explanations, folders)
     from demo_core.files import write_text
     from demo_dashboard.page import page_html
-    from demo_dashboard.report import Choice, make_report
+    from demo_dashboard.report import Choice, counted, make_report
     from demo_dashboard.runs import open_runs
 
     with open_runs(explanations) as runs:
-        choice = Choice(number, ways or _WAYS, names, seed)
+        choice = Choice(number, ways, names, seed)
         report = make_report(runs, folders, choice, _command(explanations, folders, names, number, ways, output, seed))
         text = page_html(report)
     write_text(output, text)
     say(report.said)
-    click.echo(f"{output}: {len(report.sequences)} sequences, {len(report.head['runs'])} runs, {_size(text)}")
+    there = f"{counted(len(report.sequences))}, {counted(len(report.head['runs']), 'run')}"
+    click.echo(f"{output}: {there}, {_size(text)}")
 
 
 def _size(text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from demo_core.motif import Motif
     from demo_dashboard.alignment import Aligned
     from demo_dashboard.figure import Subject
+    from demo_dashboard.runs import Run
     from demo_dashboard.sequence import Shown
 
 FORMATS = ("pdf", "svg", "png")
@@ -113,7 +114,7 @@ def figure(
     for path in files:
         check_output(path, force, explanations, folders)
     from demo_dashboard.alignment import align
-    from demo_dashboard.figure import paper_figure
+    from demo_dashboard.figure import Subject, paper_figure
     from demo_dashboard.palettes import PALETTES
     from demo_dashboard.runs import open_runs
 
@@ -127,30 +128,36 @@ def figure(
         if len(patterns) == len(runs):
             if names or top or draw:
                 raise UsageProblem("optimised inputs are no sequences: leave --id, --top and --random out")
-            from demo_dashboard.figure import Subject
-
             subjects = [Subject(None, None, None, "optimised inputs", [])]
         else:
             aligned = align(runs)
             chosen = _chosen(aligned, names, top or 1, draw, seed)
-            subjects = _subjects(aligned, chosen, folders, motif)
-        drawn = [paper_figure(s, patterns, PALETTES[palette], width=width, style=style) for s in subjects]
-        _write(drawn, files[: len(drawn)] if len(files) > 1 else files, kind)
-        for path, subject in zip(files * len(subjects) if len(files) == 1 else files, subjects, strict=False):
-            click.echo(f"{path}: {subject.title.splitlines()[-1]}")
+            subjects = _subjects(runs, aligned, chosen, folders, motif)
+        if len(subjects) < number:
+            say(f"there are {len(subjects)} such sequences, not {number}")
+        drawn = (paper_figure(s, patterns, PALETTES[palette], width=width, style=style) for s in subjects)
+        files = files[: len(subjects)]
+        _write(drawn, files, kind)
+    for place, subject in enumerate(subjects):
+        click.echo(f"{files[min(place, len(files) - 1)]}: {subject.title.splitlines()[-1]}")
 
 
 def _chosen(aligned: Aligned, names: Sequence[str], top: int, draw: int | None, seed: int) -> list[int]:
-    from demo_dashboard.choosing import ranking
+    from demo_dashboard.choosing import positives, ranking
 
     if names:
-        return [aligned.place_of(name) for name in names]
+        return list(dict.fromkeys(aligned.place_of(name) for name in names))
     most = explained_most(aligned)
-    order = ranking(aligned.take(most), "random" if draw else "top", seed)
+    of_these = aligned.take(most)
+    order = ranking(of_these, "random" if draw else "top", seed)
+    if not draw and (positive := positives(of_these)).any():
+        order = order[positive[order]]
     return [int(place) for place in most[order[: draw or top]]]
 
 
-def _subjects(aligned: Aligned, chosen: list[int], folders: Sequence[Path], motif: str | None) -> list[Subject]:
+def _subjects(
+    runs: Sequence[Run], aligned: Aligned, chosen: list[int], folders: Sequence[Path], motif: str | None
+) -> list[Subject]:
     import numpy as np
 
     from demo_dashboard.boxes import boxes_of
@@ -160,7 +167,7 @@ def _subjects(aligned: Aligned, chosen: list[int], folders: Sequence[Path], moti
 
     if motif and not folders:
         raise UsageProblem("--motif needs --motifs, a folder of demo motifs find or demo motifs scan")
-    content = read_motifs(folders, aligned, np.array(chosen))
+    content = read_motifs(folders, runs, aligned, np.array(chosen))
     known = content.best_known(motif)
     if folders and known is None:
         say("no known motif is drawn: no motif in the folder has a name")
@@ -187,7 +194,7 @@ def _title(shown: Shown, place: int, name: str, known: Motif | None) -> str:
     return f"{head}\n{'   '.join(parts)}" if head else "   ".join(parts)
 
 
-def _write(figures: Sequence[Figure], files: Sequence[Path], kind: str) -> None:
+def _write(figures: Iterable[Figure], files: Sequence[Path], kind: str) -> None:
     from matplotlib import rc_context
     from matplotlib.backends.backend_pdf import PdfPages
 

@@ -1,18 +1,49 @@
 // Colours of drawings, for light and dark pages and two ways of telling letters apart.
 
 const LETTERS = {
-  paper: { light: { A: "#1a9641", C: "#2b5fd9", G: "#e08a00", T: "#d7191c" }, dark: { A: "#4cc470", C: "#7da2ff", G: "#f5b041", T: "#ff6b66" } },
-  safe: { light: { A: "#009e73", C: "#0072b2", G: "#e69f00", T: "#cc79a7" }, dark: { A: "#2fc79a", C: "#5aaee6", G: "#f0b72f", T: "#e39cc4" } },
+  paper: {
+    light: { A: "#1a9641", C: "#2b5fd9", G: "#e08a00", T: "#d7191c" },
+    dark: { A: "#4cc470", C: "#7da2ff", G: "#f5b041", T: "#ff6b66" },
+  },
+  safe: {
+    light: { A: "#009e73", C: "#0072b2", G: "#e69f00", T: "#cc79a7" },
+    dark: { A: "#2fc79a", C: "#5aaee6", G: "#f0b72f", T: "#e39cc4" },
+  },
 };
 const STRIPS = {
   paper: { light: ["#2166ac", "#ffffff", "#b2182b"], dark: ["#5b9bd8", "#22272e", "#e0606f"] },
   safe: { light: ["#2166ac", "#ffffff", "#b35806"], dark: ["#5b9bd8", "#22272e", "#e69a4c"] },
 };
 const REST = {
-  light: { ink: "#1f2328", faint: "#59636e", line: "#d1d9e0", page: "#ffffff", missing: "#d8dde3", truth: "#5e3c99", known: "#00695c", found: "#7a4b00", cursor: "#0969da", unknown: "#6e7781" },
-  dark: { ink: "#e6edf3", faint: "#9aa5b1", line: "#3d444d", page: "#151a21", missing: "#3d444d", truth: "#b79cf0", known: "#5fd0bd", found: "#e3b063", cursor: "#58a6ff", unknown: "#9aa5b1" },
+  light: {
+    ink: "#1f2328",
+    faint: "#59636e",
+    line: "#d1d9e0",
+    page: "#ffffff",
+    missing: "#d8dde3",
+    truth: "#5e3c99",
+    known: "#00695c",
+    found: "#7a4b00",
+    cursor: "#0969da",
+    unknown: "#6e7781",
+  },
+  dark: {
+    ink: "#e6edf3",
+    faint: "#9aa5b1",
+    line: "#3d444d",
+    page: "#151a21",
+    missing: "#3d444d",
+    truth: "#b79cf0",
+    known: "#5fd0bd",
+    found: "#e3b063",
+    cursor: "#58a6ff",
+    unknown: "#9aa5b1",
+  },
 };
-const CHANNELS = { light: ["#1b7837", "#b35806", "#2166ac", "#c51b7d"], dark: ["#6cc28a", "#f0a35e", "#7fb2ea", "#ee86bd"] };
+const CHANNELS = {
+  light: ["#1b7837", "#b35806", "#2166ac", "#c51b7d"],
+  dark: ["#6cc28a", "#f0a35e", "#7fb2ea", "#ee86bd"],
+};
 
 export function palette(theme, kind) {
   const [low, middle, high] = STRIPS[kind][theme];
@@ -30,7 +61,9 @@ export function mixed(one, other, share) {
 
 // From -1 (low) through 0 (middle) to 1 (high).
 export function around(colours, share) {
-  return share < 0 ? mixed(colours.middle, colours.low, Math.min(-share, 1)) : mixed(colours.middle, colours.high, Math.min(share, 1));
+  return share < 0
+    ? mixed(colours.middle, colours.low, Math.min(-share, 1))
+    : mixed(colours.middle, colours.high, Math.min(share, 1));
 }
 
 // Whether dark letters are read better than light ones on this colour (WCAG's relative luminance).

@@ -6,12 +6,45 @@ import { matrix } from "./charts.js";
 import { around, isLight } from "./colours.js";
 
 function table(heads, rows, label) {
-  return h("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": label }, h("table", { class: "plain" }, h("thead", {}, h("tr", {}, heads.map((head) => h("th", { scope: "col" }, head)))), h("tbody", {}, rows.map((row) => h("tr", {}, row.map((cell, i) => h("td", { class: i ? "number" : null }, i ? cell : name(cell, 120))))))));
+  return h(
+    "div",
+    { class: "scroll", tabindex: 0, role: "group", "aria-label": label },
+    h(
+      "table",
+      { class: "plain" },
+      h(
+        "thead",
+        {},
+        h(
+          "tr",
+          {},
+          heads.map((head) => h("th", { scope: "col" }, head)),
+        ),
+      ),
+      h(
+        "tbody",
+        {},
+        rows.map((row) =>
+          h(
+            "tr",
+            {},
+            row.map((cell, i) => h("td", { class: i ? "number" : null }, i ? cell : name(cell, 120))),
+          ),
+        ),
+      ),
+    ),
+  );
 }
 
 export function comparePage(head, colours) {
   const { compare } = head;
-  if (!compare) return h("article", { class: "page" }, h("h2", { tabindex: -1 }, "Compare"), h("p", {}, "There are no explanations of sequences here."));
+  if (!compare)
+    return h(
+      "article",
+      { class: "page" },
+      h("h2", { tabindex: -1 }, "Compare"),
+      h("p", {}, "There are no explanations of sequences here."),
+    );
   const runs = head.runs.filter((run) => run.place !== null).sort((a, b) => a.place - b.place);
   const labels = runs.map((run) => run.label);
   const shade = (share) => {
@@ -20,17 +53,92 @@ export function comparePage(head, colours) {
   };
   const cards = [];
   if (runs.length > 1) {
-    cards.push(h("section", { class: "card wide" }, h("h3", {}, "Do explanations agree, base by base?"), h("p", { class: "note" }, `Mean over the ${count(compare.sequences)} sequences in this report, where both runs have values. How much a base counts is the size of its attribution, or of a trace's change on reading it.`), h("div", { class: "charts" }, matrix(labels, compare.rank, "Rank correlation (Spearman)", (value) => fixed(value, 2), shade), matrix(labels, compare.overlap, `Share of the ${compare.strongest} strongest positions in common (by chance ${short(compare.chance, 2)})`, (value) => fixed(value, 2), shade))));
+    cards.push(
+      h(
+        "section",
+        { class: "card wide" },
+        h("h3", {}, "Do explanations agree, base by base?"),
+        h(
+          "p",
+          { class: "note" },
+          `Mean over the ${count(compare.sequences)} sequences in this report, where both runs have values. How much a base counts is the size of its attribution, or of a trace's change on reading it.`,
+        ),
+        h(
+          "div",
+          { class: "charts" },
+          matrix(labels, compare.rank, "Rank correlation (Spearman)", (value) => fixed(value, 2), shade),
+          matrix(
+            labels,
+            compare.overlap,
+            `Share of the ${compare.strongest} strongest positions in common (by chance ${short(compare.chance, 2)})`,
+            (value) => fixed(value, 2),
+            shade,
+          ),
+        ),
+      ),
+    );
   }
   const recovered = runs.map((run, i) => [run, compare.sites[i]]).filter(([, found]) => found);
   if (recovered.length) {
-    cards.push(h("section", { class: "card" }, h("h3", {}, "Do they find the known sites?"), h("p", { class: "note" }, "AUROC over the bases of a sequence of how much each counts, against the sites that came with the data; mean over sequences with a site that are not labelled negative. 0.5 is chance."), table(["run", "AUROC", "95 % interval", "sequences"], recovered.map(([run, found]) => [run.label, fixed(found.mean), `${fixed(found.low)} – ${fixed(found.high)}`, count(found.n)]), "site recovery")));
+    cards.push(
+      h(
+        "section",
+        { class: "card" },
+        h("h3", {}, "Do they find the known sites?"),
+        h(
+          "p",
+          { class: "note" },
+          "AUROC over the bases of a sequence of how much each counts, against the sites that came with the data; mean over sequences with a site that are not labelled negative. 0.5 is chance.",
+        ),
+        table(
+          ["run", "AUROC", "95 % interval", "sequences"],
+          recovered.map(([run, found]) => [
+            run.label,
+            fixed(found.mean),
+            `${fixed(found.low)} – ${fixed(found.high)}`,
+            count(found.n),
+          ]),
+          "site recovery",
+        ),
+      ),
+    );
   }
   if (compare.models.length) {
-    cards.push(h("section", { class: "card" }, h("h3", {}, "Do models agree?"), h("p", { class: "note" }, "Over all sequences in the files that both models saw."), table(["models", "correlation of predictions", "same side of 0.5", "sequences"], compare.models.map((pair) => [`${pair.models.join(" and ")}: ${pair.output}`, fixed(pair.pearson), pair.same === null ? "–" : `${fixed(100 * pair.same, 1)} %`, count(pair.n)]), "agreement of models")));
+    cards.push(
+      h(
+        "section",
+        { class: "card" },
+        h("h3", {}, "Do models agree?"),
+        h("p", { class: "note" }, "Over all sequences in the files that both models saw."),
+        table(
+          ["models", "correlation of predictions", "same side of 0.5", "sequences"],
+          compare.models.map((pair) => [
+            `${pair.models.join(" and ")}: ${pair.output}`,
+            fixed(pair.pearson),
+            pair.same === null ? "–" : `${fixed(100 * pair.same, 1)} %`,
+            count(pair.n),
+          ]),
+          "agreement of models",
+        ),
+      ),
+    );
   }
-  const sums = head.runs.filter((run) => run.facts["adds up"] && !run.facts["adds up"].startsWith("the method promises"));
-  cards.push(h("section", { class: "card" }, h("h3", {}, "Do values add up?"), sums.length ? table(["run", ""], sums.map((run) => [run.label, run.facts["adds up"]]), "completeness") : h("p", { class: "note" }, "None of these methods promises that its values add up to the prediction.")));
+  const sums = head.runs.filter(
+    (run) => run.facts["adds up"] && !run.facts["adds up"].startsWith("the method promises"),
+  );
+  cards.push(
+    h(
+      "section",
+      { class: "card" },
+      h("h3", {}, "Do values add up?"),
+      sums.length
+        ? table(
+            ["run", ""],
+            sums.map((run) => [run.label, run.facts["adds up"]]),
+            "completeness",
+          )
+        : h("p", { class: "note" }, "None of these methods promises that its values add up to the prediction."),
+    ),
+  );
   return h("article", { class: "page" }, h("h2", { tabindex: -1 }, "Compare"), h("div", { class: "cards" }, cards));
 }
-

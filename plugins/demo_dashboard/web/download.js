@@ -4,7 +4,9 @@ import { h, clean } from "./dom.js";
 import { genomic } from "./scale.js";
 
 export function fileName(id, ending) {
-  const plain = clean(id, 60).replace(/[^A-Za-z0-9._-]+/g, "-").replace(/^[-.]+|[-.]+$/g, "");
+  const plain = clean(id, 60)
+    .replace(/[^A-Za-z0-9._-]+/g, "-")
+    .replace(/^[-.]+|[-.]+$/g, "");
   return `${plain || "sequence"}.${ending}`;
 }
 
@@ -49,11 +51,24 @@ function number(value) {
 export function valuesTable(viewer) {
   const { head, drawn, index } = viewer;
   const interval = head.table.intervals[index];
-  const columns = drawn.places.filter((track) => track.values).flatMap((track) => track.values().map(([of, values]) => [`${track.run.label}${of ? ` ${of}` : ""}`, values]));
-  const lines = [["id", "position", "base", "chrom", "chrom_position", ...columns.map(([title]) => title)].map(cell).join("\t")];
+  const columns = drawn.places
+    .filter((track) => track.values)
+    .flatMap((track) => track.values().map(([of, values]) => [`${track.run.label}${of ? ` ${of}` : ""}`, values]));
+  const lines = [
+    ["id", "position", "base", "chrom", "chrom_position", ...columns.map(([title]) => title)].map(cell).join("\t"),
+  ];
   for (let i = drawn.axis.first; i < drawn.axis.last(drawn.bases.length); i++) {
     const there = interval ? [head.table.chroms[interval[0]], genomic(interval, i) - 1] : ["", ""];
-    lines.push([cell(head.table.ids[index]), i, drawn.bases[i], cell(there[0]), there[1], ...columns.map(([, values]) => number(values[i]))].join("\t"));
+    lines.push(
+      [
+        cell(head.table.ids[index]),
+        i,
+        drawn.bases[i],
+        cell(there[0]),
+        there[1],
+        ...columns.map(([, values]) => number(values[i])),
+      ].join("\t"),
+    );
   }
   return lines.join("\n") + "\n";
 }
@@ -68,12 +83,21 @@ export function sitesBed(viewer) {
     if (interval) {
       chrom = cell(head.table.chroms[interval[0]]);
       const minus = interval[3] === "-";
-      [start, end] = minus ? [interval[2] - site.end, interval[2] - site.start] : [interval[1] + site.start, interval[1] + site.end];
+      [start, end] = minus
+        ? [interval[2] - site.end, interval[2] - site.start]
+        : [interval[1] + site.start, interval[1] + site.end];
       if (minus) strand = -strand;
     }
     const label = cell(site.name || site.motif) + (site.of ? `|${cell(site.of)}` : "");
-    const score = site.p ? Math.min(1000, Math.round(-100 * Math.log10(Math.max(site.p, 1e-300)))) : 0;
-    return [chrom.replace(/ /g, "_"), start, end, label.replace(/ /g, "_"), score, strand > 0 ? "+" : strand < 0 ? "-" : "."].join("\t");
+    const score = Number.isFinite(site.p) ? Math.min(1000, Math.round(-100 * Math.log10(Math.max(site.p, 1e-300)))) : 0;
+    return [
+      chrom.replace(/ /g, "_"),
+      start,
+      end,
+      label.replace(/ /g, "_"),
+      score,
+      strand > 0 ? "+" : strand < 0 ? "-" : ".",
+    ].join("\t");
   });
   return lines.length ? lines.join("\n") + "\n" : "";
 }

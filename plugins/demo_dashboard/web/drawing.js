@@ -18,7 +18,9 @@ function limitsFor(context) {
   }
   if (context.settings.scale !== "same") return (run) => own.get(run);
   return (run) => {
-    const alike = [...own].filter(([other]) => other.kind === run.kind && other.unit === run.unit).map(([, pair]) => pair);
+    const alike = [...own]
+      .filter(([other]) => other.kind === run.kind && other.unit === run.unit && other.target === run.target)
+      .map(([, pair]) => pair);
     return [Math.min(...alike.map((pair) => pair[0])), Math.max(...alike.map((pair) => pair[1]))];
   };
 }
@@ -43,7 +45,14 @@ export function drawSequence(given) {
     }
     places.push({ ...track, top: y, bottom: y + track.height });
     const parts = track.draw(y);
-    body.push(s("g", { "clip-path": "url(#within)" }, parts.filter((part) => !outside(part))), parts.filter(outside));
+    body.push(
+      s(
+        "g",
+        { "clip-path": "url(#within)" },
+        parts.filter((part) => !outside(part)),
+      ),
+      parts.filter(outside),
+    );
     y += track.height + 6;
   }
   const bottom = y;
@@ -52,7 +61,15 @@ export function drawSequence(given) {
   const height = bottom + 34;
   const svg = s(
     "svg",
-    { xmlns: "http://www.w3.org/2000/svg", width, height, viewBox: `0 0 ${width} ${height}`, "font-family": "system-ui, sans-serif", role: "img", "aria-label": context.title },
+    {
+      xmlns: "http://www.w3.org/2000/svg",
+      width,
+      height,
+      viewBox: `0 0 ${width} ${height}`,
+      "font-family": "system-ui, sans-serif",
+      role: "img",
+      "aria-label": context.title,
+    },
     s("title", {}, context.title),
     s("defs", {}, s("clipPath", { id: "within" }, s("rect", { x: LEFT, y: 0, width: width - LEFT - RIGHT, height }))),
     s("rect", { width, height, fill: colours.page }),
@@ -65,19 +82,34 @@ export function drawSequence(given) {
 
 // Numbers beside the axis stand left of it, where what is drawn along it is cut off.
 function outside(part) {
-  return part.tagName === "text" ? part.getAttribute("text-anchor") === "end" : part.tagName === "line" && Number(part.getAttribute("x2")) <= LEFT;
+  return part.tagName === "text"
+    ? part.getAttribute("text-anchor") === "end"
+    : part.tagName === "line" && Number(part.getAttribute("x2")) <= LEFT;
 }
 
 function caption(track, y, { colours, axis }) {
   const text = s("text", { x: LEFT, y, "font-size": 11, fill: colours.ink, "font-weight": 600 }, track.label);
   const parts = [text];
-  if (track.doubt) parts.push(s("text", { x: axis.right, y, "font-size": 11, fill: colours.high, "text-anchor": "end" }, `⚠ ${track.doubt}`));
+  if (track.doubt)
+    parts.push(
+      s("text", { x: axis.right, y, "font-size": 11, fill: colours.high, "text-anchor": "end" }, `⚠ ${track.doubt}`),
+    );
   if (track.legend) {
     track.legend.forEach((channel, i) => {
       const x = axis.right - 78 * (track.legend.length - i);
       const dash = DASHES[i % DASHES.length];
       if (axis.right - axis.left > 420) {
-        parts.push(s("line", { x1: x, x2: x + 18, y1: y - 3, y2: y - 3, stroke: colours.channels[i % colours.channels.length], "stroke-width": 2, "stroke-dasharray": dash }));
+        parts.push(
+          s("line", {
+            x1: x,
+            x2: x + 18,
+            y1: y - 3,
+            y2: y - 3,
+            stroke: colours.channels[i % colours.channels.length],
+            "stroke-width": 2,
+            "stroke-dasharray": dash,
+          }),
+        );
         parts.push(s("text", { x: x + 22, y, "font-size": 10, fill: colours.faint }, channel));
       }
     });
@@ -87,7 +119,16 @@ function caption(track, y, { colours, axis }) {
 
 function truthBox(start, end, { axis, colours }, bottom) {
   const x = axis.x(start);
-  return s("rect", { x, y: 2, width: axis.x(end) - x, height: bottom - 2, fill: colours.truth, "fill-opacity": 0.08, stroke: colours.truth, "stroke-opacity": 0.7 });
+  return s("rect", {
+    x,
+    y: 2,
+    width: axis.x(end) - x,
+    height: bottom - 2,
+    fill: colours.truth,
+    "fill-opacity": 0.08,
+    stroke: colours.truth,
+    "stroke-opacity": 0.7,
+  });
 }
 
 function positionAxis({ axis, colours, interval, chrom, bases }, top) {
@@ -103,6 +144,12 @@ function positionAxis({ axis, colours, interval, chrom, bases }, top) {
     parts.push(s("text", { x, y: top + 15, "text-anchor": "middle", "font-size": 10, fill: colours.faint }, label));
   }
   const what = interval ? `position on ${chrom} (from 1)` : "position in the sequence (from 1)";
-  parts.push(s("text", { x: (axis.left + axis.right) / 2, y: top + 29, "text-anchor": "middle", "font-size": 10, fill: colours.faint }, what));
+  parts.push(
+    s(
+      "text",
+      { x: (axis.left + axis.right) / 2, y: top + 29, "text-anchor": "middle", "font-size": 10, fill: colours.faint },
+      what,
+    ),
+  );
   return s("g", {}, parts);
 }

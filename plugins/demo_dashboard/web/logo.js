@@ -50,7 +50,9 @@ export function logoPaths(rows, letters, axis, y, first, last) {
 
 export function logo(rows, letters, axis, y, first, last, colours) {
   const paths = logoPaths(rows, letters, axis, y, first, last);
-  return Object.entries(paths).map(([letter, d]) => s("path", { d, fill: colours.letters[letter] ?? colours.unknown, "fill-rule": "evenodd" }));
+  return Object.entries(paths).map(([letter, d]) =>
+    s("path", { d, fill: colours.letters[letter] ?? colours.unknown, "fill-rule": "evenodd" }),
+  );
 }
 
 // Heights in bits of letter probabilities, without correction for small samples (Schneider & Stephens 1990).

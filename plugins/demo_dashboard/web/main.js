@@ -15,7 +15,15 @@ export class Page {
     this.head = source.head;
     const dark = window.matchMedia("(prefers-color-scheme: dark)").matches;
     const places = this.head.runs.map((run, place) => place).filter((place) => this.head.runs[place].place !== null);
-    this.settings = { theme: dark ? "dark" : "light", palette: "paper", attribution: "logo", trace: "curve", scale: "own", order: places, hidden: [] };
+    this.settings = {
+      theme: dark ? "dark" : "light",
+      palette: "paper",
+      attribution: "logo",
+      trace: "curve",
+      scale: "own",
+      order: places,
+      hidden: [],
+    };
     document.documentElement.dataset.theme = this.settings.theme;
     this.main = document.getElementById("main");
     if (this.head.table?.ids.length) {
@@ -25,6 +33,12 @@ export class Page {
     }
     document.getElementById("top").append(this.header());
     window.addEventListener("hashchange", () => this.route());
+    window.addEventListener("beforeprint", () => this.onPaper(true));
+    window.addEventListener("afterprint", () => this.onPaper(false));
+    document.querySelector(".skip").addEventListener("click", (event) => {
+      event.preventDefault();
+      this.main.focus();
+    });
     let waiting = 0;
     window.addEventListener("resize", () => {
       cancelAnimationFrame(waiting);
@@ -43,9 +57,38 @@ export class Page {
     links.push(["compare", "#compare", "Compare"], ["runs", "#runs", "Runs"]);
     this.links = links.map(([part, href, text]) => h("a", { href, "data-part": part }, name(text, 40)));
     const doubted = this.head.runs.filter((run) => run.doubts.length).length;
-    const theme = h("button", { type: "button", "aria-label": "Dark or light", title: "Dark or light", on: { click: () => this.look({ theme: this.settings.theme === "dark" ? "light" : "dark" }) } }, "◐");
-    const letters = h("select", { "aria-label": "Colours", on: { change: (event) => this.look({ palette: event.target.value }) } }, h("option", { value: "paper" }, "paper’s colours"), h("option", { value: "safe" }, "colour-blind safe"));
-    return h("div", { class: "bar" }, h("h1", {}, h("span", { class: "brand" }, "DeMo"), name(this.head.title, 100)), h("nav", { "aria-label": "Parts of the report" }, this.links), h("span", { class: "group" }, doubted ? h("a", { href: "#runs", class: "doubt" }, `⚠ ${doubted} run${doubted > 1 ? "s" : ""} to look at`) : null, letters, theme), h("p", { class: "said" }, name(this.head.said, 400)));
+    const theme = h(
+      "button",
+      {
+        type: "button",
+        "aria-label": "Dark or light",
+        title: "Dark or light",
+        on: { click: () => this.look({ theme: this.settings.theme === "dark" ? "light" : "dark" }) },
+      },
+      "◐",
+    );
+    const letters = h(
+      "select",
+      { "aria-label": "Colours", on: { change: (event) => this.look({ palette: event.target.value }) } },
+      h("option", { value: "paper" }, "paper’s colours"),
+      h("option", { value: "safe" }, "colour-blind safe"),
+    );
+    return h(
+      "div",
+      { class: "bar" },
+      h("h1", {}, h("span", { class: "brand" }, "DeMo"), name(this.head.title, 100)),
+      h("nav", { "aria-label": "Parts of the report" }, this.links),
+      h(
+        "span",
+        { class: "group" },
+        doubted
+          ? h("a", { href: "#runs", class: "doubt" }, `⚠ ${doubted} run${doubted > 1 ? "s" : ""} to look at`)
+          : null,
+        letters,
+        theme,
+      ),
+      h("p", { class: "said" }, name(this.head.said, 400)),
+    );
   }
 
   look(change) {
@@ -55,7 +98,7 @@ export class Page {
   }
 
   get colours() {
-    return palette(this.settings.theme, this.settings.palette);
+    return palette(document.documentElement.dataset.theme, this.settings.palette);
   }
 
   chose(index) {
@@ -78,7 +121,12 @@ export class Page {
     }
     if (here === "sequence") this.routeSequence(rest.join("/"));
     else {
-      const page = here === "model" ? modelPage(this.head.models[Number(name_.split("/")[1])], this.colours) : here === "compare" ? comparePage(this.head, this.colours) : runsPage(this.head);
+      const page =
+        here === "model"
+          ? modelPage(this.head.models[Number(name_.split("/")[1])], this.colours)
+          : here === "compare"
+            ? comparePage(this.head, this.colours)
+            : runsPage(this.head);
       this.main.replaceChildren(page);
       document.title = `${page.querySelector("h2").textContent} · DeMo`;
     }
@@ -101,8 +149,18 @@ export class Page {
   }
 
   first() {
-    const rank = this.head.table.confidence;
-    return rank.indexOf(Math.min(...rank.filter((value) => value !== null)));
+    return this.head.table.rank.indexOf(0);
+  }
+
+  // Paper is white, and as wide as it is.
+  onPaper(printing) {
+    document.documentElement.dataset.theme = printing ? "light" : this.settings.theme;
+    if (this.part === "sequence") {
+      const { theme } = this.settings;
+      if (printing) this.settings.theme = "light";
+      this.viewer.draw(printing ? 700 : null);
+      this.settings.theme = theme;
+    } else this.route(false);
   }
 }
 

@@ -13,9 +13,12 @@ export function map(rows, axis, top, height, reach, first, last, colours) {
   for (let row = 0; row < side; row++) {
     for (let column = 0; column < side; column++) {
       const value = rows[first + row][first + column];
-      const colour = Number.isNaN(value) ? colours.missing : shades[32 + Math.round(Math.min(1, Math.max(-1, reach > 0 ? value / reach : 0)) * 32)];
+      const colour = Number.isNaN(value)
+        ? colours.missing
+        : shades[32 + Math.round(Math.min(1, Math.max(-1, reach > 0 ? value / reach : 0)) * 32)];
       const at = 4 * (row * side + column);
-      for (let part = 0; part < 3; part++) picture.data[at + part] = parseInt(colour.slice(1 + 2 * part, 3 + 2 * part), 16);
+      for (let part = 0; part < 3; part++)
+        picture.data[at + part] = parseInt(colour.slice(1 + 2 * part, 3 + 2 * part), 16);
       picture.data[at + 3] = 255;
     }
   }

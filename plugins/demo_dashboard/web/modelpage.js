@@ -1,20 +1,31 @@
 // A page for each model: what it predicts, how it was trained, what it likes best, which motifs explain it.
 
 import { h, name, clean } from "./dom.js";
-import { count, fixed, short } from "./numbers.js";
+import { count, counted, fixed, short } from "./numbers.js";
 import { histogram, logoChart, trainingChart } from "./charts.js";
 
 function facts(pairs) {
-  return h("dl", { class: "facts" }, pairs.filter(([, value]) => value !== null && value !== undefined && value !== "").map(([key, value]) => h("div", {}, h("dt", {}, key), h("dd", {}, value instanceof Node ? value : name(value, 400)))));
+  return h(
+    "dl",
+    { class: "facts" },
+    pairs
+      .filter(([, value]) => value !== null && value !== undefined && value !== "")
+      .map(([key, value]) =>
+        h("div", {}, h("dt", {}, key), h("dd", {}, value instanceof Node ? value : name(value, 400))),
+      ),
+  );
 }
 
 function predictions(output, colours) {
-  const measures = Object.entries(output.measures).map(([key, value]) => [key, value === null ? "– (needs positives and negatives)" : fixed(value)]);
+  const measures = Object.entries(output.measures).map(([key, value]) => [
+    key,
+    value === null ? (output.logistic ? "– (needs positives and negatives)" : "– (nothing varies)") : fixed(value),
+  ]);
   return h(
     "section",
     { class: "card" },
     h("h3", {}, "Predictions of ", name(output.name, 80)),
-    h("p", { class: "note" }, `Of the ${count(output.sequences)} sequences in the explanation files: ${count(output.positives)} positive, ${count(output.negatives)} negative.`),
+    h("p", { class: "note" }, `Of the ${counted(output.sequences)} in the explanation files: ${output.about}.`),
     facts(measures),
     histogram(output, colours),
   );
@@ -22,12 +33,27 @@ function predictions(output, colours) {
 
 function training(model, colours) {
   const record = model.training;
-  const metrics = Object.entries(model.metrics).flatMap(([split, measures]) => Object.entries(measures).map(([key, value]) => [`${key}, ${split}`, short(value, 4)]));
+  const metrics = Object.entries(model.metrics).flatMap(([split, measures]) =>
+    Object.entries(measures).map(([key, value]) => [`${key}, ${split}`, short(value, 4)]),
+  );
   if (!record && !metrics.length) return null;
   const charts = record
     ? [
-        trainingChart(record, [["train_loss", "training", colours.faint, null], ["validation_loss", "validation", colours.cursor, "5 2"]], "loss", colours),
-        trainingChart(record, [["validation_score", "validation", colours.cursor, null]], `validation ${record.score}`, colours),
+        trainingChart(
+          record,
+          [
+            ["train_loss", "training", colours.faint, null],
+            ["validation_loss", "validation", colours.cursor, "5 2"],
+          ],
+          "loss",
+          colours,
+        ),
+        trainingChart(
+          record,
+          [["validation_score", "validation", colours.cursor, null]],
+          `validation ${record.score}`,
+          colours,
+        ),
       ].filter(Boolean)
     : [];
   const settings = record ? Object.entries(record.settings) : [];
@@ -46,9 +72,31 @@ function pattern(one, colours) {
     "section",
     { class: "card wide" },
     h("h3", {}, "Optimised inputs: ", name(one.label, 80)),
-    h("p", { class: "note" }, `The ${one.restarts.length} best of ${one.of} restarts, as letter probabilities in bits.${one.note ? ` ${one.note}.` : ""} They are made up, and need not be DNA that could exist.`),
+    h(
+      "p",
+      { class: "note" },
+      `The ${one.restarts.length} best of ${one.of} restarts, as letter probabilities in bits.${one.note ? ` ${one.note}.` : ""} They are made up, and need not be DNA that could exist.`,
+    ),
     one.restarts.map((restart) =>
-      h("figure", {}, h("figcaption", {}, name(restart.name, 60), `: reaches ${short(restart.reached)}; its best letters ${short(restart.letters)} (${clean(one.target, 60)})`), h("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": `logo of ${clean(restart.name, 60)}` }, logoChart(restart.ppm, one.letters, colours, { width: Math.max(320, restart.ppm[0].length * 9), height: 64, label: `Logo of ${clean(restart.name, 60)} of ${clean(one.label, 80)}` }))),
+      h(
+        "figure",
+        {},
+        h(
+          "figcaption",
+          {},
+          name(restart.name, 60),
+          `: reaches ${short(restart.reached)}; its best letters ${short(restart.letters)} (${clean(one.target, 60)})`,
+        ),
+        h(
+          "div",
+          { class: "scroll", tabindex: 0, role: "group", "aria-label": `logo of ${clean(restart.name, 60)}` },
+          logoChart(restart.ppm, one.letters, colours, {
+            width: Math.max(320, restart.ppm[0].length * 9),
+            height: 64,
+            label: `Logo of ${clean(restart.name, 60)} of ${clean(one.label, 80)}`,
+          }),
+        ),
+      ),
     ),
   );
 }
@@ -59,15 +107,39 @@ function motifs(list, colours) {
     return h(
       "tr",
       {},
-      h("td", {}, logoChart(motif.ppm, "ACGT", colours, { width: 24 + Math.max(motif.ppm[0].length, 6) * 10, height: 44, label: `Logo of ${motif.consensus}` })),
-      h("td", {}, h("strong", {}, name(motif.name || "no name", 60)), h("br", {}), h("span", { class: "faint" }, name(motif.motif, 80))),
+      h(
+        "td",
+        {},
+        logoChart(motif.ppm, "ACGT", colours, {
+          width: 24 + Math.max(motif.ppm[0].length, 6) * 10,
+          height: 44,
+          label: `Logo of ${motif.consensus}`,
+        }),
+      ),
+      h(
+        "td",
+        {},
+        h("strong", {}, name(motif.name || "no name", 60)),
+        h("br", {}),
+        h("span", { class: "faint" }, name(motif.motif, 80)),
+      ),
       h("td", { class: "number" }, count(motif.seqlets)),
       h("td", { class: "number" }, count(motif.sequences)),
-      h("td", { class: "number" }, motif.sites === null ? "–" : `${count(motif.sites_pointed_at)} of ${count(motif.sites)}`),
+      h(
+        "td",
+        { class: "number" },
+        motif.sites === null ? "–" : `${count(motif.sites_pointed_at)} of ${count(motif.sites)}`,
+      ),
       h("td", { class: "number" }, short(motif.p_pointed_at, 2)),
       h("td", {}, best ? name(`${best.match_name} (${best.match_id}, ${best.strand})`, 80) : "–"),
       h("td", { class: "number" }, best ? short(best.q, 2) : "–"),
-      h("td", {}, others.slice(0, 2).map((match) => h("div", { class: "faint" }, name(`${match.match_name}, q ${short(match.q, 2)}`, 60)))),
+      h(
+        "td",
+        {},
+        others
+          .slice(0, 2)
+          .map((match) => h("div", { class: "faint" }, name(`${match.match_name}, q ${short(match.q, 2)}`, 60))),
+      ),
     );
   });
   const heads = ["motif", "name", "seqlets", "in sequences", "sites pointed at", "p", "best match", "q", "then"];
@@ -76,9 +148,32 @@ function motifs(list, colours) {
     { class: "card wide" },
     h("h3", {}, "Motifs found in its explanations"),
     list.length
-      ? h("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "motifs" }, h("table", { class: "plain" }, h("thead", {}, h("tr", {}, heads.map((head) => h("th", { scope: "col" }, head)))), h("tbody", {}, rows)))
+      ? h(
+          "div",
+          { class: "scroll", tabindex: 0, role: "group", "aria-label": "motifs" },
+          h(
+            "table",
+            { class: "plain" },
+            h(
+              "thead",
+              {},
+              h(
+                "tr",
+                {},
+                heads.map((head) => h("th", { scope: "col" }, head)),
+              ),
+            ),
+            h("tbody", {}, rows),
+          ),
+        )
       : h("p", { class: "note" }, "None: this report was made without --motifs, or none was found."),
-    list.length ? h("p", { class: "note" }, "p: how likely as many of a motif's sites would lie under seqlets by chance. q: of the best match in the database, by Tomtom; a name is given at q up to 0.05.") : null,
+    list.length
+      ? h(
+          "p",
+          { class: "note" },
+          "p: how likely as many of a motif's sites would lie under seqlets by chance. q: of the best match in the database, by Tomtom; a name is given at q up to 0.05.",
+        )
+      : null,
   );
 }
 
@@ -87,7 +182,24 @@ export function modelPage(model, colours) {
     "article",
     { class: "page" },
     h("h2", { tabindex: -1 }, name(model.name, 80)),
-    facts([["architecture", model.architecture], ["digest", clean(model.digest, 16)], ["input", `${model.length} bases`], ["options", Object.entries(model.options).map(([key, value]) => `${key} = ${value}`).join(", ")]]),
-    h("div", { class: "cards" }, model.outputs.map((output) => predictions(output, colours)), training(model, colours), model.patterns.map((one) => pattern(one, colours)), motifs(model.motifs, colours)),
+    facts([
+      ["architecture", model.architecture],
+      ["digest", clean(model.digest, 16)],
+      ["input", `${model.length} bases`],
+      [
+        "options",
+        Object.entries(model.options)
+          .map(([key, value]) => `${key} = ${value}`)
+          .join(", "),
+      ],
+    ]),
+    h(
+      "div",
+      { class: "cards" },
+      model.outputs.map((output) => predictions(output, colours)),
+      training(model, colours),
+      model.patterns.map((one) => pattern(one, colours)),
+      motifs(model.motifs, colours),
+    ),
   );
 }

@@ -14,7 +14,7 @@ export function right(head, index) {
   let good = 0;
   let all = 0;
   for (const view of head.table.views) {
-    const label = head.table.labels[view.output][index];
+    const label = head.table.outputs[view.output].labels[index];
     const value = view.values[index];
     if (!view.logistic || label === null || value === null) continue;
     all += 1;
@@ -27,28 +27,75 @@ export function right(head, index) {
 export function columns(head) {
   const { table } = head;
   const found = [{ key: "id", title: "id", value: (i) => table.ids[i] }];
-  for (const [output, labels] of Object.entries(table.labels)) {
+  const several = table.outputs.length > 1;
+  for (const { name, labels } of table.outputs) {
     if (labels.some((label) => label !== null)) {
-      const title = Object.keys(table.labels).length > 1 ? `label ${output}` : "label";
-      found.push({ key: `label:${output}`, title, value: (i) => labels[i], numeric: true, places: 0, about: `the label of ${output}` });
+      found.push({
+        key: `label:${name}`,
+        title: several ? `label ${name}` : "label",
+        value: (i) => labels[i],
+        numeric: true,
+        places: 0,
+        about: `the label of ${name}`,
+      });
     }
   }
-  const outputs = new Set(table.views.map((view) => view.output));
   table.views.forEach((view, k) => {
-    const title = outputs.size > 1 ? `${view.model} ${view.output}` : view.model;
-    found.push({ key: `view:${k}`, title, value: (i) => view.values[i], numeric: true, view, about: `what ${view.model} predicts of ${view.output}` });
+    const { name } = table.outputs[view.output];
+    const title = several ? `${view.model} ${name}` : view.model;
+    found.push({
+      key: `view:${k}`,
+      title,
+      value: (i) => view.values[i],
+      numeric: true,
+      view,
+      about: `what ${view.model} predicts of ${name}`,
+    });
   });
   if (table.ids.some((_, i) => right(head, i))) {
-    found.push({ key: "right", title: "right", value: (i) => { const pair = right(head, i); return pair && pair[0] / pair[1]; }, text: (i) => { const pair = right(head, i); return pair ? `${pair[0]} of ${pair[1]}` : ""; }, numeric: true, about: "how many models are on the label's side of 0.5" });
+    found.push({
+      key: "right",
+      title: "right",
+      value: (i) => {
+        const pair = right(head, i);
+        return pair && pair[0] / pair[1];
+      },
+      text: (i) => {
+        const pair = right(head, i);
+        return pair ? `${pair[0]} of ${pair[1]}` : "";
+      },
+      numeric: true,
+      about: "how many models are on the label's side of 0.5",
+    });
   }
   if (table.disagreement.some((value) => value !== null)) {
-    found.push({ key: "spread", title: "spread", value: (i) => table.disagreement[i], numeric: true, about: "the largest difference between two models" });
+    found.push({
+      key: "spread",
+      title: "spread",
+      value: (i) => table.disagreement[i],
+      numeric: true,
+      about: "the largest difference between two models",
+    });
   }
   if (table.hits.some((hits) => Object.keys(hits).length)) {
-    found.push({ key: "motifs", title: "motif sites", value: (i) => Object.values(table.hits[i]).reduce((a, b) => a + b, 0), text: (i) => Object.entries(table.hits[i]).map(([motif, n]) => (n > 1 ? `${motif} ×${n}` : motif)).join(", "), numeric: false });
+    found.push({
+      key: "motifs",
+      title: "motif sites",
+      value: (i) => Object.values(table.hits[i]).reduce((a, b) => a + b, 0),
+      text: (i) =>
+        Object.entries(table.hits[i])
+          .map(([motif, n]) => (n > 1 ? `${motif} ×${n}` : motif))
+          .join(", "),
+      numeric: false,
+    });
   }
   if (table.intervals.some(Boolean)) {
-    found.push({ key: "interval", title: "interval", value: (i) => table.intervals[i] && `${String(table.intervals[i][0]).padStart(6, "0")}:${String(table.intervals[i][1] + 1e12).padStart(16, "0")}`, text: (i) => intervalText(head, i) });
+    found.push({
+      key: "interval",
+      title: "interval",
+      value: (i) => (table.intervals[i] ? intervalText(head, i) : null),
+      text: (i) => intervalText(head, i),
+    });
   }
   return found;
 }
@@ -68,7 +115,7 @@ export function sorted(indices, value, descending) {
 // `filter`: text, label ("", "1", "0", "none"), calls ("", "right", "wrong"), motif.
 export function matching(head, filter) {
   const wanted = filter.text.trim().toLowerCase();
-  const first = Object.values(head.table.labels)[0];
+  const first = head.table.outputs[0]?.labels;
   const found = [];
   for (let i = 0; i < head.table.ids.length; i++) {
     if (filter.label) {
@@ -80,7 +127,7 @@ export function matching(head, filter) {
       const pair = right(head, i);
       if (!pair || (pair[0] === pair[1]) !== (filter.calls === "right")) continue;
     }
-    if (filter.motif && !(filter.motif in head.table.hits[i])) continue;
+    if (filter.motif && !Object.hasOwn(head.table.hits[i], filter.motif)) continue;
     if (wanted) {
       const text = `${clean(head.table.ids[i], 20000)} ${intervalText(head, i)} ${Object.keys(head.table.hits[i]).join(" ")}`;
       if (!text.toLowerCase().includes(wanted)) continue;
@@ -92,7 +139,7 @@ export function matching(head, filter) {
 
 // Orders at a click: what they sort by.
 export const PRESETS = {
-  confident: { title: "most confident", value: (head) => (i) => head.table.confidence[i], descending: false },
+  confident: { title: "most confident", value: (head) => (i) => head.table.rank[i], descending: false },
   wrong: { title: "most wrong", value: (head) => (i) => head.table.wrongness[i], descending: true },
   disagree: { title: "models disagree most", value: (head) => (i) => head.table.disagreement[i], descending: true },
 };

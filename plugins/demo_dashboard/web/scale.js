@@ -28,11 +28,6 @@ export function moved(shown, by, length) {
   return within(shown.from + by, shown.to - shown.from, length);
 }
 
-export function showing(shown, start, end, length) {
-  if (start >= shown.from && end <= shown.to) return shown;
-  return within((start + end - (shown.to - shown.from)) / 2, shown.to - shown.from, length);
-}
-
 export class Axis {
   constructor(shown, left, right) {
     this.shown = shown;

@@ -27,14 +27,33 @@ export function siteShapes(sites, axis, top, height, colour, colours, labelled) 
   const lane = lanes(sites);
   const shapes = [];
   sites.forEach((site, i) => {
+    // what lies beyond the window is cut off by the picture, so that an arrow's head stays at the site's end
     const left = Math.max(axis.left, axis.x(site.start));
     const right = Math.min(axis.right, axis.x(site.end));
     if (right <= left) return;
     const y = top + lane[i] * (height + 2);
-    shapes.push(s("path", { d: arrowPath(left, right, y, height, site.strand), fill: colour, "fill-opacity": 0.9 }));
+    shapes.push(
+      s("path", {
+        d: arrowPath(axis.x(site.start), axis.x(site.end), y, height, site.strand),
+        fill: colour,
+        "fill-opacity": 0.9,
+      }),
+    );
     const text = clean(site.label, 24);
     if (labelled && text.length * 6 < right - left - 8) {
-      shapes.push(s("text", { x: (left + right) / 2, y: y + height - 2.5, "text-anchor": "middle", "font-size": Math.min(10, height - 2), fill: colours.page }, text));
+      shapes.push(
+        s(
+          "text",
+          {
+            x: (left + right) / 2,
+            y: y + height - 2.5,
+            "text-anchor": "middle",
+            "font-size": Math.min(10, height - 2),
+            fill: colours.page,
+          },
+          text,
+        ),
+      );
     }
   });
   return shapes;

@@ -32,7 +32,9 @@ export class FileSource {
       bases,
       truth,
       sites,
-      runs: runs.map((run) => (run === null ? null : { rows: rows(run, bases.length), target: run.target, gap: run.gap, step: run.s })),
+      runs: runs.map((run) =>
+        run === null ? null : { rows: rows(run, bases.length), target: run.target, gap: run.gap, step: run.s },
+      ),
     };
   }
 }

@@ -22,7 +22,9 @@ export function stripPaths(values, axis, top, height, middle, reach, first, last
   for (let i = first; i < last; i += together) {
     const end = Math.min(i + together, last);
     const value = together === 1 ? values[i] : furthest(values, i, end, middle);
-    const shade = Number.isNaN(value) ? "missing" : Math.round(Math.min(1, Math.max(-1, reach > 0 ? (value - middle) / reach : 0)) * SHADES);
+    const shade = Number.isNaN(value)
+      ? "missing"
+      : Math.round(Math.min(1, Math.max(-1, reach > 0 ? (value - middle) / reach : 0)) * SHADES);
     const left = Math.round(axis.x(i) * 100) / 100;
     const right = Math.round(axis.x(end) * 100) / 100;
     paths.set(shade, (paths.get(shade) ?? "") + `M${left} ${top}H${right}V${top + height}H${left}Z`);
@@ -33,7 +35,13 @@ export function stripPaths(values, axis, top, height, middle, reach, first, last
 export function strip(values, axis, top, height, middle, reach, first, last, colours) {
   const parts = [];
   for (const [shade, d] of stripPaths(values, axis, top, height, middle, reach, first, last)) {
-    parts.push(s("path", { d, fill: shade === "missing" ? colours.missing : around(colours, shade / SHADES), "shape-rendering": "crispEdges" }));
+    parts.push(
+      s("path", {
+        d,
+        fill: shade === "missing" ? colours.missing : around(colours, shade / SHADES),
+        "shape-rendering": "crispEdges",
+      }),
+    );
   }
   return parts;
 }

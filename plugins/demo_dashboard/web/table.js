@@ -1,7 +1,7 @@
 // The table of sequences. Only the rows in sight are in the page, so that thousands are no slower than ten.
 
-import { h, name } from "./dom.js";
-import { fixed, short } from "./numbers.js";
+import { h, clean, name } from "./dom.js";
+import { counted, fixed, short } from "./numbers.js";
 import { columns, matching, sorted, PRESETS } from "./order.js";
 
 const ROW = 27;
@@ -24,12 +24,25 @@ export class Table {
     this.status = h("p", { class: "status", role: "status", "aria-live": "polite" });
     this.body = h("tbody", {});
     this.heads = this.columns.map((column) => {
-      const button = h("button", { type: "button", title: column.about ? `sort by ${column.about}` : `sort by ${column.title}`, on: { click: () => this.sortBy(column) } }, name(column.title, 24));
+      const button = h(
+        "button",
+        {
+          type: "button",
+          title: column.about ? `sort by ${column.about}` : `sort by ${column.title}`,
+          on: { click: () => this.sortBy(column) },
+        },
+        name(column.title, 24),
+      );
       return h("th", { scope: "col", class: column.numeric ? "number" : null, "data-key": column.key }, button);
     });
     this.grid = h(
       "table",
-      { role: "grid", tabindex: 0, "aria-label": "Sequences: up and down choose one", on: { keydown: (event) => this.key(event) } },
+      {
+        role: "grid",
+        tabindex: 0,
+        "aria-label": "Sequences: up and down choose one",
+        on: { keydown: (event) => this.key(event) },
+      },
       h("thead", {}, h("tr", { "aria-rowindex": 1 }, this.heads)),
       this.body,
     );
@@ -38,18 +51,60 @@ export class Table {
   }
 
   controls() {
-    const search = h("input", { type: "search", placeholder: "id, interval or motif", "aria-label": "Search", on: { input: (event) => this.filterBy({ text: event.target.value }) } });
+    const search = h("input", {
+      type: "search",
+      placeholder: "id, interval or motif",
+      "aria-label": "Search",
+      on: { input: (event) => this.filterBy({ text: event.target.value }) },
+    });
     const picks = [search];
     const pick = (label, key, options) =>
-      picks.push(h("select", { "aria-label": label, on: { change: (event) => this.filterBy({ [key]: event.target.value }) } }, options.map(([value, text]) => h("option", { value }, text))));
-    if (this.columns.some((column) => column.key.startsWith("label:"))) pick("Label", "label", [["", "any label"], ["1", "positive"], ["0", "negative"], ["none", "no label"]]);
-    if (this.columns.some((column) => column.key === "right")) pick("Calls", "calls", [["", "any call"], ["right", "all models right"], ["wrong", "a model is wrong"]]);
+      picks.push(
+        h(
+          "select",
+          { "aria-label": label, on: { change: (event) => this.filterBy({ [key]: event.target.value }) } },
+          options.map(([value, text]) => h("option", { value }, text)),
+        ),
+      );
+    const { outputs, views } = this.head.table;
+    if (outputs[0]?.labels.some((label) => label !== null) && views[0].logistic) {
+      const any = outputs.length > 1 ? `any label of ${clean(outputs[0].name, 20)}` : "any label";
+      pick("Label", "label", [
+        ["", any],
+        ["1", "positive"],
+        ["0", "negative"],
+        ["none", "no label"],
+      ]);
+    }
+    if (this.columns.some((column) => column.key === "right"))
+      pick("Calls", "calls", [
+        ["", "any call"],
+        ["right", "all models right"],
+        ["wrong", "a model is wrong"],
+      ]);
     const motifs = [...new Set(this.head.table.hits.flatMap((hits) => Object.keys(hits)))].sort();
     if (motifs.length) pick("Motif", "motif", [["", "any motif"], ...motifs.map((motif) => [motif, motif])]);
     this.buttons = Object.entries(PRESETS)
       .filter(([, preset]) => this.head.table.ids.some((_, i) => preset.value(this.head)(i) !== null))
-      .map(([key, preset]) => h("button", { type: "button", class: "chip", "data-preset": key, "aria-pressed": "false", on: { click: () => this.usePreset(key) } }, preset.title));
-    return h("div", { class: "controls" }, h("div", { class: "picks" }, picks), h("div", { class: "chips", role: "group", "aria-label": "Order" }, this.buttons));
+      .map(([key, preset]) =>
+        h(
+          "button",
+          {
+            type: "button",
+            class: "chip",
+            "data-preset": key,
+            "aria-pressed": "false",
+            on: { click: () => this.usePreset(key) },
+          },
+          preset.title,
+        ),
+      );
+    return h(
+      "div",
+      { class: "controls" },
+      h("div", { class: "picks" }, picks),
+      h("div", { class: "chips", role: "group", "aria-label": "Order" }, this.buttons),
+    );
   }
 
   usePreset(key) {
@@ -62,7 +117,10 @@ export class Table {
 
   sortBy(column) {
     const same = this.sort?.column === column;
-    this.sort = same && this.sort.descending !== Boolean(column.numeric) ? null : { column, descending: same ? !this.sort.descending : Boolean(column.numeric) };
+    this.sort =
+      same && this.sort.descending !== Boolean(column.numeric)
+        ? null
+        : { column, descending: same ? !this.sort.descending : Boolean(column.numeric) };
     this.preset = null;
     this.update();
   }
@@ -83,9 +141,11 @@ export class Table {
       const way = this.sort?.column === column ? (this.sort.descending ? "descending" : "ascending") : "none";
       this.heads[i].setAttribute("aria-sort", way);
     });
-    for (const button of this.buttons ?? []) button.setAttribute("aria-pressed", String(button.dataset.preset === this.preset));
+    for (const button of this.buttons ?? [])
+      button.setAttribute("aria-pressed", String(button.dataset.preset === this.preset));
     const all = this.head.table.ids.length;
-    this.status.textContent = this.order.length === all ? `${all.toLocaleString("en")} sequences` : `${this.order.length.toLocaleString("en")} of ${all.toLocaleString("en")} sequences`;
+    this.status.textContent =
+      this.order.length === all ? counted(all) : `${this.order.length.toLocaleString("en")} of ${counted(all)}`;
     this.grid.setAttribute("aria-rowcount", String(this.order.length + 1));
     this.render();
   }
@@ -138,17 +198,44 @@ export class Table {
   row(place) {
     const index = this.order[place];
     const cells = this.columns.map((column) => this.cell(column, index));
-    const row = h("tr", { id: `row-${index}`, "aria-rowindex": place + 2, "aria-selected": String(index === this.chosen), on: { click: () => this.select(index, false) } }, cells);
+    const row = h(
+      "tr",
+      {
+        id: `row-${index}`,
+        "aria-rowindex": place + 2,
+        "aria-selected": String(index === this.chosen),
+        on: { click: () => this.select(index, false) },
+      },
+      cells,
+    );
     return row;
   }
 
   cell(column, index) {
     const value = column.value(index);
-    if (column.key === "id") return h("td", { class: "id" }, h("a", { href: `#sequence/${encodeURIComponent(value)}`, tabindex: -1, on: { click: (event) => event.preventDefault() } }, name(value, 120)));
+    if (column.key === "id")
+      return h(
+        "td",
+        { class: "id" },
+        h(
+          "a",
+          {
+            href: `#sequence/${encodeURIComponent(value)}`,
+            tabindex: -1,
+            on: { click: (event) => event.preventDefault() },
+          },
+          name(value, 120),
+        ),
+      );
     if (column.text) return h("td", { class: column.numeric ? "number" : "text" }, name(column.text(index), 120));
     if (!column.view) return h("td", { class: "number" }, column.places === 0 ? short(value) : fixed(value));
-    const label = this.head.table.labels[column.view.output][index];
+    const label = this.head.table.outputs[column.view.output].labels[index];
     const wrong = column.view.logistic && label !== null && value !== null && value >= 0.5 !== label > 0.5;
-    return h("td", { class: wrong ? "number wrong" : "number", title: wrong ? "on the other side of 0.5 than the label" : null }, column.view.logistic ? fixed(value) : short(value), wrong ? h("span", { class: "hidden" }, " wrong") : null);
+    return h(
+      "td",
+      { class: wrong ? "number wrong" : "number", title: wrong ? "on the other side of 0.5 than the label" : null },
+      column.view.logistic ? fixed(value) : short(value),
+      wrong ? h("span", { class: "hidden" }, " wrong") : null,
+    );
   }
 }

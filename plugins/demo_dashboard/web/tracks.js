@@ -40,7 +40,10 @@ function bare(values) {
 
 // The limits of a run's axis over the whole sequence, so that zooming does not change heights.
 export function limits(run, values, bases, letters, how) {
-  if (run.kind === "attribution") return reach(bare(how === "hypothetical" ? values : actual(values, bases, letters)), 0, bases.length);
+  if (run.kind === "attribution") {
+    const shown = how === "hypothetical" && run.hypothetical ? values : actual(values, bases, letters);
+    return reach(bare(shown), 0, bases.length);
+  }
   if (run.kind === "trace" && run.unit === "probability") return [0, 1];
   const most = Math.max(...values.map(largest));
   return [-most, most];
@@ -52,13 +55,15 @@ function letterRow(context, top) {
   const height = 15;
   const tall = axis.step >= 4;
   for (let i = first; i < last; i++) {
-    const width = axis.step * 0.82;
+    const width = Math.min(axis.step * 0.82, 16);
     const d = tall
-      ? glyph(bases[i], axis.x(i) + axis.step * 0.09, top + 2, Math.min(width, 16), height)
+      ? glyph(bases[i], axis.x(i) + (axis.step - width) / 2, top + 2, width, height)
       : `M${axis.x(i).toFixed(2)} ${top + 2}h${axis.step.toFixed(2)}v${height}h-${axis.step.toFixed(2)}Z`;
     paths[bases[i]] = (paths[bases[i]] ?? "") + d;
   }
-  return Object.entries(paths).map(([letter, d]) => s("path", { d, fill: colours.letters[letter] ?? colours.unknown, "fill-rule": "evenodd" }));
+  return Object.entries(paths).map(([letter, d]) =>
+    s("path", { d, fill: colours.letters[letter] ?? colours.unknown, "fill-rule": "evenodd" }),
+  );
 }
 
 function scaleMarks(low, high, y, axis, colours, unit) {
@@ -67,16 +72,48 @@ function scaleMarks(low, high, y, axis, colours, unit) {
     const at = y(value);
     marks.push(s("line", { x1: axis.left - 4, x2: axis.left, y1: at, y2: at, stroke: colours.faint }));
     if (value !== 0 || low === 0 || Math.min(y(low) - at, at - y(high)) > 9) {
-      marks.push(s("text", { x: axis.left - 6, y: at + 3, "text-anchor": "end", "font-size": 9, fill: colours.faint }, short(value, 2)));
+      marks.push(
+        s(
+          "text",
+          { x: axis.left - 6, y: at + 3, "text-anchor": "end", "font-size": 9, fill: colours.faint },
+          short(value, 2),
+        ),
+      );
     }
   }
-  marks.push(s("line", { x1: axis.left, x2: axis.left, y1: y(low), y2: y(high), stroke: colours.faint, "stroke-width": 0.7 }));
-  if (unit) marks.push(s("text", { x: axis.left - 6, y: (y(low) + y(high)) / 2 + 3, "text-anchor": "end", "font-size": 9, fill: colours.faint }, unit));
+  marks.push(
+    s("line", { x1: axis.left, x2: axis.left, y1: y(low), y2: y(high), stroke: colours.faint, "stroke-width": 0.7 }),
+  );
+  if (unit)
+    marks.push(
+      s(
+        "text",
+        { x: axis.left - 6, y: (y(low) + y(high)) / 2 + 3, "text-anchor": "end", "font-size": 9, fill: colours.faint },
+        unit,
+      ),
+    );
   return marks;
 }
 
 function zeroLine(value, y, axis, colours, dash = null) {
-  return s("line", { x1: axis.left, x2: axis.right, y1: y(value), y2: y(value), stroke: colours.faint, "stroke-width": 0.7, "stroke-dasharray": dash });
+  return s("line", {
+    x1: axis.left,
+    x2: axis.right,
+    y1: y(value),
+    y2: y(value),
+    stroke: colours.faint,
+    "stroke-width": 0.7,
+    "stroke-dasharray": dash,
+  });
+}
+
+// What the strongest colour of a strip stands for.
+function reachText(most, y, axis, colours) {
+  return s(
+    "text",
+    { x: axis.left - 6, y, "text-anchor": "end", "font-size": 9, fill: colours.faint },
+    `±${short(most, 2)}`,
+  );
 }
 
 function attributionTrack(run, values, context) {
@@ -84,14 +121,18 @@ function attributionTrack(run, values, context) {
   const here = actual(values, bases, letters);
   const line = summed(here);
   const strips = settings.attribution === "strip";
-  const drawn = settings.attribution === "hypothetical" ? values : here;
+  const drawn = settings.attribution === "hypothetical" && run.hypothetical ? values : here;
   const [low, high] = context.limitsOf(run);
   const most = Math.max(-low, high, largest(line.filter(Number.isFinite))) || 1;
   const tall = strips ? 16 : 66;
   return {
     height: strips ? tall : tall + 14,
     draw(top) {
-      if (strips) return strip(line, axis, top, tall, 0, most, first, last, colours);
+      if (strips)
+        return [
+          reachText(most, top + tall / 2 + 3, axis, colours),
+          ...strip(line, axis, top, tall, 0, most, first, last, colours),
+        ];
       const span = high - low || 1;
       const y = (value) => top + ((high - value) / span) * tall;
       return [
@@ -102,10 +143,15 @@ function attributionTrack(run, values, context) {
       ];
     },
     read(i) {
-      const all = run.hypothetical ? " (" + Array.from(letters, (letter, k) => `${letter} ${short(values[k][i])}`).join(", ") + ")" : "";
+      const all = run.hypothetical
+        ? " (" + Array.from(letters, (letter, k) => `${letter} ${short(values[k][i])}`).join(", ") + ")"
+        : "";
       return `${short(line[i])}${all}`;
     },
-    values: () => [["", line], ...(run.hypothetical ? Array.from(letters, (letter, k) => [`if ${letter}`, values[k]]) : [])],
+    values: () => [
+      ["", line],
+      ...(run.hypothetical ? Array.from(letters, (letter, k) => [`if ${letter}`, values[k]]) : []),
+    ],
   };
 }
 
@@ -123,12 +169,24 @@ function traceTrack(run, values, context) {
       if (!strips) {
         const span = high - low || 1;
         const y = (value) => top + ((high - value) / span) * tall;
-        parts.push(...scaleMarks(low, high, y, axis, colours), zeroLine(middle, y, axis, colours, "2 3"), ...curves(values, axis, y, first, last, colours));
+        parts.push(
+          ...scaleMarks(low, high, y, axis, colours),
+          zeroLine(middle, y, axis, colours, "2 3"),
+          ...curves(values, axis, y, first, last, colours),
+        );
       }
       values.forEach((channel, k) => {
         const at = top + tall + (strips ? 0 : 4) + k * 12;
-        parts.push(...strip(channel, axis, at, 10, middle, Math.max(high - middle, middle - low), first, last, colours));
-        parts.push(s("text", { x: axis.left - 6, y: at + 8, "text-anchor": "end", "font-size": 9, fill: colours.faint }, clean(run.channels[k], 9)));
+        parts.push(
+          ...strip(channel, axis, at, 10, middle, Math.max(high - middle, middle - low), first, last, colours),
+        );
+        parts.push(
+          s(
+            "text",
+            { x: axis.left - 6, y: at + 8, "text-anchor": "end", "font-size": 9, fill: colours.faint },
+            clean(run.channels[k], 9),
+          ),
+        );
       });
       return parts;
     },
@@ -147,7 +205,8 @@ function mapTrack(run, values, context) {
     read(i) {
       let strongest = -1;
       values[i].forEach((value, j) => {
-        if (j !== i && Number.isFinite(value) && (strongest < 0 || Math.abs(value) > Math.abs(values[i][strongest]))) strongest = j;
+        if (j !== i && Number.isFinite(value) && (strongest < 0 || Math.abs(value) > Math.abs(values[i][strongest])))
+          strongest = j;
       });
       return strongest < 0 ? "–" : `strongest with position ${strongest + 1}: ${short(values[i][strongest])}`;
     },
@@ -166,7 +225,11 @@ export function tracksOf(context) {
   const claimed = new Set(runs.map((run) => run.label));
   const loose = named.filter((site) => !site.known && !claimed.has(context.owners[site.of]));
   const groups = [
-    ["known sites (came with the data)", data.truth.map(([start, end]) => ({ start, end, strand: 0, label: "site" })), colours.truth],
+    [
+      "known sites (came with the data)",
+      data.truth.map(([start, end]) => ({ start, end, strand: 0, label: "site" })),
+      colours.truth,
+    ],
     ["sites of known motifs", known, colours.known],
     ["sites of found motifs", loose, colours.found],
   ];
@@ -194,7 +257,10 @@ export function tracksOf(context) {
       label: labelOf(run, one, context),
       doubt: run.doubts.length || one.gap ? doubtOf(run, one) : null,
       height: track.height + (extra ? extra + 3 : 0),
-      draw: (top) => [...track.draw(top), ...siteShapes(mine, axis, top + track.height + 3, SMALL_LANE, colours.found, colours, true)],
+      draw: (top) => [
+        ...track.draw(top),
+        ...siteShapes(mine, axis, top + track.height + 3, SMALL_LANE, colours.found, colours, true),
+      ],
       read: (i) => [track.read(i), readSites(mine, i)].filter(Boolean).join("; "),
     });
   }
@@ -203,7 +269,12 @@ export function tracksOf(context) {
 
 function readSites(sites, i) {
   const here = sites.filter((site) => site.start <= i && i < site.end);
-  return here.map((site) => `${clean(site.label, 40)}${site.strand ? (site.strand > 0 ? " +" : " −") : ""}${site.p ? ` p ${short(site.p, 2)}` : ""}`).join(", ");
+  return here
+    .map(
+      (site) =>
+        `${clean(site.label, 40)}${site.strand ? (site.strand > 0 ? " +" : " −") : ""}${site.p ? ` p ${short(site.p, 2)}` : ""}`,
+    )
+    .join(", ");
 }
 
 function labelOf(run, one, context) {
@@ -216,4 +287,3 @@ function doubtOf(run, one) {
   if (one.gap) return `values sum to ${short(one.gap[0])}, not to ${short(one.gap[1])}`;
   return run.doubts.join("; ");
 }
-

@@ -6,6 +6,7 @@ import { whole, isWhole, zoomed, moved, genomic } from "./scale.js";
 import { drawSequence } from "./drawing.js";
 import { intervalText } from "./order.js";
 import { palette } from "./colours.js";
+import { trackMenu } from "./trackmenu.js";
 import { save, png, svgText, valuesTable, sitesBed, fileName } from "./download.js";
 
 export class Viewer {
@@ -23,7 +24,7 @@ export class Viewer {
   build() {
     this.title = h("h2", { tabindex: -1 });
     this.facts = h("p", { class: "facts" });
-    this.readout = h("div", { class: "readout", role: "status", "aria-live": "polite" }, this.hint());
+    this.readout = h("div", { class: "readout", "aria-live": "polite" }, this.hint());
     this.canvas = h("div", {
       class: "canvas",
       tabindex: 0,
@@ -41,7 +42,15 @@ export class Viewer {
     this.line = h("div", { class: "cursor", hidden: true });
     const frame = h("div", { class: "frame" }, this.canvas, this.line);
     this.tools = this.toolbar();
-    return h("section", { class: "viewer", "aria-label": "Read a sequence" }, this.title, this.facts, this.tools, this.readout, frame);
+    return h(
+      "section",
+      { class: "viewer", "aria-label": "Read a sequence" },
+      this.title,
+      this.facts,
+      this.tools,
+      this.readout,
+      frame,
+    );
   }
 
   hint() {
@@ -49,52 +58,59 @@ export class Viewer {
   }
 
   toolbar() {
-    const button = (text, label, action) => h("button", { type: "button", "aria-label": label, title: label, on: { click: action } }, text);
+    const button = (text, label, action) =>
+      h("button", { type: "button", "aria-label": label, title: label, on: { click: action } }, text);
     const pick = (label, key, options) =>
-      h("label", {}, `${label} `, h("select", { "data-setting": key, on: { change: (event) => this.set({ [key]: event.target.value }) } }, options.map(([value, text]) => h("option", { value, selected: this.settings[key] === value }, text))));
+      h(
+        "label",
+        {},
+        `${label} `,
+        h(
+          "select",
+          { "data-setting": key, on: { change: (event) => this.set({ [key]: event.target.value }) } },
+          options.map(([value, text]) => h("option", { value, selected: this.settings[key] === value }, text)),
+        ),
+      );
     const kinds = new Set(this.head.runs.map((run) => run.kind));
     return h(
       "div",
       { class: "tools" },
-      h("span", { class: "group", role: "group", "aria-label": "Zoom" }, button("−", "Zoom out", () => this.zoom(2)), button("+", "Zoom in", () => this.zoom(0.5)), button("◂", "Move left", () => this.pan(-0.25)), button("▸", "Move right", () => this.pan(0.25)), button("all", "Show the whole sequence", () => this.reset())),
-      kinds.has("attribution") ? pick("attributions", "attribution", [["logo", "logo"], ["hypothetical", "hypothetical"], ["strip", "strip"]]) : null,
-      kinds.has("trace") ? pick("traces", "trace", [["curve", "curves"], ["strip", "strips"]]) : null,
-      pick("scales", "scale", [["own", "each its own"], ["same", "the same"]]),
-      this.trackMenu(),
-      h("span", { class: "group", role: "group", "aria-label": "Take along" }, button("SVG", "Save the view as SVG", () => this.saveSvg()), button("PNG", "Save the view as PNG", () => this.savePng()), button("TSV", "Save the values of the view as TSV", () => this.saveTsv()), button("BED", "Save the sites of this sequence as BED", () => this.saveBed())),
+      h(
+        "span",
+        { class: "group", role: "group", "aria-label": "Zoom" },
+        button("−", "Zoom out", () => this.zoom(2)),
+        button("+", "Zoom in", () => this.zoom(0.5)),
+        button("◂", "Move left", () => this.pan(-0.25)),
+        button("▸", "Move right", () => this.pan(0.25)),
+        button("all", "Show the whole sequence", () => this.reset()),
+      ),
+      kinds.has("attribution")
+        ? pick("attributions", "attribution", [
+            ["logo", "logo"],
+            ["hypothetical", "hypothetical"],
+            ["strip", "strip"],
+          ])
+        : null,
+      kinds.has("trace")
+        ? pick("traces", "trace", [
+            ["curve", "curves"],
+            ["strip", "strips"],
+          ])
+        : null,
+      pick("scales", "scale", [
+        ["own", "each its own"],
+        ["same", "the same"],
+      ]),
+      trackMenu(this.head, this.settings, (change) => this.set(change)),
+      h(
+        "span",
+        { class: "group", role: "group", "aria-label": "Take along" },
+        button("SVG", "Save the view as SVG", () => this.saveSvg()),
+        button("PNG", "Save the view as PNG", () => this.savePng()),
+        button("TSV", "Save the values of the view as TSV", () => this.saveTsv()),
+        button("BED", "Save the sites of this sequence as BED", () => this.saveBed()),
+      ),
     );
-  }
-
-  // Which tracks there are, and in which order.
-  trackMenu() {
-    const list = h("ul", { class: "tracks" });
-    const fill = () => {
-      list.replaceChildren(...this.settings.order.map((place, at) => {
-        const run = this.head.runs[place];
-        const move = (by) => {
-          const order = [...this.settings.order];
-          [order[at], order[at + by]] = [order[at + by], order[at]];
-          this.set({ order });
-          fill();
-          list.children[at + by]?.querySelector(by < 0 ? ".up" : ".down")?.focus();
-        };
-        const box = h("input", { type: "checkbox", checked: !this.settings.hidden.includes(place), on: { change: (event) => this.set({ hidden: event.target.checked ? this.settings.hidden.filter((other) => other !== place) : [...this.settings.hidden, place] }) } });
-        return h("li", { "data-run": run.label }, h("label", {}, box, " ", name(run.label, 80)), h("span", {}, h("button", { type: "button", class: "up", "aria-label": `move ${clean(run.label, 80)} up`, disabled: at === 0, on: { click: () => move(-1) } }, "↑"), h("button", { type: "button", class: "down", "aria-label": `move ${clean(run.label, 80)} down`, disabled: at === this.settings.order.length - 1, on: { click: () => move(1) } }, "↓")));
-      }));
-    };
-    // models, explainers and targets at a click: all of their tracks
-    const groups = ["model", "explainer", "target"].flatMap((key) => {
-      const names = [...new Set(this.settings.order.map((place) => this.head.runs[place][key]))];
-      if (names.length < 2) return [];
-      return h("div", { class: "chips", role: "group", "aria-label": `tracks by ${key}` }, `${key} `, names.map((one) => h("button", { type: "button", class: "chip", "data-group": `${key}:${one}`, "aria-label": `show or hide all of ${clean(one, 80)}`, on: { click: () => {
-        const mine = this.settings.order.filter((place) => this.head.runs[place][key] === one);
-        const shown = mine.some((place) => !this.settings.hidden.includes(place));
-        this.set({ hidden: shown ? [...new Set([...this.settings.hidden, ...mine])] : this.settings.hidden.filter((place) => !mine.includes(place)) });
-        fill();
-      } } }, name(one, 40))));
-    });
-    fill();
-    return h("details", { class: "menu" }, h("summary", {}, "tracks"), h("div", { class: "panel" }, groups, list));
   }
 
   set(change) {
@@ -112,19 +128,23 @@ export class Viewer {
     const { table } = this.head;
     const place = intervalText(this.head, index);
     this.title.replaceChildren(name(table.ids[index], 120));
-    const labels = Object.entries(table.labels).filter(([, values]) => values[index] !== null).map(([target, values]) => `${target}: ${short(values[index])}`);
+    const labels = table.outputs
+      .filter((output) => output.labels[index] !== null)
+      .map((output) => `${output.name}: ${short(output.labels[index])}`);
     const parts = [place === table.ids[index] ? "" : place, ...labels, `${data.bases.length} bases`].filter(Boolean);
     this.facts.replaceChildren(...parts.map((part) => h("span", {}, name(part, 200))));
     this.draw();
   }
 
   get runs() {
-    return this.settings.order.filter((place) => !this.settings.hidden.includes(place)).map((place) => this.head.runs[place]);
+    return this.settings.order
+      .filter((place) => !this.settings.hidden.includes(place))
+      .map((place) => this.head.runs[place]);
   }
 
   prediction(run) {
-    const view = this.head.table.views.find((one) => one.model === run.model && one.output === run.output);
-    const value = view?.values[this.index];
+    const view = this.head.table.views[this.head.table.view_of_run[run.place]];
+    const value = view.values[this.index];
     if (value === null || value === undefined) return "";
     return view.logistic ? `P = ${fixed(value)}` : `predicted ${short(value)}`;
   }
@@ -148,9 +168,9 @@ export class Viewer {
     });
   }
 
-  draw() {
+  draw(wide = null) {
     if (!this.data) return;
-    const width = Math.max(280, this.canvas.clientWidth || 800);
+    const width = wide ?? Math.max(280, this.canvas.clientWidth || 800);
     this.drawn = this.picture(width, palette(this.settings.theme, this.settings.palette));
     this.canvas.replaceChildren(this.drawn.svg);
     this.canvas.classList.toggle("zoomed", !isWhole(this.shown, this.length));
@@ -243,6 +263,8 @@ export class Viewer {
       this.draw();
     }
     this.mark();
+    // spoken only where it was asked for by a key: a pointer passes over many positions
+    this.readout.setAttribute("aria-live", scroll ? "polite" : "off");
     this.read();
   }
 
@@ -263,7 +285,9 @@ export class Viewer {
     }
     const i = this.cursor;
     const interval = this.head.table.intervals[this.index];
-    const there = interval ? ` ${clean(this.head.table.chroms[interval[0]], 60)}:${genomic(interval, i).toLocaleString("en")}` : "";
+    const there = interval
+      ? ` ${clean(this.head.table.chroms[interval[0]], 60)}:${genomic(interval, i).toLocaleString("en")}`
+      : "";
     const lines = [h("strong", {}, `position ${i + 1}, ${this.drawn.bases[i]}${there}`)];
     for (const track of this.drawn.places) {
       const text = track.read?.(i);
