@@ -78,7 +78,8 @@ def draw_strip(axes: Axes, values: ArrayLike, colours: Colormap, norm: Normalize
     row = np.ma.masked_invalid(np.asarray(values, float))[None, :]
     axes.set_facecolor("#dddddd")
     edges = np.arange(row.shape[1] + 1) - 0.5
-    mesh = axes.pcolormesh(edges, [0, 1], row, cmap=colours, norm=norm, linewidth=0)
+    # edges in the cells' own colour, or viewers of vectors show seams between them
+    mesh = axes.pcolormesh(edges, [0, 1], row, cmap=colours, norm=norm, linewidth=0.2, edgecolors="face")
     axes.set_xlim(-0.5, row.shape[1] - 0.5)
     _bare(axes)
     for spine in axes.spines.values():

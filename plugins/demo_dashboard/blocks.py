@@ -77,11 +77,13 @@ def blocks_of(
     blocks, notes = [], []
     if motif is not None:
         blocks.append(Block(_motif_rows(motif, boxes, length, palette), False))
+        if not any(box.strand for box in boxes):
+            notes.append(f"{printable(motif.name or motif.id, 40)} has no site in this sequence.")
     if patterns:
         blocks.append(Block([_pattern_row(run, palette) for run in patterns], False))
+        elsewhere = "" if shown is None else ", their positions are not those of the sequence"
         notes.append(
-            "Optimised inputs are made up, their positions are not those of the sequence; in brackets, what the model "
-            "predicts of their best letters."
+            f"Optimised inputs are made up{elsewhere}; in brackets, what the model predicts of their best letters."
         )
     if shown is not None and place is not None:
         for kind in ("attribution", "trace", "interaction"):
@@ -98,19 +100,18 @@ def _motif_rows(motif: Motif, boxes: Sequence[Box], length: int, palette: Palett
     heights = information(motif.ppm)
     strands = {box.strand for box in boxes if box.strand}
     first = next((box for box in boxes if box.strand), None)
-    start = first.motif_start if first else (length - len(motif)) // 2
+    start = first.start if first else (length - len(motif)) // 2
     start = int(np.clip(start, 0, max(0, length - len(motif))))
     rows = []
     for strand, name, drawn in ((1, "forward", heights), (-1, "reverse complement", heights[::-1, ::-1])):
         here = strand in strands
-        ink = (palette.truth if any(b.truth and b.strand == strand for b in boxes) else palette.motif) if here else ""
 
         def logo(axes: Axes, drawn: NDArray[np.float64] = drawn) -> None:
             draw_logo(axes, drawn, start=start, colours=palette.letters)
             axes.set_ylim(0, 2)
 
-        title = printable(motif.name or motif.id, 40)
-        rows.append(Row(f"{title}, {name}", _SHORT_LOGO, logo, "bits", ink or "#555555", here))
+        title = f"{printable(motif.name, 40)} ({printable(motif.id, 20)})" if motif.name else printable(motif.id, 40)
+        rows.append(Row(f"{title}, {name}", _SHORT_LOGO, logo, "bits", palette.motif if here else "#555555", here))
     return rows
 
 
@@ -226,7 +227,7 @@ def _notes(shown: Shown, place: int, style: str) -> list[str]:
     kinds = {run.explanation.kind for run in here}
     notes = []
     if any(run.output["activation"] == "sigmoid" for run in here):
-        notes.append("In brackets behind the other rows, the probability that the model gives the sequence.")
+        notes.append("In brackets behind rows of a sequence, the probability that the model gives it.")
     if "attribution" in kinds:
         what = {
             "magnitude": "size of what each letter contributes",

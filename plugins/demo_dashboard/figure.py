@@ -124,9 +124,9 @@ class _Page:
         if row.limits:
             self._limits(axes, row.limits)
         room = 3.0 if row.limits else 1.2
-        # as many letters as fit beside the plot; a letter is about 0.52 times as wide as it is high, a bold one 0.62
+        # as many letters as fit beside the plot; a letter is about 0.58 times as wide as it is high, a bold one 0.64
         words = textwrap.wrap(
-            row.label, max(8, int((self.left - room) / (_LABEL * 0.353 * (0.62 if row.strong else 0.52))))
+            row.label, max(8, int((self.left - room) / (_LABEL * 0.353 * (0.64 if row.strong else 0.58))))
         ) or [""]
         self.figure.text(
             (self.left - room) / self.width, (y + row.height / 2) / self.height, "\n".join(words[:3]),

@@ -122,6 +122,7 @@ def _pattern(run: Run) -> dict[str, Any]:
         "of": len(e),
         "letters": e.sequences.alphabet.letters,
         "target": printable(e.target, 120),
+        "logit": run.target.get("form") == "output" and run.output["activation"] == "sigmoid",
         "restarts": [
             {
                 "name": printable(e.sequences.ids[int(row)], 60),

@@ -97,6 +97,7 @@ def read_motifs(folders: Sequence[Path], runs: Sequence[Run], aligned: Aligned, 
     Raises DemoError naming the file, if it is none of ours or was made from other sequences.
     """
     content = Motifs()
+    seen: set[tuple[object, ...]] = set()
     places = _places(aligned, chosen)
     for folder in folders:
         _check_folder(folder)
@@ -108,7 +109,7 @@ def read_motifs(folders: Sequence[Path], runs: Sequence[Run], aligned: Aligned, 
             content.known |= {m.id: m for m in read_meme(folder / "known.meme")}
         for name, known in _TABLES.items():
             if (folder / name).is_file() and len(aligned):
-                _read_sites(folder / name, known, places, aligned.take(chosen), content.sites)
+                _read_sites(folder / name, known, places, aligned.take(chosen), content.sites, seen)
     return content
 
 
@@ -183,9 +184,13 @@ def _number(value: Any) -> float | None:
 
 
 def _read_sites(
-    path: Path, known: bool, places: dict[str, set[int]], aligned: Aligned, sites: dict[int, list[Site]]
+    path: Path,
+    known: bool,
+    places: dict[str, set[int]],
+    aligned: Aligned,
+    sites: dict[int, list[Site]],
+    seen: set[tuple[object, ...]],
 ) -> None:
-    seen: set[tuple[object, ...]] = set()
     strange = total = 0
     for number, cells in _rows(path):
         total += 1

@@ -79,6 +79,7 @@ def make_report(runs: Sequence[Run], folders: Sequence[Path], choice: Choice, co
         "total": len(aligned),
         "runs": [{**_run(run), "place": of_data.get(run.label), **provenance(run)} for run in runs],
         "models": model_pages(runs, aligned, motifs),
+        "searched": any((folder / "motifs.h5").is_file() for folder in folders),
         "owners": {printable(name, 160): label for name, label in motifs.owners.items()},
     }
     if shown is not None:

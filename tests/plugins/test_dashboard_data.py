@@ -440,15 +440,37 @@ def test_what_is_no_motif_folder(files, tmp_path, demo):
     assert code == 2 and "--motif needs --motifs" in err
 
 
-def test_a_box_has_the_orientation_of_the_motif_on_it():
+def test_boxes_are_of_the_data_and_of_the_motif():
     def site(start, strand, p):
         return Site(start, start + 8, strand, "m", "M", "", 10.0, p, True)
 
-    boxes = boxes_of([(10, 20)], [site(12, -1, 1e-6), site(40, 1, 1e-4), site(11, 1, 1e-4)], "M")
-    assert [(b.start, b.end, b.strand, b.truth) for b in boxes] == [(10, 20, -1, True), (40, 48, 1, False)]
-    assert [b.motif_start for b in boxes] == [12, 40]
-    assert boxes[0].text == "known site: M (−, p = 1e-06)"
-    assert [(b.text, b.strand) for b in boxes_of([(1, 5)], [], "")] == [("known site", 0)]
+    boxes = boxes_of([(10, 20)], [site(12, -1, 1e-6), site(40, 1, 1e-4)], "M")
+    assert [(b.start, b.end, b.strand, b.truth) for b in boxes] == [
+        (10, 20, 0, True),
+        (12, 20, -1, False),
+        (40, 48, 1, False),
+    ]
+    assert [b.text for b in boxes] == ["known site", "M (−, p = 1e-06)", "M (+, p = 1e-04)"]
+
+
+def test_a_motif_without_a_site_is_said_to_have_none(files, scanned, tmp_path, demo):
+    line = ("figure", of_kind(files, "saliency")[0], "--motifs", scanned, "-o", tmp_path / "f.svg")
+    code, _, err = demo(*line, "--id", "positive-1")
+    assert code == 0 and "has no site" not in err
+    negative = next(i for i in range(1, 20) if f"\tnegative-{i}\t" not in (scanned / "sites.tsv").read_text())
+    code, _, err = demo(*line, "--id", f"negative-{negative}", "--force")
+    assert code == 0 and f"negative-{negative}: WORD has no site in it" in err
+    assert "WORD has no site in this sequence." in (tmp_path / "f.svg").read_text()
+
+
+def test_inputs_optimised_by_other_models_are_said_to_be(files, tmp_path, demo):
+    one = [f for f in files if f.name.startswith("one.class-optimization")]
+    two = [f for f in files if f.name == "two.saliency.h5"]
+    for command, name in (("figure", "f.png"), ("dashboard", "r.html")):
+        code, _, err = demo(command, *one, *two, "-o", tmp_path / name)
+        assert code == 0 and "is of a model that none of the explanations of sequences is of" in err
+    code, _, err = demo("dashboard", *one, "--id", "positive-1", "-o", tmp_path / "n.html")
+    assert code == 2 and "optimised inputs are no sequences" in err
 
 
 # the page's parts
@@ -546,7 +568,7 @@ def test_figures_of_several_sequences(files, tmp_path, demo):
     code, _, err = demo("figure", *both, "--top", 2, "--random", 2, "-o", tmp_path / "g.pdf")
     assert code == 2 and "--top and --random choose sequences in different ways" in err
     code, _, err = demo("figure", *both, "-o", tmp_path / "g.jpg")
-    assert code == 2 and "unknown kind of figure" in err
+    assert code == 2 and "a figure's name ends in .pdf, .svg or .png" in err
     code, _, err = demo("figure", *both, "--width", "wide", "-o", tmp_path / "g.pdf")
     assert code == 2 and "60 to 2000 millimetres" in err
     code, out, err = demo("figure", *of_kind(files, "class-optimization"), "-o", tmp_path / "p.png")

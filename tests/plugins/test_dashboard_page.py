@@ -60,8 +60,9 @@ def test_the_table_has_the_files_numbers(report, opened):
     assert len(rows) > 20
     for row in rows:
         assert row[column].split()[0] == f"{p[list(ids).index(row[0])]:.3f}"
-    # the first that is shown is the one that all models together are surest of
+    # the first that is shown is the positive that all models together are surest of
     means = np.mean([_logits(report, m) for m in ("cnn", "rnn", "cnn-rnn")], axis=0)
+    means[[not name.startswith("positive") for name in ids]] = -np.inf
     assert title(page) == ids[int(means.argmax())]
 
 
@@ -85,15 +86,24 @@ def test_sorting_filtering_and_searching(report, opened):
     assert [rounded[ids.index(i)] for i in ids_shown(page)[:9]] == pytest.approx(sorted(rounded)[:9], abs=1e-4)
     page.click("thead th >> text='rnn'")
     assert page.query_selector("th[aria-sort='descending'], th[aria-sort='ascending']") is None
-    wrong = {i for m in ("cnn", "rnn", "cnn-rnn") for i, z in zip(ids, _logits(report, m), strict=True) if z < 0}
+    wrong = set()
+    for model in ("cnn", "rnn", "cnn-rnn"):
+        for name, z in zip(ids, _logits(report, model), strict=True):
+            if (z >= 0) != name.startswith("positive"):
+                wrong.add(name)
     page.select_option("select[aria-label=Calls]", "wrong")
-    assert set(ids_shown(page)) == wrong
+    assert len(ids_shown(page)) > 10 and set(ids_shown(page)) <= wrong  # those in sight
     assert page.text_content(".status") == f"{len(wrong)} of {len(ids)} sequences"
     page.select_option("select[aria-label=Calls]", "")
     page.fill("input[type=search]", ids[7])
     assert ids[7] in ids_shown(page) and all(ids[7] in i for i in ids_shown(page))
     page.fill("input[type=search]", "no such thing")
-    assert ids_shown(page) == []
+    assert ids_shown(page) == [] and page.text_content(".status") == "no sequence matches"
+    page.click("text=clear filters")
+    assert page.text_content(".status") == f"{len(ids)} sequences"
+    assert page.input_value("input[type=search]") == "" and not page.is_visible("text=clear filters")
+    page.select_option("select[aria-label=Label]", "0")
+    assert all(i.startswith("negative") for i in ids_shown(page))
 
 
 def test_orders_at_a_click(report, opened):
@@ -103,11 +113,12 @@ def test_orders_at_a_click(report, opened):
     with Explanation.open(files_of(report)["cnn.saliency"]) as e:
         ids = e.sequences.ids[:]
     page.click("text=most wrong")
-    assert title(page) == ids[int((1 - p).max(axis=0).argmax())]
+    label = np.array([name.startswith("positive") for name in ids])
+    assert title(page) == ids[int(np.abs(p - label).max(axis=0).argmax())]
     page.click("text=models disagree most")
     assert title(page) == ids[int((p.max(axis=0) - p.min(axis=0)).argmax())]
     page.click("text=most confident")
-    assert title(page) == ids[int(logits.mean(axis=0).argmax())]
+    assert title(page) == ids[int(np.where(label, logits.mean(axis=0), -np.inf).argmax())]
 
 
 def test_the_keyboard_chooses_and_the_address_names_what_is_chosen(report, opened):
@@ -128,8 +139,13 @@ def test_the_keyboard_chooses_and_the_address_names_what_is_chosen(report, opene
     assert title(page) == ids_shown(page)[-1]  # rows that were not in sight are there now
     again = opened(report, f"#sequence/{second}")
     assert title(again) == second
-    lost = opened(report, "#sequence/%E0%A4%A")
-    assert title(lost)
+    for wrong in ("%E0%A4%A", "nobody"):
+        lost = opened(report, f"#sequence/{wrong}")
+        assert "has no sequence" in lost.text_content("[role=alert]") and title(lost)
+        assert lost.url.endswith(f"#sequence/{title(lost)}")
+        lost.focus("table[role=grid]")
+        lost.keyboard.press("End")
+        assert lost.text_content("[role=alert]") == ""
 
 
 def read_at(page, position):
@@ -217,6 +233,14 @@ def test_models_explainers_and_orders_are_chosen(report, opened):
     assert [t.split(":")[0] for t in tracks(page) if "saliency" in t][:2] == ["rnn", "cnn"]
     page.uncheck("li[data-run='rnn: saliency'] input")
     assert not any(t.startswith("rnn: saliency") for t in tracks(page))
+    page.keyboard.press("Escape")
+    assert not page.is_visible(".panel")
+    page.click(".menu summary")
+    page.wait_for_selector(".panel.turned")  # towards where there is room
+    box = page.query_selector(".panel").bounding_box()
+    assert box["x"] >= 0 and box["x"] + box["width"] <= 1280
+    page.click(".canvas")
+    assert not page.is_visible(".panel")
 
 
 def test_scales_and_ways_to_draw(report, opened):
@@ -232,6 +256,12 @@ def test_scales_and_ways_to_draw(report, opened):
         page.select_option(f"select[data-setting={key}]", value)
         seen.add(drawn())
     assert len(seen) == 5
+    page.select_option("select[data-setting=attribution]", "logo")
+    page.select_option("select[data-setting=scale]", "own")
+    page.click("button[aria-label='Zoom in']")
+    whole = drawn()
+    page.select_option("select[data-setting=scale]", "view")
+    assert drawn() != whole
     page.select_option("select[aria-label=Colours]", "safe")
     page.click("button[aria-label='Dark or light']")
     assert page.get_attribute("html", "data-theme") == "dark"
@@ -253,6 +283,7 @@ def test_what_is_taken_along(report, opened, tmp_path):
     text = svg.read_text()
     assert svg.name == f"{name}.svg" and text.startswith("<?xml")
     root = ET.fromstring(text)
+    assert any(name in (e.text or "") for e in root.iter() if e.get("font-weight") == "700")
     assert root.tag == "{http://www.w3.org/2000/svg}svg" and " style=" not in text and "<script" not in text
     png = download(page, "Save the view as PNG", tmp_path).read_bytes()
     assert png.startswith(b"\x89PNG")

@@ -1,6 +1,7 @@
 """The paper's figure: its blocks, where the boxes are, what the strips show."""
 
 import io
+import re
 from pathlib import Path
 
 import numpy as np
@@ -58,9 +59,15 @@ def strips(figure):
 def test_the_blocks_stand_in_the_papers_order(runs):
     figure = drawn(runs, motif=MOTIF)
     labels = [w for w in words(figure) if any(k in w for k in ("FACTOR", "cnn", "rnn", "sequence"))]
-    order = ["FACTOR, forward", "FACTOR, reverse complement", "cnn class maximization", "sequence", "cnn saliency"]
+    order = [
+        "FACTOR (M1), forward",
+        "FACTOR (M1), reverse complement",
+        "cnn class maximization",
+        "sequence",
+        "cnn saliency",
+    ]
     order += ["rnn saliency", "sequence", "rnn temporal, forward", "rnn temporal, backward"]
-    assert [label.rpartition(" (")[0] or label for label in labels[: len(order)]] == order
+    assert [re.sub(r" \(\d.*", "", label) for label in labels[: len(order)]] == order
     p = runs[1].explanation.probabilities()[0, 0]
     assert labels[4] == f"cnn saliency ({p:.2f})"
     assert len(panels(figure)) == len(order)
@@ -79,9 +86,8 @@ def test_strips_show_the_values(runs):
 
 
 def test_a_box_goes_through_attributions_and_traces_at_its_place(runs):
-    box = Box(10, 18, -1, "known site: FACTOR", True)
-    figure = drawn(runs, [box], MOTIF)
-    (frame,) = [p for p in figure.artists if isinstance(p, Rectangle)]
+    figure = drawn(runs, [Box(10, 18, 0, "known site"), Box(11, 14, -1, "FACTOR (−, p = 1e-08)")], MOTIF)
+    frame, of_motif = [p for p in figure.artists if isinstance(p, Rectangle)]
     rows = panels(figure)
     sequence, last = rows[3], rows[-1]
     to_figure = figure.transFigure.inverted()
@@ -90,12 +96,13 @@ def test_a_box_goes_through_attributions_and_traces_at_its_place(runs):
     assert frame.get_y() < last.get_position().y0 and frame.get_y() + frame.get_height() > sequence.get_position().y1
     assert frame.get_y() + frame.get_height() < rows[2].get_position().y0  # it does not reach the optimised inputs
     inks = {t.get_text().replace("\n", " "): to_hex(t.get_color()) for t in figure.texts}
-    assert inks["FACTOR, reverse complement"] == PALETTES["paper"].truth == inks["known site: FACTOR"]
-    assert inks["FACTOR, forward"] == "#555555"
+    assert inks["FACTOR (M1), reverse complement"] == PALETTES["paper"].motif == inks["FACTOR (−, p = 1e-08)"]
+    assert inks["FACTOR (M1), forward"] == "#555555" and inks["known site"] == PALETTES["paper"].truth
+    assert to_hex(of_motif.get_edgecolor()) == PALETTES["paper"].motif
 
 
 def test_the_motif_lies_over_its_site_both_ways(runs):
-    figure = drawn(runs, [Box(8, 15, 1, "known site: FACTOR", True, 10)], MOTIF)
+    figure = drawn(runs, [Box(8, 15, 0, "known site"), Box(10, 13, 1, "FACTOR")], MOTIF)
 
     def letters(axes):
         """Which place each colour has at the axis, where the largest letter stands."""
@@ -114,7 +121,7 @@ def test_the_motif_lies_over_its_site_both_ways(runs):
 
 
 def test_texts_of_boxes_are_not_written_over_each_other(runs):
-    boxes = [Box(s, s + 6, 1, f"FACTOR (+, p = 1e-0{i})", False) for i, s in enumerate((2, 5, 30))]
+    boxes = [Box(s, s + 6, 1, f"FACTOR (+, p = 1e-0{i})") for i, s in enumerate((2, 5, 30))]
     figure = drawn(runs, boxes)
     figure.savefig(io.BytesIO())
     shown = [t.get_window_extent() for t in figure.texts if "p = 1e" in t.get_text()]
@@ -124,7 +131,7 @@ def test_texts_of_boxes_are_not_written_over_each_other(runs):
 
 @pytest.mark.parametrize("width", [88.0, 180.0])
 def test_everything_lies_within_the_figure(runs, width):
-    figure = drawn(runs, [Box(30, 38, 1, "known site: FACTOR (+, p = 1e-08)", True)], MOTIF, width=width)
+    figure = drawn(runs, [Box(30, 38, 1, "FACTOR (+, p = 1e-08)")], MOTIF, width=width)
     figure.savefig(io.BytesIO())
     assert figure.get_figwidth() * 25.4 == pytest.approx(width)
     for text in figure.texts:

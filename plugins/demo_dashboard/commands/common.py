@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from demo_core.cli.output import say
 from demo_core.errors import DemoError, UsageProblem, printable
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from demo_dashboard.alignment import Aligned
+    from demo_dashboard.runs import Run
 
 explanations_argument = click.argument(
     "explanations", nargs=-1, required=True, metavar="EXPLANATION...", type=click.Path(path_type=Path)
@@ -41,6 +43,16 @@ def one_of(**ways: Any) -> None:
     given = [f"--{name}" for name, value in ways.items() if value]
     if len(given) > 1:
         raise UsageProblem(f"{' and '.join(given)} choose sequences in different ways: give one")
+
+
+def say_strange_patterns(runs: Sequence[Run]) -> None:
+    """Say it where an optimised input is of a model that explains none of the sequences: it may be of other data."""
+    from demo_dashboard.runs import digest_of
+
+    models = {digest_of(run.explanation) for run in runs if not run.is_pattern}
+    for run in runs:
+        if models and run.is_pattern and digest_of(run.explanation) not in models:
+            say(f"{printable(run.path)} is of a model that none of the explanations of sequences is of")
 
 
 def explained_most(aligned: Aligned) -> NDArray[np.int64]:

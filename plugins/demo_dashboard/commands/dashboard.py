@@ -16,6 +16,7 @@ from demo_dashboard.commands.common import (
     id_option,
     motifs_option,
     one_of,
+    say_strange_patterns,
 )
 
 _WAYS = ("top", "wrong", "disagreed", "random")
@@ -65,6 +66,9 @@ def dashboard(
     from demo_dashboard.runs import open_runs
 
     with open_runs(explanations) as runs:
+        say_strange_patterns(runs)
+        if all(run.is_pattern for run in runs) and (names or number or ways):
+            raise UsageProblem("optimised inputs are no sequences: leave --id, --sequences and --choose out")
         choice = Choice(number, ways, names, seed)
         report = make_report(runs, folders, choice, _command(explanations, folders, names, number, ways, output, seed))
         text = page_html(report)

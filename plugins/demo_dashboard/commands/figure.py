@@ -11,7 +11,7 @@ import click
 
 from demo_core.cli.output import say
 from demo_core.cli.sources import seed
-from demo_core.errors import UsageProblem, printable, unknown_name
+from demo_core.errors import UsageProblem, printable
 from demo_dashboard.commands.common import (
     check_output,
     explained_most,
@@ -19,6 +19,7 @@ from demo_dashboard.commands.common import (
     id_option,
     motifs_option,
     one_of,
+    say_strange_patterns,
 )
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ def figure(
     """
     kind = output.suffix.lower().lstrip(".")
     if kind not in FORMATS:
-        raise UsageProblem(unknown_name("kind of figure", output.suffix, (f".{f}" for f in FORMATS)))
+        raise UsageProblem(f"{printable(output)}: a figure's name ends in .pdf, .svg or .png")
     one_of(id=names, top=top, random=draw)
     number = len(names) or top or draw or 1
     files = [output]
@@ -119,6 +120,7 @@ def figure(
     from demo_dashboard.runs import open_runs
 
     with open_runs(explanations) as runs:
+        say_strange_patterns(runs)
         patterns = [run for run in runs if run.is_pattern]
         lengths = {run.explanation.sequences.length for run in runs}
         if len(lengths) > 1:
@@ -128,6 +130,8 @@ def figure(
         if len(patterns) == len(runs):
             if names or top or draw:
                 raise UsageProblem("optimised inputs are no sequences: leave --id, --top and --random out")
+            if folders:
+                say("--motifs is left out: optimised inputs have no sites")
             subjects = [Subject(None, None, None, "optimised inputs", [])]
         else:
             aligned = align(runs)
@@ -176,7 +180,10 @@ def _subjects(
     subjects = []
     for place, name in enumerate(ids):
         sites = content.known_sites(place, known.id) if known else []
-        boxes = boxes_of(shown.aligned.sites(place), sites, printable(known.name or known.id, 30) if known else "")
+        called = printable(known.name or known.id, 30) if known else ""
+        if known and not sites:
+            say(f"{printable(name, 60)}: {called} has no site in it")
+        boxes = boxes_of(shown.aligned.sites(place), sites, called)
         subjects.append(Subject(shown, place, known, _title(shown, place, name, known), boxes))
     return subjects
 

@@ -142,7 +142,7 @@ export function trainingChart(training, keys, title, colours) {
             "text",
             {
               x: Math.min(x(training.best) + 4, width - 60),
-              y: height - bottom - 5,
+              y: top + 6,
               fill: colours.faint,
               "font-size": 9,
             },

@@ -44,7 +44,7 @@ function cell(text) {
 }
 
 function number(value) {
-  return Number.isFinite(value) ? String(Number(value.toPrecision(6))) : "";
+  return Number.isFinite(value) ? String(Number(value.toPrecision(9))) : "";
 }
 
 // A row for each position that is in sight; positions are 0-based, as in BED.

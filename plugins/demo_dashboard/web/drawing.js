@@ -11,10 +11,11 @@ const RIGHT = 10;
 
 // One scale for all attributions of a target, if that is wanted: [low, high] of each run.
 function limitsFor(context) {
+  const { attribution } = context.settings;
   const own = new Map();
   for (const run of context.runs) {
     const one = context.data.runs[run.place];
-    if (one) own.set(run, limits(run, one.rows, context.bases, context.letters, context.settings.attribution));
+    if (one) own.set(run, limits(run, one.rows, context.bases, context.letters, attribution, ...context.span));
   }
   if (context.settings.scale !== "same") return (run) => own.get(run);
   return (run) => {
@@ -32,11 +33,17 @@ export function drawSequence(given) {
   context.axis = new Axis(context.shown, LEFT, width - RIGHT);
   context.first = context.axis.first;
   context.last = context.axis.last(bases.length);
+  // over the whole sequence, so that zooming does not change heights, unless that is wanted
+  context.span = context.settings.scale === "view" ? [context.first, context.last] : [0, bases.length];
   context.limitsOf = limitsFor(context);
   const tracks = tracksOf(context);
   const body = [];
   const places = [];
   let y = 6;
+  if (context.heading) {
+    y = 24;
+    body.push(s("text", { x: LEFT, y: 15, "font-size": 13, "font-weight": 700, fill: colours.ink }, context.heading));
+  }
   for (const track of tracks) {
     if (track.label) {
       y += 12;
@@ -139,9 +146,22 @@ function positionAxis({ axis, colours, interval, chrom, bases }, top) {
     const position = Math.round(at) - 1;
     if (Math.abs(at - Math.round(at)) > 1e-9 || position < 0 || position >= bases.length) continue;
     const x = axis.x(position) + axis.step / 2;
+    const end = x > axis.right - 22;
     const label = interval ? count(genomic(interval, position)) : String(position + 1);
     parts.push(s("line", { x1: x, x2: x, y1: top, y2: top + 4, stroke: colours.faint }));
-    parts.push(s("text", { x, y: top + 15, "text-anchor": "middle", "font-size": 10, fill: colours.faint }, label));
+    parts.push(
+      s(
+        "text",
+        {
+          x: end ? axis.right : x,
+          y: top + 15,
+          "text-anchor": end ? "end" : "middle",
+          "font-size": 10,
+          fill: colours.faint,
+        },
+        label,
+      ),
+    );
   }
   const what = interval ? `position on ${chrom} (from 1)` : "position in the sequence (from 1)";
   parts.push(

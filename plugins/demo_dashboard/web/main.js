@@ -102,7 +102,9 @@ export class Page {
   }
 
   chose(index) {
-    this.viewer.show(index);
+    this.viewer.lost("");
+    if (index === this.viewer.index) this.viewer.draw();
+    else this.viewer.show(index);
     const address = `#sequence/${encodeURIComponent(this.head.table.ids[index])}`;
     if (location.hash !== address) history.replaceState(null, "", address);
     document.title = `${clean(this.head.table.ids[index], 60)} · DeMo`;
@@ -123,7 +125,7 @@ export class Page {
     else {
       const page =
         here === "model"
-          ? modelPage(this.head.models[Number(name_.split("/")[1])], this.colours)
+          ? modelPage(this.head.models[Number(name_.split("/")[1])], this.colours, this.head.searched)
           : here === "compare"
             ? comparePage(this.head, this.colours)
             : runsPage(this.head);
@@ -141,11 +143,10 @@ export class Page {
     } catch {
       index = -1; // an address that somebody cut short
     }
+    const missing = index < 0 ? address : "";
     if (index < 0) index = this.viewer.index >= 0 ? this.viewer.index : this.first();
-    if (index === this.viewer.index) {
-      this.viewer.draw();
-      this.table.render();
-    } else this.table.select(index);
+    this.table.select(index);
+    this.viewer.lost(missing);
   }
 
   first() {

@@ -67,6 +67,11 @@ function training(model, colours) {
   );
 }
 
+// What a target is counted in.
+function unit(one) {
+  return one.logit ? "logit " : "";
+}
+
 function pattern(one, colours) {
   return h(
     "section",
@@ -75,7 +80,7 @@ function pattern(one, colours) {
     h(
       "p",
       { class: "note" },
-      `The ${one.restarts.length} best of ${one.of} restarts, as letter probabilities in bits.${one.note ? ` ${one.note}.` : ""} They are made up, and need not be DNA that could exist.`,
+      `The ${one.restarts.length} of ${one.of} restarts whose best letters reach most of ${clean(one.target, 60)}, as letter probabilities in bits.${one.note ? ` ${one.note}.` : ""} They are made up, and need not be DNA that could exist.`,
     ),
     one.restarts.map((restart) =>
       h(
@@ -85,7 +90,7 @@ function pattern(one, colours) {
           "figcaption",
           {},
           name(restart.name, 60),
-          `: reaches ${short(restart.reached)}; its best letters ${short(restart.letters)} (${clean(one.target, 60)})`,
+          `: the input reaches ${unit(one)}${short(restart.reached)}, its best letters alone ${unit(one)}${short(restart.letters)}`,
         ),
         h(
           "div",
@@ -101,7 +106,7 @@ function pattern(one, colours) {
   );
 }
 
-function motifs(list, colours) {
+function motifs(list, colours, searched) {
   const rows = list.map((motif) => {
     const [best, ...others] = motif.matches;
     return h(
@@ -119,17 +124,13 @@ function motifs(list, colours) {
       h(
         "td",
         {},
-        h("strong", {}, name(motif.name || "no name", 60)),
+        h("strong", {}, name(motif.name || "no match", 60)),
         h("br", {}),
         h("span", { class: "faint" }, name(motif.motif, 80)),
       ),
       h("td", { class: "number" }, count(motif.seqlets)),
       h("td", { class: "number" }, count(motif.sequences)),
-      h(
-        "td",
-        { class: "number" },
-        motif.sites === null ? "–" : `${count(motif.sites_pointed_at)} of ${count(motif.sites)}`,
-      ),
+      h("td", { class: "number" }, !motif.sites ? "–" : `${count(motif.sites_pointed_at)} of ${count(motif.sites)}`),
       h("td", { class: "number" }, short(motif.p_pointed_at, 2)),
       h("td", {}, best ? name(`${best.match_name} (${best.match_id}, ${best.strand})`, 80) : "–"),
       h("td", { class: "number" }, best ? short(best.q, 2) : "–"),
@@ -138,11 +139,23 @@ function motifs(list, colours) {
         {},
         others
           .slice(0, 2)
-          .map((match) => h("div", { class: "faint" }, name(`${match.match_name}, q ${short(match.q, 2)}`, 60))),
+          .map((match) =>
+            h("div", { class: "faint" }, name(`${match.match_name} (${match.match_id}), q ${short(match.q, 2)}`, 60)),
+          ),
       ),
     );
   });
-  const heads = ["motif", "name", "seqlets", "in sequences", "sites pointed at", "p", "best match", "q", "then"];
+  const heads = [
+    "motif",
+    "name",
+    "seqlets",
+    "in sequences",
+    "sites pointed at",
+    "p",
+    "best match",
+    "q",
+    "next matches",
+  ];
   return h(
     "section",
     { class: "card wide" },
@@ -166,7 +179,11 @@ function motifs(list, colours) {
             h("tbody", {}, rows),
           ),
         )
-      : h("p", { class: "note" }, "None: this report was made without --motifs, or none was found."),
+      : h(
+          "p",
+          { class: "note" },
+          searched ? "None was found." : "This report was made without --motifs, a folder of demo motifs find.",
+        ),
     list.length
       ? h(
           "p",
@@ -177,7 +194,7 @@ function motifs(list, colours) {
   );
 }
 
-export function modelPage(model, colours) {
+export function modelPage(model, colours, searched) {
   return h(
     "article",
     { class: "page" },
@@ -199,7 +216,7 @@ export function modelPage(model, colours) {
       model.outputs.map((output) => predictions(output, colours)),
       training(model, colours),
       model.patterns.map((one) => pattern(one, colours)),
-      motifs(model.motifs, colours),
+      motifs(model.motifs, colours, searched),
     ),
   );
 }

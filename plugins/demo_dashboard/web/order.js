@@ -86,7 +86,7 @@ export function columns(head) {
         Object.entries(table.hits[i])
           .map(([motif, n]) => (n > 1 ? `${motif} ×${n}` : motif))
           .join(", "),
-      numeric: false,
+      most: true,
     });
   }
   if (table.intervals.some(Boolean)) {

@@ -58,6 +58,8 @@ export class Table {
       on: { input: (event) => this.filterBy({ text: event.target.value }) },
     });
     const picks = [search];
+    const click = () => this.clearFilters();
+    this.clear = h("button", { type: "button", class: "chip", hidden: true, on: { click } }, "clear filters");
     const pick = (label, key, options) =>
       picks.push(
         h(
@@ -103,7 +105,7 @@ export class Table {
       "div",
       { class: "controls" },
       h("div", { class: "picks" }, picks),
-      h("div", { class: "chips", role: "group", "aria-label": "Order" }, this.buttons),
+      h("div", { class: "chips", role: "group", "aria-label": "Order" }, this.buttons, this.clear),
     );
   }
 
@@ -118,11 +120,16 @@ export class Table {
   sortBy(column) {
     const same = this.sort?.column === column;
     this.sort =
-      same && this.sort.descending !== Boolean(column.numeric)
+      same && this.sort.descending !== Boolean(column.numeric || column.most)
         ? null
-        : { column, descending: same ? !this.sort.descending : Boolean(column.numeric) };
+        : { column, descending: same ? !this.sort.descending : Boolean(column.numeric || column.most) };
     this.preset = null;
     this.update();
+  }
+
+  clearFilters() {
+    for (const control of this.element.querySelectorAll(".picks input, .picks select")) control.value = "";
+    this.filterBy({ text: "", label: "", calls: "", motif: "" });
   }
 
   filterBy(change) {
@@ -146,6 +153,8 @@ export class Table {
     const all = this.head.table.ids.length;
     this.status.textContent =
       this.order.length === all ? counted(all) : `${this.order.length.toLocaleString("en")} of ${counted(all)}`;
+    if (!this.order.length) this.status.textContent = "no sequence matches";
+    this.clear.hidden = !Object.values(this.filter).some(Boolean);
     this.grid.setAttribute("aria-rowcount", String(this.order.length + 1));
     this.render();
   }

@@ -57,5 +57,19 @@ export function trackMenu(head, settings, set) {
 
   fill();
   const groups = ["model", "explainer", "target"].map(group);
-  return h("details", { class: "menu" }, h("summary", {}, "tracks"), h("div", { class: "panel" }, groups, list));
+  const panel = h("div", { class: "panel" }, groups, list);
+  const menu = h("details", { class: "menu" }, h("summary", {}, "tracks"), panel);
+  menu.addEventListener("toggle", () => {
+    panel.classList.remove("turned");
+    if (menu.open) panel.classList.toggle("turned", panel.getBoundingClientRect().right > window.innerWidth - 8);
+  });
+  menu.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  });
+  document.addEventListener("pointerdown", (event) => {
+    if (!menu.contains(event.target)) menu.open = false;
+  });
+  return menu;
 }

@@ -38,14 +38,14 @@ function bare(values) {
   return values.map((row) => row.map((value) => (Number.isFinite(value) ? value : 0)));
 }
 
-// The limits of a run's axis over the whole sequence, so that zooming does not change heights.
-export function limits(run, values, bases, letters, how) {
+// The limits of a run's axis over the positions [first, last).
+export function limits(run, values, bases, letters, how, first, last) {
   if (run.kind === "attribution") {
     const shown = how === "hypothetical" && run.hypothetical ? values : actual(values, bases, letters);
-    return reach(bare(shown), 0, bases.length);
+    return reach(bare(shown), first, last);
   }
   if (run.kind === "trace" && run.unit === "probability") return [0, 1];
-  const most = Math.max(...values.map(largest));
+  const most = Math.max(...values.map((row) => largest(row.slice(first, last))));
   return [-most, most];
 }
 
@@ -123,7 +123,7 @@ function attributionTrack(run, values, context) {
   const strips = settings.attribution === "strip";
   const drawn = settings.attribution === "hypothetical" && run.hypothetical ? values : here;
   const [low, high] = context.limitsOf(run);
-  const most = Math.max(-low, high, largest(line.filter(Number.isFinite))) || 1;
+  const most = Math.max(-low, high, largest(line.slice(...context.span).filter(Number.isFinite))) || 1;
   const tall = strips ? 16 : 66;
   return {
     height: strips ? tall : tall + 14,
@@ -220,7 +220,7 @@ const KINDS = { attribution: attributionTrack, trace: traceTrack, interaction: m
 export function tracksOf(context) {
   const { data, runs, colours, axis } = context;
   const tracks = [{ label: null, height: 19, draw: (top) => letterRow(context, top), read: null }];
-  const named = data.sites.map((site) => ({ ...site, label: site.name || site.motif }));
+  const named = data.sites.map((site) => ({ ...site, label: labelOfSite(site, data.sites) }));
   const known = named.filter((site) => site.known);
   const claimed = new Set(runs.map((run) => run.label));
   const loose = named.filter((site) => !site.known && !claimed.has(context.owners[site.of]));
@@ -265,6 +265,14 @@ export function tracksOf(context) {
     });
   }
   return tracks;
+}
+
+// A motif's name; with its id where another known one of that name has a site here.
+function labelOfSite(site, all) {
+  if (!site.name) return site.motif;
+  const alike =
+    site.known && all.some((other) => other.known && other.name === site.name && other.motif !== site.motif);
+  return alike ? `${site.name} (${site.motif})` : site.name;
 }
 
 function readSites(sites, i) {

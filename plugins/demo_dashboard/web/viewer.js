@@ -22,6 +22,7 @@ export class Viewer {
   }
 
   build() {
+    this.notice = h("p", { class: "notice", role: "alert" });
     this.title = h("h2", { tabindex: -1 });
     this.facts = h("p", { class: "facts" });
     this.readout = h("div", { class: "readout", "aria-live": "polite" }, this.hint());
@@ -45,6 +46,7 @@ export class Viewer {
     return h(
       "section",
       { class: "viewer", "aria-label": "Read a sequence" },
+      this.notice,
       this.title,
       this.facts,
       this.tools,
@@ -54,7 +56,9 @@ export class Viewer {
   }
 
   hint() {
-    return "Point at the tracks, or focus them and use the arrow keys, to read values. Drag to move; plus, minus or Ctrl and the wheel to zoom.";
+    return window.matchMedia("(pointer: coarse)").matches
+      ? "Tap the tracks to read values; drag them to move, once they are zoomed."
+      : "Point at the tracks, or focus them and use the arrow keys, to read values. Drag to move; +, − or Ctrl and the wheel to zoom.";
   }
 
   toolbar() {
@@ -100,6 +104,7 @@ export class Viewer {
       pick("scales", "scale", [
         ["own", "each its own"],
         ["same", "the same"],
+        ["view", "fit to the view"],
       ]),
       trackMenu(this.head, this.settings, (change) => this.set(change)),
       h(
@@ -111,6 +116,12 @@ export class Viewer {
         button("BED", "Save the sites of this sequence as BED", () => this.saveBed()),
       ),
     );
+  }
+
+  // Says that an address names no sequence of this report; '' if all is well.
+  lost(address) {
+    const asked = clean(address, 60);
+    this.notice.textContent = asked ? `This report has no sequence ${asked}. Shown is:` : "";
   }
 
   set(change) {
@@ -149,7 +160,7 @@ export class Viewer {
     return view.logistic ? `P = ${fixed(value)}` : `predicted ${short(value)}`;
   }
 
-  picture(width, colours) {
+  picture(width, colours, heading = "") {
     const { table } = this.head;
     const interval = table.intervals[this.index];
     return drawSequence({
@@ -164,6 +175,7 @@ export class Viewer {
       interval,
       chrom: interval ? table.chroms[interval[0]] : "",
       prediction: (run) => this.prediction(run),
+      heading,
       title: `Tracks of ${clean(table.ids[this.index], 120)}`,
     });
   }
@@ -299,7 +311,14 @@ export class Viewer {
   // What is taken along is light, whatever the page is: it goes onto paper and into slides.
 
   paper() {
-    return this.picture(Math.max(700, this.canvas.clientWidth || 800), palette("light", this.settings.palette));
+    const wide = Math.max(700, this.canvas.clientWidth || 800);
+    return this.picture(wide, palette("light", this.settings.palette), this.heading());
+  }
+
+  heading() {
+    return [...this.element.querySelectorAll("h2, .viewer > .facts > span")]
+      .map((one) => clean(one.textContent, 60))
+      .join("   ");
   }
 
   file(ending) {
