@@ -126,6 +126,7 @@ export function trainingChart(training, keys, title, colours) {
           }),
           s("text", { x: left + 110 * i + 24, y: 13, fill: colours.ink }, line.label),
         ]);
+  const late = training.best !== null && x(training.best) > width - 70;
   const kept =
     training.best === null
       ? null
@@ -141,7 +142,8 @@ export function trainingChart(training, keys, title, colours) {
           s(
             "text",
             {
-              x: Math.min(x(training.best) + 4, width - 60),
+              x: x(training.best) + (late ? -4 : 4),
+              "text-anchor": late ? "end" : "start",
               y: top + 6,
               fill: colours.faint,
               "font-size": 9,
