@@ -237,7 +237,7 @@ SLOW = """
     class Slow:
         def __init__(self, options): pass
         def explain(self, model, batch, target):
-            time.sleep(0.3)
+            time.sleep(0.1)
             return Result(batch.random.uniform(batch.x[0].numel()).reshape(batch.x.shape) + batch.x)
 """
 

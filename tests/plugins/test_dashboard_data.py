@@ -21,13 +21,14 @@ from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
 from demo_core import SequenceDataset, UsageProblem, explain
+from demo_core.cli import run as run_command
 from demo_core.explanation import Explanation
 from demo_core.metrics import site_recovery
 from demo_core.testing import tiny_dataset, tiny_model
 
 
 @pytest.fixture(scope="module")
-def files(tmp_path_factory, trained, demo_process):
+def files(tmp_path_factory, trained):
     """Explanations of two models: all sequences by saliency, the positives alone by temporal scores, a pattern."""
     folder = tmp_path_factory.mktemp("explanations")
     for model in ("one", "two"):
@@ -37,21 +38,19 @@ def files(tmp_path_factory, trained, demo_process):
             ("class-optimization", "--steps", "3", "--restarts", "4"),
         ]
         for explainer, *rest in lines:
-            done = demo_process("explain", explainer, trained / model, *rest, "-o", folder)
-            assert done.returncode == 0, done.stderr
+            assert run_command(["explain", explainer, str(trained / model), *map(str, rest), "-o", str(folder)]) == 0
     return sorted(folder.glob("*.h5"))
 
 
 @pytest.fixture(scope="module")
-def scanned(tmp_path_factory, trained, demo_process):
+def scanned(tmp_path_factory, trained):
     folder = tmp_path_factory.mktemp("scanned")
     (folder / "word.meme").write_text(
         "MEME version 4\n\nALPHABET= ACGT\n\nMOTIF word WORD\nletter-probability matrix: alength= 4 w= 8 nsites= 20\n"
         + "".join(" ".join("0.97" if x == letter else "0.01" for x in "ACGT") + "\n" for letter in word(trained))
     )
     line = ("motifs", "scan", trained / "data.h5", "word", "--db", folder / "word.meme", "-o", folder / "sites")
-    done = demo_process(*line, "--threshold", "1e-3")
-    assert done.returncode == 0, done.stderr
+    assert run_command([*map(str, line), "--threshold", "1e-3"]) == 0
     return folder / "sites"
 
 

@@ -41,7 +41,7 @@ def table(path):
 
 def test_everything_is_written_and_agrees(found):
     assert sorted(p.name for p in found.iterdir()) == [
-        "hits.tsv", "motifs.h5", "motifs.meme", "motifs.png", "motifs.tsv", "seqlets.tsv",
+        "hits.tsv", "known.meme", "known.tsv", "motifs.h5", "motifs.meme", "motifs.png", "motifs.tsv", "seqlets.tsv",
     ]  # fmt: skip
     rows = table(found / "motifs.tsv")
     assert [row["motif"] for row in rows] == ["net.saliency.1"] * 5 + ["net.saliency.2"] * 5
@@ -66,6 +66,12 @@ def test_everything_is_written_and_agrees(found):
             assert written.ppm == pytest.approx(counts / counts.sum(axis=0), abs=1e-5)
             assert file.motif(held["motif"]).sites == held["seqlets"]
         assert file.metadata["settings"]["fdr"] == 0.05
+    # the best matches of named motifs, and their sites where a scan finds them
+    known = {m.id: m for m in read_meme(found / "known.meme")}
+    assert set(known) == {row["match_id"] for row in rows if row["rank"] == "1"}
+    sites = table(found / "known.tsv")
+    assert {s["motif"] for s in sites} == set(known) and all(float(s["p"]) <= 1e-4 for s in sites)
+    assert len({s["id"] for s in sites if s["name"] == "REST"}) >= 80
     hits = table(found / "hits.tsv")
     assert len(hits) >= 190
     assert all(float(h["p"]) <= 1e-4 for h in hits)

@@ -89,30 +89,45 @@ def test_it_does_nothing_twice(first, demo_process):
     assert times == {p: p.stat().st_mtime_ns for p in folder.rglob("*.h5")}
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
-def test_it_goes_on_where_it_was_interrupted(tmp_path, demo_process, how):
+@pytest.fixture(scope="module")
+def interrupted(tmp_path_factory, demo_process):
+    """A small quickstart, killed in its first training and typed again; with options in the environment."""
+    folder = tmp_path_factory.mktemp("interrupted")
+    (folder / "jaspar").mkdir()  # of the name of what is planted from
+    settings = {"DEMO_SALIENCY_SIMPLEX": "1", "DEMO_CNN_RNN_UNITS": "3", "DEMO_CLASS_OPTIMIZATION_RESTARTS": "2"}
     command = [sys.executable, "-m", "demo_core", "quickstart", "--small", "-o", "q"]
-    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    process = subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
     for line in process.stderr:
         if line.startswith("epoch   1"):
-            process.send_signal(how)
+            process.send_signal(signal.SIGKILL)
             break
     process.communicate()
-    again = demo_process("quickstart", "--small", "-o", "q", cwd=tmp_path)
+    return folder, demo_process("quickstart", "--small", "-o", "q", cwd=folder, env=settings)
+
+
+def test_it_goes_on_where_it_was_interrupted(interrupted):
+    folder, again = interrupted
     assert again.returncode == 0, again.stderr
     assert "going on with an interrupted training" in again.stderr
     for model in MODELS:
-        record = json.loads((tmp_path / "q" / "models" / model / "model.json").read_text())["training"]
+        record = json.loads((folder / "q" / "models" / model / "model.json").read_text())["training"]
         assert (record["interrupted"], len(record["epochs"])) == (False, 3)
 
 
-def test_every_command_it_prints_works_as_typed(tmp_path, demo_process, demo, monkeypatch):
-    (tmp_path / "jaspar").mkdir()  # of the name of what is planted from
-    settings = {"DEMO_SALIENCY_SIMPLEX": "1", "DEMO_CNN_RNN_UNITS": "3", "DEMO_CLASS_OPTIMIZATION_RESTARTS": "2"}
-    done = demo_process("quickstart", "--small", "-o", "q", cwd=tmp_path, env=settings)  # which it leaves aside
-    assert done.returncode == 0, done.stderr
-    monkeypatch.chdir(tmp_path)
+def test_options_of_the_environment_are_left_aside(interrupted):
+    folder, _ = interrupted
+    for name in ("cnn.saliency", "cnn-rnn.saliency"):
+        with Explanation.open(folder / "q" / "explanations" / f"{name}.h5") as found:
+            assert found.metadata["options_changed"] == {}
+
+
+def test_every_command_it_prints_works_as_typed(interrupted, demo, monkeypatch):
+    folder, done = interrupted
+    monkeypatch.chdir(folder)
     lines = [line[len("$ demo ") :].split() for line in done.stdout.splitlines() if line.startswith("$ demo ")]
+    assert lines[0][:2] == ["train", "cnn"]  # the data were whole when it was killed
+    made = ["data", "import", "jaspar", "--reader", "planted", "--motifs", "MA0496.2", "--number", "1000"]
+    lines.insert(0, [*made, "-o", "q/planted.h5"])
     assert [line[0] for line in lines] == ["data", *["train"] * 3, *["explain"] * 3, *["show"] * 3, *LAST]
     Path("q").rename("first")
     Path("q").mkdir()
@@ -120,6 +135,9 @@ def test_every_command_it_prints_works_as_typed(tmp_path, demo_process, demo, mo
         code, _, err = demo(*line)
         assert code == 0, err
     assert json.loads(Path("q/models/rnn/model.json").read_text())["training"]["planned_epochs"] == 3
+    assert sorted(p.name for p in Path("q").iterdir()) == sorted(
+        p.name for p in Path("first").iterdir() if p.name != "table.json"
+    )
 
 
 def test_data_of_another_making_is_not_used(tmp_path, demo):
