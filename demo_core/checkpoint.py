@@ -44,7 +44,8 @@ class Checkpoint:
         # clones, since weights that share memory are refused
         whole = {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}
         with whole_file(self.path) as temporary:
-            safetensors.torch.save_file(whole, temporary, metadata=header)
+            # not save_file: it writes under a name of its own first, which a kill would leave for good
+            temporary.write_bytes(safetensors.torch.save(whole, metadata=header))
 
     def load(self) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
         """The state that was kept, None if there is none. Raises DemoError if it is another training's, or damaged."""
