@@ -46,7 +46,7 @@ def commands() -> str:
     lines += [["explain", name] for name in [*names("explainers"), "all"]]
     lines += [["show"], ["figure"], ["dashboard"], ["export"], ["motifs"]]
     lines += [["motifs", name] for name in ("find", "match", "scan", "dependencies", "db")]
-    lines += [["quickstart"], ["plugins"], ["architectures"], ["readers"], ["explainers"]]
+    lines += [["quickstart"], ["plugins"], ["check"], ["architectures"], ["readers"], ["explainers"]]
     page = ["# Commands", "", "Made from `--help` by `docs/generate.py`.", ""]
     for words in lines:
         title = " ".join(["demo", *words])
@@ -212,6 +212,24 @@ def hooks() -> str:
     return "```python\n" + text[text.index("@hookspec") :].rstrip() + "\n```"
 
 
+def checks() -> str:
+    """The checks of the conformance kit."""
+    from demo_core.testing.check import rules_of
+    from demo_core.testing.common import CommonChecks
+    from demo_core.testing.conformance import CHECKS
+
+    rows = ["| of | check | expected |", "|---|---|---|"]
+    shared = {rule.name for rule, _ in rules_of(CommonChecks)}
+    rows += [f"| every spec | `{rule.name}` | {rule.expected} |" for rule, _ in rules_of(CommonChecks)]
+    for kind, of_kind in CHECKS.items():
+        rows += [
+            f"| {kind.what} | `{rule.name}` | {rule.expected} |"
+            for rule, _ in rules_of(of_kind)
+            if rule.name not in shared
+        ]
+    return "\n".join(rows)
+
+
 def fields() -> str:
     """The datasets of the HDF5 formats of the core."""
     from demo_core import dataset, explanation
@@ -239,6 +257,7 @@ GENERATED: dict[str, Callable[[], str]] = {
     "dashboard": dashboard,
     "known_sites": known_sites,
     "motifs": motifs,
+    "checks": checks,
     "hooks": hooks,
     "fields": fields,
     **motif_tables.TABLES,

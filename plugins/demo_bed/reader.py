@@ -6,13 +6,16 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from demo_bed.genome import Genome
 from demo_bed.options import BedOptions
 from demo_core import BadSource, Interval, Record, text_lines
 from demo_core.errors import printable
 from demo_core.sequences import DNA
+
+if TYPE_CHECKING:
+    from demo_core.testing import ReaderExample
 
 _log = logging.getLogger(__name__)
 
@@ -41,6 +44,13 @@ class BedReader:
     def __init__(self, options: BedOptions) -> None:
         self.options = options
         self.info: dict[str, Any] = {}
+
+    @staticmethod
+    def example() -> ReaderExample:
+        """Files for the conformance kit."""
+        from demo_bed.example import EXAMPLE
+
+        return EXAMPLE
 
     def read(self, source: Path) -> Iterator[Record]:
         """Records in the order of the lines. Raises BadSource naming the line."""

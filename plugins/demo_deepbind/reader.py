@@ -10,9 +10,13 @@ import logging
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from demo_core import BadSource, Record, text_lines
 from demo_deepbind.options import DeepBindOptions
+
+if TYPE_CHECKING:
+    from demo_core.testing import ReaderExample
 
 _log = logging.getLogger(__name__)
 
@@ -28,6 +32,13 @@ class DeepBindReader:
 
     def __init__(self, options: DeepBindOptions) -> None:
         self.options = options
+
+    @staticmethod
+    def example() -> ReaderExample:
+        """Files for the conformance kit."""
+        from demo_deepbind.example import EXAMPLE
+
+        return EXAMPLE
 
     def read(self, source: Path) -> Iterator[Record]:
         """Records of the table, then those of its test table. Raises BadSource naming the line."""

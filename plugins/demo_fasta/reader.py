@@ -5,9 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from demo_core import BadSource, Interval, Record, parse_locus, text_lines
 from demo_fasta.options import FastaOptions
+
+if TYPE_CHECKING:
+    from demo_core.testing import ReaderExample
 
 _log = logging.getLogger(__name__)
 
@@ -22,6 +26,13 @@ class FastaReader:
     def __init__(self, options: FastaOptions) -> None:
         self.options = options
         self._without_interval = 0
+
+    @staticmethod
+    def example() -> ReaderExample:
+        """Files for the conformance kit."""
+        from demo_fasta.example import EXAMPLE
+
+        return EXAMPLE
 
     def read(self, source: Path) -> Iterator[Record]:
         """Records of all files named. Raises BadSource naming the line."""

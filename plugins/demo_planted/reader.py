@@ -18,6 +18,7 @@ from demo_core.sequences import DNA
 from demo_planted.background import Background
 
 if TYPE_CHECKING:
+    from demo_core.testing import ReaderExample
     from demo_planted.options import PlantedOptions
 
 _log = logging.getLogger(__name__)
@@ -44,6 +45,13 @@ class PlantedReader:
 
     def __init__(self, options: PlantedOptions) -> None:
         self.options = options
+
+    @staticmethod
+    def example() -> ReaderExample:
+        """Files for the conformance kit."""
+        from demo_planted.example import EXAMPLE
+
+        return EXAMPLE
 
     def read(self, source: Path) -> Iterator[RecordBlock]:
         """Blocks of sequences. Raises BadSource on a bad MEME file, UsageProblem if the motifs do not fit."""

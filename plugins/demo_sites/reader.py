@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from demo_core import BadSource, Record, text_lines
 
 if TYPE_CHECKING:
+    from demo_core.testing import ReaderExample
     from demo_sites.options import SitesOptions
 
 
@@ -20,6 +21,13 @@ class SitesReader:
 
     def __init__(self, options: SitesOptions) -> None:
         self.options = options
+
+    @staticmethod
+    def example() -> ReaderExample:
+        """Files for the conformance kit."""
+        from demo_sites.example import EXAMPLE
+
+        return EXAMPLE
 
     def read(self, source: Path) -> Iterator[Record]:
         """Records in the order of the lines. Raises BadSource naming the line."""

@@ -1,14 +1,13 @@
 """The contract, checked by the kit that comes with demo_core, and the one thing this method is about."""
 
 import demo_shuffle_effect
-import pytest
 
-from demo_core.testing import Check, checks_for, registered_from
+from demo_core.testing import Check, parametrize_with_checks, registered_from
 
 (registered,) = registered_from(demo_shuffle_effect)
 
 
-@pytest.mark.parametrize("check", checks_for(registered), ids=str)
+@parametrize_with_checks(demo_shuffle_effect)
 def test_contract(check: Check) -> None:
     check()
 

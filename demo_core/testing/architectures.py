@@ -1,0 +1,208 @@
+"""Checks of a network."""
+
+from __future__ import annotations
+
+import pickle
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from demo_core.errors import MisfitError, UsageProblem, one_line
+from demo_core.registry import Registered, Registry
+from demo_core.specs import Architecture
+from demo_core.testing.check import Breach, DoesNotApply, expect, expect_same, rule
+from demo_core.testing.common import CommonChecks, settings_of
+from demo_core.testing.tiny import tiny_dataset
+
+if TYPE_CHECKING:
+    from demo_core.model import Model
+
+#: Members that a capability promises.
+_PROMISED = {"variable-length": "min_length", "prefix-logits": "prefix_logits", "conv-filters": "first_layer"}
+
+
+class ArchitectureChecks(CommonChecks[Architecture]):
+    """Checks of an architecture, on untrained models of ``length`` bases with the given options."""
+
+    def __init__(self, registered: Registered[Architecture], options: Mapping[str, Any], length: int) -> None:
+        super().__init__(registered)
+        self.options = dict(options)
+        self.length = length
+
+    def model(self, targets: int = 1, options: Mapping[str, Any] | None = None) -> Model:
+        """A model, the same at each call."""
+        import torch
+
+        from demo_core.model import build_model
+        from demo_core.sequences import DNA
+        from demo_core.targets import Output
+
+        outputs = [Output(f"t{i}") for i in range(targets)]
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            given = self.options if options is None else dict(options)
+            return build_model(self.registered, given, alphabet=DNA, length=self.length, outputs=outputs)
+
+    def that_offers(self, word: str, targets: int = 1) -> Model:
+        """A model that offers a capability; there is nothing to check if it does not."""
+        model = self.model(targets)
+        if word not in model.capabilities:
+            raise DoesNotApply(f"it does not offer {word}")
+        return model
+
+    def codes(self, n: int = 5, length: int | None = None) -> Any:
+        """Sequences, of which the last begins with unknown bases."""
+        return tiny_dataset(n, max(length or self.length, 7)).codes[:, : length or self.length]
+
+    @rule("forward(x) gives finite floats (B, T), in the precision of the weights", "architectures")
+    def outputs(self) -> None:
+        """Single precision and double."""
+        import torch
+
+        for dtype in (torch.float32, torch.float64):
+            model = self.model()
+            model.module.to(dtype)
+            with torch.no_grad():
+                found = model.module(model.one_hot(self.codes()))
+            expect(isinstance(found, torch.Tensor), f"a {type(found).__name__}")
+            expect(tuple(found.shape) == (5, 1), f"shape {tuple(found.shape)} for 5 sequences and 1 target")
+            expect(found.dtype == dtype, f"{found.dtype} from a network and sequences in {dtype}")
+            expect(bool(torch.isfinite(found).all()), "outputs that are not finite")
+
+    @rule("a network has as many outputs as it is asked for", "architectures")
+    def several_targets(self) -> None:
+        """Three."""
+        found = self.model(3).predict(self.codes())
+        expect(found.shape == (5, 3), f"shape {found.shape} for 5 sequences and 3 targets")
+
+    @rule("unknown bases, columns of zeros, give finite outputs, all of a sequence as well", "architectures")
+    def unknown_bases(self) -> None:
+        """Of every length of them."""
+        codes = self.codes()
+        for n in (1, self.length // 2, self.length):
+            codes[:, :n] = 4
+            found = self.model().predict(codes)
+            expect(np.isfinite(found).all(), f"outputs that are not finite with {n} unknown bases")
+
+    @rule("outputs of a sequence do not depend on what else is in its batch, to 1e-5", "the-same-result")
+    def batch_size(self) -> None:
+        """One at a time, and all at once."""
+        model = self.model()
+        one, many = (model.predict(self.codes(), batch_size=size) for size in (1, 5))
+        expect_same(one, many, "outputs in batches of 1 and of 5")
+
+    @rule("in eval mode the same sequences give the same outputs", "the-same-result")
+    def eval_is_deterministic(self) -> None:
+        """With torch's random numbers anywhere."""
+        import torch
+
+        model = self.model()
+        with torch.random.fork_rng(devices=[]):
+            one = model.predict(self.codes())
+            torch.manual_seed(1)
+            expect(np.array_equal(one, model.predict(self.codes())), "two calls in eval mode gave other outputs")
+
+    @rule("in training, every parameter that can be trained gets a finite gradient", "architectures")
+    def can_be_trained(self) -> None:
+        """Several processes refuse parameters that take no part."""
+        import torch
+
+        module = self.model(2).module.train()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            module(self.model().one_hot(self.codes(8))).pow(2).sum().backward()
+        wanted = [(name, p) for name, p in module.named_parameters() if p.requires_grad]
+        lost = [name for name, p in wanted if p.grad is None]
+        expect(not lost, f"no gradient reaches {', '.join(lost[:3])}")
+        wild = [name for name, p in wanted if not torch.isfinite(p.grad).all()]  # type: ignore[arg-type]
+        expect(not wild, f"the gradient of {', '.join(wild[:3])} is not finite")
+
+    @rule("a network that offers gradients lets them reach the input", "capabilities")
+    def gradients(self) -> None:
+        """Of every target."""
+        import torch
+
+        model = self.that_offers("gradients", 2)
+        for target in range(2):
+            x = model.one_hot(self.codes()).requires_grad_(True)
+            value = model.module(x)[:, target].sum()
+            (found,) = torch.autograd.grad(value, x, allow_unused=True) if value.requires_grad else (None,)
+            expect(found is not None and bool(found.abs().sum() > 0), f"none of output {target} reaches it")
+
+    @rule("what a network offers is there: each capability's member", "capabilities")
+    def members(self) -> None:
+        """And of the first layer its shape."""
+        model = self.model()
+        for word, member in _PROMISED.items():
+            if word in model.capabilities:
+                expect(hasattr(model.module, member), f"it offers {word} and has no '{member}'")
+        if "conv-filters" in model.capabilities:
+            shape = tuple(getattr(getattr(model.module.first_layer, "weight", None), "shape", ()))
+            expect(len(shape) == 3 and shape[1] == 4, f"first_layer has weights {shape}, not (filters, 4, width)")
+
+    @rule("a network that offers variable-length takes every length of at least min_length", "capabilities")
+    def lengths(self) -> None:
+        """The shortest, one more, and much more."""
+        model = self.that_offers("variable-length")
+        shortest = model.min_length
+        for length in (shortest, shortest + 1, shortest + 61):
+            shape = model.predict(self.codes(2, length)).shape
+            expect(shape == (2, 1), f"{length} bases gave outputs {shape}, not (2, 1)")
+
+    @rule("prefix_logits(x) gives (B, T, L): at each place what the sequence up to it gives by itself", "capabilities")
+    def prefixes(self) -> None:
+        """Against the loop over all prefixes; of suffixes the same."""
+        import torch
+
+        model = self.that_offers("prefix-logits", 2)
+        shortest = model.min_length
+        length = shortest + 25
+        x = model.one_hot(self.codes(2, length))
+        for member in ("prefix_logits", "suffix_logits"):
+            if not hasattr(model.module, member):
+                continue
+            with torch.no_grad():
+                found = getattr(model.module, member)(x)
+                expect(tuple(found.shape) == (2, 2, length), f"{member} gave {tuple(found.shape)}")
+                for place in range(length):
+                    piece = x[:, :, : place + 1] if member == "prefix_logits" else x[:, :, place:]
+                    known = piece.shape[2] >= shortest
+                    alone = model.module(piece) if known else torch.full((2, 2), torch.nan)
+                    expect_same(found[:, :, place], alone, f"{member} at place {place} and that piece by itself")
+
+    @rule("a saved model, opened again, gives the same outputs", "architectures")
+    def save_and_load(self) -> None:
+        """Through the model folder."""
+        from demo_core.model import Model
+
+        registry = Registry()
+        registry.add(self.registered)
+        model = self.model()
+        with tempfile.TemporaryDirectory() as folder:
+            model.save(Path(folder) / "model")
+            again = Model.load(Path(folder) / "model", registry=registry)
+        same = np.array_equal(model.predict(self.codes()), again.predict(self.codes()))
+        expect(same, "other outputs: something that decides them is neither an option nor in the state dict")
+
+    @rule("a network can be pickled, to reach other processes", "architectures")
+    def pickles(self) -> None:
+        """There and back."""
+        model = self.model()
+        before = model.predict(self.codes())
+        model.module = pickle.loads(pickle.dumps(model.module))
+        expect(np.array_equal(before, model.predict(self.codes())), "other outputs after pickling")
+
+    @rule("each choice, flag and smallest value of an option builds a network, or is refused by ValueError", "options")
+    def options_hold(self) -> None:
+        """One at a time."""
+        for what, options in settings_of(self.spec.options, self.options):
+            try:
+                found = self.model(options=options).predict(self.codes())
+            except (MisfitError, UsageProblem):
+                continue
+            except Exception as error:
+                raise Breach(f"with {what}: {one_line(error)}") from error
+            expect(found.shape == (5, 1), f"with {what} outputs {found.shape}")

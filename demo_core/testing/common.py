@@ -1,0 +1,110 @@
+"""What every plugin has to keep, whatever it registers."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from importlib import metadata
+from importlib.util import find_spec
+from typing import Any, Generic, TypeVar
+
+from demo_core.options import Option, options_of
+from demo_core.registry import Owner, Registered
+from demo_core.specs import Command, Spec
+from demo_core.testing.check import DoesNotApply, expect, rule
+
+S = TypeVar("S", bound=Spec)
+
+#: What a plugin's module may not import: a second or more in every command.
+HEAVY = ("torch", "numpy", "h5py", "matplotlib")
+
+_IMPORT = "import importlib, sys; importlib.import_module(sys.argv[1]); print(*set(sys.argv[2:]) & set(sys.modules))"
+
+
+class CommonChecks(Generic[S]):
+    """Checks of any spec."""
+
+    def __init__(self, registered: Registered[S]) -> None:
+        self.registered = registered
+        self.spec = registered.spec
+
+    @rule("the target can be imported", "the-plugin-contract")
+    def loads(self) -> None:
+        """Whatever it is, it is there."""
+        self.registered.load()
+
+    @rule("the module of the entry point imports none of " + ", ".join(HEAVY), "the-plugin-contract")
+    def light(self) -> None:
+        """In a process of its own, where nothing else has imported them."""
+        module = module_of(self.registered.owner)
+        env = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+        command = [sys.executable, "-c", _IMPORT, module, *HEAVY]
+        done = subprocess.run(command, capture_output=True, text=True, env=env, check=False)
+        expect(done.returncode == 0, f"{module} cannot be imported: {(done.stderr.splitlines() or ['?'])[-1]}")
+        found = done.stdout.split()
+        expect(not found, f"{module} imports {', '.join(sorted(found))}: do so in the target's own module")
+
+
+class CommandChecks(CommonChecks[Command]):
+    """Checks of a command."""
+
+    @rule("the target is a click command, and each of its options says what it does", "commands")
+    def has_help(self) -> None:
+        """As ``--help`` would find it."""
+        import click
+
+        found = self.registered.load()
+        expect(isinstance(found, click.Command), f"a {type(found).__name__}")
+        for path, command in _with_subcommands(self.spec.name, found):
+            expect(command.help, f"'demo {path}' has no help")
+            for option in command.params:
+                said = not isinstance(option, click.Option) or option.help or option.hidden
+                expect(said, f"option {option.opts[0]} of 'demo {path}' has no help")
+
+
+def _with_subcommands(path: str, command: Any) -> Iterator[tuple[str, Any]]:
+    yield path, command
+    for name, inner in getattr(command, "commands", {}).items():
+        yield from _with_subcommands(f"{path} {name}", inner)
+
+
+def module_of(owner: Owner) -> str:
+    """The module of an owner's entry point. Raises DoesNotApply if it has none that can be imported by name."""
+    for point in metadata.entry_points(group="demo_core", name=owner.entry_point):
+        if point.dist and point.dist.name == owner.distribution:
+            return point.module
+    unnamed = not owner.entry_point or owner.distribution.endswith(".py")
+    if unnamed or find_spec(owner.entry_point.partition(".")[0]) is None:
+        raise DoesNotApply(f"'{owner.entry_point}' is no module that can be imported by its name")
+    return owner.entry_point
+
+
+def settings_of(options: type, given: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each choice, each flag either way and each smallest value of an options class, one at a time.
+
+    Yields
+    ------
+    What is set, as typed, and the options with it; those that were given stay as they are.
+    """
+    for option in options_of(options):
+        if option.name in given:
+            continue
+        for value in _values_of(option):
+            yield f"{option.name}={value}", {**given, option.name: value}
+
+
+def _values_of(option: Option) -> list[Any]:
+    if option.scalar is bool:
+        values: list[Any] = [True, False]
+    elif option.choices:
+        values = list(option.choices)
+    elif option.minimum is not None:
+        values = [option.scalar(option.minimum)]
+    else:
+        return []
+    if option.items is None:
+        return values
+    n = option.items or (1 if option.required else len(option.default or ()) or 1)
+    return [(value,) * n for value in values]

@@ -1,0 +1,277 @@
+"""Checks of an explainer."""
+
+from __future__ import annotations
+
+import copy
+import gc
+import tracemalloc
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from demo_core.errors import DemoError, MisfitError
+from demo_core.explanation import Explanation
+from demo_core.registry import Registered
+from demo_core.specs import Architecture, Explainer
+from demo_core.testing.check import Breach, DoesNotApply, expect, expect_same, rule
+from demo_core.testing.common import CommonChecks, settings_of
+from demo_core.testing.tiny import tiny_dataset, tiny_model
+
+if TYPE_CHECKING:
+    from demo_core.jobs import Job
+    from demo_core.model import Model
+
+_BATCH = 16
+# A gap of a hundredth is what 50 steps of a path integral leave
+_ADDS_UP_TO = 0.01
+
+
+class ExplainerChecks(CommonChecks[Explainer]):
+    """Checks of an explainer, on small untrained models of 40 bases, or on the model that is given."""
+
+    def __init__(
+        self, registered: Registered[Explainer], options: Mapping[str, Any], model: Callable[[], Model] | None
+    ) -> None:
+        super().__init__(registered)
+        self.options = dict(options)
+        self.make_model = model or tiny_model
+        self.pattern = self.spec.kind == "pattern"
+
+    def job(self, model: Model | None = None, *, batch_size: int = 6, **more: Any) -> Job:
+        """What is asked of the explainer."""
+        from demo_core.jobs import make_job
+
+        given = {"options": self.options, **more}
+        return make_job(self.registered, model or self.make_model(), batch_size=batch_size, **given)
+
+    def run(self, model: Model | None = None, *, n: int = 6, rows: Any = None, **more: Any) -> Explanation:
+        """An explanation of n sequences, of which the last begins with unknown bases; or of the pattern."""
+        from demo_core.computing import compute_pattern
+        from demo_core.explaining import explain_rows
+
+        job = self.job(model, **more)
+        if self.pattern:
+            return compute_pattern(job)
+        return explain_rows(job, tiny_dataset(n, job.model.length), np.arange(n) if rows is None else rows)
+
+    def of_sequences(self) -> None:
+        """Patterns read no data, and so have nothing to check."""
+        if self.pattern:
+            raise DoesNotApply("an explainer of kind pattern reads no sequences")
+
+    @rule("the model that it is checked on offers what it needs", "capabilities")
+    def fits(self) -> None:
+        """Or nothing else can be checked."""
+        from demo_core.jobs import misfit
+
+        why = misfit(self.spec, self.make_model())
+        expect(not why, f"{why}: give a model that does, model=...")
+
+    @rule("values are finite numbers of the kind's shape; a trace may have NaN", "kinds")
+    def values(self) -> None:
+        """The core raises where shape or type is another."""
+        found = self.run()
+        expect(np.isfinite(found.values).all() or self.spec.kind == "trace", "values that are not finite")
+
+    @rule("values do not depend on the batch size, to 1e-5", "the-same-result")
+    def batch_size(self) -> None:
+        """One at a time, and all at once."""
+        self.of_sequences()
+        one, many = (self.run(batch_size=size).values for size in (1, 6))
+        expect_same(one, many, "values in batches of 1 and of 6")
+
+    @rule("values do not depend on the order of the sequences, to 1e-5", "the-same-result")
+    def order(self) -> None:
+        """Forwards and backwards."""
+        self.of_sequences()
+        backwards = np.arange(6)[::-1].copy()
+        expect_same(self.run().values[backwards], self.run(rows=backwards).values, "values in two orders")
+
+    @rule("a seed repeats a run: randomness comes from batch.random alone", "explainers")
+    def seed(self) -> None:
+        """Twice the same."""
+        same = np.array_equal(self.run().values, self.run().values, equal_nan=True)
+        expect(same, "two runs with one seed gave other values")
+
+    @rule("the random numbers, precision and gradient mode of torch and numpy stay as they are", "explainers")
+    def global_state(self) -> None:
+        """Other plugins run in the same process."""
+        before = _global_state()
+        self.run()
+        for name, value in _global_state().items():
+            expect(value == before[name], f"it changed {name}")
+
+    @rule("the model comes back as it was: weights, mode, requires_grad, gradients, hooks, device", "explainers")
+    def model_unchanged(self) -> None:
+        """Each of these by itself."""
+        model = self.make_model()
+        before = dict(_model_state(model))
+        self.run(model, n=4)
+        for name, value in _model_state(model):
+            expect(value == before[name], f"it changed {name}")
+
+    @rule("it runs on every model that offers what it needs, and refuses the others with a sentence", "capabilities")
+    def says_what_it_needs(self) -> None:
+        """The built-in networks, and two that offer next to nothing."""
+        from demo_core.jobs import misfit
+
+        for model in _models():
+            if misfit(self.spec, model):
+                continue  # the core refuses, and says why
+            try:
+                self.run(model, n=2)
+            except MisfitError:
+                continue
+            except DemoError as error:
+                offers = ", ".join(sorted(model.capabilities)) or "nothing"
+                raise Breach(f"'{model.name}', which offers {offers}, has all it needs, and: {error}") from error
+
+    @rule("the target that is asked for is the one that is explained", "explainers")
+    def target(self) -> None:
+        """The second of two, and the same network with its outputs swapped."""
+        model = tiny_model(targets=("bound", "open"))
+        if frozenset(self.spec.needs) - model.capabilities:
+            raise DoesNotApply("the network that has two targets for this does not offer what it needs")
+        swapped = copy.deepcopy(model)
+        for tensor in swapped.module.linear.parameters():  # type: ignore[union-attr]
+            tensor.data = tensor.data.flip(0)
+        expect_same(
+            self.run(model, target="open").values, self.run(swapped, target="bound").values,
+            "values of the second target, and of the first with the outputs swapped",
+        )  # fmt: skip
+
+    @rule("memory does not grow with the number of sequences", "explainers")
+    def memory(self) -> None:
+        """What is alive after ten batches against what was after three."""
+        self.of_sequences()
+        from demo_core.computing import compute_batches
+
+        job = self.job(batch_size=_BATCH)
+        data = tiny_dataset(10 * _BATCH, job.model.length)
+        alive: list[int] = []
+        with _measured() as measure:
+            for number, _ in compute_batches(job, data, np.arange(len(data)), range(10)):
+                if number in (2, 9):
+                    alive.append(measure())
+        size = data.codes[:_BATCH].size * 4  # of one value a base, in single precision
+        kept = (alive[1] - alive[0]) / 7
+        expect(kept < size, f"{kept:,.0f} bytes more for each batch of {_BATCH} sequences, and they stay")
+
+    @rule("hypothetical=False: letters that are not there have 0", "kinds")
+    def only_letters_that_are_there(self) -> None:
+        """In every place."""
+        if self.spec.kind != "attribution" or self.spec.hypothetical:
+            raise DoesNotApply("it gives hypothetical values, or no attributions")
+        found = self.run()
+        stray = np.abs(found.values * (1 - found.one_hot(slice(None)))).max()
+        expect(stray == 0, f"{stray:.3g} at a letter that is not there")
+
+    @rule("values of two letters at one place differ by what exchanging them is worth, on a linear network", "kinds")
+    def hypothetical(self) -> None:
+        """Whatever the reference is, it falls out of the difference."""
+        from demo_core.testing.networks import linear_model
+
+        if self.spec.kind != "attribution" or not self.spec.hypothetical:
+            raise DoesNotApply("it gives no hypothetical values")
+        model = linear_model()
+        if frozenset(self.spec.needs) - model.capabilities:
+            raise DoesNotApply("a linear network does not offer what it needs")
+        found = self.run(model)
+        worth = model.module.first_layer.weight[0, :, 0].detach().numpy()  # type: ignore[union-attr,index]
+        known = found.one_hot(slice(None)).any(axis=1)
+        for a, b in ((0, 1), (1, 2), (2, 3)):
+            gap = (found.values[:, a] - found.values[:, b])[known]
+            wide = np.full_like(gap, worth[a] - worth[b])
+            expect_same(gap, wide, f"values of {'ACGT'[a]} minus {'ACGT'[b]}, and what the exchange is worth,")
+
+    @rule("adds_up=True: values * x sum to the target minus the baseline, to a hundredth", "kinds")
+    def adds_up(self) -> None:
+        """As the core measures it."""
+        if not self.spec.adds_up:
+            raise DoesNotApply("it does not say that its values add up")
+        found = self.run()
+        assert found.baseline is not None
+        total = (found.values * found.one_hot(slice(None))).sum(axis=(1, 2))
+        wanted = found.target_values - found.baseline
+        gap = np.abs(total - wanted).mean()
+        limit = _ADDS_UP_TO * np.abs(wanted).mean() + 1e-5
+        expect(gap <= limit, f"a gap of {gap:.3g} in the mean, where the sums are {np.abs(wanted).mean():.3g}")
+
+    @rule("each choice, flag and smallest value of an option runs, or is refused by an error for the user", "options")
+    def options_hold(self) -> None:
+        """One at a time."""
+        from demo_core.errors import PluginError
+
+        for what, options in settings_of(self.spec.options, self.options):
+            try:
+                self.run(n=2, options=options)
+            except PluginError as error:
+                raise Breach(f"with {what}: {error}") from error
+            except DemoError:
+                continue
+
+
+def _models() -> Iterator[Model]:
+    from demo_core.plugins import discover
+    from demo_core.testing.networks import bare_model
+
+    registry = discover(environ={"DEMO_LOAD_PLUGINS": ""}).registry
+    for name in registry.names(Architecture):
+        try:
+            yield tiny_model(name, registry=registry)
+        except DemoError:
+            continue  # one that cannot do without options
+    yield bare_model()
+    yield bare_model(gradients=False)
+
+
+def _model_state(model: Model) -> Iterator[tuple[str, Any]]:
+    modules = dict(model.module.named_modules())
+    hooks = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+    yield "which modules there are", [(name, id(m)) for name, m in modules.items()]
+    yield "weights", model.digest()
+    yield "the training mode of a module", [m.training for m in modules.values()]
+    yield "requires_grad of a parameter", [p.requires_grad for p in model.module.parameters()]
+    yield "the gradient of a parameter (use torch.autograd.grad)", [p.grad is None for p in model.module.parameters()]
+    yield "hooks: it left one", [sum(len(getattr(m, kind)) for kind in hooks) for m in modules.values()]
+    yield "the device", [str(p.device) for p in model.module.parameters()]
+
+
+def _global_state() -> dict[str, Any]:
+    import random
+
+    import torch
+
+    return {
+        "torch's random numbers": torch.get_rng_state().numpy().tobytes(),
+        "numpy's random numbers": repr(np.random.get_state()),
+        "Python's random numbers": random.getstate(),
+        "torch's default type": torch.get_default_dtype(),
+        "whether gradients are enabled": torch.is_grad_enabled(),
+        "the number of torch's threads": torch.get_num_threads(),
+        "whether deterministic algorithms are asked for": torch.are_deterministic_algorithms_enabled(),
+    }
+
+
+class _measured:
+    """A function that gives the bytes that tensors, arrays and other objects take, while it is entered."""
+
+    def __enter__(self) -> Callable[[], int]:
+        tracemalloc.start()
+        return self._measure
+
+    def __exit__(self, *_: object) -> None:
+        tracemalloc.stop()
+
+    @staticmethod
+    def _measure() -> int:
+        import torch
+
+        gc.collect()
+        storages: dict[int, int] = {
+            t.untyped_storage().data_ptr(): t.untyped_storage().nbytes()
+            for t in gc.get_objects()
+            if issubclass(type(t), torch.Tensor) and t.layout == torch.strided and t.device.type != "meta"
+        }
+        return sum(storages.values()) + tracemalloc.get_traced_memory()[0]

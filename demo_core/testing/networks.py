@@ -1,0 +1,87 @@
+"""Networks whose explanation is known, or that offer as little as a network can."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from demo_core.model import Model
+
+
+class Linear(nn.Module):
+    """The sum over positions of a weight for each letter: what each letter is worth is known at every place.
+
+    One-hot (B, A, L) to outputs (B, T), for any length.
+    """
+
+    min_length = 1
+
+    def __init__(self, letters: int, n_targets: int) -> None:
+        super().__init__()
+        self.first_layer = nn.Conv1d(letters, n_targets, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Outputs before activation."""
+        worth: Tensor = self.first_layer(x)
+        return worth.sum(2)
+
+    def prefix_logits(self, x: Tensor) -> Tensor:
+        """Outputs of every prefix."""
+        worth: Tensor = self.first_layer(x)
+        return worth.cumsum(2)
+
+    def suffix_logits(self, x: Tensor) -> Tensor:
+        """Outputs of the suffix that begins at each position."""
+        return self.prefix_logits(x.flip(2)).flip(2)
+
+
+class Bare(nn.Module):
+    """A network of one length with none of the members that a capability promises."""
+
+    def __init__(self, letters: int, length: int, n_targets: int, *, gradients: bool) -> None:
+        super().__init__()
+        self.body = nn.Sequential(nn.Flatten(), nn.Linear(letters * length, 8), nn.Tanh(), nn.Linear(8, n_targets))
+        self.gradients = gradients
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Outputs before activation."""
+        outputs: Tensor = self.body(x)
+        return outputs if self.gradients else outputs.detach()
+
+
+def linear_model(length: int = 40, targets: Sequence[str] = ("bound",), *, seed: int = 0) -> Model:
+    """A model of a ``Linear``: it offers all but ``recurrent`` and ``attention``."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = Linear(4, len(targets))
+    return _model(network, "linear", length, targets, {"gradients", "variable-length", "prefix-logits", "conv-filters"})
+
+
+def bare_model(length: int = 40, *, gradients: bool = True, seed: int = 0) -> Model:
+    """A model of a ``Bare``: it offers gradients at most."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = Bare(4, length, 1, gradients=gradients)
+    return _model(network, "bare", length, ("bound",), {"gradients"} if gradients else ())
+
+
+def _model(network: nn.Module, name: str, length: int, targets: Sequence[str], offers: Iterable[str]) -> Model:
+    from demo_core.model import Model
+    from demo_core.sequences import DNA
+    from demo_core.targets import Output
+
+    owner = dict.fromkeys(("plugin", "distribution", "version", "origin"), "demo_core.testing")
+    return Model(
+        module=network,
+        outputs=tuple(Output(t) for t in targets),
+        alphabet=DNA,
+        length=length,
+        capabilities=frozenset(offers),
+        architecture={"name": name, **owner},
+        options={},
+        name=name,
+    )

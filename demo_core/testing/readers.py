@@ -1,0 +1,259 @@
+"""Checks of a reader, on files that the reader's own class brings as an example."""
+
+from __future__ import annotations
+
+import gzip
+import math
+import re
+import tempfile
+import tracemalloc
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from demo_core.errors import DemoError
+from demo_core.options import build
+from demo_core.records import Record, RecordBlock
+from demo_core.registry import Registered
+from demo_core.sequences import DNA
+from demo_core.specs import DatasetReader
+from demo_core.testing.check import Breach, DoesNotApply, expect, rule
+from demo_core.testing.common import CommonChecks
+
+_FIELDS = ("id", "sequence", "labels", "interval", "split", "sites")
+
+
+@dataclass(frozen=True)
+class ReaderExample:
+    """Files that a reader reads, and what is in them: what ``Reader.example()`` gives.
+
+    Parameters
+    ----------
+    file
+        The name of the source.
+    content
+        What is in it.
+    records
+        What it should come out as; ``where`` is not compared.
+    others
+        Further files beside it, by name: what is in them.
+    options
+        Of the reader; a Path among them is a name in the same folder.
+    malformed
+        Contents of the source that must be refused with the place, by what is wrong with them.
+    many
+        The content of a source of n records; it shows whether the reader streams.
+    packed
+        Whether the source may be compressed with gzip.
+    """
+
+    file: str
+    content: bytes
+    records: Sequence[Record]
+    others: Mapping[str, bytes] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    malformed: Mapping[str, bytes] = field(default_factory=dict)
+    many: Callable[[int], bytes] | None = None
+    packed: bool = True
+
+
+class ReaderChecks(CommonChecks[DatasetReader]):
+    """Checks of a reader; most need the example that its class brings, or that is given."""
+
+    def __init__(
+        self, registered: Registered[DatasetReader], options: Mapping[str, Any], example: ReaderExample | None
+    ) -> None:
+        super().__init__(registered)
+        self.options = dict(options)
+        self._example = example
+
+    def example(self) -> ReaderExample:
+        """The files; there is little to check without them."""
+        found = self._example or getattr(self.registered.load(), "example", None)
+        if found is None:
+            raise DoesNotApply("its class has no example(), a ReaderExample: what it reads is not known")
+        return found if isinstance(found, ReaderExample) else found()
+
+    @contextmanager
+    def folder(self, content: bytes, name: str = "") -> Iterator[tuple[Any, Path]]:
+        """A reader with its options, and a source with the given content, in a folder of its own."""
+        example = self._example or getattr(self.registered.load(), "example", None)
+        example = example() if callable(example) else example
+        with tempfile.TemporaryDirectory(prefix="demo-check-") as made:
+            folder = Path(made)
+            suffix = self.spec.suffixes[0] if self.spec.suffixes else ".txt"
+            source = folder / (name or (example.file if example else f"source{suffix}"))
+            for other, text in (example.others if example else {}).items():
+                (folder / other).write_bytes(text)
+            source.write_bytes(content)
+            given = {
+                key: folder / value if isinstance(value, Path) else value
+                for key, value in ({**example.options} if example else {}).items()
+            }
+            resolved: Any = build(self.spec.options, {**given, **self.options}, f"reader '{self.spec.name}'")
+            yield self.registered.load()(resolved), source
+
+    def records(self, content: bytes, name: str = "") -> list[Record]:
+        """All records of a source with the given content."""
+        with self.folder(content, name) as (reader, source):
+            return list(_records(reader, source))
+
+    def refused(self, content: bytes, what: str, *, place: bool = False) -> None:
+        """The source has to be refused by an error that names it, or what lies beside it, and the place."""
+        with self.folder(content) as (reader, source):
+            files = [p.name for p in source.parent.iterdir()]
+            try:
+                found = sum(1 for _ in _records(reader, source))
+            except DemoError as error:
+                said = str(error)
+            else:
+                raise Breach(f"{what} gave {found} records and no error")
+        said = said.replace(f"{source.parent}/", "")
+        expect(any(name in said for name in files), f"the error on {what} does not name the file: {said}")
+        if place:
+            rest = said
+            for name in files:
+                rest = rest.replace(name, "")
+            expect(re.search(r"\d", rest), f"the error on {what} does not say where, such as 'line 3': {said}")
+
+    @rule("an empty file is refused by an error that names it", "readers")
+    def empty(self) -> None:
+        """A file of no bytes."""
+        self.refused(b"", "an empty file")
+
+    @rule("a truncated gzip file is refused by an error that names it", "readers")
+    def truncated(self) -> None:
+        """Its header alone; and half of one, where there is an example."""
+        self.refused(b"\x1f\x8b\x08\x00\x00", "a gzip file of five bytes")
+        example = self._example or getattr(self.registered.load(), "example", None)
+        if example and (made := self.example()).packed:
+            packed = gzip.compress(made.content)
+            self.refused(packed[: len(packed) // 2], "half a gzip file")
+
+    @rule("a file that is not there is refused by an error that names it", "readers")
+    def missing(self) -> None:
+        """A folder without it."""
+        with self.folder(b"") as (reader, source):
+            source.unlink()
+            try:
+                list(_records(reader, source))
+            except (DemoError, OSError) as error:
+                said = str(error)
+            else:
+                raise Breach("no error")
+        expect(source.name in said, f"an error that does not name it: {said}")
+
+    @rule("the example's file has one of the suffixes of the spec", "readers")
+    def suffix(self) -> None:
+        """As ``demo data import`` chooses a reader."""
+        name = self.example().file.lower()
+        expect(name.endswith(self.spec.suffixes), f"'{name}' ends in none of {', '.join(self.spec.suffixes)}")
+
+    @rule("the example comes out as the records that it should, twice the same", "readers")
+    def round_trip(self) -> None:
+        """Every field but the place."""
+        example = self.example()
+        for _ in range(2):
+            _same_records(self.records(example.content), example.records)
+
+    @rule("a source may be compressed with gzip", "readers")
+    def packed(self) -> None:
+        """Whatever its name is."""
+        example = self.example()
+        if not example.packed:
+            raise DoesNotApply("the example says that its format is not compressed")
+        _same_records(self.records(gzip.compress(example.content)), example.records)
+
+    @rule("what is malformed is refused by an error that names the file and says where", "readers")
+    def malformed(self) -> None:
+        """Each of the example's."""
+        example = self.example()
+        expect(example.malformed, "the example has nothing malformed to try")
+        for what, content in example.malformed.items():
+            self.refused(content, what, place=True)
+
+    @rule("a dataset made from it has the same bases, labels, intervals, splits and sites", "readers")
+    def imported(self) -> None:
+        """Through the import, as ``demo data import`` runs it."""
+        from demo_core.dataset import SequenceDataset
+        from demo_core.importing import AS_IS, import_records
+        from demo_core.records import SPLITS
+
+        example = self.example()
+        with self.folder(example.content) as (reader, source):
+            targets = lambda: tuple(getattr(reader, "targets", ("bound",)))  # noqa: E731
+            output = source.with_name("imported.h5")
+            info = lambda: dict(getattr(reader, "info", {}))  # noqa: E731
+            import_records(reader.read(source), output, targets, AS_IS, source.name, info=info)
+            with SequenceDataset.open(output) as data:
+                expect(len(data) == len(example.records), f"{len(data)} sequences, not {len(example.records)}")
+                for row, record in enumerate(example.records):
+                    wanted: list[tuple[str, object, object]] = [
+                        ("bases", DNA.decode(data.codes[row]), record.sequence.upper()),
+                        ("interval", data.interval(row), record.interval),
+                    ]
+                    if record.labels:
+                        wanted.append(("labels", _rounded(data.labels[row]), _rounded(record.labels)))
+                    if record.split:
+                        wanted.append(("split", SPLITS[data.split[row]], record.split))
+                    if record.sites is not None and data.sites is not None:
+                        wanted.append(("sites", "".join(map(str, data.sites[row])), record.sites))
+                    for what, found, given in wanted:
+                        expect(found == given, f"{what} of '{record.id}' are {found!s:.60}, not {given!s:.60}")
+
+    @rule("it streams: memory does not grow with the file", "readers")
+    def streams(self) -> None:
+        """Ten times the records, each forgotten at once."""
+        many = self.example().many
+        if many is None:
+            raise DoesNotApply("the example has no many(n), which makes a longer source")
+        peaks, sizes = [], []
+        for n in (1000, 10_000):
+            content = many(n)
+            sizes.append(len(content))
+            with self.folder(content) as (reader, source):
+                tracemalloc.start()
+                try:
+                    found = sum(1 for _ in _records(reader, source))
+                    peaks.append(tracemalloc.get_traced_memory()[1])
+                finally:
+                    tracemalloc.stop()
+            expect(found >= n, f"{found} records of a source that has {n}")
+        more, longer = peaks[1] - peaks[0], sizes[1] - sizes[0]
+        expect(more < longer / 2, f"{more:,} bytes more for a file that is {longer:,} bytes longer")
+
+
+def _records(reader: Any, source: Path) -> Iterator[Record]:
+    for found in reader.read(source):
+        if isinstance(found, RecordBlock):
+            yield from found.records(DNA)
+        elif isinstance(found, Record):
+            yield found
+        else:
+            raise Breach(f"read() yielded a {type(found).__name__}, not Record or RecordBlock")
+
+
+def _same_records(found: Sequence[Record], wanted: Sequence[Record]) -> None:
+    expect(len(found) == len(wanted), f"{len(found)} records, where the example has {len(wanted)}")
+    expect(_parted(found) == _parted(wanted), "groups part the records otherwise than those of the example do")
+    for number, (one, other) in enumerate(zip(found, wanted, strict=True), start=1):
+        for name in _FIELDS:
+            came, asked = getattr(one, name), getattr(other, name)
+            if name == "labels":
+                came, asked = _rounded(came), _rounded(asked)
+            expect(came == asked, f"{name} of record {number} is {came!r:.80}, not {asked!r:.80}")
+
+
+def _parted(records: Sequence[Record]) -> list[int]:
+    """For each record the first of its group; what a group is called does not matter."""
+    first: dict[object, int] = {}
+    return [n if r.group is None else first.setdefault(r.group, n) for n, r in enumerate(records)]
+
+
+def _rounded(labels: Any) -> list[float | str]:
+    """Labels to compare, in the dataset's precision; NaN is the same as NaN."""
+    return ["nan" if math.isnan(v) else float(np.float32(v)) for v in labels]

@@ -1,0 +1,135 @@
+"""Run the checks of whatever a name means, and say what came of each."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from demo_core.cli.output import emit_json, say
+from demo_core.errors import ExitCode, UsageProblem, printable, unknown_name
+from demo_core.options import build, options_of
+from demo_core.registry import Registered, Registry
+from demo_core.specs import Architecture, Command, DatasetReader, Explainer
+
+if TYPE_CHECKING:
+    from demo_core.cli.group import State
+    from demo_core.model import Model
+    from demo_core.testing import Check
+
+_KINDS: tuple[Any, ...] = (Architecture, DatasetReader, Explainer, Command)
+
+
+@click.command()
+@click.argument("name")
+@click.option("--option", "settings", multiple=True, metavar="NAME=VALUE", help="An option of the plugin; repeatable.")
+@click.option("--model", type=click.Path(path_type=Path), metavar="FOLDER", help="Check an explainer on this model.")
+@click.option("--length", type=click.IntRange(min=1), default=60, show_default=True, metavar="N",
+              help="Bases of the networks that an architecture is checked with.")  # fmt: skip
+@click.option("--only", multiple=True, metavar="CHECK", help="Run this check alone; repeatable.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def check(
+    ctx: click.Context, name: str, settings: tuple[str, ...], model: Path | None, length: int,
+    only: tuple[str, ...], as_json: bool,
+) -> None:  # fmt: skip
+    """Check that NAME, a plugin or something it registers, keeps the contract.
+
+    NAME is that of an architecture, reader, explainer or command, ENTRYPOINT:NAME where several plugins claim it,
+    or that of a plugin's entry point or distribution, which checks all it registers. A file that is no installed
+    plugin: demo --plugin FILE.py check NAME. The rules are in docs/contract.md. Exits with 4 if a check fails.
+    """
+    state: State = ctx.obj
+    found = _meant(state, name)
+    checks = [c for r in found for c in _checks_of(r, settings, _maker(state.registry, model), length)]
+    if unknown := [word for word in only if word not in {c.name for c in checks}]:
+        raise UsageProblem(unknown_name("check", unknown[0], {c.name for c in checks}))
+    chosen = [c for c in checks if not only or c.name in only]
+    rows = list(_results(chosen, quiet=as_json))
+    failed = sum(row["result"] == "failed" for row in rows)
+    if as_json:
+        emit_json({"version": 1, "checks": rows})
+    else:
+        passed = sum(row["result"] == "passed" for row in rows)
+        say(f"{passed} passed, {failed} failed, {len(rows) - passed - failed} have nothing to check")
+    if failed:
+        ctx.exit(ExitCode.PLUGIN)
+
+
+def _meant(state: State, name: str) -> list[Registered[Any]]:
+    """What a name means: specs of that name, or all of a plugin of that name."""
+    registry = state.registry
+    found: list[Registered[Any]] = [registry.find(kind, name) for kind in _KINDS if registry.has(kind, name)]
+    if found:
+        return found
+    owned: list[Registered[Any]] = [r for kind in _KINDS for r in registry.all(kind) if r.owner.named_in({name})]
+    if owned:
+        return owned
+    for candidate in state.discovery.candidates:
+        if candidate.owner.named_in({name}):
+            raise UsageProblem(candidate.line() if candidate.state == "failed" else f"plugin {name} is disabled")
+    known = {n for kind in _KINDS for n in registry.names(kind)}
+    raise UsageProblem(unknown_name("plugin", name, known))
+
+
+def _checks_of(
+    registered: Registered[Any], settings: Sequence[str], model: Callable[[], Model] | None, length: int
+) -> list[Check]:
+    from demo_core.testing import checks_for
+
+    if why := registered.why_unavailable():
+        raise UsageProblem(f"{registered.spec.what} '{registered.spec.name}' {why}")
+    return checks_for(registered, options=_parsed(registered, settings), model=model, length=length)
+
+
+def _parsed(registered: Registered[Any], settings: Sequence[str]) -> dict[str, Any]:
+    spec = registered.spec
+    known = {option.name: option for option in options_of(spec.options)}
+    found: dict[str, Any] = {}
+    for setting in settings:
+        name, equals, text = setting.partition("=")
+        key = name.strip().replace("-", "_")
+        if not equals or key not in known:
+            problem = unknown_name("option", name, known) if equals else f"'{printable(setting, 60)}' is not NAME=VALUE"
+            raise UsageProblem(f"{spec.what} '{spec.name}': {problem}")
+        try:
+            found[key] = known[key].parse(text)
+        except ValueError as error:
+            raise UsageProblem(f"{spec.what} '{spec.name}': option '{key}': {error}") from None
+    if not [o for o in known.values() if o.required and o.name not in found]:
+        build(spec.options, found, f"{spec.what} '{spec.name}'")  # that they go together
+    return found
+
+
+def _maker(registry: Registry, folder: Path | None) -> Callable[[], Model] | None:
+    if folder is None:
+        return None
+    from demo_core.model import Model
+
+    first = Model.load(folder, registry=registry)
+    if len(first.outputs) > 1:
+        raise UsageProblem(f"{printable(folder)} has {len(first.outputs)} targets: a model of one is needed here")
+    return lambda: Model.load(folder, registry=registry)
+
+
+def _results(checks: Sequence[Check], *, quiet: bool) -> Iterator[dict[str, str]]:
+    from demo_core.testing import DoesNotApply
+
+    logging.getLogger().addHandler(logging.NullHandler())  # a reader's remarks on its own example are of no use here
+    for one in checks:
+        try:
+            one()
+            result, why = "passed", ""
+        except DoesNotApply as error:
+            result, why = "nothing", str(error)
+        except AssertionError as error:
+            result, why = "failed", str(error).partition("\n")[2]
+        if not quiet:
+            mark = {"passed": "ok    ", "failed": "FAILED", "nothing": "-     "}[result]
+            click.echo(f"{mark}  {one}" + (f"  ({printable(why)})" if result == "nothing" else ""))
+            if result == "failed":
+                click.echo("\n".join(printable(line, 500) for line in why.split("\n")))
+        yield {"spec": one.spec, "check": one.name, "result": result, "why": why}
