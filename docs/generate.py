@@ -9,6 +9,7 @@ and in the other pages.
 
 from __future__ import annotations
 
+import ast
 import itertools
 import json
 import os
@@ -23,7 +24,10 @@ from typing import Any
 import motif_tables
 
 ROOT = Path(__file__).parent.parent
-PAGES = ("README.md", "docs/benchmarks.md", "docs/contract.md", "docs/formats.md", "docs/motifs.md")
+PAGES = (
+    "README.md", "docs/benchmarks.md", "docs/contract.md", "docs/formats.md", "docs/motifs.md",
+    "docs/tutorial/architecture.md", "docs/tutorial/explainer.md",
+)  # fmt: skip
 
 
 def demo(*arguments: str) -> str:
@@ -46,7 +50,7 @@ def commands() -> str:
     lines += [["explain", name] for name in [*names("explainers"), "all"]]
     lines += [["show"], ["figure"], ["dashboard"], ["export"], ["motifs"]]
     lines += [["motifs", name] for name in ("find", "match", "scan", "dependencies", "db")]
-    lines += [["quickstart"], ["plugins"], ["check"], ["architectures"], ["readers"], ["explainers"]]
+    lines += [["quickstart"], ["plugins"], ["check"], ["new-plugin"], ["architectures"], ["readers"], ["explainers"]]
     page = ["# Commands", "", "Made from `--help` by `docs/generate.py`.", ""]
     for words in lines:
         title = " ".join(["demo", *words])
@@ -247,6 +251,16 @@ def fields() -> str:
     )
 
 
+def code(words: list[str]) -> str:
+    """A file of a tutorial's package, or one class or function of it."""
+    path, *names = words
+    text = (ROOT / "docs" / "tutorial" / path).read_text()
+    for name in names:
+        (node,) = [n for n in ast.parse(text).body if getattr(n, "name", None) == name]
+        text = "\n".join(text.split("\n")[node.lineno - 1 : node.end_lineno])
+    return f"`{path}`\n\n```{path.rpartition('.')[2].replace('py', 'python')}\n{text.rstrip()}\n```"
+
+
 GENERATED: dict[str, Callable[[], str]] = {
     "plugins": plugins,
     "encode": encode,
@@ -268,9 +282,11 @@ def filled(text: str) -> str:
     """A page with its generated parts made anew."""
 
     def fill(match: re.Match[str]) -> str:
-        return f"<!-- generated: {match[1]} -->\n{GENERATED[match[1]]()}\n<!-- end -->"
+        name, *words = match[1].split()
+        made = code(words) if name == "code" else GENERATED[name]()
+        return f"<!-- generated: {match[1]} -->\n{made}\n<!-- end -->"
 
-    return re.sub(r"<!-- generated: (\w+) -->\n.*?<!-- end -->", fill, text, flags=re.DOTALL)
+    return re.sub(r"<!-- generated: ([^>]+) -->\n.*?<!-- end -->", fill, text, flags=re.DOTALL)
 
 
 def main() -> None:

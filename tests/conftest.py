@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,8 @@ ROOT = Path(__file__).parent.parent
 # Tests say what is on the command line; a user's own settings must not.
 for name in [n for n in os.environ if n.startswith("DEMO_") and n not in ("DEMO_TEST_DATA", "DEMO_CHROMIUM")]:
     del os.environ[name]
+# A shell lets what it starts in the background ignore Ctrl-C, and so would every process that a test interrupts
+signal.signal(signal.SIGINT, signal.default_int_handler)
 # Nor must plugins that happen to be installed beside it.
 os.environ["DEMO_LOAD_PLUGINS"] = ""
 

@@ -1,0 +1,47 @@
+"""The network: every non-linearity is a module used once, so that explainers can take it apart."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from demo_dilated.options import DilatedOptions
+
+
+class Layer(nn.Module):
+    """A convolution of three positions, ``reach`` apart, added to what comes in: (B, C, L) to (B, C, L)."""
+
+    def __init__(self, filters: int, reach: int) -> None:
+        super().__init__()
+        self.convolution = nn.Conv1d(filters, filters, 3, dilation=reach, padding=reach)
+        self.relu = nn.ReLU()
+
+    def forward(self, features: Tensor) -> Tensor:
+        """The features and what this layer finds in them."""
+        found: Tensor = self.relu(self.convolution(features))
+        return features + found
+
+
+class Dilated(nn.Module):
+    """One-hot (B, A, L) to outputs (B, T) before activation, for any L.
+
+    The body is that of BPNet (Avsec et al., Nature Genetics 2021); its profile head is left out.
+    """
+
+    min_length = 1
+
+    def __init__(self, options: DilatedOptions, *, letters: int, length: int, n_targets: int) -> None:
+        super().__init__()
+        self.first_layer = nn.Conv1d(letters, options.filters, options.width, padding=options.width // 2)
+        self.relu = nn.ReLU()
+        self.layers = nn.Sequential(*(Layer(options.filters, 2 ** (i + 1)) for i in range(options.layers)))
+        self.mean = nn.AdaptiveAvgPool1d(1)
+        self.linear = nn.Linear(options.filters, n_targets)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Outputs (B, T)."""
+        features: Tensor = self.layers(self.relu(self.first_layer(x)))
+        outputs: Tensor = self.linear(self.mean(features).squeeze(2))
+        return outputs

@@ -1,0 +1,36 @@
+"""The contract, checked by the kit that comes with demo_core, and what makes this network what it is."""
+
+import demo_dilated
+import torch
+
+from demo_core.model import build_model
+from demo_core.recipe import TrainingSettings
+from demo_core.sequences import DNA
+from demo_core.targets import Output
+from demo_core.testing import Check, parametrize_with_checks, registered_from, tiny_dataset
+from demo_core.training import train
+
+(registered,) = registered_from(demo_dilated)
+
+
+@parametrize_with_checks(demo_dilated)
+def test_contract(check: Check) -> None:
+    check()
+
+
+def test_each_layer_sees_twice_as_far() -> None:
+    from demo_dilated.network import Layer
+
+    for reach in (2, 4, 8):
+        x = torch.zeros(1, 4, 41, requires_grad=True)
+        (gradient,) = torch.autograd.grad(Layer(4, reach).convolution(x)[0, 0, 20], x)
+        seen = gradient[0].abs().sum(0).nonzero().flatten().tolist()
+        assert seen == [20 - reach, 20, 20 + reach]
+
+
+def test_it_learns_a_planted_motif() -> None:
+    torch.manual_seed(0)
+    data = tiny_dataset(400)
+    model = build_model(registered, {}, alphabet=DNA, length=data.length, outputs=[Output("bound")])
+    history = train(model, data, TrainingSettings(epochs=20, batch_size=32))
+    assert max(epoch.validation_score for epoch in history.epochs) > 0.8

@@ -1,0 +1,17 @@
+"""``demo new-plugin``: a package to begin with."""
+
+from demo_core import Command, Register, hookimpl
+
+DEMO_API = 1
+
+
+@hookimpl
+def register_commands(register: Register[Command]) -> None:
+    """Register the command."""
+    register(
+        Command(
+            name="new-plugin",
+            target="demo_new_plugin.command:new_plugin",
+            summary="Write a package to begin a plugin with.",
+        )
+    )

@@ -1,0 +1,111 @@
+"""Write a complete package that works as it is: what it does is there to be replaced.
+
+Each file is a real one under ``packages/``, of a plugin called new-name; writing replaces that name and no more.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from importlib import metadata, resources
+from importlib.resources.abc import Traversable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from demo_core.cli.output import say
+from demo_core.errors import DemoError, UsageProblem, printable
+from demo_core.files import whole_folder
+from demo_core.specs import Architecture, Command, DatasetReader, Explainer
+
+if TYPE_CHECKING:
+    from demo_core.cli.group import State
+
+_KINDS: dict[str, Any] = {
+    "explainer": Explainer,
+    "architecture": Architecture,
+    "reader": DatasetReader,
+    "command": Command,
+}
+_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+_LONGEST = 40
+
+
+@click.command("new-plugin")
+@click.argument("kind", type=click.Choice(list(_KINDS)))
+@click.argument("name")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), metavar="FOLDER",
+    help="The folder to write [default: demo-NAME, here].",
+)  # fmt: skip
+@click.pass_context
+def new_plugin(ctx: click.Context, kind: str, name: str, output: Path | None) -> None:
+    """Write a complete plugin package demo-NAME, to begin with.
+
+    It installs, its tests pass, and it does something simple and real; replace that by what you have in mind. NAME is
+    what users will type: lower-case words joined by hyphens.
+    """
+    _check_name(ctx.obj, kind, name)
+    folder = output or Path(f"demo-{name}")
+    if folder.exists():
+        raise DemoError(f"{printable(folder)} exists already: choose another folder with -o, or move it away")
+    with whole_folder(folder) as temporary:
+        for path, text in package(kind, name):
+            there = temporary / path
+            there.parent.mkdir(parents=True, exist_ok=True)
+            there.write_text(text, encoding="utf-8")
+    click.echo(folder)
+    say(f"next:  pip install -e '{folder}[test]'  and then  pytest {folder}  and  demo check {name}")
+
+
+def package(kind: str, name: str) -> Iterator[tuple[Path, str]]:
+    """The files of a package, with their paths in it."""
+    root = resources.files("demo_new_plugin") / "packages"
+    for part in ("common", kind):
+        for path, file in _files(root / part):
+            yield Path(_named(str(path), kind, name)), _named(file.read_text(encoding="utf-8"), kind, name)
+
+
+def _named(text: str, kind: str, name: str) -> str:
+    words = {
+        "NewName": "".join(word.capitalize() for word in name.split("-")),
+        "new_name": name.replace("-", "_"),
+        "new-name": name,
+        "A_KIND": f"an {kind}" if kind[0] in "aeiou" else f"a {kind}",
+        "dashboard>=0": f"dashboard>={metadata.version('deep-motif-dashboard')}",
+    }
+    return re.sub("|".join(words), lambda found: words[found[0]], text)
+
+
+def _files(folder: Traversable, inside: Path = Path()) -> Iterator[tuple[Path, Traversable]]:
+    for entry in sorted(folder.iterdir(), key=lambda e: e.name):
+        if entry.name == "__pycache__":
+            continue
+        if entry.is_dir():
+            yield from _files(entry, inside / entry.name)
+        else:
+            yield inside / entry.name, entry
+
+
+def _check_name(state: State, kind: str, name: str) -> None:
+    if name.startswith("demo-"):
+        raise UsageProblem(f"leave 'demo-' out of the name: the package of '{printable(name[5:], 40)}' will have it")
+    if not _NAME.fullmatch(name) or len(name) > _LONGEST:
+        raise UsageProblem(
+            f"'{printable(name, 40)}' must be lower-case words joined by hyphens, like 'my-method', "
+            f"of at most {_LONGEST} letters"
+        )
+    from demo_core.cli.group import COMMANDS
+
+    if kind == "command" and name in COMMANDS:
+        raise UsageProblem(f"'{name}' is a command of the core: choose another name")
+    if kind == "explainer" and name == "all":
+        raise UsageProblem("'all' is what stands for every explainer: choose another name")
+    if state.registry.has(_KINDS[kind], name):
+        owners = [r.owner.describe() for r in state.registry.all(_KINDS[kind]) if r.spec.name == name]
+        raise UsageProblem(f"{kind} '{name}' is there already, of plugin {owners[0]}: choose another name")
+    module = f"demo_{name.replace('-', '_')}"
+    if find_spec(module) is not None:
+        raise UsageProblem(f"there is an installed module {module} already: choose another name")

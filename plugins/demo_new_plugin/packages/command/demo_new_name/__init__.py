@@ -1,0 +1,17 @@
+"""Registers the command. This module is imported by every command: what is heavy belongs into command.py."""
+
+from demo_core import Command, Register, hookimpl
+
+DEMO_API = 1
+
+
+@hookimpl
+def register_commands(register: Register[Command]) -> None:
+    """Register the command."""
+    register(
+        Command(
+            name="new-name",
+            target="demo_new_name.command:new_name",
+            summary="Print where each sequence's attributions have their peak.",
+        )
+    )

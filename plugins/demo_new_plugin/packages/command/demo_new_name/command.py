@@ -1,0 +1,39 @@
+"""``demo new-name``: a table of peaks on stdout."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from demo_core import UsageProblem
+from demo_core.errors import printable
+
+
+@click.command("new-name")
+@click.argument("explanation", type=click.Path(path_type=Path))
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Print the first N sequences alone.")
+def new_name(explanation: Path, limit: int | None) -> None:
+    """Print where in each sequence the attributions of EXPLANATION have their peak.
+
+    A line for each sequence: its id, the place (from 0), the base there and its attribution.
+    """
+    import numpy as np
+
+    from demo_core import Explanation
+
+    with Explanation.open(explanation) as found:
+        if found.kind != "attribution":
+            raise UsageProblem(f"{printable(explanation)} is of kind {found.kind}: give one of attributions")
+        last = min(len(found), limit or len(found))
+        for rows in found.blocks():
+            rows = slice(rows.start, min(rows.stop, last))  # noqa: PLW2901
+            one_hot = found.one_hot(rows)
+            there = (found.values[rows] * one_hot).sum(axis=1)  # (n, L): of the letters that are there
+            places = np.abs(there).argmax(axis=1)
+            for row, place in enumerate(places):
+                name = found.sequences.ids[rows.start + row]
+                letter = found.sequences.alphabet.decode(found.sequences.codes[rows.start + row])[place]
+                click.echo(f"{printable(name)}\t{place}\t{letter}\t{there[row, place]:.4g}")
+            if rows.stop == last:
+                break

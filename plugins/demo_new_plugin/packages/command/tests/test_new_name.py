@@ -1,0 +1,29 @@
+"""The contract, by DeMo's own kit, and what the command prints."""
+
+from pathlib import Path
+
+import demo_new_name
+import numpy as np
+from click.testing import CliRunner
+from demo_new_name.command import new_name
+
+from demo_core.jobs import make_job
+from demo_core.plugins import discover
+from demo_core.runs import explain_to_file
+from demo_core.specs import Explainer
+from demo_core.testing import Check, parametrize_with_checks, tiny_dataset, tiny_model
+
+
+@parametrize_with_checks(demo_new_name)
+def test_contract(check: Check) -> None:
+    check()
+
+
+def test_a_line_for_each_sequence(tmp_path: Path) -> None:
+    dataset, saliency = tiny_dataset(3), discover().registry.find(Explainer, "saliency")
+    explain_to_file(make_job(saliency, tiny_model()), dataset, np.arange(3), tmp_path / "x.h5")
+    found = CliRunner().invoke(new_name, [str(tmp_path / "x.h5")])
+    assert found.exit_code == 0
+    assert [line.split("\t")[0] for line in found.output.splitlines()] == list(dataset.ids)
+    found = CliRunner().invoke(new_name, [str(tmp_path / "x.h5"), "--limit", "2"])
+    assert len(found.output.splitlines()) == 2

@@ -1,0 +1,22 @@
+"""Registers the explainer. This module is imported by every command: torch and numpy belong into explainer.py."""
+
+from demo_core import Explainer, Register, hookimpl
+from demo_new_name.options import NewNameOptions
+
+DEMO_API = 1
+
+
+@hookimpl
+def register_explainers(register: Register[Explainer]) -> None:
+    """Register the explainer."""
+    register(
+        Explainer(
+            name="new-name",
+            target="demo_new_name.explainer:NewName",
+            options=NewNameOptions,
+            kind="attribution",
+            # only the letter that is there gets a value
+            hypothetical=False,
+            summary="How much the target falls when a window around each base is blanked out.",
+        )
+    )

@@ -1,0 +1,40 @@
+"""The change in the target when a window is blanked out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from demo_core import Batch, MisfitError, Model, Result, Target
+
+if TYPE_CHECKING:
+    from demo_new_name.options import NewNameOptions
+
+
+class NewName:
+    """Kind attribution, values of the letters that are there, in target units.
+
+    For each window: the target of the sequence minus that of the sequence with the window set to unknown bases. A base
+    gets the mean over the windows that cover it. When not to use it: say here what the values must not be taken for.
+    """
+
+    def __init__(self, options: NewNameOptions) -> None:
+        self.options = options
+
+    @torch.no_grad()
+    def explain(self, model: Model, batch: Batch, target: Target) -> Result:
+        """Values (B, A, L). Raises MisfitError if the window is longer than the sequences."""
+        x, width = batch.x, self.options.window
+        length = x.shape[2]
+        if width > length:
+            raise MisfitError(f"new-name: --window {width} is longer than the sequences ({length} bases)")
+        whole = target(model.module(x))
+        total, covered = x.new_zeros(len(x), length), x.new_zeros(length)
+        for start in range(length - width + 1):
+            window = slice(start, start + width)
+            blanked = x.clone()
+            blanked[:, :, window] = 0
+            total[:, window] += (whole - target(model.module(blanked)))[:, None]
+            covered[window] += 1
+        return Result(x * (total / covered)[:, None, :])

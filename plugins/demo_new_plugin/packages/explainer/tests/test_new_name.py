@@ -1,0 +1,22 @@
+"""The contract, by DeMo's own kit, and what this method is about."""
+
+import demo_new_name
+import numpy as np
+
+from demo_core.explaining import explain_rows
+from demo_core.jobs import make_job
+from demo_core.testing import Check, parametrize_with_checks, registered_from, tiny_dataset, tiny_model
+
+(registered,) = registered_from(demo_new_name)
+
+
+@parametrize_with_checks(demo_new_name)
+def test_contract(check: Check) -> None:
+    check()
+
+
+def test_blanking_what_is_unknown_changes_nothing() -> None:
+    dataset = tiny_dataset(4)
+    dataset.codes[:] = 4
+    explained = explain_rows(make_job(registered, tiny_model()), dataset, np.arange(4))
+    assert np.abs(explained.values).max() == 0

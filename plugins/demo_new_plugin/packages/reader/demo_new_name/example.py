@@ -1,0 +1,15 @@
+"""A table to check the reader with, what is in it, and tables that it must refuse."""
+
+from demo_core import Record
+from demo_core.testing import ReaderExample
+
+EXAMPLE = ReaderExample(
+    file="peaks.new-name.tsv",
+    content=b"ACGTN\t1\nTTTTT\t0\n",
+    records=(Record("line-1", "ACGTN", (1.0,)), Record("line-2", "TTTTT", (0.0,))),
+    malformed={
+        "a line without a label": b"ACGTN\t1\nTTTTT\n",
+        "a label that is no number": b"ACGTN\tyes\n",
+    },
+    many=lambda n: b"ACGTACGTACGTACGTACGTACGTACGTACGTACGTACGTACGTACGT\t1\n" * n,
+)
