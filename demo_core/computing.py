@@ -195,7 +195,7 @@ def _blaming(job: Job, asked: str) -> Iterator[None]:
         raise DemoError(f"{job.spec.name}: out of memory on {job.model.device} with {asked}") from None
     except DemoError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise failed(job, error) from error
 
 

@@ -118,7 +118,7 @@ def new_explainer(job: Job) -> Any:
         raise failed(job, error) from error
 
 
-def failed(job: Job, error: Exception) -> PluginError:
+def failed(job: Job, error: BaseException) -> PluginError:
     """The error to raise for what a plugin's code raised."""
     return PluginError(
         f"explainer '{job.spec.name}' of plugin {job.registered.owner.describe()} failed: {one_line(error)}"

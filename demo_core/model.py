@@ -22,6 +22,7 @@ from demo_core.dataset import SequenceDataset
 from demo_core.errors import DemoError, MisfitError, PluginError, UsageProblem, one_line, printable
 from demo_core.files import read_json, whole_folder, write_json
 from demo_core.options import as_json, build
+from demo_core.permission import code_allowed
 from demo_core.registry import Registered, Registry
 from demo_core.sequences import Alphabet, alphabet_named
 from demo_core.specs import Architecture, SpecError, check_capabilities
@@ -182,8 +183,13 @@ class Model:
             (temporary / WEIGHTS).chmod((temporary / METADATA).stat().st_mode)  # safetensors writes 0600
 
     @classmethod
-    def load(cls, folder: str | Path, *, registry: Registry | None = None, device: str | torch.device = "cpu") -> Model:
+    def load(
+        cls, folder: str | Path, *, registry: Registry | None = None, device: str | torch.device = "cpu",
+        allow_code: bool = False,
+    ) -> Model:  # fmt: skip
         """Open a model folder. Its architecture must be an enabled plugin; nothing in the folder is run.
+
+        ``allow_code`` lets the folder name a class that is no plugin, which is imported from where Python finds it.
 
         Raises DemoError naming the folder and what is wrong with it.
         """
@@ -199,7 +205,8 @@ class Model:
             registry = discover().registry
         said = _parse(meta, shown)
         found = _find(registry, said.architecture, shown)
-        model = build_model(found, said.options, alphabet=said.alphabet, length=said.length, outputs=said.outputs)
+        with code_allowed(allow_code):
+            model = build_model(found, said.options, alphabet=said.alphabet, length=said.length, outputs=said.outputs)
         if model.architecture != said.architecture:
             _log.warning("%s", _another_owner(shown, said.architecture, model.architecture))
         model.architecture = said.architecture
@@ -272,6 +279,8 @@ def build_model(
         module = network(resolved, letters=len(alphabet.letters), length=length, n_targets=len(outputs))
     except ValueError as error:  # how an architecture refuses options that do not go together, or a length
         raise MisfitError(f"architecture '{spec.name}': {one_line_of(error)}") from None
+    except DemoError:
+        raise
     except Exception as error:
         owner = registered.owner.describe()
         raise PluginError(f"architecture '{spec.name}' of plugin {owner} failed: {one_line(error)}") from error

@@ -121,7 +121,7 @@ def discover(files: Iterable[Path] = (), environ: dict[str, str] | None = None, 
 def _admit(candidate: Candidate, load: Any, manager: pluggy.PluginManager, registry: Registry) -> None:
     try:
         module = load()
-        candidate.specs = _specs_of(module, candidate.owner.label, manager)
+        candidate.specs = specs_of(module, candidate.owner.label, manager)
     except Broken as error:
         candidate.state, candidate.reason, candidate.cause = "failed", str(error), error
         return
@@ -133,7 +133,8 @@ def _admit(candidate: Candidate, load: Any, manager: pluggy.PluginManager, regis
         registry.add(Registered(spec, candidate.owner))
 
 
-def _specs_of(module: ModuleType, label: str, manager: pluggy.PluginManager) -> list[AnySpec]:
+def specs_of(module: ModuleType, label: str, manager: pluggy.PluginManager) -> list[AnySpec]:
+    """What a module registers. Raises Broken, or whatever the module raises."""
     api = getattr(module, "DEMO_API", None)
     if api != API:
         said = "does not say which DEMO_API it was built for" if api is None else f"was built for DEMO_API {api}"

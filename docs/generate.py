@@ -50,7 +50,16 @@ def commands() -> str:
     lines += [["explain", name] for name in [*names("explainers"), "all"]]
     lines += [["show"], ["figure"], ["dashboard"], ["export"], ["motifs"]]
     lines += [["motifs", name] for name in ("find", "match", "scan", "dependencies", "db")]
-    lines += [["quickstart"], ["plugins"], ["check"], ["new-plugin"], ["architectures"], ["readers"], ["explainers"]]
+    lines += [
+        ["quickstart"],
+        ["plugins"],
+        ["check"],
+        ["new-plugin"],
+        ["model", "import"],
+        ["architectures"],
+        ["readers"],
+        ["explainers"],
+    ]
     page = ["# Commands", "", "Made from `--help` by `docs/generate.py`.", ""]
     for words in lines:
         title = " ".join(["demo", *words])

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from demo_core.errors import PluginError, UsageProblem, unknown_name
+from demo_core.permission import code_allowed
 from demo_core.plugins import Discovery, discover
 from demo_core.registry import Registry
 from demo_core.specs import Command
@@ -73,7 +74,7 @@ class Root(click.Group):
         return ctx
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Take --plugin and --debug wherever they stand: they are about the program, not about one command."""
+        """Take --plugin, --allow-code and --debug wherever they stand: they are about the program, not one command."""
         return super().parse_args(ctx, _global_options_first(args))
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -134,7 +135,7 @@ def _global_options_first(args: list[str]) -> list[str]:
         word = queue.pop(0)
         if word == "--":
             return moved + rest + [word, *queue]
-        if word == "--debug" or word.startswith("--plugin="):
+        if word in ("--debug", "--allow-code") or word.startswith("--plugin="):
             moved.append(word)
         elif word == "--plugin" and queue:
             moved += [word, queue.pop(0)]
@@ -154,14 +155,18 @@ def _global_options_first(args: list[str]) -> list[str]:
     metavar="FILE.py",
     help="Also load this local plugin file. It is code, and runs with your rights.",
 )
+@click.option(
+    "--allow-code", is_flag=True, help="Let a model's network be a class that is no installed plugin; it runs as code."
+)
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @click.version_option(package_name="deep-motif-dashboard", prog_name="demo")
 @click.pass_context
-def root(ctx: click.Context, plugin_files: tuple[Path, ...], debug: bool) -> None:
+def root(ctx: click.Context, plugin_files: tuple[Path, ...], allow_code: bool, debug: bool) -> None:
     """Find out why a neural network that reads DNA predicts what it predicts.
 
     A first look, on made-up data: demo quickstart
     """
+    ctx.with_resource(code_allowed(allow_code))
     _report_clashes(_state(ctx))
 
 

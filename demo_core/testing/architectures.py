@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from demo_core.errors import MisfitError, UsageProblem, one_line
+from demo_core.errors import DemoError, MisfitError, UsageProblem, one_line
 from demo_core.registry import Registered, Registry
 from demo_core.specs import Architecture
 from demo_core.testing.check import Breach, DoesNotApply, expect, expect_same, rule
@@ -27,10 +27,20 @@ _PROMISED = {"variable-length": "min_length", "prefix-logits": "prefix_logits", 
 class ArchitectureChecks(CommonChecks[Architecture]):
     """Checks of an architecture, on untrained models of ``length`` bases with the given options."""
 
+    first = (*CommonChecks.first, "builds")
+
     def __init__(self, registered: Registered[Architecture], options: Mapping[str, Any], length: int) -> None:
         super().__init__(registered)
         self.options = dict(options)
         self.length = length
+
+    def ready(self) -> None:
+        """There has to be a network."""
+        super().ready()
+        try:
+            self.model()
+        except DemoError:
+            raise DoesNotApply("it cannot be built: see 'builds'") from None
 
     def model(self, targets: int = 1, options: Mapping[str, Any] | None = None) -> Model:
         """A model, the same at each call."""
@@ -57,6 +67,14 @@ class ArchitectureChecks(CommonChecks[Architecture]):
         """Sequences, of which the last begins with unknown bases."""
         return tiny_dataset(n, max(length or self.length, 7)).codes[:, : length or self.length]
 
+    @rule("it can be built for sequences of the length that it is checked with", "architectures")
+    def builds(self) -> None:
+        """Or nothing else can be checked."""
+        try:
+            self.model()
+        except MisfitError as error:
+            raise Breach(f"{error}; for another length give --length N or length=N") from error
+
     @rule("forward(x) gives finite floats (B, T), in the precision of the weights", "architectures")
     def outputs(self) -> None:
         """Single precision and double."""
@@ -71,6 +89,18 @@ class ArchitectureChecks(CommonChecks[Architecture]):
             expect(tuple(found.shape) == (5, 1), f"shape {tuple(found.shape)} for 5 sequences and 1 target")
             expect(found.dtype == dtype, f"{found.dtype} from a network and sequences in {dtype}")
             expect(bool(torch.isfinite(found).all()), "outputs that are not finite")
+
+    @rule("forward(x) leaves x as it is", "architectures")
+    def input_unchanged(self) -> None:
+        """Explainers go on using it."""
+        import torch
+
+        model = self.model()
+        x = model.one_hot(self.codes())
+        before = x.clone()
+        with torch.no_grad():
+            model.module(x)
+        expect(torch.equal(x, before), "it changed x")
 
     @rule("a network has as many outputs as it is asked for", "architectures")
     def several_targets(self) -> None:
@@ -110,14 +140,16 @@ class ArchitectureChecks(CommonChecks[Architecture]):
         """Several processes refuse parameters that take no part."""
         import torch
 
-        module = self.model(2).module.train()
+        module: Any = self.model(2).module.train()
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
+            if hasattr(module, "set_progress"):
+                module.set_progress(0.5)
             module(self.model().one_hot(self.codes(8))).pow(2).sum().backward()
         wanted = [(name, p) for name, p in module.named_parameters() if p.requires_grad]
         lost = [name for name, p in wanted if p.grad is None]
         expect(not lost, f"no gradient reaches {', '.join(lost[:3])}")
-        wild = [name for name, p in wanted if not torch.isfinite(p.grad).all()]  # type: ignore[arg-type]
+        wild = [name for name, p in wanted if not torch.isfinite(p.grad).all()]
         expect(not wild, f"the gradient of {', '.join(wild[:3])} is not finite")
 
     @rule("a network that offers gradients lets them reach the input", "capabilities")
@@ -126,13 +158,17 @@ class ArchitectureChecks(CommonChecks[Architecture]):
         import torch
 
         model = self.that_offers("gradients", 2)
+        with torch.random.fork_rng(devices=[]), torch.no_grad():
+            torch.manual_seed(0)
+            for weight in model.module.parameters():  # a last layer may well begin at zero
+                weight.add_(torch.randn_like(weight), alpha=0.1)
         for target in range(2):
             x = model.one_hot(self.codes()).requires_grad_(True)
             value = model.module(x)[:, target].sum()
             (found,) = torch.autograd.grad(value, x, allow_unused=True) if value.requires_grad else (None,)
             expect(found is not None and bool(found.abs().sum() > 0), f"none of output {target} reaches it")
 
-    @rule("what a network offers is there: each capability's member", "capabilities")
+    @rule("the members that the capabilities on offer promise are there", "capabilities")
     def members(self) -> None:
         """And of the first layer its shape."""
         model = self.model()
@@ -176,13 +212,16 @@ class ArchitectureChecks(CommonChecks[Architecture]):
     @rule("a saved model, opened again, gives the same outputs", "architectures")
     def save_and_load(self) -> None:
         """Through the model folder."""
+        import torch
+
         from demo_core.model import Model
 
         registry = Registry()
         registry.add(self.registered)
         model = self.model()
-        with tempfile.TemporaryDirectory() as folder:
+        with torch.random.fork_rng(devices=[]), tempfile.TemporaryDirectory() as folder:
             model.save(Path(folder) / "model")
+            torch.manual_seed(1)  # what is drawn anew must not come out the same
             again = Model.load(Path(folder) / "model", registry=registry)
         same = np.array_equal(model.predict(self.codes()), again.predict(self.codes()))
         expect(same, "other outputs: something that decides them is neither an option nor in the state dict")

@@ -66,7 +66,7 @@ class Check:
             self.run()
         except DoesNotApply:
             raise
-        except Exception as error:  # noqa: BLE001 - a plugin may raise anything, and a check fails for all of it
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a plugin raises
             came = str(error) if isinstance(error, Breach) else one_line(error)
             raise AssertionError(
                 f"{self}\n  expected: {self.rule.expected}\n  came:     {came}\n"
@@ -103,12 +103,12 @@ def expect(truth: object, came: str) -> None:
         raise Breach(came)
 
 
-def expect_same(one: Any, other: Any, what: str) -> None:
-    """Raise a Breach unless arrays are equal to 1e-5 of the largest value, with NaN in the same places."""
+def expect_same(one: Any, other: Any, what: str, *, to: float = 1e-5, floor: float = 0) -> None:
+    """Raise a Breach unless arrays are equal to a share of the largest value, and a floor; NaN has to match."""
     one, other = np.asarray(one, np.float64), np.asarray(other, np.float64)
     expect(one.shape == other.shape, f"{what} have shapes {one.shape} and {other.shape}")
     largest = np.abs(np.nan_to_num(other, posinf=0, neginf=0)).max(initial=0.0)
-    close = np.isclose(one, other, rtol=0, atol=1e-5 * largest, equal_nan=True)
+    close = np.isclose(one, other, rtol=0, atol=to * largest + floor, equal_nan=True)
     if not close.all():
         place = tuple(int(i) for i in np.argwhere(~close)[0])
         raise Breach(f"{what} differ: {one[place]:.6g} and {other[place]:.6g} at {place}")

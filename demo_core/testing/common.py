@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib import metadata
 from importlib.util import find_spec
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
+from demo_core.errors import DemoError
 from demo_core.options import Option, options_of
 from demo_core.registry import Owner, Registered
 from demo_core.specs import Command, Spec
@@ -20,15 +21,40 @@ S = TypeVar("S", bound=Spec)
 #: What a plugin's module may not import: a second or more in every command.
 HEAVY = ("torch", "numpy", "h5py", "matplotlib")
 
-_IMPORT = "import importlib, sys; importlib.import_module(sys.argv[1]); print(*set(sys.argv[2:]) & set(sys.modules))"
+_IMPORT = """
+import importlib, sys
+importlib.import_module(sys.argv[1])
+print()  # ends whatever the module itself has printed
+print(*set(sys.argv[2:]) & set(sys.modules))
+"""
 
 
 class CommonChecks(Generic[S]):
     """Checks of any spec."""
 
+    #: Checks that say why the others cannot be made.
+    first: ClassVar[tuple[str, ...]] = ("loads", "light")
+
     def __init__(self, registered: Registered[S]) -> None:
         self.registered = registered
         self.spec = registered.spec
+
+    def ready(self) -> None:
+        """Raise DoesNotApply where one of the first checks fails and the others would only repeat it."""
+        try:
+            self.registered.load()
+        except DemoError:
+            raise DoesNotApply("the target cannot be imported: see 'loads'") from None
+
+    def run_of(self, method: str) -> Callable[[], None]:
+        """A check, made where it can be."""
+
+        def run() -> None:
+            if method not in self.first:
+                self.ready()
+            getattr(self, method)()
+
+        return run
 
     @rule("the target can be imported", "the-plugin-contract")
     def loads(self) -> None:
@@ -43,7 +69,7 @@ class CommonChecks(Generic[S]):
         command = [sys.executable, "-c", _IMPORT, module, *HEAVY]
         done = subprocess.run(command, capture_output=True, text=True, env=env, check=False)
         expect(done.returncode == 0, f"{module} cannot be imported: {(done.stderr.splitlines() or ['?'])[-1]}")
-        found = done.stdout.split()
+        found = done.stdout.split("\n")[-2].split()
         expect(not found, f"{module} imports {', '.join(sorted(found))}: do so in the target's own module")
 
 
@@ -65,9 +91,13 @@ class CommandChecks(CommonChecks[Command]):
 
 
 def _with_subcommands(path: str, command: Any) -> Iterator[tuple[str, Any]]:
+    import click
+
     yield path, command
-    for name, inner in getattr(command, "commands", {}).items():
-        yield from _with_subcommands(f"{path} {name}", inner)
+    if isinstance(command, click.Group):
+        context = click.Context(command, info_name=path)
+        for name in command.list_commands(context):  # as a group that loads its commands late gives them, too
+            yield from _with_subcommands(f"{path} {name}", command.get_command(context, name))
 
 
 def module_of(owner: Owner) -> str:

@@ -46,12 +46,12 @@ def registered_from(module: ModuleType) -> list[Registered[Any]]:
     import pluggy
 
     from demo_core import hookspecs
-    from demo_core.plugins import _specs_of
+    from demo_core.plugins import specs_of
 
     manager = pluggy.PluginManager("demo_core")
     manager.add_hookspecs(hookspecs)
-    owner = Owner(module.__name__, "under-test", "0", "local file")
-    return [Registered(spec, owner) for spec in _specs_of(module, owner.label, manager)]
+    owner = Owner(module.__name__, "under-test", "0", "under test")
+    return [Registered(spec, owner) for spec in specs_of(module, owner.label, manager)]
 
 
 def checks_for(
@@ -78,9 +78,7 @@ def checks_for(
     expected_failures
         Checks that are known to fail, by name, and why. Raises ValueError on a name that is no check's.
     """
-    registered: Any = (
-        spec if isinstance(spec, Registered) else Registered(spec, Owner("", "under-test", "0", "local file"))
-    )
+    registered: Any = spec if isinstance(spec, Registered) else _unowned(spec)
     given = dict(options or {})
     checks: CommonChecks[Any]
     if isinstance(registered.spec, Architecture):
@@ -92,7 +90,7 @@ def checks_for(
     else:
         checks = CommandChecks(registered)
     reasons = dict(expected_failures or {})
-    found = [Check(registered.spec.name, rule, getattr(checks, method)) for rule, method in rules_of(type(checks))]
+    found = [Check(registered.spec.name, rule, checks.run_of(method)) for rule, method in rules_of(type(checks))]
     for name in reasons:
         if name not in [c.name for c in found]:
             raise ValueError("expected_failures: " + unknown_name("check", name, [c.name for c in found]))
@@ -134,6 +132,10 @@ def parametrize_with_checks(
     return decorator
 
 
+def _unowned(spec: Spec) -> Registered[Any]:
+    return Registered(spec, Owner("", "under-test", "0", "under test"))
+
+
 def _all(plugins: Iterable[Checkable]) -> list[Registered[Any]]:
     found: list[Registered[Any]] = []
     for plugin in plugins:
@@ -142,5 +144,5 @@ def _all(plugins: Iterable[Checkable]) -> list[Registered[Any]]:
         elif isinstance(plugin, Registered):
             found.append(plugin)
         else:
-            found.append(Registered(plugin, Owner("", "under-test", "0", "local file")))
+            found.append(_unowned(plugin))
     return found

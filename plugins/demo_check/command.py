@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +46,15 @@ def check(
     """
     state: State = ctx.obj
     found = _meant(state, name)
+    lacking = [r for r in found if r.missing()]
+    if len(lacking) == len(found):
+        raise UsageProblem(f"{found[0].spec.what} '{found[0].spec.name}' {found[0].why_unavailable()}")
+    for registered in lacking:
+        say(f"demo: {registered.spec.what} '{registered.spec.name}' is left out: it {registered.why_unavailable()}")
+    found = [r for r in found if r not in lacking]
+    known = {option.name for r in found for option in options_of(r.spec.options)}
+    for setting in settings:
+        _check_setting(setting, known, name)
     checks = [c for r in found for c in _checks_of(r, settings, _maker(state.registry, model), length)]
     if unknown := [word for word in only if word not in {c.name for c in checks}]:
         raise UsageProblem(unknown_name("check", unknown[0], {c.name for c in checks}))
@@ -63,15 +74,14 @@ def _meant(state: State, name: str) -> list[Registered[Any]]:
     """What a name means: specs of that name, or all of a plugin of that name."""
     registry = state.registry
     found: list[Registered[Any]] = [registry.find(kind, name) for kind in _KINDS if registry.has(kind, name)]
+    found += [r for kind in _KINDS for r in registry.all(kind) if r.owner.named_in({name}) and r not in found]
     if found:
         return found
-    owned: list[Registered[Any]] = [r for kind in _KINDS for r in registry.all(kind) if r.owner.named_in({name})]
-    if owned:
-        return owned
     for candidate in state.discovery.candidates:
         if candidate.owner.named_in({name}):
             raise UsageProblem(candidate.line() if candidate.state == "failed" else f"plugin {name} is disabled")
     known = {n for kind in _KINDS for n in registry.names(kind)}
+    known |= {n for c in state.discovery.candidates for n in (c.owner.entry_point, c.owner.distribution)}
     raise UsageProblem(unknown_name("plugin", name, known))
 
 
@@ -80,8 +90,6 @@ def _checks_of(
 ) -> list[Check]:
     from demo_core.testing import checks_for
 
-    if why := registered.why_unavailable():
-        raise UsageProblem(f"{registered.spec.what} '{registered.spec.name}' {why}")
     return checks_for(registered, options=_parsed(registered, settings), model=model, length=length)
 
 
@@ -90,11 +98,10 @@ def _parsed(registered: Registered[Any], settings: Sequence[str]) -> dict[str, A
     known = {option.name: option for option in options_of(spec.options)}
     found: dict[str, Any] = {}
     for setting in settings:
-        name, equals, text = setting.partition("=")
+        name, _, text = setting.partition("=")
         key = name.strip().replace("-", "_")
-        if not equals or key not in known:
-            problem = unknown_name("option", name, known) if equals else f"'{printable(setting, 60)}' is not NAME=VALUE"
-            raise UsageProblem(f"{spec.what} '{spec.name}': {problem}")
+        if key not in known:
+            continue
         try:
             found[key] = known[key].parse(text)
         except ValueError as error:
@@ -102,6 +109,14 @@ def _parsed(registered: Registered[Any], settings: Sequence[str]) -> dict[str, A
     if not [o for o in known.values() if o.required and o.name not in found]:
         build(spec.options, found, f"{spec.what} '{spec.name}'")  # that they go together
     return found
+
+
+def _check_setting(setting: str, known: set[str], name: str) -> None:
+    """Raise UsageProblem unless something that is checked has this option."""
+    option, equals, _ = setting.partition("=")
+    if not equals or option.strip().replace("-", "_") not in known:
+        problem = unknown_name("option", option, known) if equals else f"'{printable(setting, 60)}' is not NAME=VALUE"
+        raise UsageProblem(f"{name}: {problem}")
 
 
 def _maker(registry: Registry, folder: Path | None) -> Callable[[], Model] | None:
@@ -121,7 +136,8 @@ def _results(checks: Sequence[Check], *, quiet: bool) -> Iterator[dict[str, str]
     logging.getLogger().addHandler(logging.NullHandler())  # a reader's remarks on its own example are of no use here
     for one in checks:
         try:
-            one()
+            with redirect_stdout(sys.stderr):  # what a plugin prints is no result
+                one()
             result, why = "passed", ""
         except DoesNotApply as error:
             result, why = "nothing", str(error)

@@ -5,7 +5,9 @@ Each file is a real one under ``packages/``, of a plugin called new-name; writin
 
 from __future__ import annotations
 
+import ast
 import re
+import shlex
 from collections.abc import Iterator
 from importlib import metadata, resources
 from importlib.resources.abc import Traversable
@@ -57,7 +59,8 @@ def new_plugin(ctx: click.Context, kind: str, name: str, output: Path | None) ->
             there.parent.mkdir(parents=True, exist_ok=True)
             there.write_text(text, encoding="utf-8")
     click.echo(folder)
-    say(f"next:  pip install -e '{folder}[test]'  and then  pytest {folder}  and  demo check {name}")
+    where = shlex.quote(f"{folder}[test]"), shlex.quote(str(folder))
+    say(f"next:  pip install -e {where[0]}  and then  pytest {where[1]}  and  demo check {name}")
 
 
 def package(kind: str, name: str) -> Iterator[tuple[Path, str]]:
@@ -109,3 +112,22 @@ def _check_name(state: State, kind: str, name: str) -> None:
     module = f"demo_{name.replace('-', '_')}"
     if find_spec(module) is not None:
         raise UsageProblem(f"there is an installed module {module} already: choose another name")
+    if _clashes(kind, name, module):
+        raise UsageProblem(f"'{name}' is a name that the package's own Python code needs: choose another name")
+
+
+def _clashes(kind: str, name: str, module: str) -> bool:
+    """Whether the class or function would be called as something that its file imports, or as a word of Python."""
+    mine = set(_named("NewName new_name", kind, name).split())
+    for path, text in package(kind, name):
+        if path.suffix != ".py":
+            continue
+        try:
+            tree = ast.parse(text)
+        except SyntaxError:
+            return True
+        imports = [n for n in ast.walk(tree) if isinstance(n, ast.Import | ast.ImportFrom)]
+        foreign = [n for n in imports if isinstance(n, ast.Import) or not (n.module or "").startswith(module)]
+        if mine & {alias.asname or alias.name for node in foreign for alias in node.names}:
+            return True
+    return False

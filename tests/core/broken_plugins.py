@@ -79,10 +79,39 @@ class SeedsPython(Plain):
         return Result(batch.x)
 
 
-class ForgetsGradMode(Plain):
+class ChangesThreads(Plain):
     def explain(self, model, batch, target):
         torch.set_num_threads(torch.get_num_threads() + 1)
         return Result(batch.x)
+
+
+class ChangesPrecision(Plain):
+    def explain(self, model, batch, target):
+        torch.set_float32_matmul_precision("medium")
+        return Result(batch.x)
+
+
+class LeavesAWeightsHook(Plain):
+    def explain(self, model, batch, target):
+        next(model.module.parameters()).register_hook(lambda g: g)
+        return Result(batch.x)
+
+
+class ReplacesForward(Plain):
+    def explain(self, model, batch, target):
+        model.module.forward = type(model.module).forward.__get__(model.module)
+        return Result(batch.x)
+
+
+class AddsABuffer(Plain):
+    def explain(self, model, batch, target):
+        model.module.register_buffer("seen", batch.x.clone(), persistent=False)
+        return Result(batch.x)
+
+
+class Exits(Plain):
+    def explain(self, model, batch, target):
+        raise SystemExit(0)
 
 
 class LeavesTrainingMode(Plain):
@@ -219,10 +248,15 @@ EXPLAINERS = [
     ("order", explainer(OrderDependent)),
     ("seed", explainer(Unrepeatable)),
     ("global-state", explainer(Unrepeatable)),
+    ("values", explainer(Exits)),
+    ("global-state", explainer(ChangesPrecision)),
+    ("model-unchanged", explainer(LeavesAWeightsHook)),
+    ("model-unchanged", explainer(ReplacesForward)),
+    ("model-unchanged", explainer(AddsABuffer)),
     ("global-state", explainer(SeedsTorch)),
     ("global-state", explainer(SeedsNumpy)),
     ("global-state", explainer(SeedsPython)),
-    ("global-state", explainer(ForgetsGradMode)),
+    ("global-state", explainer(ChangesThreads)),
     ("model-unchanged", explainer(LeavesTrainingMode)),
     ("model-unchanged", explainer(LeavesAHook)),
     ("model-unchanged", explainer(LeavesABackwardHook)),
@@ -287,6 +321,18 @@ class Network(nn.Module):
 class OneTarget(Network):
     def forward(self, x):
         return super().forward(x)[:, :1]
+
+
+class OnlyThousands(Network):
+    def __init__(self, options, *, letters, length, n_targets):
+        super().__init__(options, letters=letters, length=length, n_targets=n_targets)
+        if length != 1000:
+            raise ValueError("takes 1000 bases")
+
+
+class ChangesItsInput(Network):
+    def forward(self, x):
+        return super().forward(x.sub_(0.25) if not x.requires_grad else x - 0.25)
 
 
 class GivesATuple(Network):
@@ -386,6 +432,8 @@ def network(cls, *provides, **more):
 
 
 NETWORKS = [
+    ("builds", network(OnlyThousands)),
+    ("input-unchanged", network(ChangesItsInput)),
     ("outputs", network(GivesATuple)),
     ("outputs", network(SingleOnly)),
     ("several-targets", network(OneTarget)),
@@ -403,6 +451,17 @@ NETWORKS = [
     ("pickles", network(HoldsAFunction)),
     ("options-hold", network(RefusesOddly, options=Options)),
 ]
+
+
+class Foreign(nn.Module):
+    """A sound network that knows nothing of DeMo, for the adapter."""
+
+    def __init__(self, letters, length, n_targets):
+        super().__init__()
+        self.linear = nn.Linear(letters * length, n_targets)
+
+    def forward(self, x):
+        return torch.tanh(self.linear(x.flatten(1)))
 
 
 class Lines(Plain):
@@ -444,7 +503,7 @@ class BlindToThePlace(Lines):
         try:
             yield from super().read(source)
         except BadSource:
-            raise BadSource(source, "something is wrong") from None
+            raise BadSource(source, "a line has 1 columns, not 2") from None
 
 
 class MakesUp(Lines):
@@ -510,8 +569,26 @@ def mute(mute):
 silent = click.Command("silent")
 
 
+class Late(click.Group):
+    """A group whose commands are found when they are asked for."""
+
+    def list_commands(self, ctx):
+        return ["silent"]
+
+    def get_command(self, ctx, name):
+        return silent
+
+
+late = Late("late", help="Has a command without help.")
+
+
 def command(name):
     return Command(name="broken", target=f"{__name__}:{name}", summary="Broken.")
 
 
-COMMANDS = [("has-help", command("Plain")), ("has-help", command("mute")), ("has-help", command("silent"))]
+COMMANDS = [
+    ("has-help", command("Plain")),
+    ("has-help", command("mute")),
+    ("has-help", command("silent")),
+    ("has-help", command("late")),
+]

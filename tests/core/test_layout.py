@@ -57,7 +57,7 @@ def test_the_core_stays_small():
     sizes = {p: lines_of_code(p.read_text()) for p in ROOT.glob("demo_core/**/*.py")}
     kit = sum(size for path, size in sizes.items() if path.parent.name == "testing")
     assert sum(sizes.values()) - kit < 5800
-    assert kit < 1000
+    assert kit < 1200
 
 
 def test_listed_commands_say_what_the_commands_say(registry):

@@ -93,8 +93,8 @@ def test_a_model_of_ones_own(demo, trained):
         ([], "Missing argument 'NAME'"),
         (["salency"], "unknown plugin 'salency': did you mean 'saliency'"),
         (["saliency", "--only", "batchsize"], "unknown check 'batchsize': did you mean 'batch-size'"),
-        (["saliency", "--option", "simplx=on"], "explainer 'saliency': unknown option 'simplx': did you mean"),
-        (["saliency", "--option", "simplex"], "explainer 'saliency': 'simplex' is not NAME=VALUE"),
+        (["saliency", "--option", "simplx=on"], "saliency: unknown option 'simplx': did you mean"),
+        (["saliency", "--option", "simplex"], "saliency: 'simplex' is not NAME=VALUE"),
         (["saliency", "--option", "simplex=maybe"], "option 'simplex': expected true or false, got 'maybe'"),
         (["cnn", "--option", "widths=3"], "--filters names 3 layers and --widths 1"),
         (["cnn", "--length", "0"], "--length"),
@@ -104,6 +104,20 @@ def test_a_wrong_request_is_one_line(demo, arguments, said):
     code, out, err = demo("check", *arguments)
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert said in err
+
+
+def test_what_a_plugin_prints_is_no_result(demo, tmp_path):
+    text = BROKEN.replace("        return Result(batch.x", "        print('working')\n        return Result(batch.x")
+    (tmp_path / "shaky.py").write_text(text)
+    code, out, err = demo("--plugin", tmp_path / "shaky.py", "check", "shaky:shaky", "--only", "seed", "--json")
+    assert code == 0 and json.loads(out)["checks"][0]["result"] == "passed"
+    assert "working" in err
+
+
+def test_what_is_unavailable_does_not_hinder_the_rest_of_a_plugin(demo, shaky):
+    code, out, err = demo("--plugin", shaky, "check", "shaky", "--only", "loads")
+    assert (code, out) == (0, "ok      shaky:loads\n")
+    assert "architecture 'needy' is left out: it needs tensorflow" in err
 
 
 def test_a_plugin_that_failed_or_lacks_something_is_said_so(demo, shaky, tmp_path):

@@ -1,0 +1,30 @@
+"""Whether code that is no installed plugin may run: only where the user says so, each time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+from demo_core.errors import UsageProblem, printable
+
+_allowed: ContextVar[bool] = ContextVar("code_allowed", default=False)
+
+
+@contextmanager
+def code_allowed(allowed: bool = True) -> Iterator[None]:
+    """Within it, ``check_code_allowed`` is content; without ``allowed`` nothing changes."""
+    token = _allowed.set(allowed or _allowed.get())
+    try:
+        yield
+    finally:
+        _allowed.reset(token)
+
+
+def check_code_allowed(what: str) -> None:
+    """Raise UsageProblem unless the user has allowed code that is no installed plugin."""
+    if not _allowed.get():
+        raise UsageProblem(
+            f"{printable(what)} is code that is no installed plugin, and would run with your rights: "
+            "if you trust it, say --allow-code (in Python: Model.load(..., allow_code=True))"
+        )

@@ -1,0 +1,25 @@
+"""Networks that were not written for DeMo, and models that were trained elsewhere."""
+
+from demo_adapter.options import AdapterOptions
+from demo_core import Architecture, Command, Register, hookimpl
+
+DEMO_API = 1
+
+
+@hookimpl
+def register_architectures(register: Register[Architecture]) -> None:
+    """Register the adapter."""
+    register(
+        Architecture(
+            name="adapted",
+            target="demo_adapter.network:Adapted",
+            options=AdapterOptions,
+            summary="A network of your own, as it is: a class, and how it reads and answers (needs --allow-code).",
+        )
+    )
+
+
+@hookimpl
+def register_commands(register: Register[Command]) -> None:
+    """Register the command."""
+    register(Command(name="model", target="demo_adapter.command:model", summary="Bring models trained elsewhere."))

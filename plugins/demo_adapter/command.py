@@ -1,0 +1,196 @@
+"""``demo model import``: a model folder from weights that were trained elsewhere."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from demo_adapter.options import AdapterOptions
+from demo_core.cli.output import say
+from demo_core.errors import DemoError, MisfitError, UsageProblem, printable, unknown_name
+from demo_core.options import click_options, options_of
+from demo_core.registry import Registered, Registry
+from demo_core.specs import Architecture
+
+if TYPE_CHECKING:
+    from demo_core.cli.group import State
+    from demo_core.model import Model
+    from demo_core.targets import Output
+
+_ADAPTED = "adapter:adapted"
+_TRIED = 64
+
+
+@click.group()
+def model() -> None:
+    """Bring models that were trained elsewhere."""
+
+
+@model.command("import")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--architecture", required=True, metavar="NAME|MODULE:CLASS",
+              help="An architecture, or a class of yours where Python finds it, which needs --allow-code.")  # fmt: skip
+@click.option("--option", "settings", multiple=True, metavar="NAME=VALUE",
+              help="An option of the architecture, or an argument of the class, as JSON; repeatable.")  # fmt: skip
+@click.option("--length", type=click.IntRange(min=1), required=True, metavar="N", help="Bases of its sequences.")
+@click.option("--target", "targets", multiple=True, metavar="NAME[:ACTIVATION[:UNIT]]",
+              help="An output, in order: sigmoid for a logit [default], or identity and its unit.")  # fmt: skip
+@click.option("--rename", multiple=True, metavar="OLD=NEW",
+              help="Replace the regular expression OLD in the names of the weights by NEW; repeatable.")  # fmt: skip
+@click.option("--key", metavar="NAME", help="The entry of a checkpoint that holds the weights.")
+@click.option("-o", "--output", "folder", type=click.Path(path_type=Path), required=True, metavar="FOLDER",
+              help="The model folder to write.")  # fmt: skip
+@click.option("--force", is_flag=True, help="Replace an existing model.")
+@click.pass_context
+def import_(
+    ctx: click.Context, /, file: Path, architecture: str, settings: tuple[str, ...], length: int,
+    targets: tuple[str, ...], rename: tuple[str, ...], key: str | None, folder: Path, force: bool, **how: Any,
+) -> None:  # fmt: skip
+    """Make a model folder of FILE: weights in safetensors, or as torch.save wrote a state dict (.pt, .pth).
+
+    Every weight has to find its place; nothing in the file is run. The network is tried on random sequences, and
+    the range of its outputs printed: compare it with what you know. What a class of yours reads and answers is said
+    by the last group of options, from --layout on.
+    """
+    from demo_adapter.weights import put, read_weights, renamed
+    from demo_core.files import check_folder_of
+    from demo_core.model import build_model
+    from demo_core.sequences import DNA
+
+    check_folder_of(folder)
+    if folder.exists() and not force:
+        raise DemoError(f"{printable(folder)} exists already: choose another name, or --force to replace it")
+    state: State = ctx.obj
+    given = {k: v for k, v in how.items() if ctx.get_parameter_source(k) != click.core.ParameterSource.DEFAULT}
+    registered, options = _asked(state.registry, architecture, settings, given)
+    weights, notes = read_weights(file, key)
+    outputs = _outputs(targets) or _outputs(("bound",))
+    made = build_model(registered, options, alphabet=DNA, length=length, outputs=outputs)
+    foreign = registered.spec.name == "adapted"
+    network: Any = made.module.network if foreign else made.module
+    ignore = options.get("without", ()) if foreign else ()
+    notes += put(renamed(weights, rename), network, ignore=ignore, of=architecture)
+    if foreign and not targets:
+        made = _named(made)
+    low, high = _tried(made)
+    made.training = {"imported": {"file": file.name, "sha256": _digest(file), **(_source(options) if foreign else {})}}
+    made.save(folder, replace=force)
+    for note in notes:
+        say(f"demo: {note}")
+    names = ", ".join(f"{o.name} ({o.activation}, {o.unit})" for o in made.outputs)
+    say(f"targets: {printable(names, 400)}")
+    say(f"outputs on {_TRIED} random sequences: {low:.4g} to {high:.4g}")
+    click.echo(folder)
+
+
+import_.params += [o for o in click_options(AdapterOptions, "adapter") if o.name not in ("network", "arguments")]
+
+
+def _asked(
+    registry: Registry, architecture: str, settings: Sequence[str], how: Mapping[str, Any]
+) -> tuple[Registered[Architecture], dict[str, Any]]:
+    """The architecture that is meant, and its options."""
+    if ":" in architecture and not registry.has(Architecture, architecture):
+        arguments = {}
+        for setting in settings:
+            name, value = _split(setting)
+            try:
+                arguments[name] = json.loads(value)
+            except ValueError:
+                arguments[name] = value  # a word needs no quotes
+        found = registry.find(Architecture, _ADAPTED)
+        return found, {**how, "network": architecture, "arguments": json.dumps(arguments)}
+    registered = registry.find(Architecture, architecture)
+    if how and registered.spec.name != "adapted":
+        flag = min(how).replace("_", "-")
+        raise UsageProblem(f"--{flag} is for networks that were not written for DeMo; '{architecture}' was")
+    known = {option.name: option for option in options_of(registered.spec.options)}
+    options: dict[str, Any] = dict(how)
+    for setting in settings:
+        name, value = _split(setting)
+        name = name.replace("-", "_")
+        if name not in known:
+            raise UsageProblem(f"architecture '{architecture}': {unknown_name('option', name, known)}")
+        try:
+            options[name] = known[name].parse(value)
+        except ValueError as error:
+            raise UsageProblem(f"architecture '{architecture}': option '{name}': {error}") from None
+    return registered, options
+
+
+def _split(setting: str) -> tuple[str, str]:
+    name, equals, value = setting.partition("=")
+    if not equals or not name:
+        raise UsageProblem(f"--option must look like NAME=VALUE, not '{printable(setting, 60)}'")
+    return name.strip(), value
+
+
+def _outputs(targets: Sequence[str]) -> list[Output]:
+    from demo_core.targets import Output
+
+    found = []
+    for text in targets:
+        name, _, rest = text.partition(":")
+        activation, _, unit = rest.partition(":")
+        activation = activation or "sigmoid"
+        try:
+            found.append(Output(name, activation, unit or ("probability" if activation == "sigmoid" else "value")))  # type: ignore[arg-type]
+        except ValueError as error:
+            raise UsageProblem(f"--target '{printable(text, 60)}': {error}") from None
+    if len({o.name for o in found}) < len(found):
+        raise UsageProblem("--target: two targets have one name")
+    return found
+
+
+def _named(made: Model) -> Model:
+    """The same model with as many targets as its network has outputs, where none was named."""
+    import torch
+
+    from demo_core.targets import Output
+
+    adapted: Any = made.module
+    with torch.no_grad():
+        n = adapted.reduced(adapted.answer(made.one_hot(_random(made, 1)))).shape[1]
+    n = len(adapted.options.column) or n
+    adapted.n_targets = n
+    made.outputs = tuple(Output("output" if n == 1 else f"output-{i + 1}") for i in range(n))
+    return made
+
+
+def _random(made: Model, n: int) -> Any:
+    import numpy as np
+
+    return np.random.default_rng(0).integers(0, 4, (n, made.length)).astype(np.uint8)
+
+
+def _tried(made: Model) -> tuple[float, float]:
+    """The range of the outputs on random sequences; raises if there are none, or they depend on the batch."""
+    import numpy as np
+
+    codes = _random(made, _TRIED)
+    found = made.predict(codes)
+    one = made.predict(codes[:4], batch_size=1)
+    if not np.isfinite(found).all():
+        raise MisfitError("the network gives outputs that are not finite")
+    if not np.allclose(one, found[:4], rtol=1e-3, atol=1e-4):
+        raise MisfitError("the network's outputs depend on what else is in the batch: its values would mean nothing")
+    return float(found.min()), float(found.max())
+
+
+def _digest(file: Path) -> str:
+    import hashlib
+
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def _source(options: Mapping[str, Any]) -> dict[str, str]:
+    """Which distribution a class came with, as far as Python knows."""
+    top = str(options["network"]).partition(":")[0].partition(".")[0]
+    owners = metadata.packages_distributions().get(top, [])
+    return {"distribution": owners[0], "version": metadata.version(owners[0])} if owners else {}

@@ -1,0 +1,210 @@
+"""A foreign network behind DeMo's contract: one-hot (B, A, L) in, outputs (B, T) out."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from demo_core import DemoError, MisfitError, UsageProblem
+from demo_core.errors import one_line, printable
+from demo_core.permission import check_code_allowed
+
+if TYPE_CHECKING:
+    from demo_adapter.options import AdapterOptions
+
+_OURS = "ACGT"
+_REDUCTIONS: dict[str, Callable[..., Tensor]] = {"mean": torch.mean, "sum": torch.sum, "logsumexp": torch.logsumexp}
+
+
+class Adapted(nn.Module):
+    """Feeds a network what it reads and makes outputs (B, T) of what it answers; gradients pass through.
+
+    Everything but the network is a fixed rearrangement, so that values are those of the network by itself.
+
+    Raises
+    ------
+    UsageProblem
+        If code has not been allowed, the class cannot be found or made, or its answer is not what the options say.
+    """
+
+    def __init__(self, options: AdapterOptions, *, letters: int, length: int, n_targets: int) -> None:
+        super().__init__()
+        check_code_allowed(options.network)
+        self.options = options
+        self.n_targets = n_targets
+        self.network = _made(options, {"letters": letters, "length": length, "targets": n_targets})
+        for name in options.without:
+            _leave_out(self.network, name)
+        self.provides = _offers(self.network, options)
+        self.min_length = options.shortest or length
+        if options.first_layer:
+            _submodule(self.network, options.first_layer)
+
+    @property
+    def first_layer(self) -> nn.Module:
+        """The convolution that reads the sequence."""
+        return _submodule(self.network, self.options.first_layer)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Outputs (B, T) of one-hot (B, A, L)."""
+        outputs = self.reduced(self.answer(x))
+        if self.options.column:
+            last = max(self.options.column)
+            if last >= outputs.shape[1]:
+                raise UsageProblem(f"--column {last}: the network has outputs 0 to {outputs.shape[1] - 1}")
+            outputs = outputs[:, list(self.options.column)]
+        if outputs.shape[1] != self.n_targets:
+            raise UsageProblem(f"the network has {outputs.shape[1]} outputs, and {self.n_targets} targets are named")
+        if self.options.logit:
+            tiny = torch.finfo(outputs.dtype).eps
+            return torch.logit(outputs, eps=tiny)
+        return outputs
+
+    def fed(self, x: Tensor) -> Tensor:
+        """What the network reads, of one-hot (B, A, L)."""
+        if self.options.network_length is not None:
+            x = _fitted(x, self.options.network_length)
+        unknown = 1 - x.sum(dim=1, keepdim=True).detach()
+        rows = [unknown if base == "N" else x[:, _OURS.index(base)].unsqueeze(1) for base in self.options.bases]
+        x = torch.cat(rows, dim=1)
+        axes = [a for a in self.options.layout if a != "1"]
+        x = x.permute(*("BAL".index(a) for a in axes))
+        for place, axis in enumerate(self.options.layout):
+            if axis == "1":
+                x = x.unsqueeze(place)
+        return x
+
+    def answer(self, x: Tensor) -> Any:
+        """What the network answers, the chosen part of it."""
+        fed = self.fed(x)
+        sizes = {"L": self.options.network_length or x.shape[2]}
+        extra = {}
+        for text in self.options.extra_input:
+            name, shape, value = self.options.extra(text)
+            extra[name] = x.new_full((len(x), *(sizes.get(s) or int(s) for s in shape)), value)
+        try:
+            found = self.network(fed, **extra)
+        except (torch.OutOfMemoryError, DemoError):
+            raise
+        except Exception as error:
+            said = f"fails on {tuple(fed.shape)}: {one_line(error)}"
+            raise MisfitError(f"network {self.options.network} {said}") from error
+        for step in filter(None, self.options.take.split(".")):
+            found = _part(found, step)
+        if not isinstance(found, Tensor):
+            raise UsageProblem(f"the network answers with a {_told(found)}: choose a part with --take")
+        return found
+
+    def reduced(self, found: Tensor) -> Tensor:
+        """Outputs (B, T) of the chosen part of an answer."""
+        how = self.options.reduce
+        if how == "none":
+            shape = list(found.shape)
+            while found.ndim > 2 and found.shape[-1] == 1:
+                found = found.squeeze(-1)
+            if found.ndim == 1:
+                return found.unsqueeze(1)
+            if found.ndim != 2:
+                raise UsageProblem(f"the network answers with shape {shape}, not (B, T): choose --reduce or --take")
+            return found
+        if found.ndim == 2:
+            found = found.unsqueeze(2 if self.options.channels == "last" else 1)
+        if found.ndim != 3:
+            raise UsageProblem(f"--reduce {how} is for outputs (B, T, L), and these are {list(found.shape)}")
+        if self.options.channels == "last":
+            found = found.transpose(1, 2)
+        if how == "profile":
+            flat = found.flatten(1)
+            flat = flat - flat.mean(dim=1, keepdim=True)
+            return (flat * flat.softmax(dim=1)).sum(dim=1, keepdim=True)
+        if how == "max":
+            return found.amax(dim=2)
+        reductions: dict[str, Callable[..., Tensor]] = {
+            "mean": torch.mean,
+            "sum": torch.sum,
+            "logsumexp": torch.logsumexp,
+        }
+        return reductions[how](found, dim=2)
+
+
+def _made(options: AdapterOptions, known: Mapping[str, int]) -> nn.Module:
+    module, _, name = options.network.partition(":")
+    try:
+        make = getattr(importlib.import_module(module), name)
+    except Exception as error:
+        where = "" if module != getattr(error, "name", None) else ": install it, or put its folder on PYTHONPATH"
+        raise UsageProblem(f"network {options.network} cannot be imported ({one_line(error)}){where}") from error
+    try:
+        network = make(**{k: _filled(v, known) for k, v in options.call().items()})
+    except Exception as error:
+        said = f"cannot be made with {options.arguments}: {one_line(error)}"
+        raise UsageProblem(f"network {options.network} {said}") from error
+    if not isinstance(network, nn.Module):
+        raise UsageProblem(f"{options.network} makes a {type(network).__name__}, not a torch.nn.Module")
+    return network
+
+
+def _filled(value: Any, known: Mapping[str, int]) -> Any:
+    """What is known of the data, where an argument asks for it: "$length"."""
+    if isinstance(value, str) and value.startswith("$") and value[1:] in known:
+        return known[value[1:]]
+    return value
+
+
+def _submodule(network: nn.Module, name: str) -> nn.Module:
+    try:
+        return network.get_submodule(name)
+    except AttributeError:
+        names = [n for n, _ in network.named_modules() if n]
+        listed = ", ".join(names[:30]) + (", ..." if len(names) > 30 else "")
+        raise UsageProblem(f"the network has no module '{printable(name, 60)}'; it has {listed}") from None
+
+
+def _leave_out(network: nn.Module, name: str) -> None:
+    _submodule(network, name)
+    parent, _, last = name.rpartition(".")
+    setattr(network.get_submodule(parent), last, nn.Identity())
+
+
+def _offers(network: nn.Module, options: AdapterOptions) -> frozenset[str]:
+    found = {"gradients", *options.offers}
+    if options.shortest is not None:
+        found.add("variable-length")
+    if options.first_layer:
+        found.add("conv-filters")
+    if any(isinstance(m, nn.RNNBase) for m in network.modules()):
+        found.add("recurrent")
+    if any(isinstance(m, nn.MultiheadAttention) for m in network.modules()):
+        found.add("attention")
+    return frozenset(found)
+
+
+def _part(found: Any, step: str) -> Any:
+    if isinstance(found, Tensor):
+        raise UsageProblem(f"--take: there is no '{printable(step, 40)}' in a tensor: leave it out, or see --column")
+    try:
+        if isinstance(found, Mapping):
+            return found[step] if step in found else found[int(step)]
+        return found[int(step)] if step.isdecimal() else getattr(found, step)
+    except (KeyError, IndexError, ValueError, AttributeError, TypeError):
+        raise UsageProblem(f"--take: there is no '{printable(step, 40)}' in a {_told(found)}") from None
+
+
+def _told(answer: Any) -> str:
+    kind = type(answer).__name__
+    if isinstance(answer, Mapping):
+        return f"{kind} of {', '.join(printable(key, 40) for key in answer)}"
+    return f"{kind} of {len(answer)}" if isinstance(answer, tuple | list) else kind
+
+
+def _fitted(x: Tensor, length: int) -> Tensor:
+    """Padded with unknown bases or cropped around the centre, as ``demo data import --length`` does."""
+    gap = length - x.shape[2]
+    if gap >= 0:
+        return nn.functional.pad(x, (gap // 2, gap - gap // 2))
+    start = -gap // 2
+    return x[:, :, start : start + length]

@@ -1,0 +1,100 @@
+"""How a foreign network is built, what it reads and what it answers."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+_CLASS = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
+_EXTRA = re.compile(r"(?P<name>[A-Za-z_]\w*):(?P<shape>(\d+|L)(x(\d+|L))*)?(:(?P<value>[-+.\deE]+))?")
+
+
+@dataclass(frozen=True)
+class AdapterOptions:
+    """What has to be known of a network that was not written for DeMo."""
+
+    network: str = field(
+        metadata={"help": "Its class, or a function that makes it: package.module:Class, where Python finds it."}
+    )
+    arguments: str = field(
+        default="{}",
+        metadata={"help": "What the class is called with, as JSON; $length, $targets and $letters stand for those."},
+    )
+    layout: str = field(
+        default="BAL",
+        metadata={"help": "Axes of its input: B sequences, A letters, L positions, 1 an axis of one: BLA, B1AL, BAL1."},
+    )
+    bases: str = field(
+        default="ACGT", metadata={"help": "Order of its letters; an N among them is 1 where the base is unknown."}
+    )
+    network_length: int | None = field(
+        default=None,
+        metadata={"help": "Positions it reads: sequences are padded with unknown bases or cropped around the centre.",
+                  "minimum": 1},
+    )  # fmt: skip
+    extra_input: tuple[str, ...] = field(
+        default=(),
+        metadata={"help": "Further inputs, NAME:SHAPE:VALUE without the axis of sequences, as control:2xL:0."},
+    )
+    take: str = field(
+        default="", metadata={"help": "Which of several outputs: places and names joined by dots, as 1 or counts.0."}
+    )
+    reduce: Literal["none", "mean", "sum", "max", "logsumexp", "profile"] = field(
+        default="none",
+        metadata={"help": "What makes one number of an output's positions, (B, T, L). profile: as for BPNet, logits "
+                          "weighted by their softmax over all channels and positions."},
+    )  # fmt: skip
+    channels: Literal["first", "last"] = field(
+        default="first", metadata={"help": "Whether such an output is (B, T, L) or (B, L, T)."}
+    )
+    column: tuple[int, ...] = field(
+        default=(), metadata={"help": "Keep these of its outputs, from 0; left out: all.", "minimum": 0}
+    )
+    without: tuple[str, ...] = field(
+        default=(), metadata={"help": "Modules to leave out, such as a final sigmoid: head.2"}
+    )
+    logit: bool = field(
+        default=False, metadata={"help": "It answers with probabilities: take their logit. --without is more exact."}
+    )
+    first_layer: str = field(default="", metadata={"help": "The convolution that reads the sequence: body.0"})
+    shortest: int | None = field(
+        default=None, metadata={"help": "It takes any length of at least so many bases.", "minimum": 1}
+    )
+    offers: tuple[str, ...] = field(
+        default=(), metadata={"help": "What else it has.", "choices": ("recurrent", "attention")}
+    )
+
+    def __post_init__(self) -> None:
+        if not _CLASS.fullmatch(self.network):
+            raise ValueError(f"--network must look like package.module:Class, not '{self.network[:60]}'")
+        self.call()
+        if sorted(self.layout.replace("1", "")) != ["A", "B", "L"] or not self.layout.startswith("B"):
+            raise ValueError(f"--layout is B, then A and L in some order, and perhaps 1: not '{self.layout[:20]}'")
+        if sorted(self.bases.replace("N", "")) != ["A", "C", "G", "T"] or self.bases.count("N") > 1:
+            raise ValueError(f"--bases has each of A, C, G and T once, and perhaps N: not '{self.bases[:20]}'")
+        for text in self.extra_input:
+            self.extra(text)
+        if self.shortest is not None and self.network_length is not None:
+            raise ValueError("--shortest is for a network of many lengths, --network-length for one of a single length")
+        if self.reduce == "none" and self.channels == "last":
+            raise ValueError("--channels is about outputs with positions: choose --reduce")
+
+    def call(self) -> dict[str, Any]:
+        """The arguments of the class. Raises ValueError if they are no JSON object."""
+        try:
+            found = json.loads(self.arguments)
+        except ValueError as error:
+            raise ValueError(f"--arguments is no JSON: {error}") from None
+        if not isinstance(found, dict):
+            raise ValueError('--arguments must be a JSON object, such as {"filters": 64}')
+        return found
+
+    @staticmethod
+    def extra(text: str) -> tuple[str, list[str], float]:
+        """Name, shape and value of a further input. Raises ValueError."""
+        found = _EXTRA.fullmatch(text)
+        if not found:
+            raise ValueError(f"--extra-input must look like NAME:SHAPE:VALUE, as control:2xL:0, not '{text[:40]}'")
+        return found["name"], (found["shape"] or "").split("x") if found["shape"] else [], float(found["value"] or 0)

@@ -1,0 +1,144 @@
+"""Weights from a file that somebody else wrote, put into a network name by name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from demo_core import DemoError, MisfitError, UsageProblem
+from demo_core.errors import one_line, printable
+
+#: Where training frameworks keep a state dict inside a checkpoint.
+_USUAL = ("state_dict", "model_state_dict", "model", "net", "weights")
+_LISTED = 12
+
+
+def read_weights(path: Path, key: str | None) -> tuple[dict[str, Tensor], list[str]]:
+    """Tensors by name, and remarks on how they were found.
+
+    Reads safetensors, or what ``torch.save`` wrote, through ``weights_only=True``: nothing in the file is run. ``key``
+    names the entry of a checkpoint that holds them. Raises DemoError.
+    """
+    shown = printable(path)
+    if not path.is_file():
+        raise DemoError(f"{shown}: " + ("this is a folder" if path.is_dir() else "there is no such file"))
+    if path.suffix == ".safetensors":
+        import safetensors.torch
+
+        try:
+            found: Any = safetensors.torch.load_file(path)
+        except (OSError, safetensors.SafetensorError) as error:
+            raise DemoError(f"{shown} is not a readable safetensors file: {one_line(error)}") from None
+    else:
+        try:
+            found = torch.load(path, map_location="cpu", weights_only=True)
+        except Exception as error:  # noqa: BLE001 - of many types, and all mean the same here
+            raise DemoError(
+                f"{shown} holds more than weights, or is damaged, and is not opened: where it was made, write "
+                f"torch.save(model.state_dict(), ...) or safetensors ({one_line(error)[:120]})"
+            ) from None
+    return _state_dict(found, shown, key)
+
+
+def _state_dict(found: Any, shown: str, key: str | None) -> tuple[dict[str, Tensor], list[str]]:
+    notes = []
+    if key is not None:
+        if not isinstance(found, Mapping) or key not in found:
+            there = ", ".join(printable(k, 40) for k in list(found)[:_LISTED]) if isinstance(found, Mapping) else ""
+            raise UsageProblem(f"{shown} has no entry '{printable(key, 40)}'; it has {there or 'none'}")
+        found = found[key]
+    elif isinstance(found, Mapping) and not any(isinstance(v, Tensor) for v in found.values()):
+        inner = [k for k in _USUAL if isinstance(found.get(k), Mapping)]
+        if len(inner) != 1:
+            there = ", ".join(printable(k, 40) for k in list(found)[:_LISTED])
+            raise UsageProblem(
+                f"{shown} holds no weights at its top: choose an entry with --key, from {there or 'none'}"
+            )
+        notes.append(f"weights are read from its entry '{inner[0]}'")
+        found = found[inner[0]]
+    if not isinstance(found, Mapping):
+        raise DemoError(f"{shown} holds a {type(found).__name__}, not weights by name")
+    weights = {str(k): v for k, v in found.items() if isinstance(v, Tensor)}
+    if not weights:
+        raise DemoError(f"{shown} holds no tensor")
+    return weights, notes
+
+
+def renamed(weights: Mapping[str, Tensor], rules: Sequence[str]) -> dict[str, Tensor]:
+    """Names changed by rules OLD=NEW: a regular expression, replaced wherever it matches. Raises UsageProblem."""
+    found = dict(weights)
+    for rule in rules:
+        old, equals, new = rule.partition("=")
+        if not equals or not old:
+            raise UsageProblem(f"--rename must look like OLD=NEW, not '{printable(rule, 60)}'")
+        try:
+            named = [(re.sub(old, new, name), tensor) for name, tensor in found.items()]
+        except (re.error, IndexError) as error:
+            raise UsageProblem(f"--rename '{printable(rule, 60)}': {one_line(error)}") from None
+        if all(name in found for name, _ in named):
+            raise UsageProblem(
+                f"--rename '{printable(rule, 60)}' changes no name, such as {printable(next(iter(found)))}"
+            )
+        if len(dict(named)) < len(named):
+            raise UsageProblem(f"--rename '{printable(rule, 60)}' gives two weights one name")
+        found = dict(named)
+    return found
+
+
+def put(weights: Mapping[str, Tensor], network: nn.Module, *, ignore: Sequence[str], of: str) -> list[str]:
+    """Load weights into a network, every one in its place; returns remarks.
+
+    Parameters
+    ----------
+    ignore
+        Modules that were left out of the network: their weights are not missed.
+    of
+        What the network is called in messages.
+
+    Raises MisfitError listing what is missing, what is no part of the network and what has another shape.
+    """
+    notes = []
+    wanted = network.state_dict()
+    given = dict(weights)
+    prefix = "module."
+    if all(k.startswith(prefix) for k in given) and not any(k.startswith(prefix) for k in wanted):
+        given = {k.removeprefix(prefix): v for k, v in given.items()}
+        notes.append("'module.' is left out of the names, as several GPUs put it there")
+    for name in [k for k in given if any(k == i or k.startswith(f"{i}.") for i in ignore)]:
+        del given[name]
+    for name, tensor in wanted.items():  # which older versions of torch did not write
+        if name.endswith("num_batches_tracked") and name not in given:
+            given[name] = tensor
+    problems = [
+        _listed("missing", [k for k in wanted if k not in given]),
+        _listed("no part of the network", [k for k in given if k not in wanted]),
+        _listed("of another shape", [
+            f"{k} {list(given[k].shape)} not {list(v.shape)}"
+            for k, v in wanted.items() if k in given and given[k].shape != v.shape
+        ]),
+    ]  # fmt: skip
+    if any(problems):
+        raise MisfitError(
+            f"the weights do not fit {of}: {'; '.join(filter(None, problems))} "
+            "(--rename OLD=NEW changes names, --option the network)"
+        )
+    if any(v.dtype in (torch.float16, torch.bfloat16) for v in given.values()):
+        notes.append("weights in half precision are kept in single")
+        given = {k: v.float() if v.dtype in (torch.float16, torch.bfloat16) else v for k, v in given.items()}
+    wide = {v.dtype for v in given.values() if v.is_floating_point()}
+    if wide == {torch.float64}:
+        network.double()
+    network.load_state_dict(given)
+    return notes
+
+
+def _listed(what: str, names: Sequence[str]) -> str:
+    if not names:
+        return ""
+    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    return f"{what}: {', '.join(printable(n, 80) for n in names[:_LISTED])}{more}"

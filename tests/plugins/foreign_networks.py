@@ -1,0 +1,96 @@
+"""Networks as other people write them: nothing here knows of DeMo."""
+
+import torch
+from torch import nn
+
+
+class DeepSeaLike(nn.Module):
+    """After DeepSEA: images of one row (B, 4, 1, L) of one length, a fixed linear layer, a sigmoid at the end."""
+
+    def __init__(self, length=100, n_features=3):
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(4, 8, (1, 8)), nn.Threshold(0, 1e-6), nn.MaxPool2d((1, 4)), nn.Dropout(0.2),
+            nn.Conv2d(8, 12, (1, 4)), nn.Threshold(0, 1e-6), nn.Dropout(0.5),
+        )  # fmt: skip
+        self.head = nn.Sequential(nn.Linear(12 * ((length - 7) // 4 - 3), n_features), nn.Sigmoid())
+
+    def forward(self, x):
+        return self.head(self.body(x).flatten(1))
+
+
+class BassetLike(nn.Module):
+    """After Basset: (B, 4, L, 1), batch normalisation, another order of bases in use."""
+
+    def __init__(self, length=100, n_targets=2):
+        super().__init__()
+        self.conv1 = nn.Conv2d(4, 8, (9, 1))
+        self.bn1 = nn.BatchNorm2d(8)
+        self.pool = nn.MaxPool2d((3, 1))
+        self.fc = nn.Linear(8 * ((length - 8) // 3), n_targets)
+
+    def forward(self, s):
+        return self.fc(self.pool(torch.relu(self.bn1(self.conv1(s)))).flatten(1))
+
+
+class SmallTransformer(nn.Module):
+    """(B, L, 5) with a row for unknown bases; any length; answers with a dictionary."""
+
+    def __init__(self, width=16, heads=2):
+        super().__init__()
+        self.embed = nn.Linear(5, width)
+        layer = nn.TransformerEncoderLayer(width, heads, 32, dropout=0.1, batch_first=True)
+        self.encoder = nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)
+        self.cls = nn.Linear(width, 1)
+
+    def forward(self, tokens):
+        hidden = self.encoder(self.embed(tokens))
+        return {"hidden": hidden, "logits": self.cls(hidden.mean(1)).squeeze(1)}
+
+
+class ProfileNet(nn.Module):
+    """After BPNet: dilated convolutions, a control track as a second input, profile and counts as a tuple."""
+
+    def __init__(self, n_filters=8, n_layers=3, n_control=2):
+        super().__init__()
+        self.iconv = nn.Conv1d(4, n_filters, 7, padding=3)
+        self.irelu = nn.ReLU()
+        self.convs = nn.ModuleList(
+            nn.Conv1d(n_filters, n_filters, 3, padding=2**i, dilation=2**i) for i in range(1, n_layers + 1)
+        )
+        self.relus = nn.ModuleList(nn.ReLU() for _ in range(n_layers))
+        self.fconv = nn.Conv1d(n_filters + n_control, 2, 5, padding=2)
+        self.linear = nn.Linear(n_filters, 1)
+
+    def forward(self, X, X_ctl):
+        X = self.irelu(self.iconv(X))
+        for conv, relu in zip(self.convs, self.relus, strict=True):
+            X = X + relu(conv(X))
+        return self.fconv(torch.cat([X, X_ctl], 1))[:, :, 10:-10], self.linear(X.mean(2))
+
+
+class Positions(nn.Module):
+    """A value for each position and track, positions first: (B, L, T)."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv1d(4, 3, 5, padding=2)
+
+    def forward(self, x):
+        return torch.tanh(self.conv(x)).transpose(1, 2)
+
+
+def make_profile_net(**settings):
+    """A function that makes a network serves as well as its class."""
+    return ProfileNet(**settings)
+
+
+class Peculiar(nn.Module):
+    """Mixes the sequences of a batch."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(4, 1)
+
+    def forward(self, x):
+        return self.linear((x - x.mean(0)).mean(2))
