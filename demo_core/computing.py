@@ -17,7 +17,7 @@ from demo_core.dataset import SequenceDataset
 from demo_core.errors import DemoError, PluginError, printable
 from demo_core.explanation import Explanation, expected_shape
 from demo_core.jobs import Job, describe_job, failed, new_explainer
-from demo_core.model import Model, exact_arithmetic
+from demo_core.model import Model, blaming_network, exact_arithmetic
 from demo_core.records import SPLITS
 
 Part = dict[str, NDArray[Any]]
@@ -158,7 +158,7 @@ def _one_strand(
     target = job.target.bind(labels)
     smaller = f"batches of {job.batch_size}: try --batch-size {max(1, job.batch_size // 4)}"
     with _blaming(job, smaller):
-        with torch.no_grad(), exact_arithmetic(model):
+        with torch.no_grad(), exact_arithmetic(model), blaming_network(model):
             outputs = model.module(x)
             target_values = target(outputs)
         with exact_arithmetic(model, gradients="gradients" in job.spec.needs), torch.enable_grad():

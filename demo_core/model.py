@@ -115,7 +115,7 @@ class Model:
     def predict(self, codes: NDArray[np.uint8], batch_size: int = 512) -> NDArray[np.float32]:
         """Outputs (N, T), before activation, of codes (N, L)."""
         found = []
-        with torch.inference_mode(), exact_arithmetic(self):
+        with torch.inference_mode(), exact_arithmetic(self), blaming_network(self):
             for start in range(0, len(codes), batch_size):
                 found.append(self.module(self.one_hot(codes[start : start + batch_size])).float().cpu())
         empty = torch.zeros(0, len(self.outputs))
@@ -278,7 +278,7 @@ def build_model(
     try:
         module = network(resolved, letters=len(alphabet.letters), length=length, n_targets=len(outputs))
     except ValueError as error:  # how an architecture refuses options that do not go together, or a length
-        raise MisfitError(f"architecture '{spec.name}': {one_line_of(error)}") from None
+        raise MisfitError(f"architecture '{spec.name}': {printable(' '.join(str(error).split()), 400)}") from None
     except DemoError:
         raise
     except Exception as error:
@@ -305,12 +305,10 @@ def foreign_content(folder: Path) -> str:
     if not folder.is_dir():
         return "no model but a file"
     own = (METADATA, WEIGHTS)
-    return next((p.name for p in sorted(folder.iterdir()) if p.name not in own and p.suffix != ".png"), "")
-
-
-def one_line_of(error: ValueError) -> str:
-    """The text of an error that was written for the user."""
-    return printable(" ".join(str(error).split()), 400)
+    model = (folder / METADATA).exists()  # pictures are a model's beside its description alone
+    return next(
+        (p.name for p in sorted(folder.iterdir()) if p.name not in own and not (model and p.suffix == ".png")), ""
+    )
 
 
 def one_hot(codes: Tensor, letters: int, dtype: torch.dtype = torch.float32) -> Tensor:
@@ -332,6 +330,19 @@ def choose_device(name: str) -> torch.device:
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise UsageProblem(f"there is no {name}: this machine has {torch.cuda.device_count()} CUDA devices; use cpu")
     return device
+
+
+@contextmanager
+def blaming_network(model: Model) -> Iterator[None]:
+    """What a network raises, other than errors for the user, is the failure of the plugin that brought it."""
+    try:
+        yield
+    except (DemoError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:
+        of = {"name": "?", "plugin": "?", "distribution": "?", "version": "?"} | model.running
+        owner = f"'{of['plugin']}' ({of['distribution']} {of['version'][:19]})"
+        raise PluginError(f"architecture '{of['name']}' of plugin {owner} failed: {one_line(error)}") from error
 
 
 @contextmanager

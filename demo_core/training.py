@@ -17,7 +17,7 @@ from demo_core.checkpoint import Checkpoint
 from demo_core.dataset import SequenceDataset
 from demo_core.errors import DemoError, UsageProblem, one_line, printable
 from demo_core.metrics import auroc, pearson
-from demo_core.model import Model, one_hot
+from demo_core.model import Model, blaming_network, one_hot
 from demo_core.ranks import ALONE, Ranks
 from demo_core.recipe import TrainingSettings
 from demo_core.targets import loss_of
@@ -197,7 +197,7 @@ class _Fit:
             set_progress(step / (self.steps * self.history.planned))
             warm_up = warm_up or bool(getattr(self.model.module, "warming_up", False))
             self.optimizer.zero_grad(set_to_none=True)
-            with mixed:
+            with blaming_network(self.model), mixed:
                 outputs = self.network(x)
             loss = self._loss(outputs.float(), labels, self.ranks)
             loss.backward()  # type: ignore[no-untyped-call]

@@ -12,7 +12,7 @@ import click
 
 from demo_adapter.options import AdapterOptions
 from demo_core.cli.output import say
-from demo_core.errors import DemoError, MisfitError, UsageProblem, printable, unknown_name
+from demo_core.errors import DemoError, UsageProblem, printable, unknown_name
 from demo_core.options import click_options, options_of
 from demo_core.registry import Registered, Registry
 from demo_core.specs import Architecture
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from demo_core.targets import Output
 
 _ADAPTED = "adapter:adapted"
-_TRIED = 64
 
 
 @click.group()
@@ -57,38 +56,65 @@ def import_(
     the range of its outputs printed: compare it with what you know. What a class of yours reads and answers is said
     by the last group of options, from --layout on.
     """
+    import torch
+
+    from demo_adapter.trying import RANDOM, digest_of_class, tried, with_all_outputs
     from demo_adapter.weights import put, read_weights, renamed
     from demo_core.files import check_folder_of
-    from demo_core.model import build_model
+    from demo_core.model import build_model, foreign_content
     from demo_core.sequences import DNA
 
     check_folder_of(folder)
     if folder.exists() and not force:
         raise DemoError(f"{printable(folder)} exists already: choose another name, or --force to replace it")
+    if folder.exists() and (strange := foreign_content(folder)):
+        raise DemoError(
+            f"{printable(folder)} holds {printable(strange, 60)}, which is no part of a model: move it away"
+        )
+    if folder.exists() and folder.resolve() in file.resolve().parents:
+        raise DemoError(
+            f"{printable(file)} is what is read here, and lies in {printable(folder)}: choose another output"
+        )
     state: State = ctx.obj
     given = {k: v for k, v in how.items() if ctx.get_parameter_source(k) != click.core.ParameterSource.DEFAULT}
     registered, options = _asked(state.registry, architecture, settings, given)
     weights, notes = read_weights(file, key)
     outputs = _outputs(targets) or _outputs(("bound",))
-    made = build_model(registered, options, alphabet=DNA, length=length, outputs=outputs)
     foreign = registered.spec.name == "adapted"
-    network: Any = made.module.network if foreign else made.module
+    if foreign and not targets and "$targets" in str(options.get("arguments")):
+        raise UsageProblem("$targets stands for the number of targets: name them with --target")
     ignore = options.get("without", ()) if foreign else ()
-    notes += put(renamed(weights, rename), network, ignore=ignore, of=architecture)
-    if foreign and not targets:
-        made = _named(made)
-    low, high = _tried(made)
+    weights = renamed(weights, rename)
+
+    def make(seed: int) -> tuple[Model, list[str]]:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            made = build_model(registered, options, alphabet=DNA, length=length, outputs=outputs)
+        network: Any = made.module.network if foreign else made.module
+        said = put(weights, network, ignore=ignore, of=architecture)
+        return (made if targets or not foreign else with_all_outputs(made)), said
+
+    made, said = make(1)
+    notes += said
+    # twice, from other initial values: what differs is neither in the file nor an argument
+    low, high = tried(made, make(2)[0])
+    if low == high:
+        notes.append(f"every random sequence gives {low:.4g}: is that what the network does?")
+    if foreign:
+        made.options["class_digest"] = digest_of_class(made)
     made.training = {"imported": {"file": file.name, "sha256": _digest(file), **(_source(options) if foreign else {})}}
     made.save(folder, replace=force)
     for note in notes:
         say(f"demo: {note}")
     names = ", ".join(f"{o.name} ({o.activation}, {o.unit})" for o in made.outputs)
     say(f"targets: {printable(names, 400)}")
-    say(f"outputs on {_TRIED} random sequences: {low:.4g} to {high:.4g}")
+    say(f"outputs on {RANDOM} random sequences: {low:.4g} to {high:.4g}")
     click.echo(folder)
 
 
-import_.params += [o for o in click_options(AdapterOptions, "adapter") if o.name not in ("network", "arguments")]
+import_.params += [
+    o for o in click_options(AdapterOptions, "adapter") if o.name not in ("network", "arguments", "class_digest")
+]
 
 
 def _asked(
@@ -145,41 +171,6 @@ def _outputs(targets: Sequence[str]) -> list[Output]:
     if len({o.name for o in found}) < len(found):
         raise UsageProblem("--target: two targets have one name")
     return found
-
-
-def _named(made: Model) -> Model:
-    """The same model with as many targets as its network has outputs, where none was named."""
-    import torch
-
-    from demo_core.targets import Output
-
-    adapted: Any = made.module
-    with torch.no_grad():
-        n = adapted.reduced(adapted.answer(made.one_hot(_random(made, 1)))).shape[1]
-    n = len(adapted.options.column) or n
-    adapted.n_targets = n
-    made.outputs = tuple(Output("output" if n == 1 else f"output-{i + 1}") for i in range(n))
-    return made
-
-
-def _random(made: Model, n: int) -> Any:
-    import numpy as np
-
-    return np.random.default_rng(0).integers(0, 4, (n, made.length)).astype(np.uint8)
-
-
-def _tried(made: Model) -> tuple[float, float]:
-    """The range of the outputs on random sequences; raises if there are none, or they depend on the batch."""
-    import numpy as np
-
-    codes = _random(made, _TRIED)
-    found = made.predict(codes)
-    one = made.predict(codes[:4], batch_size=1)
-    if not np.isfinite(found).all():
-        raise MisfitError("the network gives outputs that are not finite")
-    if not np.allclose(one, found[:4], rtol=1e-3, atol=1e-4):
-        raise MisfitError("the network's outputs depend on what else is in the batch: its values would mean nothing")
-    return float(found.min()), float(found.max())
 
 
 def _digest(file: Path) -> str:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
+import logging
+import sys
 from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -15,6 +20,8 @@ from demo_core.permission import check_code_allowed
 
 if TYPE_CHECKING:
     from demo_adapter.options import AdapterOptions
+
+_log = logging.getLogger(__name__)
 
 _OURS = "ACGT"
 _REDUCTIONS: dict[str, Callable[..., Tensor]] = {"mean": torch.mean, "sum": torch.sum, "logsumexp": torch.logsumexp}
@@ -33,7 +40,7 @@ class Adapted(nn.Module):
 
     def __init__(self, options: AdapterOptions, *, letters: int, length: int, n_targets: int) -> None:
         super().__init__()
-        check_code_allowed(options.network)
+        check_code_allowed(f"{options.network} called with {options.arguments}")
         self.options = options
         self.n_targets = n_targets
         self.network = _made(options, {"letters": letters, "length": length, "targets": n_targets})
@@ -41,8 +48,12 @@ class Adapted(nn.Module):
             _leave_out(self.network, name)
         self.provides = _offers(self.network, options)
         self.min_length = options.shortest or length
-        if options.first_layer:
-            _submodule(self.network, options.first_layer)
+        if options.first_layer and not isinstance(self.first_layer, nn.Conv1d | nn.Conv2d):
+            raise UsageProblem(
+                f"--first-layer {options.first_layer}: a {type(self.first_layer).__name__} is no convolution"
+            )
+        if options.shortest is not None and options.shortest > length:
+            raise UsageProblem(f"--shortest {options.shortest} is more than the {length} bases of its sequences")
 
     @property
     def first_layer(self) -> nn.Module:
@@ -51,7 +62,7 @@ class Adapted(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Outputs (B, T) of one-hot (B, A, L)."""
-        outputs = self.reduced(self.answer(x))
+        outputs = self.reduced(self.answer(x), len(x))
         if self.options.column:
             last = max(self.options.column)
             if last >= outputs.shape[1]:
@@ -99,15 +110,15 @@ class Adapted(nn.Module):
             raise UsageProblem(f"the network answers with a {_told(found)}: choose a part with --take")
         return found
 
-    def reduced(self, found: Tensor) -> Tensor:
-        """Outputs (B, T) of the chosen part of an answer."""
+    def reduced(self, found: Tensor, n: int) -> Tensor:
+        """Outputs (B, T) of the chosen part of an answer to n sequences."""
         how = self.options.reduce
         if how == "none":
             shape = list(found.shape)
             while found.ndim > 2 and found.shape[-1] == 1:
                 found = found.squeeze(-1)
-            if found.ndim == 1:
-                return found.unsqueeze(1)
+            if found.ndim < 2 and found.numel() == n:  # where squeeze() has taken the axis of a single sequence, too
+                return found.reshape(n, 1)
             if found.ndim != 2:
                 raise UsageProblem(f"the network answers with shape {shape}, not (B, T): choose --reduce or --take")
             return found
@@ -135,17 +146,38 @@ def _made(options: AdapterOptions, known: Mapping[str, int]) -> nn.Module:
     module, _, name = options.network.partition(":")
     try:
         make = getattr(importlib.import_module(module), name)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         where = "" if module != getattr(error, "name", None) else ": install it, or put its folder on PYTHONPATH"
         raise UsageProblem(f"network {options.network} cannot be imported ({one_line(error)}){where}") from error
+    if not _makes_networks(make):
+        raise UsageProblem(f"{options.network} is no torch.nn.Module class, nor a function of one's own that makes one")
+    _compare_source(options, make)
     try:
         network = make(**{k: _filled(v, known) for k, v in options.call().items()})
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         said = f"cannot be made with {options.arguments}: {one_line(error)}"
         raise UsageProblem(f"network {options.network} {said}") from error
     if not isinstance(network, nn.Module):
         raise UsageProblem(f"{options.network} makes a {type(network).__name__}, not a torch.nn.Module")
     return network
+
+
+def _makes_networks(make: object) -> bool:
+    """Whether it may be called: a folder names it and its arguments, and must not reach what is no network."""
+    if isinstance(make, type):
+        return issubclass(make, nn.Module)
+    return isinstance(make, FunctionType) and make.__module__.partition(".")[0] not in sys.stdlib_module_names
+
+
+def source_digest(make: Any) -> str:
+    """SHA-256 of the file that defines a class or function; '' if it has none."""
+    path = getattr(sys.modules.get(make.__module__), "__file__", None)
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest() if path and Path(path).is_file() else ""
+
+
+def _compare_source(options: AdapterOptions, make: Any) -> None:
+    if options.class_digest and options.class_digest != source_digest(make):
+        _log.warning("%s is not what it was when this model was made: its file has changed", options.network)
 
 
 def _filled(value: Any, known: Mapping[str, int]) -> Any:
@@ -171,7 +203,7 @@ def _leave_out(network: nn.Module, name: str) -> None:
 
 
 def _offers(network: nn.Module, options: AdapterOptions) -> frozenset[str]:
-    found = {"gradients", *options.offers}
+    found = {*options.offers} | ({"gradients"} if options.gradients else set())
     if options.shortest is not None:
         found.add("variable-length")
     if options.first_layer:

@@ -62,6 +62,10 @@ class AdapterOptions:
     shortest: int | None = field(
         default=None, metadata={"help": "It takes any length of at least so many bases.", "minimum": 1}
     )
+    gradients: bool = field(default=True, metadata={"help": "Gradients of its outputs reach its input."})
+    class_digest: str = field(
+        default="", metadata={"help": "SHA-256 of the file of the class when the model was made; import fills it in."}
+    )
     offers: tuple[str, ...] = field(
         default=(), metadata={"help": "What else it has.", "choices": ("recurrent", "attention")}
     )
@@ -97,4 +101,8 @@ class AdapterOptions:
         found = _EXTRA.fullmatch(text)
         if not found:
             raise ValueError(f"--extra-input must look like NAME:SHAPE:VALUE, as control:2xL:0, not '{text[:40]}'")
-        return found["name"], (found["shape"] or "").split("x") if found["shape"] else [], float(found["value"] or 0)
+        try:
+            value = float(found["value"] or 0)
+        except ValueError:
+            raise ValueError(f"--extra-input {text[:40]}: '{found['value'][:20]}' is no number") from None
+        return found["name"], found["shape"].split("x"), value

@@ -39,8 +39,8 @@ def read_weights(path: Path, key: str | None) -> tuple[dict[str, Tensor], list[s
             found = torch.load(path, map_location="cpu", weights_only=True)
         except Exception as error:  # noqa: BLE001 - of many types, and all mean the same here
             raise DemoError(
-                f"{shown} holds more than weights, or is damaged, and is not opened: where it was made, write "
-                f"torch.save(model.state_dict(), ...) or safetensors ({one_line(error)[:120]})"
+                f"{shown} is no file of weights, is damaged, or holds more than weights and is not opened: where it "
+                f"was made, write torch.save(model.state_dict(), ...) or safetensors ({type(error).__name__})"
             ) from None
     return _state_dict(found, shown, key)
 
@@ -52,7 +52,9 @@ def _state_dict(found: Any, shown: str, key: str | None) -> tuple[dict[str, Tens
             there = ", ".join(printable(k, 40) for k in list(found)[:_LISTED]) if isinstance(found, Mapping) else ""
             raise UsageProblem(f"{shown} has no entry '{printable(key, 40)}'; it has {there or 'none'}")
         found = found[key]
-    elif isinstance(found, Mapping) and not any(isinstance(v, Tensor) for v in found.values()):
+    elif isinstance(found, Mapping) and (
+        any(isinstance(found.get(k), Mapping) for k in _USUAL) or not any(isinstance(v, Tensor) for v in found.values())
+    ):
         inner = [k for k in _USUAL if isinstance(found.get(k), Mapping)]
         if len(inner) != 1:
             there = ", ".join(printable(k, 40) for k in list(found)[:_LISTED])
@@ -66,6 +68,9 @@ def _state_dict(found: Any, shown: str, key: str | None) -> tuple[dict[str, Tens
     weights = {str(k): v for k, v in found.items() if isinstance(v, Tensor)}
     if not weights:
         raise DemoError(f"{shown} holds no tensor")
+    odd = [k for k, v in weights.items() if v.layout != torch.strided or v.is_complex() or v.is_quantized]
+    if odd:
+        raise MisfitError(f"{shown}: {printable(odd[0], 60)} is sparse, complex or quantized, which is not supported")
     return weights, notes
 
 
@@ -104,6 +109,8 @@ def put(weights: Mapping[str, Tensor], network: nn.Module, *, ignore: Sequence[s
     """
     notes = []
     wanted = network.state_dict()
+    if lazy := [k for k, v in wanted.items() if nn.parameter.is_lazy(v)]:
+        raise MisfitError(f"{printable(lazy[0], 60)} of {of} has no shape before it is used: give layers their sizes")
     given = dict(weights)
     prefix = "module."
     if all(k.startswith(prefix) for k in given) and not any(k.startswith(prefix) for k in wanted):
@@ -121,6 +128,10 @@ def put(weights: Mapping[str, Tensor], network: nn.Module, *, ignore: Sequence[s
             f"{k} {list(given[k].shape)} not {list(v.shape)}"
             for k, v in wanted.items() if k in given and given[k].shape != v.shape
         ]),
+        _listed("of another type", [
+            f"{k} {given[k].dtype} not {v.dtype}" for k, v in wanted.items()
+            if k in given and given[k].is_floating_point() != v.is_floating_point()
+        ]),
     ]  # fmt: skip
     if any(problems):
         raise MisfitError(
@@ -133,6 +144,8 @@ def put(weights: Mapping[str, Tensor], network: nn.Module, *, ignore: Sequence[s
     wide = {v.dtype for v in given.values() if v.is_floating_point()}
     if wide == {torch.float64}:
         network.double()
+    elif torch.float64 in wide:
+        notes.append("weights in double precision among those in single are kept in single")
     network.load_state_dict(given)
     return notes
 

@@ -163,3 +163,40 @@ class Hungry:
     assert code == 1
     assert "out of memory on cpu with batches of 650: try --batch-size 162" in err
     assert demo(*line, "--batch-size", "4")[0] == 0
+
+
+FAILING = """
+import torch
+from demo_core import Architecture, hookimpl
+
+DEMO_API = 1
+
+
+@hookimpl
+def register_architectures(register):
+    register(Architecture(name="moody", target="moody:Moody", summary="Fails.", provides={"gradients"}))
+
+
+class Moody(torch.nn.Module):
+    def __init__(self, options, *, letters, length, n_targets):
+        super().__init__()
+        self.linear = torch.nn.Linear(letters, n_targets)
+
+    def forward(self, x):
+        if self.training == TRAINING:
+            raise KeyError("mood")
+        return self.linear(x.mean(2))
+"""
+
+
+def test_a_network_that_fails_is_its_plugins_failure_wherever_it_runs(here, trained, demo):
+    plugin = here / "moody.py"
+    for training in (True, False):  # in a step, and while it is validated
+        plugin.write_text(FAILING.replace("TRAINING", str(training)))
+        code, _, err = demo(
+            "--plugin", plugin, "train", "moody", trained / "data.h5", "-o", here / "m", "--epochs", "1"
+        )
+        assert code == 4 and err.count("demo: ") == 1, err
+        assert "architecture 'moody' of plugin 'moody' (moody.py sha256:" in err
+        assert "failed: KeyError: 'mood'" in err
+        assert not (here / "m").exists()

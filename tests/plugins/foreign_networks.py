@@ -94,3 +94,52 @@ class Peculiar(nn.Module):
 
     def forward(self, x):
         return self.linear((x - x.mean(0)).mean(2))
+
+
+class Plain(nn.Module):
+    """Nothing is wrong with it."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv1d(4, 3, 5)
+        self.linear = nn.Linear(3, 1)
+
+    def forward(self, x):
+        return 3 * self.linear(self.conv(x).amax(2)).squeeze()
+
+
+class HiddenState(Plain):
+    """Has a layer that no state dict holds."""
+
+    def __init__(self):
+        super().__init__()
+        self.hidden = [nn.Linear(3, 1)]
+
+    def forward(self, x):
+        return self.hidden[0](self.conv(x).amax(2))
+
+
+class AlwaysDropping(Plain):
+    def forward(self, x):
+        return nn.functional.dropout(self.linear(self.conv(x).amax(2)), 0.5, training=True)
+
+
+class Detached(Plain):
+    def forward(self, x):
+        with torch.no_grad():
+            return super().forward(x)
+
+
+class Exits(Plain):
+    def __init__(self):
+        raise SystemExit(7)
+
+
+class LazyOne(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.LazyConv1d(3, 5)
+        self.linear = nn.Linear(3, 1)
+
+    def forward(self, x):
+        return self.linear(self.conv(x).amax(2))

@@ -153,7 +153,10 @@ def test_everything_that_fits_explains_them(tmp_path, demo, data, monkeypatch):
 def test_opening_a_folder_runs_no_code(tmp_path, demo, data):
     _, path = written("counts", tmp_path)
     code, _, err = demo(*line("counts", path, tmp_path / "m"))
-    assert code == 2 and "foreign_networks:ProfileNet is code that is no installed plugin" in err
+    assert (
+        code == 2
+        and 'foreign_networks:ProfileNet called with {"n_layers": 2} is code that is no installed plugin' in err
+    )
     assert not (tmp_path / "m").exists()
     assert demo(*line("counts", path, tmp_path / "m"), "--allow-code")[0] == 0
     for command in (["predict", tmp_path / "m", data], ["evaluate", tmp_path / "m", data],
@@ -231,7 +234,7 @@ def test_a_whole_pickled_model_is_not_opened(tmp_path, demo):
     network, _ = written("basset", tmp_path)
     code, _, err = imported(tmp_path, demo, network)
     assert code == 1 and err.count("\n") == 1
-    assert "holds more than weights" in err and "torch.save(model.state_dict(), ...)" in err
+    assert "holds more than weights and is not opened" in err and "torch.save(model.state_dict(), ...)" in err
 
 
 @pytest.mark.parametrize(
@@ -272,8 +275,10 @@ def test_a_wrong_request_is_one_line_and_writes_nothing(tmp_path, demo, more, co
             "cannot be imported (ModuleNotFoundError: No module named 'foreign_network'): install it",
         ),
         ("foreign_networks:Basset", "cannot be imported (AttributeError"),
-        ("foreign_networks:nn", "cannot be made with"),
-        ("pathlib:Path", "makes a PosixPath, not a torch.nn.Module"),
+        ("foreign_networks:nn", "is no torch.nn.Module class, nor a function of one's own"),
+        ("pathlib:Path", "is no torch.nn.Module class"),
+        ("os:system", "is no torch.nn.Module class"),
+        ("subprocess:run", "is no torch.nn.Module class"),
         ("basset", "unknown architecture 'basset'"),
     ],
 )
@@ -370,3 +375,79 @@ def test_nothing_of_an_interrupted_import_stays(tmp_path, demo, monkeypatch):
     code, _, err = imported(tmp_path, demo, network.state_dict(), "--layout", "BAL1")
     assert code == 1 and "No space left" in err
     assert sorted(p.name for p in Path(tmp_path).iterdir()) == ["basset.pt", "w.pt"]
+
+
+def test_force_destroys_nothing_but_a_model(tmp_path, demo):
+    network, path = written("basset", tmp_path, ".safetensors")
+    (tmp_path / "m").mkdir()
+    (tmp_path / "m" / "holiday.png").touch()
+    how = ["--layout", "BAL1", "--force"]
+    code, _, err = imported(tmp_path, demo, network.state_dict(), *how)
+    assert code == 1 and "holds holiday.png, which is no part of a model" in err
+    (tmp_path / "m" / "holiday.png").unlink()
+    inside = path.rename(tmp_path / "m" / "weights.safetensors")
+    words = ["model", "import", inside, "--architecture", "foreign_networks:BassetLike", "--length", LENGTH]
+    code, _, err = demo(*words, *how, "-o", tmp_path / "m", "--allow-code")
+    assert code == 1 and "is what is read here, and lies in" in err
+    assert [p.name for p in (tmp_path / "m").iterdir()] == ["weights.safetensors"]
+
+
+@pytest.mark.parametrize(
+    ("name", "more", "said"),
+    [
+        ("HiddenState", [], "made again, the network gives other outputs"),
+        ("AlwaysDropping", [], "the network gives other outputs each time"),
+        ("Detached", [], "no gradient of the outputs reaches the input: if that is so, say --no-gradients"),
+        ("Exits", [], "cannot be made with {}: SystemExit"),
+        ("LazyOne", [], "has no shape before it is used"),
+        ("Plain", ["--logit"], "--logit is for probabilities, and these are"),
+        ("Plain", ["--shortest", "200"], "--shortest 200 is more than the 100 bases"),
+        ("Plain", ["--shortest", "2"], "fails on (4, 4, 2)"),
+        ("Plain", ["--first-layer", "linear"], "a Linear is no convolution"),
+        ("Plain", ["--extra-input", "gc:1:e"], "'e' is no number"),
+    ],
+)
+def test_what_would_give_wrong_values_is_refused(tmp_path, demo, name, more, said):
+    made = getattr(foreign, "Plain" if name in ("Exits", "LazyOne") else name)()
+    code, _, err = imported(tmp_path, demo, made.state_dict(), *more, architecture=f"foreign_networks:{name}")
+    assert code in (2, 3) and said in err, err
+    assert err.count("\n") == 1 and not (tmp_path / "m").exists()
+
+
+def test_weights_that_are_no_plain_floats_are_refused(tmp_path, demo):
+    state = foreign.Plain().state_dict()
+    changes = {
+        "is sparse, complex or quantized": lambda v: v.to(torch.complex64),
+        "conv.weight is sparse": lambda v: v.to_sparse(),
+        "of another type: conv.weight torch.int8 not torch.float32": lambda v: v.to(torch.int8),
+    }
+    for what, change in changes.items():
+        changed = {**state, "conv.weight": change(state["conv.weight"])}
+        code, _, err = imported(tmp_path, demo, changed, architecture="foreign_networks:Plain")
+        assert code == 3 and what in err and err.count("\n") == 1, err
+
+
+def test_no_gradients_can_be_said(tmp_path, demo, data):
+    state = foreign.Detached().state_dict()
+    assert imported(tmp_path, demo, state, "--no-gradients", architecture="foreign_networks:Detached")[0] == 0
+    code, _, err = demo("explain", "saliency", tmp_path / "m", data, "-o", tmp_path / "x", "--allow-code")
+    assert code == 3 and "saliency needs a model that offers gradients" in err
+
+
+def test_a_class_that_has_changed_is_said_so(tmp_path, demo, data, caplog):
+    _, path = written("counts", tmp_path)
+    demo(*line("counts", path, tmp_path / "m"), "--allow-code")
+    described = json.loads((tmp_path / "m" / "model.json").read_text())
+    assert len(described["options"]["class_digest"]) == 64
+    Model.load(tmp_path / "m", allow_code=True)
+    assert "its file has changed" not in caplog.text
+    described["options"]["class_digest"] = "0" * 64
+    (tmp_path / "m" / "model.json").write_text(json.dumps(described))
+    Model.load(tmp_path / "m", allow_code=True)
+    assert "foreign_networks:ProfileNet is not what it was when this model was made" in caplog.text
+
+
+def test_targets_must_be_named_where_the_class_is_made_for_them(tmp_path, demo):
+    network, _ = written("basset", tmp_path)
+    code, _, err = imported(tmp_path, demo, network.state_dict(), "--layout", "BAL1", "--option", "n_targets=$targets")
+    assert code == 2 and "$targets stands for the number of targets: name them with --target" in err

@@ -1,0 +1,80 @@
+"""A model that has just been made of somebody's weights is tried before it is kept."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from demo_adapter.network import Adapted, source_digest
+from demo_core import MisfitError, Model
+from demo_core.targets import Output
+
+#: On so many random sequences.
+RANDOM = 64
+
+
+def tried(made: Model, again: Model) -> tuple[float, float]:
+    """The range of a model's outputs on random sequences.
+
+    ``again`` is the same model, made once more from other initial values. Raises MisfitError if its outputs are others,
+    if they are not finite, change from call to call or with the batch, or if no gradients reach the input.
+    """
+    codes = _random(made, made.length)
+    found = made.predict(codes)
+    if not np.isfinite(found).all():
+        raise MisfitError("the network gives outputs that are not finite")
+    if not np.allclose(found, made.predict(codes), rtol=1e-3, atol=1e-4):
+        raise MisfitError("the network gives other outputs each time, in eval mode: is a dropout always on?")
+    if not np.allclose(made.predict(codes[:4], batch_size=1), found[:4], rtol=1e-3, atol=1e-4):
+        raise MisfitError("the network's outputs depend on what else is in the batch: its values would mean nothing")
+    if not np.allclose(found, again.predict(codes), rtol=1e-3, atol=1e-4):
+        raise MisfitError(
+            "made again, the network gives other outputs: something that decides them is not in the weights"
+        )
+    module: Any = made.module
+    if isinstance(module, Adapted) and module.options.logit:
+        _check_probabilities(made, module, codes)
+    if "gradients" in made.capabilities:
+        _check_gradients(made, codes[:4])
+    if "variable-length" in made.capabilities:
+        made.predict(_random(made, made.min_length)[:4])
+    return float(found.min()), float(found.max())
+
+
+def with_all_outputs(made: Model) -> Model:
+    """The same model with as many targets as its network has outputs, where none was named."""
+    adapted: Any = made.module
+    with torch.no_grad():
+        n = adapted.reduced(adapted.answer(made.one_hot(_random(made, made.length)[:2])), 2).shape[1]
+    adapted.n_targets = len(adapted.options.column) or n
+    names = [f"output-{i + 1}" for i in range(adapted.n_targets)] if adapted.n_targets > 1 else ["output"]
+    made.outputs = tuple(Output(name) for name in names)
+    return made
+
+
+def digest_of_class(made: Model) -> str:
+    """SHA-256 of the file that the class of an adapted network is in."""
+    module, _, name = str(made.options["network"]).partition(":")
+    return source_digest(getattr(importlib.import_module(module), name))
+
+
+def _random(made: Model, length: int) -> NDArray[np.uint8]:
+    return np.random.default_rng(0).integers(0, 4, (RANDOM, length)).astype(np.uint8)
+
+
+def _check_probabilities(made: Model, module: Adapted, codes: NDArray[np.uint8]) -> None:
+    with torch.no_grad():
+        raw = module.reduced(module.answer(made.one_hot(codes)), len(codes))
+    if raw.min() < 0 or raw.max() > 1:
+        raise MisfitError(f"--logit is for probabilities, and these are {raw.min():.4g} to {raw.max():.4g}")
+
+
+def _check_gradients(made: Model, codes: NDArray[np.uint8]) -> None:
+    x = made.one_hot(codes).requires_grad_(True)
+    value = made.module(x).sum()
+    if not value.requires_grad or torch.autograd.grad(value, x, allow_unused=True)[0] is None:
+        raise MisfitError("no gradient of the outputs reaches the input: if that is so, say --no-gradients")
