@@ -235,17 +235,13 @@ class PathIntegral(broken.Plain):
             return Result(total - total.mean(1, keepdim=True), baseline=target(model.module(start)))
 
 
-@pytest.mark.parametrize(
-    "spec",
-    [
-        Explainer(name="ism", target=f"{__name__}:Mutagenesis", kind="attribution", summary="Mutagenesis."),
-        Explainer(
-            name="ig", target=f"{__name__}:PathIntegral", kind="attribution", summary="Path.", needs={"gradients"},
-            adds_up=True,
-        ),
-    ],
-)  # fmt: skip
-@pytest.mark.parametrize("architecture", ["cnn", "rnn"])
+ISM = Explainer(name="ism", target=f"{__name__}:Mutagenesis", kind="attribution", summary="Mutagenesis.")
+IG = Explainer(
+    name="ig", target=f"{__name__}:PathIntegral", kind="attribution", summary="Path.", needs={"gradients"}, adds_up=True
+)
+
+
+@pytest.mark.parametrize(("spec", "architecture"), [(ISM, "rnn"), (IG, "cnn")])
 def test_methods_of_the_field_pass(spec, architecture):
     for check in checks_for(Registered(spec, OWNER), model=lambda: tiny_model(architecture)):
         if check.name not in ("light", "only-letters-that-are-there", "adds-up") or (
