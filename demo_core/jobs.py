@@ -114,7 +114,7 @@ def new_explainer(job: Job) -> Any:
         return cls(job.options)
     except DemoError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise failed(job, error) from error
 
 

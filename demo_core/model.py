@@ -281,7 +281,7 @@ def build_model(
         raise MisfitError(f"architecture '{spec.name}': {printable(' '.join(str(error).split()), 400)}") from None
     except DemoError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         owner = registered.owner.describe()
         raise PluginError(f"architecture '{spec.name}' of plugin {owner} failed: {one_line(error)}") from error
     try:
@@ -339,7 +339,7 @@ def blaming_network(model: Model) -> Iterator[None]:
         yield
     except (DemoError, torch.OutOfMemoryError):
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         of = {"name": "?", "plugin": "?", "distribution": "?", "version": "?"} | model.running
         owner = f"'{of['plugin']}' ({of['distribution']} {of['version'][:19]})"
         raise PluginError(f"architecture '{of['name']}' of plugin {owner} failed: {one_line(error)}") from error

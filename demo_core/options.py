@@ -9,7 +9,7 @@ import dataclasses
 import math
 import os
 import types
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -200,6 +200,24 @@ def build(cls: type[O], values: Mapping[str, Any], of: str) -> O:
         return cls(**checked)
     except ValueError as error:  # a class may check fields against each other
         raise UsageProblem(f"{of}: {error}") from None
+
+
+def from_settings(cls: type, settings: Iterable[str], of: str) -> dict[str, Any]:
+    """Values from NAME=VALUE texts. Raises UsageProblem on one that is no such text, unknown, or not allowed."""
+    known = {o.name: o for o in options_of(cls)}
+    found = {}
+    for setting in settings:
+        name, equals, text = setting.partition("=")
+        key = name.strip().replace("-", "_")
+        if not equals or not key:
+            raise UsageProblem(f"{of}: '{printable(setting, 60)}' is not NAME=VALUE")
+        if key not in known:
+            raise UsageProblem(f"{of}: " + unknown_name("option", name, known))
+        try:
+            found[key] = known[key].parse(text)
+        except ValueError as error:
+            raise UsageProblem(f"{of}: option '{key}': {error}") from None
+    return found
 
 
 def as_json(options: object) -> dict[str, Any]:

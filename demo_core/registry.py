@@ -79,7 +79,7 @@ class Registered(Generic[T_co]):
             module = local_module(module)
         try:
             return getattr(importlib.import_module(module), attribute)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise PluginError(
                 f"{what} '{name}' of plugin {self.owner.describe()} cannot be loaded: {one_line(error)}"
             ) from error

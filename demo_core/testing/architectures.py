@@ -34,13 +34,13 @@ class ArchitectureChecks(CommonChecks[Architecture]):
         self.options = dict(options)
         self.length = length
 
-    def ready(self) -> None:
+    def further_obstacle(self) -> str:
         """There has to be a network."""
-        super().ready()
         try:
             self.model()
         except DemoError:
-            raise DoesNotApply("it cannot be built: see 'builds'") from None
+            return "it cannot be built: see 'builds'"
+        return ""
 
     def model(self, targets: int = 1, options: Mapping[str, Any] | None = None) -> Model:
         """A model, the same at each call."""

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
 from importlib import metadata
 from importlib.util import find_spec
 from typing import Any, ClassVar, Generic, TypeVar
@@ -39,19 +40,25 @@ class CommonChecks(Generic[S]):
         self.registered = registered
         self.spec = registered.spec
 
-    def ready(self) -> None:
-        """Raise DoesNotApply where one of the first checks fails and the others would only repeat it."""
+    @cached_property
+    def obstacle(self) -> str:
+        """Why none but the first checks can be made: they would only repeat what one of those says; '' if they can."""
         try:
             self.registered.load()
         except DemoError:
-            raise DoesNotApply("the target cannot be imported: see 'loads'") from None
+            return "the target cannot be imported: see 'loads'"
+        return self.further_obstacle()
+
+    def further_obstacle(self) -> str:
+        """What else may be in the way of this kind of spec."""
+        return ""
 
     def run_of(self, method: str) -> Callable[[], None]:
         """A check, made where it can be."""
 
         def run() -> None:
-            if method not in self.first:
-                self.ready()
+            if method not in self.first and self.obstacle:
+                raise DoesNotApply(self.obstacle)
             getattr(self, method)()
 
         return run

@@ -40,13 +40,11 @@ class ExplainerChecks(CommonChecks[Explainer]):
         self.make_model = model or self._tiny
         self.pattern = self.spec.kind == "pattern"
 
-    def ready(self) -> None:
+    def further_obstacle(self) -> str:
         """There has to be a model to check it on."""
-        super().ready()
         from demo_core.jobs import misfit
 
-        if misfit(self.spec, self.make_model()):
-            raise DoesNotApply("there is no model to check it on: see 'fits'")
+        return "there is no model to check it on: see 'fits'" if misfit(self.spec, self.make_model()) else ""
 
     def _tiny(self) -> Model:
         """A small convolutional network, or the first built-in one that offers what is needed."""

@@ -12,8 +12,8 @@ import click
 
 from demo_adapter.options import AdapterOptions
 from demo_core.cli.output import say
-from demo_core.errors import DemoError, UsageProblem, printable, unknown_name
-from demo_core.options import click_options, options_of
+from demo_core.errors import DemoError, UsageProblem, printable
+from demo_core.options import click_options, from_settings
 from demo_core.registry import Registered, Registry
 from demo_core.specs import Architecture
 
@@ -58,7 +58,7 @@ def import_(
     """
     import torch
 
-    from demo_adapter.trying import RANDOM, digest_of_class, tried, with_all_outputs
+    from demo_adapter.trying import RANDOM, tried, with_all_outputs
     from demo_adapter.weights import put, read_weights, renamed
     from demo_core.files import check_folder_of
     from demo_core.model import build_model, foreign_content
@@ -101,7 +101,7 @@ def import_(
     if low == high:
         notes.append(f"every random sequence gives {low:.4g}: is that what the network does?")
     if foreign:
-        made.options["class_digest"] = digest_of_class(made)
+        made.options["class_digest"] = made.module.class_digest
     made.training = {"imported": {"file": file.name, "sha256": _digest(file), **(_source(options) if foreign else {})}}
     made.save(folder, replace=force)
     for note in notes:
@@ -124,36 +124,21 @@ def _asked(
     if ":" in architecture and not registry.has(Architecture, architecture):
         arguments = {}
         for setting in settings:
-            name, value = _split(setting)
+            name, equals, value = setting.partition("=")
+            if not equals or not name:
+                raise UsageProblem(f"--option must look like NAME=VALUE, not '{printable(setting, 60)}'")
             try:
-                arguments[name] = json.loads(value)
+                arguments[name.strip()] = json.loads(value)
             except ValueError:
-                arguments[name] = value  # a word needs no quotes
+                arguments[name.strip()] = value  # a word needs no quotes
         found = registry.find(Architecture, _ADAPTED)
         return found, {**how, "network": architecture, "arguments": json.dumps(arguments)}
     registered = registry.find(Architecture, architecture)
     if how and registered.spec.name != "adapted":
         flag = min(how).replace("_", "-")
         raise UsageProblem(f"--{flag} is for networks that were not written for DeMo; '{architecture}' was")
-    known = {option.name: option for option in options_of(registered.spec.options)}
-    options: dict[str, Any] = dict(how)
-    for setting in settings:
-        name, value = _split(setting)
-        name = name.replace("-", "_")
-        if name not in known:
-            raise UsageProblem(f"architecture '{architecture}': {unknown_name('option', name, known)}")
-        try:
-            options[name] = known[name].parse(value)
-        except ValueError as error:
-            raise UsageProblem(f"architecture '{architecture}': option '{name}': {error}") from None
-    return registered, options
-
-
-def _split(setting: str) -> tuple[str, str]:
-    name, equals, value = setting.partition("=")
-    if not equals or not name:
-        raise UsageProblem(f"--option must look like NAME=VALUE, not '{printable(setting, 60)}'")
-    return name.strip(), value
+    of = f"architecture '{architecture}'"
+    return registered, {**how, **from_settings(registered.spec.options, settings, of)}
 
 
 def _outputs(targets: Sequence[str]) -> list[Output]:

@@ -43,7 +43,12 @@ class Adapted(nn.Module):
         check_code_allowed(f"{options.network} called with {options.arguments}")
         self.options = options
         self.n_targets = n_targets
-        self.network = _made(options, {"letters": letters, "length": length, "targets": n_targets})
+        self.extra = [options.extra(text) for text in options.extra_input]
+        make = _found(options)
+        self.class_digest = _source_digest(make)
+        if options.class_digest not in ("", self.class_digest):
+            _log.warning("%s is not what it was when this model was made: its file has changed", options.network)
+        self.network = _made(make, options, {"letters": letters, "length": length, "targets": n_targets})
         for name in options.without:
             _leave_out(self.network, name)
         self.provides = _offers(self.network, options)
@@ -79,9 +84,10 @@ class Adapted(nn.Module):
         """What the network reads, of one-hot (B, A, L)."""
         if self.options.network_length is not None:
             x = _fitted(x, self.options.network_length)
-        unknown = 1 - x.sum(dim=1, keepdim=True).detach()
-        rows = [unknown if base == "N" else x[:, _OURS.index(base)].unsqueeze(1) for base in self.options.bases]
-        x = torch.cat(rows, dim=1)
+        if self.options.bases != _OURS:
+            unknown = 1 - x.sum(dim=1, keepdim=True).detach()
+            rows = [unknown if base == "N" else x[:, _OURS.index(base)].unsqueeze(1) for base in self.options.bases]
+            x = torch.cat(rows, dim=1)
         axes = [a for a in self.options.layout if a != "1"]
         x = x.permute(*("BAL".index(a) for a in axes))
         for place, axis in enumerate(self.options.layout):
@@ -93,10 +99,10 @@ class Adapted(nn.Module):
         """What the network answers, the chosen part of it."""
         fed = self.fed(x)
         sizes = {"L": self.options.network_length or x.shape[2]}
-        extra = {}
-        for text in self.options.extra_input:
-            name, shape, value = self.options.extra(text)
-            extra[name] = x.new_full((len(x), *(sizes.get(s) or int(s) for s in shape)), value)
+        extra = {
+            name: x.new_full((len(x), *(sizes.get(s) or int(s) for s in shape)), value)
+            for name, shape, value in self.extra
+        }
         try:
             found = self.network(fed, **extra)
         except (torch.OutOfMemoryError, DemoError):
@@ -142,7 +148,8 @@ class Adapted(nn.Module):
         return reductions[how](found, dim=2)
 
 
-def _made(options: AdapterOptions, known: Mapping[str, int]) -> nn.Module:
+def _found(options: AdapterOptions) -> Any:
+    """The class or function that is named."""
     module, _, name = options.network.partition(":")
     try:
         make = getattr(importlib.import_module(module), name)
@@ -151,7 +158,10 @@ def _made(options: AdapterOptions, known: Mapping[str, int]) -> nn.Module:
         raise UsageProblem(f"network {options.network} cannot be imported ({one_line(error)}){where}") from error
     if not _makes_networks(make):
         raise UsageProblem(f"{options.network} is no torch.nn.Module class, nor a function of one's own that makes one")
-    _compare_source(options, make)
+    return make
+
+
+def _made(make: Any, options: AdapterOptions, known: Mapping[str, int]) -> nn.Module:
     try:
         network = make(**{k: _filled(v, known) for k, v in options.call().items()})
     except (Exception, SystemExit) as error:
@@ -169,15 +179,10 @@ def _makes_networks(make: object) -> bool:
     return isinstance(make, FunctionType) and make.__module__.partition(".")[0] not in sys.stdlib_module_names
 
 
-def source_digest(make: Any) -> str:
+def _source_digest(make: Any) -> str:
     """SHA-256 of the file that defines a class or function; '' if it has none."""
     path = getattr(sys.modules.get(make.__module__), "__file__", None)
     return hashlib.sha256(Path(path).read_bytes()).hexdigest() if path and Path(path).is_file() else ""
-
-
-def _compare_source(options: AdapterOptions, make: Any) -> None:
-    if options.class_digest and options.class_digest != source_digest(make):
-        _log.warning("%s is not what it was when this model was made: its file has changed", options.network)
 
 
 def _filled(value: Any, known: Mapping[str, int]) -> Any:

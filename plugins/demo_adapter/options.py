@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -87,6 +86,8 @@ class AdapterOptions:
 
     def call(self) -> dict[str, Any]:
         """The arguments of the class. Raises ValueError if they are no JSON object."""
+        import json
+
         try:
             found = json.loads(self.arguments)
         except ValueError as error:

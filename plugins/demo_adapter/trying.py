@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from demo_adapter.network import Adapted, source_digest
+from demo_adapter.network import Adapted
 from demo_core import MisfitError, Model
 from demo_core.targets import Output
 
@@ -54,12 +53,6 @@ def with_all_outputs(made: Model) -> Model:
     names = [f"output-{i + 1}" for i in range(adapted.n_targets)] if adapted.n_targets > 1 else ["output"]
     made.outputs = tuple(Output(name) for name in names)
     return made
-
-
-def digest_of_class(made: Model) -> str:
-    """SHA-256 of the file that the class of an adapted network is in."""
-    module, _, name = str(made.options["network"]).partition(":")
-    return source_digest(getattr(importlib.import_module(module), name))
 
 
 def _random(made: Model, length: int) -> NDArray[np.uint8]:

@@ -13,7 +13,7 @@ import click
 
 from demo_core.cli.output import emit_json, say
 from demo_core.errors import ExitCode, UsageProblem, printable, unknown_name
-from demo_core.options import build, options_of
+from demo_core.options import build, from_settings, options_of
 from demo_core.registry import Registered, Registry
 from demo_core.specs import Architecture, Command, DatasetReader, Explainer
 
@@ -55,7 +55,8 @@ def check(
     known = {option.name for r in found for option in options_of(r.spec.options)}
     for setting in settings:
         _check_setting(setting, known, name)
-    checks = [c for r in found for c in _checks_of(r, settings, _maker(state.registry, model), length)]
+    make_model = _maker(state.registry, model)
+    checks = [c for r in found for c in _checks_of(r, settings, make_model, length)]
     if unknown := [word for word in only if word not in {c.name for c in checks}]:
         raise UsageProblem(unknown_name("check", unknown[0], {c.name for c in checks}))
     chosen = [c for c in checks if not only or c.name in only]
@@ -90,33 +91,24 @@ def _checks_of(
 ) -> list[Check]:
     from demo_core.testing import checks_for
 
-    return checks_for(registered, options=_parsed(registered, settings), model=model, length=length)
+    spec, of = registered.spec, f"{registered.spec.what} '{registered.spec.name}'"
+    own = {option.name for option in options_of(spec.options)}
+    given = from_settings(spec.options, [s for s in settings if _name_in(s) in own], of)
+    if all(option.name in given for option in options_of(spec.options) if option.required):
+        build(spec.options, given, of)  # that they go together
+    return checks_for(registered, options=given, model=model, length=length)
 
 
-def _parsed(registered: Registered[Any], settings: Sequence[str]) -> dict[str, Any]:
-    spec = registered.spec
-    known = {option.name: option for option in options_of(spec.options)}
-    found: dict[str, Any] = {}
-    for setting in settings:
-        name, _, text = setting.partition("=")
-        key = name.strip().replace("-", "_")
-        if key not in known:
-            continue
-        try:
-            found[key] = known[key].parse(text)
-        except ValueError as error:
-            raise UsageProblem(f"{spec.what} '{spec.name}': option '{key}': {error}") from None
-    if not [o for o in known.values() if o.required and o.name not in found]:
-        build(spec.options, found, f"{spec.what} '{spec.name}'")  # that they go together
-    return found
+def _name_in(setting: str) -> str:
+    return setting.partition("=")[0].strip().replace("-", "_")
 
 
 def _check_setting(setting: str, known: set[str], name: str) -> None:
     """Raise UsageProblem unless something that is checked has this option."""
-    option, equals, _ = setting.partition("=")
-    if not equals or option.strip().replace("-", "_") not in known:
-        problem = unknown_name("option", option, known) if equals else f"'{printable(setting, 60)}' is not NAME=VALUE"
-        raise UsageProblem(f"{name}: {problem}")
+    if "=" not in setting:
+        raise UsageProblem(f"{name}: '{printable(setting, 60)}' is not NAME=VALUE")
+    if _name_in(setting) not in known:
+        raise UsageProblem(f"{name}: {unknown_name('option', setting.partition('=')[0], known)}")
 
 
 def _maker(registry: Registry, folder: Path | None) -> Callable[[], Model] | None:
