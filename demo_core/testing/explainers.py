@@ -257,6 +257,7 @@ def _model_state(model: Model) -> Iterator[tuple[str, Any]]:
     modules = dict(model.module.named_modules())
     hooks = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
     yield "which modules there are", [(name, id(m)) for name, m in modules.items()]
+    yield "the device", [str(p.device) for p in model.module.parameters()]
     yield "weights", model.digest()
     yield "the training mode of a module", [m.training for m in modules.values()]
     yield "requires_grad of a parameter", [p.requires_grad for p in model.module.parameters()]
@@ -265,7 +266,6 @@ def _model_state(model: Model) -> Iterator[tuple[str, Any]]:
     yield "hooks of a parameter: it left one", [len(p._backward_hooks or ()) for p in model.module.parameters()]
     yield "which buffers there are", [name for name, _ in model.module.named_buffers()]
     yield "an attribute of a module", [_plain_attributes(m) for m in modules.values()]
-    yield "the device", [str(p.device) for p in model.module.parameters()]
 
 
 def _plain_attributes(module: Any) -> dict[str, Any]:

@@ -7,7 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import broken_plugins as broken
+import broken_explainers as broken
+import broken_networks
+import broken_readers
 import numpy as np
 import pytest
 import torch
@@ -36,7 +38,7 @@ _REGISTRY = discover(environ={"DEMO_LOAD_PLUGINS": ""}).registry
 SHORT = {
     "class-optimization": {"steps": 10, "restarts": 3},
     "adapted": {
-        "network": "broken_plugins:Foreign",
+        "network": "broken_networks:Foreign",
         "arguments": '{"letters": "$letters", "n_targets": "$targets", "length": "$length"}',
         "layout": "BLA",
     },
@@ -72,15 +74,19 @@ def test_built_in_plugins_keep_the_contract(check):
         assert str(check) not in NOTHING_TO_CHECK
 
 
-BROKEN = [*broken.EXPLAINERS, *broken.PATTERNS, *broken.NETWORKS, *broken.READERS, *broken.COMMANDS]
+BROKEN = [
+    *broken.EXPLAINERS, *broken.PATTERNS, *broken_networks.NETWORKS, *broken_readers.READERS, *broken_readers.COMMANDS
+]  # fmt: skip
 
 
 def named(spec, name, **settings):
     return next(c for c in checks_for(Registered(spec, OWNER), **settings) if c.name == name)
 
 
-@pytest.mark.parametrize(("name", "spec"), BROKEN, ids=[f"{n}-{s.target.partition(':')[2]}" for n, s in BROKEN])
-def test_a_check_catches_a_plugin_that_is_broken_in_its_way(name, spec):
+@pytest.mark.parametrize(
+    ("name", "spec", "came"), BROKEN, ids=[f"{n}-{s.target.partition(':')[2]}" for n, s, _ in BROKEN]
+)
+def test_a_check_catches_a_plugin_that_is_broken_in_its_way(name, spec, came):
     threads, precision = torch.get_num_threads(), torch.get_float32_matmul_precision()
     with pytest.raises(AssertionError) as failed:
         named(spec, name)()
@@ -89,11 +95,11 @@ def test_a_check_catches_a_plugin_that_is_broken_in_its_way(name, spec):
     said = str(failed.value).splitlines()
     assert said[0] == f"broken:{name}"
     assert [line.split(":")[0].strip() for line in said[1:]] == ["expected", "came", "rule"]
-    assert len(said[2]) > 15  # something came
+    assert came in said[2]
 
 
 def test_there_is_a_broken_plugin_for_every_check():
-    tried = {(type(spec), name) for name, spec in BROKEN}
+    tried = {(type(spec), name) for name, spec, _ in BROKEN}
     missing = [
         f"{kind.__name__}: {rule.name}" for kind, checks in CHECKS.items() for rule, _ in rules_of(checks)
         if (kind, rule.name) not in tried and rule.name not in ("loads", "light")
@@ -123,7 +129,7 @@ def test_what_is_sound_passes(spec):
 
 
 def test_a_sound_reader_passes():
-    for check in checks_for(Registered(broken.reader(broken.Lines), OWNER)):
+    for check in checks_for(Registered(broken_readers.reader(broken_readers.Lines), OWNER)):
         if check.name != "light":
             check()
 
@@ -182,7 +188,7 @@ def test_a_model_can_be_given_of_any_length():
 
 def test_pytest_sees_a_case_for_each_check_and_known_failures_as_such(tmp_path):
     (tmp_path / "test_it.py").write_text(
-        "import broken_plugins as b\nfrom demo_core.testing import parametrize_with_checks\n"
+        "import broken_explainers as b\nfrom demo_core.testing import parametrize_with_checks\n"
         "KNOWN = {'batch-size': 'a mean over the batch', 'hypothetical': 'is not meant so', 'order': 'passes by now'}\n"
         "@parametrize_with_checks(b.explainer(b.BatchDependent), expected_failures=KNOWN)\n"
         "def test_contract(check):\n    check()\n"
@@ -262,13 +268,13 @@ def test_one_cause_is_said_once():
             failed.append(check.name)
     assert failed == ["loads"]
     with pytest.raises(AssertionError, match="takes 1000 bases; for another length give --length N"):
-        named(broken.network(broken.OnlyThousands), "builds")()
+        named(broken_networks.network(broken_networks.OnlyThousands), "builds")()
     with pytest.raises(DoesNotApply, match="see 'builds'"):
-        named(broken.network(broken.OnlyThousands), "outputs")()
-    named(broken.network(broken.OnlyThousands), "outputs", length=1000)()
+        named(broken_networks.network(broken_networks.OnlyThousands), "outputs")()
+    named(broken_networks.network(broken_networks.OnlyThousands), "outputs", length=1000)()
 
 
-class ByBlocks(broken.Lines):
+class ByBlocks(broken_readers.Lines):
     def read(self, source):
         waiting = []
         for record in super().read(source):
