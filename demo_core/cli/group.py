@@ -19,12 +19,10 @@ from demo_core.specs import Command
 #: Core commands: where each is, and its line in the listing. A module is imported when its command runs.
 COMMANDS = {
     "architectures": ("demo_core.cli.listings:architectures", "List the networks that can be trained."),
-    "data": ("demo_core.cli.data:data", "Import sequences, and look at what was imported."),
     "explain": ("demo_core.cli.explain:explain", "Explain a model's predictions."),
     "explainers": ("demo_core.cli.listings:explainers", "List the ways of explaining."),
     "plugins": ("demo_core.cli.listings:plugins", "List plugins and their state."),
     "readers": ("demo_core.cli.listings:readers", "List the file formats that can be imported."),
-    "show": ("demo_core.cli.show:show", "Draw one sequence of an explanation."),
     "train": ("demo_core.cli.train:train", "Train a network."),
 }
 

@@ -1,0 +1,17 @@
+"""``demo data``: sequences of any format that a reader knows become a dataset, and what is in one."""
+
+from demo_core import Command, Register, hookimpl
+
+DEMO_API = 1
+
+
+@hookimpl
+def register_commands(register: Register[Command]) -> None:
+    """Register the command."""
+    register(
+        Command(
+            name="data",
+            target="demo_data.command:data",
+            summary="Import sequences, and look at what was imported.",
+        )
+    )

@@ -1,0 +1,17 @@
+"""``demo show``: one sequence of an explanation as a picture."""
+
+from demo_core import Command, Register, hookimpl
+
+DEMO_API = 1
+
+
+@hookimpl
+def register_commands(register: Register[Command]) -> None:
+    """Register the command."""
+    register(
+        Command(
+            name="show",
+            target="demo_show.command:show",
+            summary="Draw one sequence of an explanation.",
+        )
+    )
