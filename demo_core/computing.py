@@ -14,9 +14,9 @@ from torch import Tensor
 
 from demo_core.batch import Batch, BatchRandom, Result, RunRandom
 from demo_core.dataset import SequenceDataset
-from demo_core.errors import DemoError, PluginError, printable
+from demo_core.errors import DemoError
 from demo_core.explanation import Explanation, expected_shape
-from demo_core.jobs import Job, describe_job, failed, new_explainer
+from demo_core.jobs import Job, describe_job, new_explainer
 from demo_core.model import Model, blaming_network, exact_arithmetic
 from demo_core.records import SPLITS
 
@@ -72,7 +72,7 @@ def compute_pattern(job: Job) -> Explanation:
         result = found if isinstance(found, Result) else Result(found)
     n = len(result.values) if isinstance(result.values, Tensor) and result.values.ndim else 0
     if not n:
-        raise _broke(job, "it made no pattern")
+        raise job.registered.broke_contract("it made no pattern")
     values = _array(job, "values", result.values, (n, len(model.alphabet.letters), model.length))
     codes = values.argmax(axis=1).astype(np.uint8)
     with _blaming(job, "all restarts at once: ask for fewer"), torch.no_grad(), exact_arithmetic(model):
@@ -108,7 +108,8 @@ def joined(parts: Sequence[Part]) -> Part:
 def check_same_names(job: Job, first: set[str], other: set[str]) -> None:
     """Raise PluginError unless all batches of a run give the same numbers besides their values."""
     if strange := sorted(first ^ other):
-        raise _broke(job, f"'{strange[0].removeprefix('extra:')}' comes with some sequences and not with others")
+        name = strange[0].removeprefix("extra:")
+        raise job.registered.broke_contract(f"'{name}' comes with some sequences and not with others")
 
 
 def extra_names(part: Mapping[str, Any]) -> list[str]:
@@ -171,9 +172,10 @@ def _one_strand(
         "target_values": target_values.float().cpu().numpy(),
     }
     if job.spec.kind == "attribution" and not job.spec.hypothetical and (part["values"] * (1 - x.cpu().numpy())).any():
-        raise _broke(job, "it says hypothetical=False, and gave letters that are not there a value other than 0")
+        problem = "it says hypothetical=False, and gave letters that are not there a value other than 0"
+        raise job.registered.broke_contract(problem)
     if job.spec.adds_up and result.baseline is None:
-        raise _broke(job, "it says its values add up, and gave no baseline to add up to")
+        raise job.registered.broke_contract("it says its values add up, and gave no baseline to add up to")
     if result.baseline is not None:
         part["baseline"] = _array(job, "baseline", result.baseline, (len(x),))
     return part | _extras(job, result, len(x))
@@ -196,19 +198,15 @@ def _blaming(job: Job, asked: str) -> Iterator[None]:
     except DemoError:
         raise
     except (Exception, SystemExit) as error:
-        raise failed(job, error) from error
+        raise job.registered.failed(error) from error
 
 
 def _array(job: Job, name: str, values: object, shape: tuple[int, ...]) -> NDArray[np.float32]:
     if isinstance(values, Tensor):
         values = values.detach().float().cpu().numpy()
     if not isinstance(values, np.ndarray) or values.dtype.kind not in "fiu":
-        raise _broke(job, f"{name} must be a tensor of numbers, not {type(values).__name__}")
+        raise job.registered.broke_contract(f"{name} must be a tensor of numbers, not {type(values).__name__}")
     if values.shape != shape:
-        raise _broke(job, f"{name} must have shape {shape} for kind {job.spec.kind}, not {values.shape}")
+        problem = f"{name} must have shape {shape} for kind {job.spec.kind}, not {values.shape}"
+        raise job.registered.broke_contract(problem)
     return values.astype(np.float32, copy=False)
-
-
-def _broke(job: Job, problem: str) -> PluginError:
-    owner = job.registered.owner.describe()
-    return PluginError(f"explainer '{job.spec.name}' of plugin {owner} broke the contract: {printable(problem)}")

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from demo_core.errors import DemoError, MisfitError, PluginError, one_line, printable
+from demo_core.errors import DemoError, MisfitError, printable
 from demo_core.model import Model
 from demo_core.options import as_json, build, changed
 from demo_core.registry import Registered
@@ -115,14 +115,7 @@ def new_explainer(job: Job) -> Any:
     except DemoError:
         raise
     except (Exception, SystemExit) as error:
-        raise failed(job, error) from error
-
-
-def failed(job: Job, error: BaseException) -> PluginError:
-    """The error to raise for what a plugin's code raised."""
-    return PluginError(
-        f"explainer '{job.spec.name}' of plugin {job.registered.owner.describe()} failed: {one_line(error)}"
-    )
+        raise job.registered.failed(error) from error
 
 
 def _unit(job: Job) -> str:

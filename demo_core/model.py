@@ -18,10 +18,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from demo_core.blame import plugin_failed
 from demo_core.dataset import SequenceDataset
-from demo_core.errors import DemoError, MisfitError, PluginError, UsageProblem, one_line, printable
+from demo_core.errors import DemoError, MisfitError, UsageProblem, one_line, printable
 from demo_core.files import read_json, whole_folder, write_json
 from demo_core.options import as_json, build
+from demo_core.owner import Owner
 from demo_core.permission import code_allowed
 from demo_core.registry import Registered, Registry
 from demo_core.sequences import Alphabet, alphabet_named
@@ -282,12 +284,11 @@ def build_model(
     except DemoError:
         raise
     except (Exception, SystemExit) as error:
-        owner = registered.owner.describe()
-        raise PluginError(f"architecture '{spec.name}' of plugin {owner} failed: {one_line(error)}") from error
+        raise registered.failed(error) from error
     try:
         provides = check_capabilities(spec.name, getattr(module, "provides", spec.provides))
     except SpecError as error:
-        raise PluginError(f"plugin {registered.owner.describe()}: {error}") from None
+        raise registered.broke_contract(str(error)) from None
     return Model(
         module=module,
         outputs=tuple(outputs),
@@ -340,9 +341,8 @@ def blaming_network(model: Model) -> Iterator[None]:
     except (DemoError, torch.OutOfMemoryError):
         raise
     except (Exception, SystemExit) as error:
-        of = {"name": "?", "plugin": "?", "distribution": "?", "version": "?"} | model.running
-        owner = f"'{of['plugin']}' ({of['distribution']} {of['version'][:19]})"
-        raise PluginError(f"architecture '{of['name']}' of plugin {owner} failed: {one_line(error)}") from error
+        of = model.running
+        raise plugin_failed(f"architecture '{of.get('name', '?')}'", Owner.from_json(of), error) from error
 
 
 @contextmanager

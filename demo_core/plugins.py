@@ -22,7 +22,8 @@ import pluggy
 
 from demo_core import hookspecs
 from demo_core.errors import PluginError, one_line, printable, unknown_name
-from demo_core.registry import Owner, Registered, Registry, local_module
+from demo_core.owner import Owner
+from demo_core.registry import Registered, Registry, local_module
 from demo_core.specs import AnySpec, Architecture, Command, DatasetReader, Explainer, SpecError
 
 #: The version of the contract between plugins and the core.
@@ -55,7 +56,9 @@ class Candidate:
 
     def line(self) -> str:
         """The one line that reports a failure."""
-        return f"plugin {self.owner.describe()} failed: {self.reason}"
+        from demo_core.blame import report_to
+
+        return f"plugin {self.owner.describe()} failed: {self.reason}{report_to(self.owner)}"
 
 
 @dataclass

@@ -3,50 +3,16 @@
 from __future__ import annotations
 
 import importlib
-import re
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Any, Generic, TypeVar, cast
 
-from demo_core.errors import PluginError, UsageProblem, one_line, unknown_name
+from demo_core.errors import PluginError, UsageProblem, unknown_name
+from demo_core.owner import Owner
 from demo_core.specs import AnySpec, Architecture, Command, DatasetReader, Explainer, Spec
 
 T_co = TypeVar("T_co", bound=Spec, covariant=True)
 U = TypeVar("U", Architecture, Command, DatasetReader, Explainer)
-
-
-@dataclass(frozen=True)
-class Owner:
-    """Who registered something: a distribution and its entry point."""
-
-    entry_point: str
-    distribution: str
-    version: str
-    origin: str
-
-    @property
-    def label(self) -> str:
-        """A unique name."""
-        return f"{self.distribution}:{self.entry_point}"
-
-    def describe(self) -> str:
-        """Entry point, distribution and version, for messages."""
-        if self.origin == "local file":
-            return f"'{self.entry_point}' (local file {self.distribution})"
-        return f"'{self.entry_point}' ({self.distribution} {self.version})"
-
-    def named_in(self, names: set[str]) -> bool:
-        """Whether a list from the environment means this plugin, by entry point or distribution."""
-        return bool({_normal(n) for n in names} & {_normal(self.entry_point), _normal(self.distribution)})
-
-    def as_json(self) -> dict[str, str]:
-        """For provenance records."""
-        return {
-            "plugin": self.entry_point,
-            "distribution": self.distribution,
-            "version": self.version,
-            "origin": self.origin,
-        }
 
 
 @dataclass(frozen=True)
@@ -80,9 +46,19 @@ class Registered(Generic[T_co]):
         try:
             return getattr(importlib.import_module(module), attribute)
         except (Exception, SystemExit) as error:
-            raise PluginError(
-                f"{what} '{name}' of plugin {self.owner.describe()} cannot be loaded: {one_line(error)}"
-            ) from error
+            raise self.failed(error, "cannot be loaded") from error
+
+    def failed(self, error: BaseException, did: str = "failed") -> PluginError:
+        """The error to raise for what the plugin's code raised."""
+        from demo_core.blame import plugin_failed
+
+        return plugin_failed(f"{self.spec.what} '{self.spec.name}'", self.owner, error, did)
+
+    def broke_contract(self, problem: str) -> PluginError:
+        """The error to raise where the plugin gave what the contract does not allow."""
+        from demo_core.blame import broke_contract
+
+        return broke_contract(f"{self.spec.what} '{self.spec.name}'", self.owner, problem)
 
 
 @dataclass
@@ -170,8 +146,3 @@ def _importable(module: str) -> bool:
         return find_spec(module) is not None
     except Exception:  # noqa: BLE001 - a dotted name imports its parent, which may be missing or fail in any way
         return False
-
-
-def _normal(name: str) -> str:
-    """A name as pip compares it: demo_x, demo.x and Demo-X are one."""
-    return re.sub(r"[-_.]+", "-", name).lower()

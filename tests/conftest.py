@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,25 @@ def demo(tmp_path, capsys):
         return int(code), out, err
 
     return call
+
+
+@pytest.fixture
+def site(tmp_path, monkeypatch):
+    """Installs distributions: a module and its metadata, as pip would lay them."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def install(distribution: str, module: str, code: str, entry_point: str | None = None, target: str = "",
+                about: str = "") -> None:  # fmt: skip
+        (tmp_path / f"{module}.py").write_text(textwrap.dedent(code))
+        info = tmp_path / f"{distribution.replace('-', '_')}-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.0\n{about}")
+        (info / "entry_points.txt").write_text(f"[demo_core]\n{entry_point or module} = {target or module}\n")
+        monkeypatch.delitem(sys.modules, module, raising=False)
+
+    yield install
+    for path in tmp_path.glob("*.py"):
+        sys.modules.pop(path.stem, None)
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from demo_core.errors import PluginError, UsageProblem, unknown_name
+from demo_core.errors import DemoError, UsageProblem, unknown_name
 from demo_core.permission import code_allowed
 from demo_core.plugins import Discovery, discover
 from demo_core.registry import Registry
@@ -57,11 +57,19 @@ class Root(click.Group):
     """Finds commands without importing any before it is needed."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Keep a closed pipe from click, which would leave with exit code 1."""
+        """Keep a closed pipe from click, which would leave with 1; a command that raises is its plugin's failure."""
         try:
             return super().invoke(ctx)
         except BrokenPipeError:
             raise ReaderWentAway from None
+        except (click.ClickException, click.Abort, click.exceptions.Exit, DemoError, OSError):
+            raise
+        except Exception as error:
+            name = ctx.invoked_subcommand
+            registry = _state(ctx).registry
+            if name is None or name in COMMANDS or not registry.has(Command, name):
+                raise
+            raise registry.find(Command, name).failed(error) from error
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
@@ -90,10 +98,7 @@ class Root(click.Group):
                 return click.Command(cmd_name, short_help=registered.spec.summary)
             found = registered.load()
             if not isinstance(found, click.Command):
-                owner = registered.owner.describe()
-                raise PluginError(
-                    f"command '{cmd_name}' of plugin {owner} is a {type(found).__name__}, not a click command"
-                )
+                raise registered.broke_contract(f"its target is a {type(found).__name__}, not a click command")
         else:
             return None
         assert isinstance(found, click.Command)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from demo_core.cli.output import say
-from demo_core.errors import DemoError, PluginError, UsageProblem, one_line, printable
+from demo_core.errors import DemoError, UsageProblem, printable
 from demo_core.options import as_json, build
 from demo_core.registry import Registered, Registry
 from demo_core.specs import DatasetReader
@@ -107,8 +107,7 @@ def _blamed(registered: Registered[DatasetReader], call: Callable[[], Any]) -> A
     except (DemoError, OSError):
         raise
     except Exception as error:
-        owner = registered.owner.describe()
-        raise PluginError(f"reader '{registered.spec.name}' of plugin {owner} failed: {one_line(error)}") from error
+        raise registered.failed(error) from error
 
 
 @contextmanager

@@ -13,7 +13,8 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from demo_core.errors import DemoError
 from demo_core.options import Option, options_of
-from demo_core.registry import Owner, Registered
+from demo_core.owner import Owner
+from demo_core.registry import Registered
 from demo_core.specs import Command, Spec
 from demo_core.testing.check import DoesNotApply, expect, rule
 

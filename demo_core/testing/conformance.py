@@ -18,7 +18,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from demo_core.errors import unknown_name
-from demo_core.registry import Owner, Registered
+from demo_core.owner import Owner
+from demo_core.registry import Registered
 from demo_core.specs import AnySpec, Architecture, Command, DatasetReader, Explainer, Spec
 from demo_core.testing.architectures import ArchitectureChecks
 from demo_core.testing.check import Check, rules_of

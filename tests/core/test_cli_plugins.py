@@ -6,8 +6,11 @@ import json
 import os
 import subprocess
 import sys
+import traceback
 
 import pytest
+
+from demo_core.errors import PluginError
 
 
 @pytest.fixture
@@ -197,6 +200,59 @@ def test_a_network_that_fails_is_its_plugins_failure_wherever_it_runs(here, trai
             "--plugin", plugin, "train", "moody", trained / "data.h5", "-o", here / "m", "--epochs", "1"
         )
         assert code == 4 and err.count("demo: ") == 1, err
-        assert "architecture 'moody' of plugin 'moody' (moody.py sha256:" in err
+        assert "architecture 'moody' of plugin 'moody' (local file moody.py) failed: KeyError: 'mood', at " in err
+        assert "moody.py:20 in forward" in err
         assert "failed: KeyError: 'mood'" in err
         assert not (here / "m").exists()
+
+
+RAISES = """
+import click
+from demo_core import Command, Explainer, hookimpl
+DEMO_API = 1
+@hookimpl
+def register_explainers(register):
+    register(Explainer(name="bad", target="bad_plugin:Bad", kind="attribution", summary="Fails."))
+@hookimpl
+def register_commands(register):
+    register(Command(name="worse", target="bad_plugin:worse", summary="Fails."))
+def ratio(a, b): return a / b
+class Bad:
+    def __init__(self, options): pass
+    def explain(self, model, batch, target): return ratio(batch.x, {}[0])
+@click.command()
+def worse(): ratio(1, 0)
+"""
+ABOUT = "Project-URL: Bug Tracker, https://example.org/bad/issues\nProject-URL: Docs, https://example.org/bad/docs\n"
+
+
+def test_a_failure_names_its_place_in_the_plugin_and_where_to_report_it(here, trained, demo, site, monkeypatch):
+    site("demo-bad", "bad_plugin", RAISES, about=ABOUT)
+    monkeypatch.setenv("DEMO_LOAD_PLUGINS", "demo-bad")
+    code, _, err = demo("explain", "bad", trained / "one", trained / "data.h5")
+    (line,) = [words for words in err.splitlines() if words.startswith("demo:")]
+    assert code == 4
+    assert "explainer 'bad' of plugin 'bad_plugin' (demo-bad 1.0) failed: KeyError: 0, at " in line
+    assert line.endswith("bad_plugin.py:14 in explain; report it to https://example.org/bad/issues")
+    code, _, err = demo("worse")
+    assert code == 4
+    assert "command 'worse' of plugin 'bad_plugin' (demo-bad 1.0) failed: ZeroDivisionError" in err
+    assert "bad_plugin.py:16 in worse, " in err and "bad_plugin.py:11 in ratio; report it to https" in err
+    assert "demo_core" not in err
+    with pytest.raises(PluginError) as raised:  # which is what shows the whole of it
+        demo("worse", "--debug")
+    assert "demo_core" in "".join(traceback.format_exception(raised.value))
+
+
+def test_where_to_report_is_read_from_what_the_distribution_says(site):
+    from demo_core.distributions import documentation, place_to_report
+
+    site("demo-a", "a_plugin", "", about=ABOUT)
+    site("demo-b", "b_plugin", "", about="Home-page: https://example.org/b\nAuthor-email: me@example.org\n")
+    site("demo-c", "c_plugin", "", about="Project-URL: issues, javascript:alert(1)\nAuthor-email: me@example.org\n")
+    site("demo-d", "d_plugin", "")
+    assert place_to_report("demo-a") == "https://example.org/bad/issues"
+    assert documentation("demo-a") == "https://example.org/bad/docs"
+    assert place_to_report("demo-b") == documentation("demo-b") == "https://example.org/b"
+    assert (place_to_report("demo-c"), documentation("demo-c")) == ("me@example.org", "")
+    assert place_to_report("demo-d") == place_to_report("nowhere") == ""

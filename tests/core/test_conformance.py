@@ -16,9 +16,10 @@ import torch
 
 import demo_core
 from demo_core import Architecture, Command, DatasetReader, Explainer, MisfitError, Record, Result
+from demo_core.owner import Owner
 from demo_core.permission import code_allowed
 from demo_core.plugins import discover
-from demo_core.registry import Owner, Registered
+from demo_core.registry import Registered
 from demo_core.testing import (
     DoesNotApply,
     ReaderExample,

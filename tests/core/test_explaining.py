@@ -11,7 +11,8 @@ from demo_core.computing import n_batches
 from demo_core.errors import DemoError, MisfitError, PluginError, UsageProblem
 from demo_core.explaining import explain_rows
 from demo_core.jobs import automatic_batch_size, make_job, misfit
-from demo_core.registry import Owner, Registered, Registry
+from demo_core.owner import Owner
+from demo_core.registry import Registered, Registry
 from demo_core.testing import tiny_dataset, tiny_model
 
 OWNER = Owner("test", "demo-test", "1.0", "installed")

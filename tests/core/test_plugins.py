@@ -22,24 +22,6 @@ GOOD = """
 """
 
 
-@pytest.fixture
-def site(tmp_path, monkeypatch):
-    """Installs distributions: a module and its metadata, as pip would lay them."""
-    monkeypatch.syspath_prepend(str(tmp_path))
-
-    def install(distribution: str, module: str, code: str, entry_point: str | None = None, target: str = "") -> None:
-        (tmp_path / f"{module}.py").write_text(textwrap.dedent(code))
-        info = tmp_path / f"{distribution.replace('-', '_')}-1.0.dist-info"
-        info.mkdir()
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.0\n")
-        (info / "entry_points.txt").write_text(f"[demo_core]\n{entry_point or module} = {target or module}\n")
-        monkeypatch.delitem(__import__("sys").modules, module, raising=False)
-
-    yield install
-    for path in tmp_path.glob("*.py"):
-        __import__("sys").modules.pop(path.stem, None)
-
-
 def states(found):
     return {c.owner.entry_point: (c.state, c.reason) for c in found.candidates}
 
