@@ -44,7 +44,7 @@ def requirement(distribution: str, extras: tuple[str, ...] = ()) -> str:
     if not url:
         return f"{name}=={version}"
     if origin.get("dir_info", {}).get("editable"):
-        return f"-e {name} @ {url}" if extras else f"-e {url}"
+        return f"-e {url}{name.removeprefix(distribution)}"  # as pip reads it: -e file:///there[extra]
     if vcs := origin.get("vcs_info"):
         url = f"{vcs['vcs']}+{url}@{vcs['commit_id']}"
     if folder := origin.get("subdirectory"):

@@ -21,17 +21,22 @@ from typing import Any
 import pluggy
 
 from demo_core import hookspecs
-from demo_core.errors import PluginError, one_line, printable, unknown_name
+from demo_core.deprecation import deprecated, noting
+from demo_core.errors import PluginError, UsageProblem, one_line, printable, unknown_name
 from demo_core.owner import Owner
 from demo_core.registry import Registered, Registry, local_module
 from demo_core.specs import AnySpec, Architecture, Command, DatasetReader, Explainer, SpecError
 
 #: The version of the contract between plugins and the core.
 API = 1
+#: Versions before it whose plugins still work; a warning says that they were built for one.
+OLDER_APIS: tuple[int, ...] = ()
+#: Arguments of hooks that something newer took the place of: still given, with a warning. Older names to newer.
+OLDER_ARGUMENTS: dict[str, str] = {}
 GROUP = "demo_core"
 DISTRIBUTION = "deep-motif-dashboard"
 
-_HOOKS: dict[str, type] = {
+_HOOKS: dict[str, Any] = {
     "register_architectures": Architecture,
     "register_datasets": DatasetReader,
     "register_explainers": Explainer,
@@ -52,6 +57,7 @@ class Candidate:
     state: str = "active"
     reason: str = ""
     specs: list[AnySpec] = field(default_factory=list)
+    deprecated: list[str] = field(default_factory=list)
     cause: BaseException | None = None
 
     def line(self) -> str:
@@ -72,6 +78,20 @@ class Discovery:
         """One line for each failed plugin and each name that two plugins claim."""
         lines = [c.line() for c in self.candidates if c.state == "failed"]
         return lines + self.registry.conflicts()
+
+    def meant(self, name: str) -> list[Registered[Any]]:
+        """What a name means: specs of that name, or all of the plugin of that name. Raises UsageProblem."""
+        registry, kinds = self.registry, tuple(_HOOKS.values())
+        found: list[Registered[Any]] = [registry.find(k, name) for k in kinds if registry.has(k, name)]
+        found += [r for k in kinds for r in registry.all(k) if r.owner.named_in({name}) and r not in found]
+        if found:
+            return found
+        for candidate in self.candidates:
+            if candidate.owner.named_in({name}):
+                raise UsageProblem(candidate.line() if candidate.state == "failed" else f"plugin {name} is disabled")
+        known = {n for k in kinds for n in registry.names(k)}
+        known |= {n for c in self.candidates for n in (c.owner.entry_point, c.owner.distribution)}
+        raise UsageProblem(unknown_name("plugin", name, known))
 
 
 def discover(files: Iterable[Path] = (), environ: dict[str, str] | None = None, *, exact: bool = False) -> Discovery:
@@ -123,8 +143,9 @@ def discover(files: Iterable[Path] = (), environ: dict[str, str] | None = None, 
 
 def _admit(candidate: Candidate, load: Any, manager: pluggy.PluginManager, registry: Registry) -> None:
     try:
-        module = load()
-        candidate.specs = specs_of(module, candidate.owner.label, manager)
+        with noting() as candidate.deprecated:
+            module = load()
+            candidate.specs = specs_of(module, candidate.owner.label, manager)
     except Broken as error:
         candidate.state, candidate.reason, candidate.cause = "failed", str(error), error
         return
@@ -139,9 +160,12 @@ def _admit(candidate: Candidate, load: Any, manager: pluggy.PluginManager, regis
 def specs_of(module: ModuleType, label: str, manager: pluggy.PluginManager) -> list[AnySpec]:
     """What a module registers. Raises Broken, or whatever the module raises."""
     api = getattr(module, "DEMO_API", None)
-    if api != API:
+    if api in OLDER_APIS:
+        deprecated(f"built for DEMO_API {api}; this is DEMO_API {API}")
+    elif api != API:
         said = "does not say which DEMO_API it was built for" if api is None else f"was built for DEMO_API {api}"
-        raise Broken(f"{said}; this is DEMO_API {API}")
+        newer = isinstance(api, int) and api > API
+        raise Broken(f"{said}; this is DEMO_API {API}: a newer {DISTRIBUTION if newer else 'version of it'} is needed")
     try:
         manager.register(module, name=label)
     except Exception as error:
@@ -157,10 +181,19 @@ def specs_of(module: ModuleType, label: str, manager: pluggy.PluginManager) -> l
     found: list[AnySpec] = []
     others = [p for p in manager.get_plugins() if p is not module]
     for name, kind in _HOOKS.items():
-        manager.subset_hook_caller(name, others)(register=_collector(name, kind, found))
+        hook = manager.subset_hook_caller(name, others)
+        for older in [a for own in hook.get_hookimpls() if own.plugin is module for a in own.argnames]:
+            if older in OLDER_ARGUMENTS:
+                deprecated(f"{name}: '{OLDER_ARGUMENTS[older]}' takes the place of the argument '{older}'")
+        hook(**_arguments(name, kind, found))
     if not found:
         raise Broken("registers nothing: a module needs at least one function marked @hookimpl")
     return found
+
+
+def _arguments(hook: str, kind: type, found: list[AnySpec]) -> dict[str, Any]:
+    """What a hook is given. One may be added: a plugin that was written before does not ask for it."""
+    return {"register": _collector(hook, kind, found)}
 
 
 def _collector(hook: str, kind: type, found: list[AnySpec]) -> Any:

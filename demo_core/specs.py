@@ -47,6 +47,10 @@ class Spec:
         Modules that must be importable; checked without importing them.
     extra
         The extra of the plugin's distribution that brings what ``requires`` names.
+    docs
+        Where it is documented, a URL; left out means the pages that the distribution's metadata names.
+    paper
+        Where the method comes from, one line: "Simonyan 2013, arXiv:1312.6034".
     """
 
     what: ClassVar[str] = "spec"
@@ -57,6 +61,8 @@ class Spec:
     options: type = NO_OPTIONS
     requires: tuple[str, ...] = ()
     extra: str | None = None
+    docs: str = ""
+    paper: str = ""
 
     def __post_init__(self) -> None:
         """Refuse what the contract does not allow, naming the field."""
@@ -66,6 +72,10 @@ class Spec:
             raise SpecError(f"target {self.target!r} of '{self.name}' must look like 'package.module:Class'")
         if not isinstance(self.summary, str) or not self.summary.strip() or "\n" in self.summary:
             raise SpecError(f"summary of '{self.name}' must be one line of text")
+        for where in ("docs", "paper"):
+            text = getattr(self, where)
+            if not isinstance(text, str) or "\n" in text:
+                raise SpecError(f"{where} of '{self.name}' must be one line of text")
         object.__setattr__(self, "requires", _words("requires", self.name, self.requires))
         try:
             check_options_class(self.options)

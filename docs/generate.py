@@ -43,7 +43,7 @@ def demo(*arguments: str) -> str:
 
 def commands() -> str:
     """The page of all commands."""
-    names = lambda command: [row["name"] for row in json.loads(demo(command, "--json"))]  # noqa: E731
+    names = lambda command: [row["name"] for row in json.loads(demo(command, "--json"))[command]]  # noqa: E731
     lines: list[list[str]] = [[], ["data", "import"], ["data", "info"]]
     lines += [["train", name] for name in names("architectures")]
     lines += [["evaluate"], ["predict"]]
@@ -71,7 +71,7 @@ def plugins() -> str:
     """The table of what is built in."""
     rows = ["| kind | name | what it is |", "|---|---|---|"]
     for kind, command in (("reader", "readers"), ("architecture", "architectures"), ("explainer", "explainers")):
-        rows += [f"| {kind} | `{r['name']}` | {r['summary']} |" for r in json.loads(demo(command, "--json"))]
+        rows += [f"| {kind} | `{r['name']}` | {r['summary']} |" for r in json.loads(demo(command, "--json"))[command]]
     return "\n".join(rows)
 
 

@@ -21,7 +21,7 @@ COMMANDS = {
     "architectures": ("demo_core.cli.listings:architectures", "List the networks that can be trained."),
     "explain": ("demo_core.cli.explain:explain", "Explain a model's predictions."),
     "explainers": ("demo_core.cli.listings:explainers", "List the ways of explaining."),
-    "plugins": ("demo_core.cli.listings:plugins", "List plugins and their state."),
+    "plugins": ("demo_core.cli.plugins:plugins", "List plugins and their state."),
     "readers": ("demo_core.cli.listings:readers", "List the file formats that can be imported."),
     "train": ("demo_core.cli.train:train", "Train a network."),
 }

@@ -15,14 +15,11 @@ from demo_core.cli.output import emit_json, say
 from demo_core.errors import ExitCode, UsageProblem, printable, unknown_name
 from demo_core.options import build, from_settings, options_of
 from demo_core.registry import Registered, Registry
-from demo_core.specs import Architecture, Command, DatasetReader, Explainer
 
 if TYPE_CHECKING:
     from demo_core.cli.group import State
     from demo_core.model import Model
     from demo_core.testing import Check
-
-_KINDS: tuple[Any, ...] = (Architecture, DatasetReader, Explainer, Command)
 
 
 @click.command()
@@ -45,7 +42,7 @@ def check(
     plugin: demo --plugin FILE.py check NAME. The rules are in docs/contract.md. Exits with 4 if a check fails.
     """
     state: State = ctx.obj
-    found = _meant(state, name)
+    found = state.discovery.meant(name)
     lacking = [r for r in found if r.missing()]
     if len(lacking) == len(found):
         raise UsageProblem(f"{found[0].spec.what} '{found[0].spec.name}' {found[0].why_unavailable()}")
@@ -69,21 +66,6 @@ def check(
         say(f"{passed} passed, {failed} failed, {len(rows) - passed - failed} have nothing to check")
     if failed:
         ctx.exit(ExitCode.PLUGIN)
-
-
-def _meant(state: State, name: str) -> list[Registered[Any]]:
-    """What a name means: specs of that name, or all of a plugin of that name."""
-    registry = state.registry
-    found: list[Registered[Any]] = [registry.find(kind, name) for kind in _KINDS if registry.has(kind, name)]
-    found += [r for kind in _KINDS for r in registry.all(kind) if r.owner.named_in({name}) and r not in found]
-    if found:
-        return found
-    for candidate in state.discovery.candidates:
-        if candidate.owner.named_in({name}):
-            raise UsageProblem(candidate.line() if candidate.state == "failed" else f"plugin {name} is disabled")
-    known = {n for kind in _KINDS for n in registry.names(kind)}
-    known |= {n for c in state.discovery.candidates for n in (c.owner.entry_point, c.owner.distribution)}
-    raise UsageProblem(unknown_name("plugin", name, known))
 
 
 def _checks_of(

@@ -16,5 +16,6 @@ def register_architectures(register: Register[Architecture]) -> None:
             options=CnnOptions,
             provides={"gradients", "conv-filters", "prefix-logits", "variable-length"},
             summary="Three convolutions, max-pooling and a global maximum (Lanchantin et al. 2017).",
+            paper="Lanchantin, Singh, Wang & Qi 2017, Deep Motif Dashboard, PSB; arXiv:1608.03644",
         )
     )

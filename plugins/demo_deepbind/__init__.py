@@ -16,5 +16,6 @@ def register_datasets(register: Register[DatasetReader]) -> None:
             options=DeepBindOptions,
             suffixes=(".seq", ".seq.gz"),
             summary="DeepBind tables (FoldID EventID seq Bound); X_AC brings X_B as its test split.",
+            paper="Alipanahi, Delong, Weirauch & Frey 2015, Nature Biotechnology 33:831",
         )
     )

@@ -18,5 +18,6 @@ def register_architectures(register: Register[Architecture]) -> None:
             # on a few hundred sequences it needs more steps than others
             training={"learning_rate": 0.01, "most_epochs": 200},
             summary="A bidirectional LSTM, averaged over positions (Lanchantin et al. 2017).",
+            paper="Lanchantin, Singh, Wang & Qi 2017, Deep Motif Dashboard, PSB; arXiv:1608.03644",
         )
     )

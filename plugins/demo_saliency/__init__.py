@@ -17,5 +17,6 @@ def register_explainers(register: Register[Explainer]) -> None:
             kind="attribution",
             needs={"gradients"},
             summary="The gradient of the target at each letter (Simonyan 2013; Lanchantin 2017).",
+            paper="Simonyan, Vedaldi & Zisserman 2013, arXiv:1312.6034",
         )
     )

@@ -18,5 +18,6 @@ def register_explainers(register: Register[Explainer]) -> None:
             channels=("forward", "backward"),
             needs={"variable-length"},
             summary="The prediction after each base is read, from either end (Lanchantin 2017).",
+            paper="Lanchantin, Singh, Wang & Qi 2017, Deep Motif Dashboard, PSB; arXiv:1608.03644",
         )
     )

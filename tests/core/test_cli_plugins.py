@@ -65,7 +65,7 @@ def test_the_listing_of_plugins(here, demo):
     assert demo("plugins", "--check")[0] == 0
     for command, word in (("architectures", "cnn"), ("readers", "deepbind"), ("explainers", "saliency")):
         assert word in demo(command)[1]
-        names = [row["name"] for row in json.loads(demo(command, "--json")[1])]
+        names = [row["name"] for row in json.loads(demo(command, "--json")[1])[command]]
         assert word in names
 
 
@@ -256,3 +256,101 @@ def test_where_to_report_is_read_from_what_the_distribution_says(site):
     assert place_to_report("demo-b") == documentation("demo-b") == "https://example.org/b"
     assert (place_to_report("demo-c"), documentation("demo-c")) == ("me@example.org", "")
     assert place_to_report("demo-d") == place_to_report("nowhere") == ""
+
+
+OPTIONS = """
+from dataclasses import dataclass, field
+from demo_core import Explainer, hookimpl
+DEMO_API = 1
+@dataclass(frozen=True)
+class Options:
+    shuffles: int = field(default=20, metadata={"help": "Shuffles of each sequence.", "minimum": 1})
+@hookimpl
+def register_explainers(register):
+    like = {"target": "x:Y", "summary": "A thing.", "options": Options}
+    register(Explainer(name="there", kind="attribution", needs={"gradients"}, adds_up=True, extra="there",
+        requires=("json",), paper="Doe 2020", docs="https://example.org/there", **like))
+    register(Explainer(name="away", kind="trace", channels=("forward",), requires=("nothing_there",), extra="x",
+        **like))
+"""
+
+
+def test_all_about_a_plugin(site, demo, monkeypatch):
+    site("demo-opt", "opt_plugin", OPTIONS, about=ABOUT)
+    monkeypatch.setenv("DEMO_LOAD_PLUGINS", "demo-opt")
+    code, out, err = demo("plugins", "--show", "there")
+    assert (code, err) == (0, "")
+    lines = [" ".join(line.split()) for line in out.splitlines()]
+    assert lines == [
+        "explainer there: A thing.",
+        "plugin: 'opt_plugin' (demo-opt 1.0), installed",
+        "state: available",
+        "kind: attribution",
+        "values: of every letter; they add up to the target minus its baseline",
+        "needs: gradients",
+        "requires: json",
+        "paper: Doe 2020",
+        "docs: https://example.org/there",
+        "report to: https://example.org/bad/issues",
+        "options:",
+        "--shuffles INTEGER (DEMO_THERE_SHUFFLES)",
+        "Shuffles of each sequence. [at least 1; default: 20]",
+    ]
+    code, out, _ = demo("plugins", "--show", "demo-opt", "--json")
+    found = json.loads(out)
+    assert found["version"] == 1
+    away, there = found["specs"]
+    assert away["docs"] == "https://example.org/bad/docs"
+    assert away["why_unavailable"] == "needs nothing_there, which is not installed: pip install 'demo-opt[x]'"
+    assert there["options"]["properties"]["shuffles"] == {
+        "type": "integer", "minimum": 1, "description": "Shuffles of each sequence.", "default": 20,
+    }  # fmt: skip
+    for name in ("cnn", "fasta", "saliency", "quickstart", "class-optimization"):
+        assert demo("plugins", "--show", name)[0] == 0
+    assert "demo quickstart --help" in demo("plugins", "--show", "quickstart")[1]
+    code, out, err = demo("plugins", "--show", "salency")
+    assert (code, out) == (2, "") and "did you mean 'saliency'" in err
+    assert demo("plugins", "--show", "cnn", "--check")[0] == 2
+
+
+def test_the_lines_that_bring_the_same_set(site, demo, here, monkeypatch):
+    site("demo-opt", "opt_plugin", OPTIONS)
+    site("demo-bad", "bad_plugin", "1 / 0")
+    monkeypatch.setenv("DEMO_LOAD_PLUGINS", "demo-opt,demo-bad")
+    mine = local(here, "mine", HELLO.format(name="mine", what="hello", more=""))
+    code, out, _ = demo("plugins", "--requirements", "--plugin", mine)
+    ours, opt, *rest = out.splitlines()
+    assert code == 0
+    assert "deep-motif-dashboard" in ours or ours.startswith("-e file://")
+    assert opt == "demo-opt[there]==1.0"
+    assert rest[0] == "# left out, failed: 'bad_plugin' (demo-bad 1.0)"
+    assert rest[1].startswith("# --plugin mine.py is a file of your own (sha256:")
+    assert json.loads(demo("plugins", "--requirements", "--json")[1])["requirements"][:2] == [ours, opt]
+
+
+@pytest.mark.parametrize(
+    ("origin", "line"),
+    [
+        ({"url": "https://me:secret@example.org/a.whl", "archive_info": {}}, "demo-a @ https://example.org/a.whl"),
+        (
+            {"url": "https://example.org/a", "vcs_info": {"vcs": "git", "commit_id": "abc"}, "subdirectory": "py"},
+            "demo-a @ git+https://example.org/a@abc#subdirectory=py",
+        ),
+        ({"url": "file:///src/a", "dir_info": {"editable": True}}, "-e file:///src/a"),
+        ({"url": "file:///src/a", "dir_info": {}}, "demo-a @ file:///src/a"),
+        ({}, "demo-a==1.0"),
+    ],
+)
+def test_a_requirement_says_where_it_came_from(site, tmp_path, origin, line):
+    from packaging.requirements import Requirement
+
+    from demo_core.distributions import requirement
+
+    site("demo-a", "a_plugin", "")
+    if origin:
+        (tmp_path / "demo_a-1.0.dist-info" / "direct_url.json").write_text(json.dumps(origin))
+    assert requirement("demo-a") == line
+    if not line.startswith("-e"):
+        Requirement(line)
+        assert Requirement(requirement("demo-a", ("x", "b"))).extras == {"b", "x"}
+    assert requirement("demo-z") == "# demo-z: pip knows nothing of it"

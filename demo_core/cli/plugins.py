@@ -1,0 +1,144 @@
+"""``demo plugins``: what is installed, what one of them is, and how pip gets the same set again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from demo_core.cli.group import State
+from demo_core.cli.listings import as_json_option, described
+from demo_core.cli.output import emit_json, table
+from demo_core.distributions import requirement
+from demo_core.errors import ExitCode, UsageProblem, printable
+from demo_core.options import describe, metavar, options_of, variable
+from demo_core.plugins import Candidate, Discovery, discover
+from demo_core.registry import Registered
+from demo_core.specs import Command
+
+
+@click.command()
+@as_json_option
+@click.option("--check", is_flag=True, help="Exit with 4 if a plugin failed.")
+@click.option("--show", "name", metavar="NAME", help="All about one plugin, or about something that it registers.")
+@click.option("--requirements", is_flag=True, help="Print lines for pip install -r, to have the same set elsewhere.")
+@click.pass_context
+def plugins(ctx: click.Context, as_json: bool, check: bool, name: str | None, requirements: bool) -> None:
+    """List plugins and their state."""
+    if sum((check, name is not None, requirements)) > 1:
+        raise UsageProblem("--check, --show and --requirements are asked for one at a time")
+    state: State = ctx.obj
+    if name is not None:
+        _show(state, name, as_json)
+        return
+    found = discover(state.files, exact=True) if check else state.discovery
+    if requirements:
+        lines = _requirements(found)
+        if as_json:
+            emit_json({"version": 1, "requirements": lines})
+        else:
+            click.echo("\n".join(lines))
+        return
+    rows = [_plugin(c) for c in found.candidates]
+    if as_json:
+        emit_json({"version": 1, "plugins": rows, "conflicts": found.registry.conflicts()})
+    else:
+        columns = ("name", "kind", "registers", "distribution", "version", "origin", "state")
+        shown = [
+            [r["name"], ", ".join(r["kinds"]), ", ".join(r["registers"]), r["distribution"], _short(r["version"]),
+             r["origin"], _state(r)]
+            for r in rows
+        ]  # fmt: skip
+        table(columns, shown)
+    if check and any(r["state"] == "failed" for r in rows):
+        ctx.exit(ExitCode.PLUGIN)
+
+
+def _plugin(candidate: Candidate) -> dict[str, Any]:
+    owner, specs = candidate.owner, candidate.specs
+    state, reason = candidate.state, candidate.reason
+    lacking = [w for s in specs if (w := Registered(s, owner).why_unavailable())]
+    if state == "active" and specs and len(lacking) == len(specs):
+        state = "unavailable"
+    if lacking:
+        reason = "; ".join(dict.fromkeys(lacking))
+    return {
+        "name": printable(owner.entry_point, 60),
+        "kinds": sorted({s.what for s in specs}),
+        "registers": [s.name for s in specs],
+        "distribution": printable(owner.distribution, 60),
+        "version": owner.version,
+        "origin": owner.origin,
+        "module": printable(candidate.module),
+        "state": state,
+        "reason": printable(reason, 400),
+        "deprecated": [printable(text, 400) for text in candidate.deprecated],
+    }
+
+
+def _state(row: dict[str, Any]) -> str:
+    old = f", but for the next DEMO_API: {'; '.join(row['deprecated'])}" if row["deprecated"] else ""
+    return str(row["state"]) + old + (f": {row['reason']}" if row["reason"] else "")
+
+
+def _short(version: str) -> str:
+    return version[:19] if version.startswith("sha256:") else printable(version, 30)
+
+
+def _requirements(found: Discovery) -> list[str]:
+    """A line for each distribution, with the extras whose modules are there; remarks on what pip cannot bring."""
+    extras: dict[str, set[str]] = {}
+    remarks = []
+    for candidate in found.candidates:
+        owner = candidate.owner
+        if owner.origin == "local file":
+            remarks.append(f"# --plugin {printable(owner.distribution, 60)} is a file of your own ({owner.version})")
+        elif candidate.state == "active":
+            mine = extras.setdefault(owner.distribution, set())
+            mine |= {s.extra for s in candidate.specs if s.extra and not Registered(s, owner).missing()}
+        else:
+            remarks.append(f"# left out, {candidate.state}: {printable(owner.describe(), 120)}")
+    return [requirement(name, tuple(sorted(used))) for name, used in extras.items()] + remarks
+
+
+def _show(state: State, name: str, json_wanted: bool) -> None:
+    registry = state.registry
+    found = state.discovery.meant(name)
+    about = [described(registry, r) for r in found]
+    if json_wanted:
+        emit_json({"version": 1, "specs": about})
+        return
+    for i, (registered, one) in enumerate(zip(found, about, strict=True)):
+        click.echo("\n" * bool(i) + f"{registered.spec.what} {one['name']}: {registered.spec.summary}")
+        rows = {
+            "plugin": f"{registered.owner.describe()}, {registered.owner.origin}",
+            "state": one["why_unavailable"] or "available",
+            "kind": one.get("kind"),
+            "channels": ", ".join(one.get("channels", ())),
+            "values": _values(registered),
+            "provides": ", ".join(one.get("provides", ())),
+            "needs": ", ".join(one.get("needs", ())),
+            "suffixes": " ".join(one.get("suffixes", ())),
+            "requires": ", ".join(registered.spec.requires),
+            "paper": one["paper"],
+            "docs": one["docs"],
+            "report to": one["report"],
+        }
+        for title, text in rows.items():
+            if text:
+                click.echo(f"  {title + ':':<10} {printable(text, 1000)}")
+        if isinstance(registered.spec, Command):
+            click.echo(f"  options:   demo {one['name']} --help")
+        elif options := options_of(registered.spec.options):
+            click.echo("  options:")
+            for option in options:
+                click.echo(f"    {option.flag} {metavar(option)}   ({variable(registered.spec.name, option)})")
+                click.echo(f"        {describe(option)}")
+
+
+def _values(registered: Registered[Any]) -> str:
+    spec = registered.spec
+    if getattr(spec, "kind", "") != "attribution":
+        return ""
+    adds_up = "; they add up to the target minus its baseline" if spec.adds_up else ""
+    return ("of every letter" if spec.hypothetical else "of the letter that is there alone") + adds_up

@@ -1,0 +1,71 @@
+"""How the contract changes and older plugins still work: for one ``DEMO_API`` more, with a warning.
+
+A field that is renamed goes on being taken under its older name (``renamed_fields``), an argument of a hook that is
+replaced goes on being given (``OLDER_ARGUMENTS`` in ``demo_core.plugins``), and a plugin built for the version before
+is loaded (``OLDER_APIS`` there). Authors see a ``PluginDeprecation`` in their tests, users a word in ``demo plugins``.
+"""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, TypeVar
+
+C = TypeVar("C", bound=type)
+
+_noted: ContextVar[list[str] | None] = ContextVar("deprecations", default=None)
+
+
+class PluginDeprecation(DeprecationWarning):
+    """A plugin uses an older form of the contract, which the next ``DEMO_API`` will not take."""
+
+
+@contextmanager
+def noting() -> Iterator[list[str]]:
+    """Within it, what ``deprecated`` says is kept in the list as well."""
+    found: list[str] = []
+    token = _noted.set(found)
+    try:
+        yield found
+    finally:
+        _noted.reset(token)
+
+
+def deprecated(text: str, stacklevel: int = 1) -> None:
+    """Warn of an older form; ``stacklevel`` counts from the caller, as in ``warnings.warn``."""
+    found = _noted.get()
+    if found is not None and text not in found:
+        found.append(text)
+    warnings.warn(text, PluginDeprecation, stacklevel=stacklevel + 1)
+
+
+def renamed_fields(**names: str) -> Callable[[C], C]:
+    """Decorator of a spec's class: fields are taken and read under older names as well, ``older="newer"``."""
+
+    def decorate(cls: C) -> C:
+        made: Callable[..., None] = cls.__init__  # type: ignore[misc]
+
+        @functools.wraps(made)
+        def __init__(self: Any, **given: Any) -> None:
+            for old, new in names.items():
+                if old in given:
+                    if new in given:
+                        raise TypeError(f"{cls.__name__}: '{old}' is the older name of '{new}': give one of them")
+                    deprecated(f"{cls.__name__}: the field '{old}' is now called '{new}'", stacklevel=2)
+                    given[new] = given.pop(old)
+            made(self, **given)
+
+        cls.__init__ = __init__  # type: ignore[misc]
+        for old, new in names.items():
+            setattr(cls, old, property(functools.partial(_read, cls.__name__, old, new)))
+        return cls
+
+    return decorate
+
+
+def _read(of: str, old: str, new: str, spec: Any) -> Any:
+    deprecated(f"{of}: the field '{old}' is now called '{new}'", stacklevel=2)
+    return getattr(spec, new)
