@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import os
 import types
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union, get_args, get_or
 from demo_core.errors import UsageProblem, printable, unknown_name
 
 if TYPE_CHECKING:
-    import click
+    pass
 
 #: Names that commands use for themselves.
 RESERVED = frozenset({
@@ -271,59 +270,6 @@ def json_schema(cls: type) -> dict[str, Any]:
         "required": required,
         "additionalProperties": False,
     }
-
-
-def click_options(cls: type, owner: str, defaults: Mapping[str, Any] | None = None) -> list[click.Option]:
-    """One click option per field, with help, default and validation.
-
-    ``owner`` is the plugin's name for it: ``DEMO_OWNER_FIELD`` in the environment stands in for a flag. ``defaults``
-    take the place of the class's own.
-    """
-    import click
-
-    class Value(click.ParamType[Any]):
-        def __init__(self, option: Option) -> None:
-            self.option = option
-            self.name = metavar(option)
-
-        def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-            try:
-                return self.option.parse(value) if isinstance(value, str) else self.option.check(value)
-            except ValueError as error:
-                variable = str(param.envvar) if param and param.envvar else ""
-                if variable and os.environ.get(variable) == value:  # then nobody typed the flag
-                    raise UsageProblem(f"{variable} in the environment: {error}") from None
-                self.fail(str(error), param, ctx)
-
-    made = []
-    for option in options_of(cls):
-        option = dataclasses.replace(option, default=(defaults or {}).get(option.name, option.default))  # noqa: PLW2901
-        note = describe(option)
-        default = None if option.required else option.default
-        if option.scalar is bool and option.items is None and not option.optional:
-            off = "--no-" + option.flag[2:]
-            made.append(
-                click.Option(
-                    [f"{option.flag}/{off}", option.name],
-                    default=default,
-                    help=note,
-                    is_flag=True,
-                    envvar=variable(owner, option),
-                )
-            )
-            continue
-        made.append(
-            click.Option(
-                [option.flag, option.name],
-                type=Value(option),
-                default=default,
-                required=option.required,
-                metavar=metavar(option),
-                help=note,
-                envvar=variable(owner, option),
-            )
-        )
-    return made
 
 
 def variable(owner: str, option: Option) -> str:

@@ -53,6 +53,7 @@ def commands() -> str:
     lines += [
         ["quickstart"],
         ["plugins"],
+        ["completion"],
         ["check"],
         ["new-plugin"],
         ["model", "import"],

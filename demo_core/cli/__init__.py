@@ -25,19 +25,21 @@ def run(arguments: Sequence[str]) -> int:
         # As `head` does: not an error, and nothing may be written any more
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.DONE
-    except DemoError as error:
-        if debug:
-            raise
+    except Exception as error:  # noqa: BLE001 - told from each other, and shown, there
+        return _failed(error, debug)
+
+
+def _failed(error: Exception, debug: bool) -> int:
+    if "_DEMO_COMPLETE" in os.environ:  # a half typed line is often wrong, and there is no place to say so
+        return ExitCode.FAILED
+    if debug:
+        raise error
+    if isinstance(error, DemoError):
         return _end(str(error), error.exit_code)
-    except OSError as error:
-        if debug:
-            raise
+    if isinstance(error, OSError):
         where = f"{printable(error.filename)}: " if error.filename else ""
         return _end(f"{where}{printable(error.strerror or one_line(error))}", ExitCode.FAILED)
-    except Exception as error:
-        if debug:
-            raise
-        return _end(f"unexpected {one_line(error)} (--debug shows where)", ExitCode.FAILED)
+    return _end(f"unexpected {one_line(error)} (--debug shows where)", ExitCode.FAILED)
 
 
 def _invoke(arguments: Sequence[str]) -> int:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from demo_core.cli.flags import click_options
 from demo_core.cli.group import State
 from demo_core.cli.output import progress, say
 from demo_core.cli.patterns import report_patterns
@@ -28,7 +29,7 @@ from demo_core.errors import (
     printable,
     unknown_name,
 )
-from demo_core.options import build, click_options, from_environment, options_of
+from demo_core.options import build, from_environment, options_of
 from demo_core.registry import Registered, Registry
 from demo_core.specs import Explainer
 

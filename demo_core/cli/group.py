@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from demo_core.errors import DemoError, UsageProblem, unknown_name
 from demo_core.permission import code_allowed
@@ -83,6 +84,12 @@ class Root(click.Group):
         """Take --plugin, --allow-code and --debug wherever they stand: they are about the program, not one command."""
         return super().parse_args(ctx, _global_options_first(args))
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
+        """Names and summaries of commands: none is imported for that."""
+        if incomplete.startswith("-"):
+            return super(click.Group, self).shell_complete(ctx, incomplete)
+        return [CompletionItem(n, help=s) for n, s in self._listing(ctx) if n.startswith(incomplete)]
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Core and plugin commands, in order."""
         return sorted({*_state(ctx).registry.names(Command), *COMMANDS})
@@ -94,8 +101,6 @@ class Root(click.Group):
             found = getattr(importlib.import_module(module), attribute)
         elif _state(ctx).registry.has(Command, cmd_name):
             registered = _state(ctx).registry.find(Command, cmd_name)
-            if ctx.resilient_parsing:  # completion wants names, and must not import what stands behind them
-                return click.Command(cmd_name, short_help=registered.spec.summary)
             found = registered.load()
             if not isinstance(found, click.Command):
                 raise registered.broke_contract(f"its target is a {type(found).__name__}, not a click command")
@@ -114,18 +119,21 @@ class Root(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The listing, from summaries alone."""
+        with formatter.section("Commands"):
+            formatter.write_dl(self._listing(ctx))
+
+    def _listing(self, ctx: click.Context) -> list[tuple[str, str]]:
         registry = _state(ctx).registry
-        rows = [
+        return [
             (name, COMMANDS[name][1] if name in COMMANDS else registry.find(Command, name).spec.summary)
             for name in self.list_commands(ctx)
         ]
-        with formatter.section("Commands"):
-            formatter.write_dl(rows)
 
 
 def _state(ctx: click.Context) -> State:
     if ctx.obj is None:
-        ctx.obj = State(files=tuple(ctx.params.get("plugin_files") or ()))
+        # a completion has no place to report anything: the terminal shows a half typed line
+        ctx.obj = State(files=tuple(ctx.params.get("plugin_files") or ()), reported=ctx.resilient_parsing)
     assert isinstance(ctx.obj, State)
     return ctx.obj
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from demo_core.cli.completing import any_name
 from demo_core.cli.group import State
 from demo_core.cli.listings import as_json_option, described
 from demo_core.cli.output import emit_json, table
@@ -20,7 +21,13 @@ from demo_core.specs import Command
 @click.command()
 @as_json_option
 @click.option("--check", is_flag=True, help="Exit with 4 if a plugin failed.")
-@click.option("--show", "name", metavar="NAME", help="All about one plugin, or about something that it registers.")
+@click.option(
+    "--show",
+    "name",
+    metavar="NAME",
+    shell_complete=any_name,
+    help="All about one plugin, or about something that it registers.",
+)
 @click.option("--requirements", is_flag=True, help="Print lines for pip install -r, to have the same set elsewhere.")
 @click.pass_context
 def plugins(ctx: click.Context, as_json: bool, check: bool, name: str | None, requirements: bool) -> None:

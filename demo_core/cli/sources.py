@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.shell_completion import CompletionItem
 
+from demo_core.cli.completing import names_of, words
 from demo_core.cli.output import say
 from demo_core.errors import DemoError, UsageProblem, printable
 from demo_core.options import as_json, build
@@ -27,10 +29,13 @@ seed = click.option(
 )  # fmt: skip
 device = click.option(
     "--device", default="auto", show_default=True, envvar="DEMO_DEVICE", metavar="auto|cpu|cuda[:n]",
+    shell_complete=words("auto", "cpu", "cuda"),
     help="Where to compute.",
 )  # fmt: skip
-split = click.option("--split", metavar="SPLIT", help="train, validation, test or all [default: test, else all]")
-reader_option = click.option("--reader", metavar="NAME", help="How to read the source [default: by its suffix]")
+split = click.option("--split", metavar="SPLIT", shell_complete=words("train", "validation", "test", "all"),
+                     help="train, validation, test or all [default: test, else all]")  # fmt: skip
+reader_option = click.option("--reader", metavar="NAME", shell_complete=names_of(DatasetReader),
+                             help="How to read the source [default: by its suffix]")  # fmt: skip
 
 
 class BatchSize(click.ParamType[int | None]):
@@ -45,6 +50,10 @@ class BatchSize(click.ParamType[int | None]):
         if isinstance(value, bool) or not str(value).isdecimal() or int(value) < 1:
             self.fail(f"expected auto or a number of at least 1, got '{printable(value, 20)}'", param, ctx)
         return int(value)
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
+        """``auto``, or a number that nobody can guess."""
+        return words("auto")(ctx, param, incomplete)
 
 
 def find_reader(registry: Registry, source: Path, name: str | None) -> Registered[DatasetReader]:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from demo_core.checkpoint import Checkpoint, only_process, state_file
+from demo_core.cli.flags import click_options
 from demo_core.cli.group import State
 from demo_core.cli.output import cell, say
 from demo_core.cli.sources import device, seed
 from demo_core.errors import DemoError, ExitCode, Interrupted, UsageProblem, printable
 from demo_core.files import make_folder, read_json
-from demo_core.options import click_options, options_of
+from demo_core.options import options_of
 from demo_core.recipe import TrainingSettings
 from demo_core.registry import Registered
 from demo_core.specs import Architecture

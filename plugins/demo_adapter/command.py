@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from demo_adapter.options import AdapterOptions
+from demo_core.cli.completing import names_of
+from demo_core.cli.flags import click_options
 from demo_core.cli.output import say
 from demo_core.errors import DemoError, UsageProblem, printable
-from demo_core.options import click_options, from_settings
+from demo_core.options import from_settings
 from demo_core.registry import Registered, Registry
 from demo_core.specs import Architecture
 
@@ -32,7 +34,7 @@ def model() -> None:
 
 @model.command("import")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--architecture", required=True, metavar="NAME|MODULE:CLASS",
+@click.option("--architecture", required=True, metavar="NAME|MODULE:CLASS", shell_complete=names_of(Architecture),
               help="An architecture, or a class of yours where Python finds it, which needs --allow-code.")  # fmt: skip
 @click.option("--option", "settings", multiple=True, metavar="NAME=VALUE",
               help="An option of the architecture, or an argument of the class, as JSON; repeatable.")  # fmt: skip

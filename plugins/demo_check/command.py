@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from demo_core.cli.completing import any_name
 from demo_core.cli.output import emit_json, say
 from demo_core.errors import ExitCode, UsageProblem, printable, unknown_name
 from demo_core.options import build, from_settings, options_of
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=any_name)
 @click.option("--option", "settings", multiple=True, metavar="NAME=VALUE", help="An option of the plugin; repeatable.")
 @click.option("--model", type=click.Path(path_type=Path), metavar="FOLDER", help="Check an explainer on this model.")
 @click.option("--length", type=click.IntRange(min=1), default=60, show_default=True, metavar="N",

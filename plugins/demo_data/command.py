@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from demo_core.cli.completing import words
+from demo_core.cli.flags import click_options
 from demo_core.cli.group import State
 from demo_core.cli.output import cell, emit_json, say, table
 from demo_core.cli.sources import find_reader, import_source, reader_option, seed
 from demo_core.errors import DemoError, UsageProblem, printable
 from demo_core.files import check_not_an_input
-from demo_core.options import build, click_options, options_of
+from demo_core.options import build, options_of
 from demo_core.registry import Registered, Registry
 from demo_core.specs import DatasetReader
 
@@ -32,7 +34,12 @@ class ImportCommand(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Find the reader first, since its options are part of the command line."""
         takes_value = {f for p in self.params if isinstance(p, click.Option) and not p.is_flag for f in p.opts}
-        ctx.meta["demo.reader"] = _reader_meant(ctx.obj.registry, args, takes_value)
+        try:
+            ctx.meta["demo.reader"] = _reader_meant(ctx.obj.registry, args, takes_value)
+        except DemoError:
+            if not ctx.resilient_parsing:  # a half typed line may name what is not there
+                raise
+            ctx.meta["demo.reader"] = None
         try:
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
@@ -109,7 +116,12 @@ def _reader_meant(registry: Registry, args: list[str], takes_value: set[str]) ->
     show_default=True,
     help="Share for testing, if the source has no test split.",
 )
-@click.option("--split", metavar="SPLIT", help="Put every sequence into this split.")
+@click.option(
+    "--split",
+    metavar="SPLIT",
+    shell_complete=words("train", "validation", "test"),
+    help="Put every sequence into this split.",
+)
 @click.option("--length", type=click.IntRange(min=1), help="Crop or pad every sequence around its centre.")
 @click.option(
     "--alphabet", default="dna", show_default=True, help="What the sequences are written in; dna is all there is."

@@ -8,17 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from demo_core.cli.flags import click_options
 from demo_core.errors import UsageProblem
-from demo_core.options import (
-    RESERVED,
-    as_json,
-    build,
-    changed,
-    check_options_class,
-    click_options,
-    json_schema,
-    options_of,
-)
+from demo_core.options import RESERVED, as_json, build, changed, check_options_class, json_schema, options_of
 
 
 @dataclass(frozen=True)

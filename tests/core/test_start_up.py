@@ -41,16 +41,26 @@ def test_plugins_as_a_table_needs_nothing_but_rich():
     assert imported("plugins") & HEAVY == {"rich"}
 
 
-def test_completion_imports_nothing_heavy(tmp_path):
+@pytest.mark.parametrize(
+    ("typed", "wanted"),
+    [
+        ("demo explain sal", "saliency"),
+        ("demo motifs find --min", "--min-seqlets"),
+        ("demo dashboard --cho", "--choose"),
+        ("demo evaluate --sp", "--split"),
+    ],
+)
+def test_completion_imports_nothing_heavy(typed, wanted):
+    count = len(typed.split()) - 1
     code = (
         "import os, sys\n"
-        "os.environ.update(_DEMO_COMPLETE='bash_complete', COMP_WORDS='demo explain sal', COMP_CWORD='2')\n"
+        f"os.environ.update(_DEMO_COMPLETE='bash_complete', COMP_WORDS='{typed}', COMP_CWORD='{count}')\n"
         "from demo_core.cli.group import root\n"
         "try:\n    root.main(args=[], prog_name='demo')\nexcept SystemExit: pass\n"
         "print('LOADED', *sorted({m.split('.')[0] for m in sys.modules}))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "saliency" in done.stdout
+    assert wanted in done.stdout
     assert set(done.stdout.splitlines()[-1].split()) & HEAVY == set()
 
 

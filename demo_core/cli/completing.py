@@ -1,0 +1,35 @@
+"""What a half typed word can become. Names come from specs: completion imports nothing that stands behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+from click.shell_completion import CompletionItem
+
+from demo_core.cli.group import State
+from demo_core.specs import Architecture, Command, DatasetReader, Explainer
+
+Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem[str]]]
+
+
+def words(*known: str) -> Completer:
+    """Completes to one of these."""
+    return lambda ctx, param, incomplete: [CompletionItem(word) for word in known if word.startswith(incomplete)]
+
+
+def names_of(*kinds: Any) -> Completer:
+    """Completes to the name of a spec of these kinds."""
+
+    def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
+        state: State = ctx.find_root().obj
+        registry = state.registry
+        found = {registry.qualified(r): r.spec.summary for kind in kinds for r in registry.all(kind)}
+        return [CompletionItem(n, help=found[n]) for n in sorted(found) if n.startswith(incomplete)]
+
+    return complete
+
+
+#: Completes to the name of anything that a plugin registers.
+any_name = names_of(Architecture, DatasetReader, Explainer, Command)

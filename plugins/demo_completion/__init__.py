@@ -1,0 +1,17 @@
+"""``demo completion``: what a shell needs to complete commands, options and choices."""
+
+from demo_core import Command, Register, hookimpl
+
+DEMO_API = 1
+
+
+@hookimpl
+def register_commands(register: Register[Command]) -> None:
+    """Register the command."""
+    register(
+        Command(
+            name="completion",
+            target="demo_completion.command:completion",
+            summary="Print what a shell needs to complete demo's words.",
+        )
+    )

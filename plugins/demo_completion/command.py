@@ -1,0 +1,23 @@
+"""Print the script of click that asks ``demo`` itself what a word can become."""
+
+from __future__ import annotations
+
+import click
+from click.shell_completion import get_completion_class
+
+from demo_core.cli.group import root
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print what SHELL needs to complete commands, options and choices, those of plugins included.
+
+    \b
+    bash, in ~/.bashrc (4.4 or later):   eval "$(demo completion bash)"
+    zsh, in ~/.zshrc, after compinit:    eval "$(demo completion zsh)"
+    fish, once:   demo completion fish > ~/.config/fish/completions/demo.fish
+    """
+    made = get_completion_class(shell)
+    assert made is not None  # click knows these three
+    click.echo(made(root, {}, "demo", "_DEMO_COMPLETE").source())
