@@ -122,6 +122,11 @@ class SequenceDataset:
     def __repr__(self) -> str:
         return f"<SequenceDataset: {len(self)} sequences of {self.length} letters, targets {', '.join(self.targets)}>"
 
+    def _repr_html_(self) -> str:
+        from demo_core.notebook import dataset_html
+
+        return dataset_html(self)
+
     @property
     def length(self) -> int:
         """L, the length of every sequence."""

@@ -109,6 +109,11 @@ class Explanation:
         said = f"{self.explainer} of {self.target} by '{self.model_name}', {len(self)} sequences"
         return f"<Explanation: {said}, values {tuple(self.values.shape)}>"
 
+    def _repr_html_(self) -> str:
+        from demo_core.notebook import explanation_html
+
+        return explanation_html(self)
+
     def __enter__(self) -> Explanation:
         return self
 

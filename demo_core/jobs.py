@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-
+from demo_core.device import device_name
 from demo_core.errors import DemoError, MisfitError, printable
 from demo_core.model import Model
 from demo_core.options import as_json, build, changed
@@ -97,7 +96,7 @@ def describe_job(job: Job) -> dict[str, Any]:
         "seed": job.seed,
         "average_strands": job.average_strands,
         "batch_size": job.batch_size,
-        "device": _device_name(job.model.device),
+        "device": device_name(job.model.device),
         "model": {
             "name": job.model.name,
             "digest": job.model.digest(),
@@ -122,7 +121,3 @@ def _unit(job: Job) -> str:
     """What the values are in, where the explainer says so by ``unit(target)``; '' where it does not."""
     unit = getattr(new_explainer(job), "unit", None)
     return printable(unit(job.target), 40) if callable(unit) else ""
-
-
-def _device_name(device: torch.device) -> str:
-    return f"{device} ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else str(device)

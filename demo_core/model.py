@@ -22,6 +22,7 @@ from demo_core.blame import plugin_failed
 from demo_core.dataset import SequenceDataset
 from demo_core.errors import DemoError, MisfitError, UsageProblem, one_line, printable
 from demo_core.files import read_json, whole_folder, write_json
+from demo_core.notebook import model_html
 from demo_core.options import as_json, build
 from demo_core.owner import Owner
 from demo_core.permission import code_allowed
@@ -82,6 +83,9 @@ class Model:
         targets = ", ".join(o.name for o in self.outputs)
         kind = self.architecture.get("name", "?")
         return f"<Model '{self.name}': {kind}, {self.length} letters, targets {targets}, on {self.device}>"
+
+    def _repr_html_(self) -> str:
+        return model_html(self)
 
     @property
     def device(self) -> torch.device:
@@ -316,21 +320,6 @@ def one_hot(codes: Tensor, letters: int, dtype: torch.dtype = torch.float32) -> 
     """Codes (B, L) as one-hot (B, A, L) on the same device; codes beyond the alphabet are columns of zeros."""
     rows = torch.arange(letters, dtype=codes.dtype, device=codes.device)[:, None]
     return (codes[:, None, :] == rows).to(dtype)
-
-
-def choose_device(name: str) -> torch.device:
-    """The device that ``auto``, ``cpu``, ``cuda`` or ``cuda:n`` means here. Raises UsageProblem."""
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        device = torch.device("meta")
-    if device.type not in ("cpu", "cuda"):
-        raise UsageProblem(f"unknown device '{printable(name)}': use auto, cpu, cuda or cuda:n")
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise UsageProblem(f"there is no {name}: this machine has {torch.cuda.device_count()} CUDA devices; use cpu")
-    return device
 
 
 @contextmanager

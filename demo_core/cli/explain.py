@@ -207,7 +207,8 @@ def _explain(
     paths: tuple[Path, ...],
     request: Request,
 ) -> None:
-    from demo_core.model import METADATA, Model, choose_device
+    from demo_core.device import choose_device
+    from demo_core.model import METADATA, Model
 
     state = _state(ctx)
     models = [p for p in paths if (p / METADATA).is_file()]

@@ -24,7 +24,6 @@ COMMANDS = {
     "explainers": ("demo_core.cli.listings:explainers", "List the ways of explaining."),
     "plugins": ("demo_core.cli.plugins:plugins", "List plugins and their state."),
     "readers": ("demo_core.cli.listings:readers", "List the file formats that can be imported."),
-    "train": ("demo_core.cli.train:train", "Train a network."),
 }
 
 

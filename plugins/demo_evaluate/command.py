@@ -32,7 +32,8 @@ def evaluate(
     reader: str | None, device: str,
 ) -> None:  # fmt: skip
     """Measure a model on labelled sequences: AUROC, AUPRC, accuracy and calibration error of each target."""
-    from demo_core.model import Model, choose_device
+    from demo_core.device import choose_device
+    from demo_core.model import Model
     from demo_evaluate.measures import best_matrix, chosen_split, scores
 
     state: State = ctx.obj

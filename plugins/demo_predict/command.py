@@ -42,8 +42,9 @@ def predict(
     device: str,
 ) -> None:
     """Write a model's predictions as a table: id, interval, split, then label, output and prediction of each target."""
+    from demo_core.device import choose_device
     from demo_core.files import check_not_an_input, whole_file
-    from demo_core.model import Model, choose_device
+    from demo_core.model import Model
 
     state: State = ctx.obj
     if str(output) != "-" and output.exists() and not force:

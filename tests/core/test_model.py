@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from demo_core.device import choose_device
 from demo_core.errors import DemoError, MisfitError, UsageProblem
-from demo_core.model import Model, choose_device, exact_arithmetic, one_hot
+from demo_core.model import Model, exact_arithmetic, one_hot
 from demo_core.testing import tiny_dataset, tiny_model
 
 

@@ -124,8 +124,9 @@ def test_classes_that_cannot_be_options_are_refused(cls, message):
 def test_every_parameter_of_a_core_command_that_takes_options_is_reserved(registry):
     import click
     from demo_data import command as data
+    from demo_train import command as train
 
-    from demo_core.cli import explain, train
+    from demo_core.cli import explain
     from demo_core.specs import Architecture, DatasetReader, Explainer
 
     def names(params, options):

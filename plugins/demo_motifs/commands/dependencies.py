@@ -89,9 +89,10 @@ def dependencies(
     """  # fmt: skip
     import numpy as np
 
+    from demo_core.device import choose_device
     from demo_core.drawing import save_figure
     from demo_core.files import whole_folder
-    from demo_core.model import Model, choose_device
+    from demo_core.model import Model
     from demo_core.shuffling import dinucleotide_shuffle
     from demo_motifs.interaction_figure import interactions_figure
     from demo_motifs.interactions import Planter, best_site, interactions
@@ -130,16 +131,15 @@ def dependencies(
         start(0, len(pairs))
         found = interactions(planter, sites, loaded.length, distances, advance)
     names = [m.id for m in chosen]
-    unit = _unit(target)
     with whole_folder(output, replace=force) as folder:
         _write(folder, names, counted, spaced, found)
-        figure = interactions_figure([_label(m) for m in chosen], found, f"{target.name}, {unit}")
+        figure = interactions_figure([_label(m) for m in chosen], found, f"{target.name}, {_unit(target)}")
         save_figure(figure, folder / "interactions.png", "png")
     summary = _summary(names, counted, found)
     if as_json:
         emit_json(summary)
         return
-    _print(summary, len(rows), unit)
+    _print(summary, len(rows), _unit(target))
     click.echo(f"{output}: {_of(len(pairs), 'pair')} of {_of(len(chosen), 'motif')}")
 
 

@@ -116,8 +116,9 @@ def _train(
 ) -> None:
     import torch
 
+    from demo_core.device import choose_device
     from demo_core.drawing import learning_curve_figure
-    from demo_core.model import build_model, choose_device, foreign_content
+    from demo_core.model import build_model, foreign_content
     from demo_core.ranks import device_of_rank, joined
     from demo_core.training import train as fit
 

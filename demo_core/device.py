@@ -1,0 +1,27 @@
+"""Where to compute."""
+
+from __future__ import annotations
+
+import torch
+
+from demo_core.errors import UsageProblem, printable
+
+
+def choose_device(name: str) -> torch.device:
+    """The device that ``auto``, ``cpu``, ``cuda`` or ``cuda:n`` means here. Raises UsageProblem."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        device = torch.device("meta")
+    if device.type not in ("cpu", "cuda"):
+        raise UsageProblem(f"unknown device '{printable(name)}': use auto, cpu, cuda or cuda:n")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise UsageProblem(f"there is no {name}: this machine has {torch.cuda.device_count()} CUDA devices; use cpu")
+    return device
+
+
+def device_name(device: torch.device) -> str:
+    """A device as records name it, with the name of the GPU."""
+    return f"{device} ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else str(device)
