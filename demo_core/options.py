@@ -64,6 +64,11 @@ class Option:
         return self.default is dataclasses.MISSING
 
     @property
+    def is_switch(self) -> bool:
+        """Whether it is on or off, with a flag for each."""
+        return self.scalar is bool and self.items is None and not self.optional
+
+    @property
     def flag(self) -> str:
         """The command-line spelling."""
         return "--" + self.name.replace("_", "-")
@@ -296,6 +301,13 @@ def metavar(option: Option) -> str:
     if option.items is None:
         return one
     return f"{one},..." if option.items == 0 else ",".join([one] * option.items)
+
+
+def usage(option: Option) -> str:
+    """The flag with its value, as it is typed: ``--filters INTEGER,...``, ``--simplex/--no-simplex``."""
+    if option.is_switch:
+        return f"{option.flag}/--no-{option.flag[2:]}"
+    return f"{option.flag} {metavar(option)}"
 
 
 def describe(option: Option) -> str:

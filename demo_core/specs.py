@@ -117,8 +117,12 @@ class Architecture(Spec):
 class DatasetReader(Spec):
     """A reader of sequence files: the target is a class with ``__init__(options)`` and ``read(source)``.
 
-    ``read`` yields ``Record`` or ``RecordBlock``. ``suffixes`` (``".fa"``, ``".fa.gz"``) let
-    ``demo data import`` choose the reader by itself.
+    ``read`` yields ``Record`` or ``RecordBlock``.
+
+    Parameters
+    ----------
+    suffixes
+        ``".fa"``, ``".fa.gz"``: by them ``demo data import`` chooses the reader by itself.
     """
 
     what: ClassVar[str] = "reader"

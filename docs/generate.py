@@ -22,11 +22,13 @@ from pathlib import Path
 from typing import Any
 
 import motif_tables
+import reference_tables
 
 ROOT = Path(__file__).parent.parent
 PAGES = (
     "README.md", "docs/benchmarks.md", "docs/contract.md", "docs/formats.md", "docs/motifs.md",
-    "docs/tutorial/architecture.md", "docs/tutorial/explainer.md",
+    "docs/api.md", "docs/plugins.md", "docs/tutorial/architecture.md", "docs/tutorial/explainer.md",
+    "docs/tutorial/reader.md",
 )  # fmt: skip
 
 
@@ -211,63 +213,15 @@ def known_sites() -> str:
     return "\n".join(rows)
 
 
-def motifs() -> str:
-    """The matrices that the planted reader brings."""
-    from demo_core.motif import read_meme
-
-    rows = ["| name | id | bases |", "|---|---|---|"]
-    found = read_meme(ROOT / "plugins" / "demo_planted" / "jaspar.meme")
-    return "\n".join(rows + [f"| {m.name} | {m.id} | {len(m)} |" for m in found])
-
-
-def hooks() -> str:
-    """The hooks, as they stand in the code."""
-    text = (ROOT / "demo_core" / "hookspecs.py").read_text()
-    return "```python\n" + text[text.index("@hookspec") :].rstrip() + "\n```"
-
-
-def checks() -> str:
-    """The checks of the conformance kit."""
-    from demo_core.testing.check import rules_of
-    from demo_core.testing.common import CommonChecks
-    from demo_core.testing.conformance import CHECKS
-
-    rows = ["| of | check | expected |", "|---|---|---|"]
-    shared = {rule.name for rule, _ in rules_of(CommonChecks)}
-    rows += [f"| every spec | `{rule.name}` | {rule.expected} |" for rule, _ in rules_of(CommonChecks)]
-    for kind, of_kind in CHECKS.items():
-        rows += [
-            f"| {kind.what} | `{rule.name}` | {rule.expected} |"
-            for rule, _ in rules_of(of_kind)
-            if rule.name not in shared
-        ]
-    return "\n".join(rows)
-
-
-def fields() -> str:
-    """The datasets of the HDF5 formats of the core."""
-    from demo_core import dataset, explanation
-
-    def table(of: dict[str, object]) -> list[str]:
-        rows = ["| dataset | type | axes | always there |", "|---|---|---|---|"]
-        for name, field in of.items():
-            there = "yes" if field.required else "no"  # type: ignore[attr-defined]
-            rows.append(f"| `{name}` | {field.dtype} | {field.axes} | {there} |")  # type: ignore[attr-defined]
-        return rows
-
-    more = {n: f for n, f in explanation.FIELDS.items() if n not in dataset.FIELDS}
-    return "\n".join(
-        ["Datasets:", "", *table(dataset.FIELDS), "", "Explanations have these as well:", "", *table(more)]
-    )
-
-
 def code(words: list[str]) -> str:
-    """A file of a tutorial's package, or one class or function of it."""
+    """A file of a package, or some classes and functions of it."""
     path, *names = words
-    text = (ROOT / "docs" / "tutorial" / path).read_text()
-    for name in names:
-        (node,) = [n for n in ast.parse(text).body if getattr(n, "name", None) == name]
-        text = "\n".join(text.split("\n")[node.lineno - 1 : node.end_lineno])
+    text = (ROOT / path if path.startswith("plugins/") else ROOT / "docs" / "tutorial" / path).read_text()
+    if names:
+        nodes = [n for name in names for n in ast.parse(text).body if getattr(n, "name", None) == name]
+        assert len(nodes) == len(names), f"{path} has not all of {names}"
+        lines = text.split("\n")
+        text = "\n\n\n".join("\n".join(lines[n.lineno - 1 : n.end_lineno]) for n in nodes)
     return f"`{path}`\n\n```{path.rpartition('.')[2].replace('py', 'python')}\n{text.rstrip()}\n```"
 
 
@@ -280,11 +234,8 @@ GENERATED: dict[str, Callable[[], str]] = {
     "speed": speed,
     "dashboard": dashboard,
     "known_sites": known_sites,
-    "motifs": motifs,
-    "checks": checks,
-    "hooks": hooks,
-    "fields": fields,
     **motif_tables.TABLES,
+    **reference_tables.TABLES,
 }
 
 

@@ -12,7 +12,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from demo_core.errors import UsageProblem
-from demo_core.options import Option, describe, metavar, options_of, variable
+from demo_core.options import Option, describe, metavar, options_of, usage, variable
 
 
 def click_options(cls: type, owner: str, defaults: Mapping[str, Any] | None = None) -> list[click.Option]:
@@ -50,11 +50,10 @@ def click_options(cls: type, owner: str, defaults: Mapping[str, Any] | None = No
         option = dataclasses.replace(option, default=(defaults or {}).get(option.name, option.default))  # noqa: PLW2901
         note = describe(option)
         default = None if option.required else option.default
-        if option.scalar is bool and option.items is None and not option.optional:
-            off = "--no-" + option.flag[2:]
+        if option.is_switch:
             made.append(
                 click.Option(
-                    [f"{option.flag}/{off}", option.name],
+                    [usage(option), option.name],
                     default=default,
                     help=note,
                     is_flag=True,

@@ -10,8 +10,9 @@ from demo_core.cli.group import State
 from demo_core.cli.output import emit_json, table
 from demo_core.distributions import documentation, place_to_report
 from demo_core.options import json_schema
+from demo_core.owner import Owner
 from demo_core.registry import Registered, Registry
-from demo_core.specs import Architecture, DatasetReader, Explainer
+from demo_core.specs import AnySpec, Architecture, Command, DatasetReader, Explainer
 
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -57,6 +58,13 @@ def _list(ctx: click.Context, kind: Any, json_wanted: bool, detail: str) -> None
     table((*heads, detail, "summary"), rows)
 
 
+def _page(spec: AnySpec, owner: Owner) -> str:
+    """Where the documentation of this distribution says more of a built-in one."""
+    if owner.origin != "built-in":
+        return ""
+    return "docs/commands.md" if isinstance(spec, Command) else f"docs/plugins.md#{spec.what}-{spec.name}"
+
+
 def described(registry: Registry, registered: Registered[Any]) -> dict[str, Any]:
     """A spec as plain JSON."""
     spec, owner = registered.spec, registered.owner
@@ -69,7 +77,7 @@ def described(registry: Registry, registered: Registered[Any]) -> dict[str, Any]
         "why_unavailable": registered.why_unavailable(),
         "requires": list(spec.requires),
         "paper": spec.paper,
-        "docs": spec.docs or documentation(owner.distribution),
+        "docs": spec.docs or documentation(owner.distribution) or _page(spec, owner),
         "report": place_to_report(owner.distribution),
         "options": json_schema(spec.options),
     }

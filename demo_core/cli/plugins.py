@@ -12,7 +12,7 @@ from demo_core.cli.listings import as_json_option, described
 from demo_core.cli.output import emit_json, table
 from demo_core.distributions import requirement
 from demo_core.errors import ExitCode, UsageProblem, printable
-from demo_core.options import describe, metavar, options_of, variable
+from demo_core.options import describe, options_of, usage, variable
 from demo_core.plugins import Candidate, Discovery, discover
 from demo_core.registry import Registered
 from demo_core.specs import Command
@@ -139,7 +139,7 @@ def _show(state: State, name: str, json_wanted: bool) -> None:
         elif options := options_of(registered.spec.options):
             click.echo("  options:")
             for option in options:
-                click.echo(f"    {option.flag} {metavar(option)}   ({variable(registered.spec.name, option)})")
+                click.echo(f"    {usage(option)}   ({variable(registered.spec.name, option)})")
                 click.echo(f"        {describe(option)}")
 
 
