@@ -94,7 +94,7 @@ class Model:
 
     @property
     def min_length(self) -> int:
-        """The shortest sequence it takes: its own length unless it offers ``variable-length``."""
+        """The shortest sequence it takes, its own length unless it offers ``variable-length``."""
         if "variable-length" not in self.capabilities:
             return self.length
         return int(self.module.min_length)  # type: ignore[arg-type]

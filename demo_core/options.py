@@ -326,7 +326,7 @@ def describe(option: Option) -> str:
         shown = ",".join(map(str, default)) if isinstance(default, list) else default
         if isinstance(default, bool):
             shown = "on" if default else "off"
-        notes.append("default: none" if default is None else f"default: {shown}")
+        notes.append("default: none" if shown in (None, "") else f"default: {shown}")
     return f"{option.help} [{'; '.join(notes)}]".strip()
 
 

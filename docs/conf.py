@@ -10,11 +10,12 @@ release = version = metadata.version("deep-motif-dashboard")
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 source_suffix = {".md": "markdown"}
 exclude_patterns = ["_build", "tutorial/demo-*"]
-nitpicky = False
+smartquotes = False  # -- is a flag
 
 html_theme = "furo"
 html_title = f"DeMo Dashboard {release}"
-html_static_path: list[str] = []
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 html_show_sphinx = False
 
 myst_heading_anchors = 4
