@@ -18,8 +18,18 @@ for name in [n for n in os.environ if n.startswith("DEMO_") and n not in ("DEMO_
     del os.environ[name]
 # A shell lets what it starts in the background ignore Ctrl-C, and so would every process that a test interrupts
 signal.signal(signal.SIGINT, signal.default_int_handler)
+# Two workers of two threads each would wait for each other
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Nor must plugins that happen to be installed beside it.
 os.environ["DEMO_LOAD_PLUGINS"] = ""
+
+
+def pytest_collection_modifyitems(items):
+    """What looks at the quickstart goes to one worker, which makes it once."""
+    for item in items:
+        if "quickstart" in item.fixturenames:
+            item.add_marker(pytest.mark.xdist_group("quickstart"))
 
 
 @pytest.fixture(scope="session")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import functools
 import os
+import sys
 import tomllib
 from collections import Counter
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import nullcontext, redirect_stdout
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -359,12 +360,13 @@ def _run(
     if pattern:
         begun = lambda: say(f"{model.name} {job.spec.name}: at work on {printable(job.target.name)}")  # noqa: E731
         try:
-            outcome = pattern_to_file(job, output, force=request.force, on_start=begun)
+            with redirect_stdout(sys.stderr):  # what a plugin prints is no result
+                outcome = pattern_to_file(job, output, force=request.force, on_start=begun)
         except KeyboardInterrupt:
             raise Interrupted("interrupted: patterns are made all at once, so nothing was kept") from None
     else:
         assert dataset is not None and rows is not None
-        with progress(f"{model.name} {job.spec.name}") as (start, advance):
+        with progress(f"{model.name} {job.spec.name}") as (start, advance), redirect_stdout(sys.stderr):
             outcome = explain_to_file(job, dataset, rows, output, force=request.force, on_start=start, on_batch=advance)
     for warning in outcome.warnings:
         say(f"warning: {warning}")

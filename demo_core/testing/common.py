@@ -9,11 +9,13 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from importlib import metadata
 from importlib.util import find_spec
+from types import SimpleNamespace
 from typing import Any, ClassVar, Generic, TypeVar
 
 from demo_core.errors import DemoError
 from demo_core.options import Option, options_of
 from demo_core.owner import Owner
+from demo_core.plugins import discover
 from demo_core.registry import Registered
 from demo_core.specs import Command, Spec
 from demo_core.testing.check import DoesNotApply, expect, rule
@@ -91,21 +93,23 @@ class CommandChecks(CommonChecks[Command]):
 
         found = self.registered.load()
         expect(isinstance(found, click.Command), f"a {type(found).__name__}")
-        for path, command in _with_subcommands(self.spec.name, found):
+        # a group may make its commands of what is registered
+        given = SimpleNamespace(registry=discover().registry)
+        for path, command in _with_subcommands(self.spec.name, found, given):
             expect(command.help, f"'demo {path}' has no help")
             for option in command.params:
                 said = not isinstance(option, click.Option) or option.help or option.hidden
                 expect(said, f"option {option.opts[0]} of 'demo {path}' has no help")
 
 
-def _with_subcommands(path: str, command: Any) -> Iterator[tuple[str, Any]]:
+def _with_subcommands(path: str, command: Any, given: object) -> Iterator[tuple[str, Any]]:
     import click
 
     yield path, command
     if isinstance(command, click.Group):
-        context = click.Context(command, info_name=path)
+        context = click.Context(command, info_name=path, obj=given)
         for name in command.list_commands(context):  # as a group that loads its commands late gives them, too
-            yield from _with_subcommands(f"{path} {name}", command.get_command(context, name))
+            yield from _with_subcommands(f"{path} {name}", command.get_command(context, name), given)
 
 
 def module_of(owner: Owner) -> str:

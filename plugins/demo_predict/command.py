@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -75,7 +76,8 @@ def _write(file: TextIO, model: Any, dataset: Any, rows: Any) -> None:
         start(0, len(rows))
         for first in range(0, len(rows), 4096):
             block = dataset.take(rows[first : first + 4096])
-            outputs = model.predict(block.codes)
+            with redirect_stdout(sys.stderr):  # what a network prints is no result
+                outputs = model.predict(block.codes)
             predictions, labels = model.activate(outputs), labels_for(model, block)
             for i in range(len(block)):
                 split = SPLITS[block.split[i]] if block.split[i] < len(SPLITS) else ""

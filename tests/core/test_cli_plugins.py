@@ -354,3 +354,38 @@ def test_a_requirement_says_where_it_came_from(site, tmp_path, origin, line):
         Requirement(line)
         assert Requirement(requirement("demo-a", ("x", "b"))).extras == {"b", "x"}
     assert requirement("demo-z") == "# demo-z: pip knows nothing of it"
+
+
+PRINTS = """
+import torch
+from demo_core import Architecture, Explainer, hookimpl
+DEMO_API = 1
+@hookimpl
+def register_explainers(register):
+    register(Explainer(name="chatty", target="chatty:Chatty", kind="attribution", summary="Prints."))
+@hookimpl
+def register_architectures(register):
+    register(Architecture(name="loud", target="chatty:Loud", summary="Prints."))
+class Chatty:
+    def __init__(self, options): pass
+    def explain(self, model, batch, target):
+        print("so it goes")
+        return batch.x
+class Loud(torch.nn.Module):
+    def __init__(self, options, *, letters, length, n_targets):
+        super().__init__()
+        self.linear = torch.nn.Linear(letters, n_targets)
+    def forward(self, x):
+        print("so loud")
+        return self.linear(x.mean(2))
+"""
+
+
+def test_what_plugins_print_is_no_result(here, trained, demo):
+    (here / "chatty.py").write_text(PRINTS)
+    plugin = ["--plugin", "chatty.py"]
+    code, out, err = demo(*plugin, "explain", "chatty", trained / "one", trained / "data.h5")
+    assert (code, out, "so it goes" in err) == (0, "explanations/one.chatty.h5: 12 sequences\n", True)
+    assert demo(*plugin, "train", "loud", trained / "data.h5", "-o", "m", "--epochs", "1")[0] == 0
+    code, out, err = demo(*plugin, "predict", "m", trained / "data.h5", "-o", "-")
+    assert (code, "so loud" in out, "so loud" in err) == (0, False, True)

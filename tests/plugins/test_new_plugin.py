@@ -56,7 +56,7 @@ def test_every_file_has_the_new_name_and_nothing_of_ours(here, demo, kind):
         (["dataset", "x"], 2, "'dataset' is not one of 'explainer', 'architecture', 'reader', 'command'"),
         (["explainer", "saliency"], 2, "explainer 'saliency' is there already, of plugin 'saliency'"),
         (["reader", "fasta"], 2, "reader 'fasta' is there already"),
-        (["command", "train"], 2, "'train' is a command of the core"),
+        (["command", "explain"], 2, "'explain' is a command of the core"),
         (["command", "motifs"], 2, "command 'motifs' is there already"),
         (["explainer", "all"], 2, "'all' is what stands for every explainer"),
         (["reader", "saliency"], 2, "there is an installed module demo_saliency already"),
