@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import traceback
 from pathlib import Path
 
@@ -14,12 +13,13 @@ from demo_core.owner import Owner
 _PLACES = 3
 
 
-def plugin_failed(what: str, owner: Owner, error: BaseException, did: str = "failed") -> PluginError:
-    """The error to raise for what a plugin's code raised; ``what`` is "explainer 'mine'".
+def plugin_failed(what: str, owner: Owner, error: BaseException, module: str, did: str = "failed") -> PluginError:
+    """The error to raise for what a plugin's code raised.
 
-    It names the places in the plugin and none of the core: those are seen with ``--debug``.
+    ``what`` is "explainer 'mine'", and ``module`` one of the plugin's modules. Places in the plugin are named, and none
+    of the core or of libraries: those are seen with ``--debug``.
     """
-    cause = f"{one_line(error)}{_places(error)}"
+    cause = f"{one_line(error)}{places(error, module)}"
     return PluginError(f"{what} of plugin {owner.describe()} {did}: {cause}{report_to(owner)}")
 
 
@@ -35,24 +35,15 @@ def report_to(owner: Owner) -> str:
     return f"; report it to {place}" if place else ""
 
 
-def _places(error: BaseException) -> str:
-    """Where in the plugin it happened: its own frames, not those of the core that calls it or of what it calls."""
-    frames = traceback.extract_tb(error.__traceback__)
-    others = [Path(__file__).parent, *_folders("torch"), *_folders("click")]  # what calls a plugin
-    begun = next((f for f in frames if not any(_lies_in(f, folder) for folder in others)), None)
-    if begun is None:
-        return ""
-    theirs = [f for f in frames if _lies_in(f, Path(begun.filename).parent)][-_PLACES:]
-    return f", at {', '.join(f'{_short(f.filename)}:{f.lineno} in {f.name}' for f in theirs)}"
-
-
-def _lies_in(frame: traceback.FrameSummary, folder: Path) -> bool:
-    return Path(frame.filename).is_relative_to(folder)
-
-
-def _folders(module: str) -> list[Path]:
-    spec = importlib.util.find_spec(module)
-    return list(map(Path, spec.submodule_search_locations or ())) if spec else []
+def places(error: BaseException, module: str) -> str:
+    """Where in a plugin it happened: the frames whose module is in the same package as ``module``."""
+    package = module.split(".", maxsplit=1)[0]
+    theirs = [
+        f"{_short(frame.f_code.co_filename)}:{line} in {frame.f_code.co_name}"
+        for frame, line in traceback.walk_tb(error.__traceback__)
+        if str(frame.f_globals.get("__name__", "")).split(".")[0] == package
+    ]
+    return f", at {', '.join(theirs[-_PLACES:])}" if theirs else ""
 
 
 def _short(path: str) -> str:

@@ -34,38 +34,43 @@ def noting() -> Iterator[list[str]]:
         _noted.reset(token)
 
 
-def deprecated(text: str, stacklevel: int = 1) -> None:
-    """Warn of an older form; ``stacklevel`` counts from the caller, as in ``warnings.warn``."""
+def deprecated(text: str, *, stacklevel: int = 1, at: tuple[str, int] | None = None) -> None:
+    """Warn of an older form, where it is used: ``stacklevel`` from the caller, or ``at`` a file and a line."""
     found = _noted.get()
     if found is not None and text not in found:
         found.append(text)
-    warnings.warn(text, PluginDeprecation, stacklevel=stacklevel + 1)
+    if at is None:
+        warnings.warn(text, PluginDeprecation, stacklevel=stacklevel + 1)
+    else:
+        warnings.warn_explicit(text, PluginDeprecation, *at)
+
+
+class TakesOlderNames(type):
+    """The type of classes whose fields may have been renamed: older names become newer ones before all else."""
+
+    def __call__(cls, *values: Any, **given: Any) -> Any:
+        """Make one of ``cls``, from older names as well."""
+        for old, new in getattr(cls, "_older_names", {}).items():
+            if old in given:
+                if new in given:
+                    raise TypeError(f"{cls.__name__}: '{old}' is the older name of '{new}': give one of them")
+                deprecated(f"{cls.__name__}: the field '{old}' is now called '{new}'", stacklevel=2)
+                given[new] = given.pop(old)
+        return super().__call__(*values, **given)
 
 
 def renamed_fields(**names: str) -> Callable[[C], C]:
-    """Decorator of a spec's class: fields are taken and read under older names as well, ``older="newer"``."""
+    """Decorator of a spec's class: fields, also of its subclasses, have older names as well, ``older="newer"``."""
 
     def decorate(cls: C) -> C:
-        made: Callable[..., None] = cls.__init__  # type: ignore[misc]
-
-        @functools.wraps(made)
-        def __init__(self: Any, **given: Any) -> None:
-            for old, new in names.items():
-                if old in given:
-                    if new in given:
-                        raise TypeError(f"{cls.__name__}: '{old}' is the older name of '{new}': give one of them")
-                    deprecated(f"{cls.__name__}: the field '{old}' is now called '{new}'", stacklevel=2)
-                    given[new] = given.pop(old)
-            made(self, **given)
-
-        cls.__init__ = __init__  # type: ignore[misc]
+        cls._older_names = {**getattr(cls, "_older_names", {}), **names}  # type: ignore[attr-defined]
         for old, new in names.items():
-            setattr(cls, old, property(functools.partial(_read, cls.__name__, old, new)))
+            setattr(cls, old, property(functools.partial(_read, old, new)))
         return cls
 
     return decorate
 
 
-def _read(of: str, old: str, new: str, spec: Any) -> Any:
-    deprecated(f"{of}: the field '{old}' is now called '{new}'", stacklevel=2)
+def _read(old: str, new: str, spec: Any) -> Any:
+    deprecated(f"{type(spec).__name__}: the field '{old}' is now called '{new}'", stacklevel=2)
     return getattr(spec, new)

@@ -26,30 +26,36 @@ def place_to_report(distribution: str) -> str:
     if found := _url(distribution, *_ISSUES, *_HOME):
         return found
     about = _metadata(distribution)
-    return next((printable(about[f], 120) for f in ("Maintainer-email", "Author-email") if about.get(f)), "")
+    return next((_decoded(about[f]) for f in ("Maintainer-email", "Author-email") if about.get(f)), "")
 
 
 def requirement(distribution: str, extras: tuple[str, ...] = ()) -> str:
-    """The line for pip that installs this version from where it came from; without what is secret in a URL.
+    """The line for pip that installs this version from where it came from, or a remark why there is none.
 
-    Source: ``direct_url.json`` as the specification "Recording the Direct URL Origin" has it (PEP 610).
+    Without what is secret in a URL: a password, and what comes after a question mark. Source: ``direct_url.json`` as
+    the specification "Recording the Direct URL Origin" has it (PEP 610).
     """
-    name = f"{distribution}[{','.join(sorted(extras))}]" if extras else distribution
+    wanted = f"[{','.join(sorted(extras))}]" if extras else ""
     try:
         installed = metadata.distribution(distribution)
         version, origin = installed.version, json.loads(installed.read_text("direct_url.json") or "{}")
-    except (metadata.PackageNotFoundError, ValueError):
-        return f"# {name}: pip knows nothing of it"
-    url = _without_password(str(origin.get("url", "")))
-    if not url:
-        return f"{name}=={version}"
+        line = _from_url(distribution, wanted, origin) if origin else f"{distribution}{wanted}=={version}"
+    except (metadata.PackageNotFoundError, ValueError, TypeError, KeyError, AttributeError):
+        return f"# {printable(distribution, 60)}: what pip recorded of it cannot be read"
+    if not version or not line.isprintable() or any(c.isspace() for c in line.partition("://")[2]):
+        return f"# {printable(distribution, 60)}: what pip recorded of it makes no line"
+    return line
+
+
+def _from_url(distribution: str, extras: str, origin: dict[str, Any]) -> str:
+    url = _without_secrets(origin["url"])
     if origin.get("dir_info", {}).get("editable"):
-        return f"-e {url}{name.removeprefix(distribution)}"  # as pip reads it: -e file:///there[extra]
-    if vcs := origin.get("vcs_info"):
+        return f"-e {url}{extras}"  # as pip reads it: -e file:///there[extra]
+    if (vcs := origin.get("vcs_info")) is not None:
         url = f"{vcs['vcs']}+{url}@{vcs['commit_id']}"
     if folder := origin.get("subdirectory"):
         url += f"#subdirectory={folder}"
-    return f"{name} @ {url}"
+    return f"{distribution}{extras} @ {url}"
 
 
 def _url(distribution: str, *labels: str) -> str:
@@ -59,6 +65,15 @@ def _url(distribution: str, *labels: str) -> str:
         label, _, url = line.partition(",")
         found[re.sub(r"[\W_]", "", label).lower()] = url.strip()
     return next((printable(found[w], 200) for w in labels if _is_web(found.get(w, ""))), "")
+
+
+def _decoded(address: str) -> str:
+    from email.header import decode_header, make_header
+
+    try:
+        return printable(make_header(decode_header(address)), 120)
+    except (ValueError, LookupError, UnicodeError):
+        return printable(address, 120)
 
 
 def _is_web(url: str) -> bool:
@@ -74,8 +89,9 @@ def _metadata(distribution: str) -> Any:
         return Message()
 
 
-def _without_password(url: str) -> str:
+def _without_secrets(url: str) -> str:
     parts = urlsplit(url)
-    _, at, host = parts.netloc.rpartition("@")
-    # git@host is how ssh is spoken to, no secret
-    return url if not at or parts.netloc.startswith("git@") else urlunsplit(parts._replace(netloc=host))
+    user, at, host = parts.netloc.rpartition("@")
+    # a name alone is how ssh is spoken to; to a web server it may be a token
+    keep = at and ":" not in user and parts.scheme == "ssh"
+    return urlunsplit(parts._replace(netloc=parts.netloc if keep else host, query=""))

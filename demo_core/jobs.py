@@ -120,4 +120,7 @@ def new_explainer(job: Job) -> Any:
 def _unit(job: Job) -> str:
     """What the values are in, where the explainer says so by ``unit(target)``; '' where it does not."""
     unit = getattr(new_explainer(job), "unit", None)
-    return printable(unit(job.target), 40) if callable(unit) else ""
+    try:
+        return printable(unit(job.target), 40) if callable(unit) else ""
+    except (Exception, SystemExit) as error:
+        raise job.registered.failed(error) from error

@@ -22,7 +22,6 @@ from demo_core.blame import plugin_failed
 from demo_core.dataset import SequenceDataset
 from demo_core.errors import DemoError, MisfitError, UsageProblem, one_line, printable
 from demo_core.files import read_json, whole_folder, write_json
-from demo_core.notebook import model_html
 from demo_core.options import as_json, build
 from demo_core.owner import Owner
 from demo_core.permission import code_allowed
@@ -85,6 +84,8 @@ class Model:
         return f"<Model '{self.name}': {kind}, {self.length} letters, targets {targets}, on {self.device}>"
 
     def _repr_html_(self) -> str:
+        from demo_core.notebook import model_html  # and matplotlib, which few need
+
         return model_html(self)
 
     @property
@@ -330,8 +331,8 @@ def blaming_network(model: Model) -> Iterator[None]:
     except (DemoError, torch.OutOfMemoryError):
         raise
     except (Exception, SystemExit) as error:
-        of = model.running
-        raise plugin_failed(f"architecture '{of.get('name', '?')}'", Owner.from_json(of), error) from error
+        what, module = f"architecture '{model.running.get('name', '?')}'", type(model.module).__module__
+        raise plugin_failed(what, Owner.from_json(model.running), error, module) from error
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from demo_core.drawing import LETTER_COLOURS, learning_curve_figure
 from demo_core.errors import printable
@@ -24,43 +25,61 @@ if TYPE_CHECKING:
     from demo_core.dataset import SequenceDataset
     from demo_core.explanation import Explanation
 
-#: So many sequences are read for a picture, spread over the dataset, and so many rows are shown of anything.
-_SAMPLE = 2000
+#: Rows and targets that are shown of anything.
 _SHOWN = 5
-_SEQUENCES = 24
+#: For a picture at most so many sequences are read, in so many stretches, and no more letters than these.
+_SAMPLE, _STRETCHES, _LETTERS, _DRAWN = 2000, 20, 4_000_000, 24
+#: Labels beyond so many are not counted, which would read all of a large file to show a few numbers.
+_LABELS = 50_000_000
+_BLOCK = 65_536
 
 
 def dataset_html(dataset: SequenceDataset) -> str:
-    """Counts of each split, the first sequences, and bases along the sequence. Reads labels whole, codes in part."""
+    """Counts of each split, the first sequences, and bases along some sequences; what it reads is bounded."""
     if not _is_open(dataset.codes):
         return "<em>SequenceDataset, whose file is closed</em>"
-    labels, split = np.asarray(dataset.labels[:]), np.asarray(dataset.split[:])
-    counts = []
-    for name, rows in [(s, split == i) for i, s in enumerate(SPLITS)] + [("none", split >= len(SPLITS))]:
-        for column, target in enumerate(dataset.targets):
-            mine = labels[rows, column]
-            if len(mine):
-                numbers = (len(mine), (mine > 0.5).sum(), (mine <= 0.5).sum(), np.isnan(mine).sum())
-                counts.append((name, target, *map(int, numbers)))
-    first = [
-        (dataset.ids[r], *_interval(dataset, r), *(_number(v) for v in labels[r]))
-        for r in range(min(_SHOWN, len(dataset)))
-    ]
+    targets = dataset.targets[:_SHOWN]
+    few = min(_SHOWN, len(dataset))
+    labels = np.asarray(dataset.labels[:few, : len(targets)])
+    first = [(dataset.ids[r], *_interval(dataset, r), *(_number(v) for v in labels[r])) for r in range(few)]
+    beyond = f"<p>and {len(dataset.targets) - _SHOWN:,} more targets</p>" if len(dataset.targets) > _SHOWN else ""
     return _page(
         f"SequenceDataset: {len(dataset):,} sequences of {dataset.length} letters",
-        _table(("split", "target", "sequences", "positive", "negative", "unknown"), counts),
-        _table(("id", *_interval_head(dataset), *dataset.targets), first, more=len(dataset) - len(first)),
-        _picture(_bases_figure(dataset, labels[:, 0]), "Bases along the sequence") if len(dataset) else "",
+        _counts(dataset, targets),
+        beyond,
+        _table(("id", *_interval_head(dataset), *targets), first, more=len(dataset) - len(first)),
+        _picture(_bases_figure(dataset), "Bases along the sequence") if len(dataset) else "",
     )
+
+
+def _counts(dataset: SequenceDataset, targets: Sequence[str]) -> str:
+    names = [*SPLITS, "none"]
+    if len(dataset) * len(dataset.targets) > _LABELS:
+        return "<p>its labels are too many to be counted here: demo data info counts them</p>"
+    counts = np.zeros((len(names), len(targets), 3), np.int64)
+    sizes = np.zeros(len(names), np.int64)
+    for start in range(0, len(dataset), _BLOCK):
+        labels = np.asarray(dataset.labels[start : start + _BLOCK, : len(targets)])
+        split = np.minimum(np.asarray(dataset.split[start : start + _BLOCK]), len(SPLITS))
+        for place in np.unique(split):
+            mine = labels[split == place]
+            sizes[place] += len(mine)
+            counts[place] += np.stack([(mine > 0.5).sum(0), (mine <= 0.5).sum(0), np.isnan(mine).sum(0)], axis=1)
+    rows = [
+        (name, target, f"{sizes[i]:,}", *(f"{n:,}" for n in counts[i, t]))
+        for i, name in enumerate(names)
+        for t, target in enumerate(targets)
+        if sizes[i]
+    ]
+    return _table(("split", "target", "sequences", "positive", "negative", "unknown"), rows)
 
 
 def model_html(model: Any) -> str:
     """What it is, what it predicts and how it was trained, with its learning curve."""
-    about, training = model.architecture, model.training
-    version = f"{about.get('distribution', '?')} {about.get('version', '?')[:19]}"
+    training = model.training
     rows: list[tuple[str, object]] = [
-        ("architecture", f"{about.get('name', '?')} ({version})"),
-        ("options", ", ".join(f"{k} = {v}" for k, v in model.options.items()) or "none"),
+        ("architecture", _owned(model.architecture)),
+        ("options", _settings(model.options)),
         ("parameters", f"{sum(p.numel() for p in model.module.parameters()):,}"),
         ("reads", f"{model.length} letters of {model.alphabet.name}, at least {model.min_length}"),
         ("offers", ", ".join(sorted(model.capabilities)) or "nothing"),
@@ -74,14 +93,22 @@ def model_html(model: Any) -> str:
         if isinstance(measured, dict)
         for name, value in measured.items()
     ]
-    epochs, best = training.get("epochs"), training.get("best_epoch")
-    curve = learning_curve_figure(epochs, best, str(training.get("score", "score"))) if epochs and best else None
+    targets = [(o.name, o.activation, o.unit) for o in model.outputs[:_SHOWN]]
+    curve = _learning_curve(training)
     return _page(
         f"Model '{model.name}'",
         _table(("", ""), rows),
-        _table(("target", "activation", "unit"), [(o.name, o.activation, o.unit) for o in model.outputs]),
-        _picture(curve, "Loss and validation score of each epoch") if curve else "<p>not trained here</p>",
+        _table(("target", "activation", "unit"), targets, more=len(model.outputs) - len(targets)),
+        _picture(curve, "Loss and validation score of each epoch") if curve else "<p>no record of a training</p>",
     )
+
+
+def _learning_curve(training: dict[str, Any]) -> Figure | None:
+    """The curve, if the record has all of it: others may have written it."""
+    try:
+        return learning_curve_figure(training["epochs"], training["best_epoch"], str(training.get("score", "score")))
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def explanation_html(explanation: Explanation) -> str:
@@ -89,57 +116,72 @@ def explanation_html(explanation: Explanation) -> str:
     if not _is_open(explanation.values):
         return "<em>Explanation, whose file is closed</em>"
     about, sequences = explanation.metadata, explanation.sequences
-    owner = about["explainer"]
     rows: list[tuple[str, object]] = [
-        ("explainer", f"{explanation.explainer} ({owner.get('distribution', '?')} {owner.get('version', '?')[:19]})"),
-        ("options", ", ".join(f"{k} = {v}" for k, v in about["options"].items()) or "none"),
+        ("explainer", _owned(about["explainer"])),
+        ("options", _settings(about.get("options", {}))),
         ("kind", f"{explanation.kind}, values {tuple(explanation.values.shape)}"),
         ("model", explanation.model_name),
         ("target", explanation.target),
-        ("seed", about["seed"]),
-        ("device", about["device"]),
+        ("seed", about.get("seed", "?")),
+        ("device", about.get("device", "?")),
     ]
     pattern = explanation.kind == "pattern"
     values = np.asarray(explanation.target_values[:], np.float64)
     best = best_restart(explanation) if pattern else explanation.most_confident_positive()
     order = np.argsort(-np.nan_to_num(values, nan=-np.inf), kind="stable")[:_SHOWN]
     tops = [(sequences.ids[int(r)], *_interval(sequences, int(r)), _number(values[r])) for r in order]
+    what = "patterns" if pattern else "sequences"
+    heads = ("id", *_interval_head(sequences), "target's value, highest first")
     return _page(
-        f"Explanation: {explanation.explainer} of {explanation.target}, {len(explanation):,} "
-        + ("patterns" if pattern else "sequences"),
+        f"Explanation: {explanation.explainer} of {explanation.target}, {len(explanation):,} {what}",
         _table(("", ""), rows),
-        _table(
-            ("id", *_interval_head(sequences), "target's value, highest first"), tops, more=len(explanation) - len(tops)
-        ),
+        _table(heads, tops, more=len(explanation) - len(tops)),
         _picture(explanation_figure(explanation, best), f"The values of {printable(sequences.ids[best], 60)}"),
     )
 
 
-def _bases_figure(dataset: SequenceDataset, labels: np.ndarray[Any, Any]) -> Figure:
+def _owned(record: dict[str, Any]) -> str:
+    return f"{record.get('name', '?')} ({record.get('distribution', '?')} {str(record.get('version', '?'))[:19]})"
+
+
+def _settings(options: dict[str, Any]) -> str:
+    return ", ".join(f"{name} = {value}" for name, value in options.items()) or "none"
+
+
+def _sample(dataset: SequenceDataset) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """Codes and first labels of some sequences, in a few stretches, which is what a file gives quickly."""
+    wanted = max(_DRAWN, min(_SAMPLE, _LETTERS // max(1, dataset.length)))
+    if len(dataset) <= wanted:
+        return np.asarray(dataset.codes[:]), np.asarray(dataset.labels[:, 0])
+    each = max(1, wanted // _STRETCHES)
+    starts = np.sort(np.random.default_rng(0).choice(len(dataset) - each + 1, _STRETCHES, replace=False))
+    return (
+        np.concatenate([dataset.codes[s : s + each] for s in map(int, starts)]),
+        np.concatenate([dataset.labels[s : s + each, 0] for s in map(int, starts)]),
+    )
+
+
+def _bases_figure(dataset: SequenceDataset) -> Figure:
     """GC along the sequence, of positives and of the others, and some sequences, a colour for each letter."""
-    # drawn at random: every k-th row would be one of the positives where they alternate with negatives
-    draw = np.random.default_rng(0).choice(len(dataset), min(_SAMPLE, len(dataset)), replace=False)
-    rows = np.sort(draw)
-    codes = dataset.take(rows).codes[:]
+    codes, labels = _sample(dataset)
     letters = dataset.alphabet.letters
     strong = np.isin(codes, [i for i, letter in enumerate(letters) if letter in "GC"])
     known = codes < len(letters)
     figure = Figure(figsize=(7, 3.2), dpi=96, layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True)
-    positive = labels[rows] > 0.5
+    positive = labels > 0.5
     for name, mine, colour in (("positive", positive, "#b2182b"), ("the others", ~positive, "#555555")):
         if mine.any():
             share = strong[mine].sum(0) / np.maximum(1, known[mine].sum(0))
-            above.plot(share, color=colour, linewidth=1, label=f"{name} ({int(mine.sum())} of the sample)")
+            above.plot(share, color=colour, linewidth=1, label=f"{name} ({int(mine.sum())} of a sample)")
     above.set_ylabel("share of G and C")
     above.set_ylim(0, 1)
     above.legend(frameon=False, fontsize=7, ncols=2)
     above.spines[["top", "right"]].set_visible(False)
     colours = ListedColormap([*(LETTER_COLOURS.get(letter, "#000000") for letter in letters), "#ffffff"])
-    some = np.sort(draw[:_SEQUENCES])
-    shown = np.minimum(codes[np.searchsorted(rows, some)], len(letters))
+    shown = np.minimum(codes[:: max(1, len(codes) // _DRAWN)][:_DRAWN], len(letters))
     below.imshow(shown, cmap=colours, vmin=0, vmax=len(letters), aspect="auto", interpolation="nearest")
-    below.set_ylabel(f"{len(some)} sequences")
+    below.set_ylabel(f"{len(shown)} sequences")
     below.set_yticks([])
     below.set_xlabel("position; " + ", ".join(f"{a}: {_COLOUR_NAMES.get(a, 'black')}" for a in letters))
     return figure

@@ -1,6 +1,6 @@
-"""A frozen dataclass of options, read four ways: command-line flags, validation, JSON and JSON schema.
+"""A frozen dataclass of options: its fields as text, checked values, JSON and JSON schema.
 
-Light on purpose: it is imported by ``demo --help``. Click is imported only to make flags.
+Light on purpose: every plugin's module imports it. ``demo_core.cli.flags`` makes flags of it.
 """
 
 from __future__ import annotations
@@ -11,12 +11,9 @@ import types
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from demo_core.errors import UsageProblem, printable, unknown_name
-
-if TYPE_CHECKING:
-    pass
 
 #: Names that commands use for themselves.
 RESERVED = frozenset({

@@ -11,6 +11,7 @@ import functools
 import os
 import sys
 from collections.abc import Iterable
+from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from importlib import metadata
 from importlib.machinery import ModuleSpec
@@ -31,8 +32,8 @@ from demo_core.specs import AnySpec, Architecture, Command, DatasetReader, Expla
 API = 1
 #: Versions before it whose plugins still work; a warning says that they were built for one.
 OLDER_APIS: tuple[int, ...] = ()
-#: Arguments of hooks that something newer took the place of: still given, with a warning. Older names to newer.
-OLDER_ARGUMENTS: dict[str, str] = {}
+#: A hook's arguments that something newer took the place of: still given, with a warning. (hook, older) to newer.
+OLDER_ARGUMENTS: dict[tuple[str, str], str] = {}
 GROUP = "demo_core"
 DISTRIBUTION = "deep-motif-dashboard"
 
@@ -88,7 +89,9 @@ class Discovery:
             return found
         for candidate in self.candidates:
             if candidate.owner.named_in({name}):
-                raise UsageProblem(candidate.line() if candidate.state == "failed" else f"plugin {name} is disabled")
+                if candidate.state == "failed":
+                    raise PluginError(candidate.line())
+                raise UsageProblem(f"plugin {printable(name, 60)} is disabled, {candidate.reason}")
         known = {n for k in kinds for n in registry.names(k)}
         known |= {n for c in self.candidates for n in (c.owner.entry_point, c.owner.distribution)}
         raise UsageProblem(unknown_name("plugin", name, known))
@@ -142,8 +145,9 @@ def discover(files: Iterable[Path] = (), environ: dict[str, str] | None = None, 
 
 
 def _admit(candidate: Candidate, load: Any, manager: pluggy.PluginManager, registry: Registry) -> None:
+    is_file = candidate.owner.origin == "local file"
     try:
-        with noting() as candidate.deprecated:
+        with noting() as candidate.deprecated, redirect_stdout(sys.stderr):  # what it prints is no result
             module = load()
             candidate.specs = specs_of(module, candidate.owner.label, manager)
     except Broken as error:
@@ -151,7 +155,10 @@ def _admit(candidate: Candidate, load: Any, manager: pluggy.PluginManager, regis
         return
     # A plugin may raise anything, SystemExit included: whatever it is must not take the others down.
     except (Exception, SystemExit) as error:  # noqa: BLE001
-        candidate.state, candidate.reason, candidate.cause = "failed", one_line(error), error
+        from demo_core.blame import places
+
+        where = places(error, local_module(Path(candidate.module).stem) if is_file else candidate.module)
+        candidate.state, candidate.reason, candidate.cause = "failed", one_line(error) + where, error
         return
     for spec in candidate.specs:
         registry.add(Registered(spec, candidate.owner))
@@ -161,11 +168,12 @@ def specs_of(module: ModuleType, label: str, manager: pluggy.PluginManager) -> l
     """What a module registers. Raises Broken, or whatever the module raises."""
     api = getattr(module, "DEMO_API", None)
     if api in OLDER_APIS:
-        deprecated(f"built for DEMO_API {api}; this is DEMO_API {API}")
+        deprecated(f"built for DEMO_API {api}; this is DEMO_API {API}", at=(str(module.__file__), 1))
     elif api != API:
-        said = "does not say which DEMO_API it was built for" if api is None else f"was built for DEMO_API {api}"
-        newer = isinstance(api, int) and api > API
-        raise Broken(f"{said}; this is DEMO_API {API}: a newer {DISTRIBUTION if newer else 'version of it'} is needed")
+        if api is None:
+            raise Broken(f"does not say which DEMO_API it was built for: a line DEMO_API = {API} is missing")
+        lagging = DISTRIBUTION if isinstance(api, int) and api > API else "version of it"
+        raise Broken(f"was built for DEMO_API {api}; this is DEMO_API {API}: a newer {lagging} is needed")
     try:
         manager.register(module, name=label)
     except Exception as error:
@@ -182,9 +190,12 @@ def specs_of(module: ModuleType, label: str, manager: pluggy.PluginManager) -> l
     others = [p for p in manager.get_plugins() if p is not module]
     for name, kind in _HOOKS.items():
         hook = manager.subset_hook_caller(name, others)
-        for older in [a for own in hook.get_hookimpls() if own.plugin is module for a in own.argnames]:
-            if older in OLDER_ARGUMENTS:
-                deprecated(f"{name}: '{OLDER_ARGUMENTS[older]}' takes the place of the argument '{older}'")
+        for implementation in hook.get_hookimpls():
+            for older in implementation.argnames if implementation.plugin is module else ():
+                if newer := OLDER_ARGUMENTS.get((name, older)):
+                    code = implementation.function.__code__
+                    where = (code.co_filename, code.co_firstlineno)
+                    deprecated(f"{name}: '{newer}' takes the place of the argument '{older}'", at=where)
         hook(**_arguments(name, kind, found))
     if not found:
         raise Broken("registers nothing: a module needs at least one function marked @hookimpl")

@@ -40,19 +40,22 @@ class Registered(Generic[T_co]):
         what, name = self.spec.what, self.spec.name
         if why := self.why_unavailable():
             raise UsageProblem(f"{what} '{name}' {why}")
-        module, _, attribute = self.spec.target.partition(":")
-        if self.owner.origin == "local file" and module == self.owner.entry_point:
-            module = local_module(module)
         try:
-            return getattr(importlib.import_module(module), attribute)
+            return getattr(importlib.import_module(self._module()), self.spec.target.partition(":")[2])
         except (Exception, SystemExit) as error:
             raise self.failed(error, "cannot be loaded") from error
+
+    def _module(self) -> str:
+        module = self.spec.target.partition(":")[0]
+        return (
+            local_module(module) if self.owner.origin == "local file" and module == self.owner.entry_point else module
+        )
 
     def failed(self, error: BaseException, did: str = "failed") -> PluginError:
         """The error to raise for what the plugin's code raised."""
         from demo_core.blame import plugin_failed
 
-        return plugin_failed(f"{self.spec.what} '{self.spec.name}'", self.owner, error, did)
+        return plugin_failed(f"{self.spec.what} '{self.spec.name}'", self.owner, error, self._module(), did)
 
     def broke_contract(self, problem: str) -> PluginError:
         """The error to raise where the plugin gave what the contract does not allow."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeAlias, TypeVar
 
+from demo_core.deprecation import TakesOlderNames
 from demo_core.errors import UsageProblem, unknown_name
 from demo_core.options import NO_OPTIONS, build, check_options_class
 from demo_core.recipe import TrainingSettings
@@ -30,7 +31,7 @@ class SpecError(ValueError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Spec:
+class Spec(metaclass=TakesOlderNames):
     """The fields that every spec has.
 
     Parameters
@@ -70,11 +71,9 @@ class Spec:
             raise SpecError(f"name {self.name!r} must be lower-case words joined by hyphens, like 'my-method'")
         if not isinstance(self.target, str) or not _TARGET.fullmatch(self.target):
             raise SpecError(f"target {self.target!r} of '{self.name}' must look like 'package.module:Class'")
-        if not isinstance(self.summary, str) or not self.summary.strip() or "\n" in self.summary:
-            raise SpecError(f"summary of '{self.name}' must be one line of text")
-        for where in ("docs", "paper"):
+        for where in ("summary", "docs", "paper"):
             text = getattr(self, where)
-            if not isinstance(text, str) or "\n" in text:
+            if not isinstance(text, str) or not text.isprintable() or (where == "summary" and not text.strip()):
                 raise SpecError(f"{where} of '{self.name}' must be one line of text")
         object.__setattr__(self, "requires", _words("requires", self.name, self.requires))
         try:

@@ -30,7 +30,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _failed(error: Exception, debug: bool) -> int:
-    if "_DEMO_COMPLETE" in os.environ:  # a half typed line is often wrong, and there is no place to say so
+    if os.environ.get("_DEMO_COMPLETE"):  # a half typed line is often wrong, and there is no place to say so
         return ExitCode.FAILED
     if debug:
         raise error

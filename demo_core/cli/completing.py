@@ -31,5 +31,9 @@ def names_of(*kinds: Any) -> Completer:
     return complete
 
 
-#: Completes to the name of anything that a plugin registers.
-any_name = names_of(Architecture, DatasetReader, Explainer, Command)
+def any_name(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
+    """Completes to the name of anything that a plugin registers, of a plugin, or of a distribution."""
+    found = names_of(Architecture, DatasetReader, Explainer, Command)(ctx, param, incomplete)
+    owners = [c.owner for c in ctx.find_root().obj.discovery.candidates]
+    known = {name for owner in owners for name in (owner.entry_point, owner.distribution)} - {i.value for i in found}
+    return found + words(*sorted(known))(ctx, param, incomplete)

@@ -11,10 +11,10 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from demo_core.errors import DemoError, UsageProblem, unknown_name
+from demo_core.errors import DemoError, ExitCode, PluginError, UsageProblem, unknown_name
 from demo_core.permission import code_allowed
 from demo_core.plugins import Discovery, discover
-from demo_core.registry import Registry
+from demo_core.registry import Registered, Registry
 from demo_core.specs import Command
 
 #: Core commands: where each is, and its line in the listing. A module is imported when its command runs.
@@ -47,6 +47,15 @@ class State:
             for line in self.discovery.problems():
                 click.echo(f"demo: {line}", err=True)
         return self.discovery.registry
+
+    def meant(self, name: str) -> list[Registered[Any]]:
+        """What a name means; of a plugin that failed, and of which that was said already, the exit code alone."""
+        try:
+            return self.discovery.meant(name)
+        except PluginError:
+            if not self.reported:
+                raise
+            raise click.exceptions.Exit(ExitCode.PLUGIN) from None
 
 
 class ReaderWentAway(Exception):

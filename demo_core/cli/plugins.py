@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -42,7 +43,8 @@ def plugins(ctx: click.Context, as_json: bool, check: bool, name: str | None, re
     if requirements:
         lines = _requirements(found)
         if as_json:
-            emit_json({"version": 1, "requirements": lines})
+            remarks = [line[2:] for line in lines if line.startswith("# ")]
+            emit_json({"version": 1, "requirements": [n for n in lines if not n.startswith("# ")], "remarks": remarks})
         else:
             click.echo("\n".join(lines))
         return
@@ -110,37 +112,43 @@ def _requirements(found: Discovery) -> list[str]:
 
 def _show(state: State, name: str, json_wanted: bool) -> None:
     registry = state.registry
-    found = state.discovery.meant(name)
+    found = state.meant(name)
     about = [described(registry, r) for r in found]
     if json_wanted:
         emit_json({"version": 1, "specs": about})
         return
     for i, (registered, one) in enumerate(zip(found, about, strict=True)):
-        click.echo("\n" * bool(i) + f"{registered.spec.what} {one['name']}: {registered.spec.summary}")
-        rows = {
-            "plugin": f"{registered.owner.describe()}, {registered.owner.origin}",
-            "state": one["why_unavailable"] or "available",
-            "kind": one.get("kind"),
-            "channels": ", ".join(one.get("channels", ())),
-            "values": _values(registered),
-            "provides": ", ".join(one.get("provides", ())),
-            "needs": ", ".join(one.get("needs", ())),
-            "suffixes": " ".join(one.get("suffixes", ())),
-            "requires": ", ".join(registered.spec.requires),
-            "paper": one["paper"],
-            "docs": one["docs"],
-            "report to": one["report"],
-        }
-        for title, text in rows.items():
-            if text:
-                click.echo(f"  {title + ':':<10} {printable(text, 1000)}")
-        if isinstance(registered.spec, Command):
-            click.echo(f"  options:   demo {one['name']} --help")
-        elif options := options_of(registered.spec.options):
-            click.echo("  options:")
-            for option in options:
-                click.echo(f"    {usage(option)}   ({variable(registered.spec.name, option)})")
-                click.echo(f"        {describe(option)}")
+        if i:
+            click.echo()
+        for line in _lines(registered, one):
+            click.echo(printable(line, 1000))
+
+
+def _lines(registered: Registered[Any], about: dict[str, Any]) -> Iterator[str]:
+    spec = registered.spec
+    yield f"{spec.what} {about['name']}: {spec.summary}"
+    rows = {
+        "plugin": f"{registered.owner.describe()}, {registered.owner.origin}",
+        "state": about["why_unavailable"] or "available",
+        "kind": about.get("kind"),
+        "channels": ", ".join(about.get("channels", ())),
+        "values": _values(registered),
+        "provides": ", ".join(about.get("provides", ())),
+        "needs": ", ".join(about.get("needs", ())),
+        "suffixes": " ".join(about.get("suffixes", ())),
+        "requires": ", ".join(spec.requires),
+        "paper": about["paper"],
+        "docs": about["docs"],
+        "report to": about["report"],
+    }
+    yield from (f"  {title + ':':<10} {text}" for title, text in rows.items() if text)
+    if isinstance(spec, Command):
+        yield f"  options:   demo {about['name']} --help"
+    elif options := options_of(spec.options):
+        yield "  options:"
+        for option in options:
+            yield f"    {usage(option)}   ({variable(spec.name, option)})"
+            yield f"        {describe(option)}"
 
 
 def _values(registered: Registered[Any]) -> str:

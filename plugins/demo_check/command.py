@@ -43,7 +43,7 @@ def check(
     plugin: demo --plugin FILE.py check NAME. The rules are in docs/contract.md. Exits with 4 if a check fails.
     """
     state: State = ctx.obj
-    found = state.discovery.meant(name)
+    found = state.meant(name)
     lacking = [r for r in found if r.missing()]
     if len(lacking) == len(found):
         raise UsageProblem(f"{found[0].spec.what} '{found[0].spec.name}' {found[0].why_unavailable()}")

@@ -234,6 +234,7 @@ def test_a_failure_names_its_place_in_the_plugin_and_where_to_report_it(here, tr
     assert code == 4
     assert "explainer 'bad' of plugin 'bad_plugin' (demo-bad 1.0) failed: KeyError: 0, at " in line
     assert line.endswith("bad_plugin.py:14 in explain; report it to https://example.org/bad/issues")
+    assert "demo_core" not in line and "torch" not in line
     code, _, err = demo("worse")
     assert code == 4
     assert "command 'worse' of plugin 'bad_plugin' (demo-bad 1.0) failed: ZeroDivisionError" in err
@@ -325,7 +326,8 @@ def test_the_lines_that_bring_the_same_set(site, demo, here, monkeypatch):
     assert opt == "demo-opt[there]==1.0"
     assert rest[0] == "# left out, failed: 'bad_plugin' (demo-bad 1.0)"
     assert rest[1].startswith("# --plugin mine.py is a file of your own (sha256:")
-    assert json.loads(demo("plugins", "--requirements", "--json")[1])["requirements"][:2] == [ours, opt]
+    found = json.loads(demo("plugins", "--requirements", "--json")[1])
+    assert (found["requirements"], found["remarks"]) == ([ours, opt], [rest[0][2:]])
 
 
 @pytest.mark.parametrize(
@@ -353,7 +355,32 @@ def test_a_requirement_says_where_it_came_from(site, tmp_path, origin, line):
     if not line.startswith("-e"):
         Requirement(line)
         assert Requirement(requirement("demo-a", ("x", "b"))).extras == {"b", "x"}
-    assert requirement("demo-z") == "# demo-z: pip knows nothing of it"
+
+
+@pytest.mark.parametrize(
+    ("origin", "line"),
+    [
+        ('{"url": "https://e.org/a.whl?token=secret"}', "demo-a @ https://e.org/a.whl"),
+        ('{"url": "https://git@x:secret@e.org/a"}', "demo-a @ https://e.org/a"),
+        (
+            '{"url": "ssh://git@e.org/a", "vcs_info": {"vcs": "git", "commit_id": "c"}}',
+            "demo-a @ git+ssh://git@e.org/a@c",
+        ),
+        ('{"url": "file:///a\\n--index-url https://evil.org"}', "# demo-a: what pip recorded of it makes no line"),
+        ('{"url": "file:///a\\u001b[31m"}', "# demo-a: what pip recorded of it makes no line"),
+        ('{"url": "https://u:p@[bad/a"}', "# demo-a: what pip recorded of it cannot be read"),
+        ('{"url": "https://e.org/a", "vcs_info": {}}', "# demo-a: what pip recorded of it cannot be read"),
+        ("[1]", "# demo-a: what pip recorded of it cannot be read"),
+        ("{", "# demo-a: what pip recorded of it cannot be read"),
+    ],
+)
+def test_a_requirement_has_no_secret_and_no_second_line(site, tmp_path, origin, line):
+    from demo_core.distributions import requirement
+
+    site("demo-a", "a_plugin", "")
+    (tmp_path / "demo_a-1.0.dist-info" / "direct_url.json").write_text(origin)
+    assert requirement("demo-a") == line
+    assert requirement("demo-z") == "# demo-z: what pip recorded of it cannot be read"
 
 
 PRINTS = """
@@ -389,3 +416,56 @@ def test_what_plugins_print_is_no_result(here, trained, demo):
     assert demo(*plugin, "train", "loud", trained / "data.h5", "-o", "m", "--epochs", "1")[0] == 0
     code, out, err = demo(*plugin, "predict", "m", trained / "data.h5", "-o", "-")
     assert (code, "so loud" in out, "so loud" in err) == (0, False, True)
+
+
+def test_places_are_the_plugins_own_whatever_lies_beside_it(here, site, trained, demo, monkeypatch, tmp_path):
+    deep = "def deep(x): return deeper(x)\ndef deeper(x): return deepest(x)\ndef deepest(x): return {}[x]\n"
+    site("library", "some_library", deep)
+    package = tmp_path / "sub_plugin"
+    (package / "methods").mkdir(parents=True)
+    register = RAISES.replace("bad_plugin:Bad", "sub_plugin.methods.way:Bad").split("def ratio")[0]
+    register = register.split("@hookimpl\ndef register_commands")[0]
+    (package / "methods" / "__init__.py").write_text("")
+    (package / "methods" / "way.py").write_text(
+        "from sub_plugin.maths import ratio\nclass Bad:\n    def __init__(self, options): pass\n"
+        "    def explain(self, model, batch, target): return ratio(batch)\n"
+    )
+    (package / "maths.py").write_text("import some_library\ndef ratio(x): return some_library.deep(1)\n")
+    site("demo-sub", "other", "", entry_point="sub", target="sub_plugin")
+    (package / "__init__.py").write_text(register)
+    monkeypatch.setenv("DEMO_LOAD_PLUGINS", "demo-sub")
+    code, _, err = demo("explain", "bad", trained / "one", trained / "data.h5")
+    assert code == 4
+    assert "KeyError: 1, at methods/way.py:4 in explain, sub_plugin/maths.py:2 in ratio" in err
+    (package / "methods" / "way.py").write_text("import sub_plugin.maths\nsub_plugin.maths.gone\n")
+    for name in [n for n in sys.modules if n.startswith("sub_plugin")]:
+        del sys.modules[name]
+    code, _, err = demo("explain", "bad", trained / "one", trained / "data.h5")
+    assert code == 4 and "importlib" not in err
+    assert "cannot be loaded: AttributeError" in err and ", at methods/way.py:2 in <module>" in err
+    for name in [n for n in sys.modules if n.startswith("sub_plugin")]:
+        del sys.modules[name]
+
+
+def test_a_plugin_that_fails_when_it_is_found_says_where_and_prints_into_no_result(here, demo):
+    (here / "noisy.py").write_text("print('hello from me')\n1 / 0\n")
+    code, out, err = demo("--plugin", "noisy.py", "explainers", "--json")
+    assert code == 0 and json.loads(out)["version"] == 1
+    assert "hello from me" in err
+    assert "failed: ZeroDivisionError: division by zero, at " in err and "noisy.py:2 in <module>" in err
+    code, out, err = demo("--plugin", "noisy.py", "plugins", "--show", "noisy")
+    assert (code, out) == (4, "") and err.count("plugin 'noisy'") == 1
+
+
+def test_a_unit_that_cannot_be_told_is_its_plugins_failure(here, trained, demo):
+    specs = """
+@hookimpl
+def register_explainers(register):
+    register(Explainer(name="odd", target="odd:Odd", kind="attribution", summary="a"))
+class Odd:
+    def __init__(self, options): pass
+    def unit(self, target): return {}["no unit"]
+    def explain(self, model, batch, target): return Result(batch.x)
+"""
+    code, _, err = demo("explain", "odd", trained / "one", trained / "data.h5", "--plugin", local(here, "odd", specs))
+    assert code == 4 and "explainer 'odd' of plugin 'odd' (local file odd.py) failed: KeyError: 'no unit'" in err

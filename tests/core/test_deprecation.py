@@ -3,12 +3,13 @@
 import json
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
 import demo_core
 from demo_core import hookspecs, plugins
-from demo_core.deprecation import PluginDeprecation, renamed_fields
+from demo_core.deprecation import PluginDeprecation, TakesOlderNames, renamed_fields
 from demo_core.plugins import discover
 from demo_core.specs import Explainer
 
@@ -65,6 +66,24 @@ def test_a_renamed_field_is_still_taken_and_read(site, renamed, demo, monkeypatc
     assert (code, "one.older.h5" in out, "older" in err) == (0, True, False), err  # those who use it are not told
 
 
+def test_a_field_of_every_spec_may_be_renamed():
+    @renamed_fields(headline="summary")
+    @dataclass(frozen=True, kw_only=True)
+    class Base(metaclass=TakesOlderNames):
+        summary: str
+
+    @dataclass(frozen=True, kw_only=True)
+    class Derived(Base):
+        kind: str
+
+    with pytest.warns(PluginDeprecation, match="Derived: the field 'headline'"):
+        made = Derived(headline="a", kind="b")
+    assert (made.summary, made.kind) == ("a", "b")
+    with pytest.warns(PluginDeprecation):
+        assert made.headline == "a"
+    assert type(Explainer) is TakesOlderNames
+
+
 def test_both_names_of_a_field_are_one_too_many(renamed):
     with pytest.raises(TypeError, match="'headline' is the older name of 'summary': give one of them"):
         renamed(name="x", target="a:b", kind="attribution", summary="a", headline="b")
@@ -95,9 +114,14 @@ def test_an_argument_is_added_to_a_hook_and_takes_the_place_of_another(site, mon
     ]  # fmt: skip
     for module in ("old_plugin", "new_plugin"):
         del sys.modules[module]
-    monkeypatch.setattr(plugins, "OLDER_ARGUMENTS", {"register": "add"})
-    with pytest.warns(PluginDeprecation, match="register_explainers: 'add' takes the place of the argument 'register'"):
+    monkeypatch.setattr(plugins, "OLDER_ARGUMENTS", {("register_explainers", "register"): "add"})
+    said = "register_explainers: 'add' takes the place of the argument 'register'"
+    with pytest.warns(PluginDeprecation, match=said) as seen:
         found = discover(environ={"DEMO_LOAD_PLUGINS": "demo-old,demo-new"})
+    assert [(Path(w.filename).name, w.lineno) for w in seen if "old_plugin" in w.filename] == [("old_plugin.py", 4)]
+    assert {c.owner.entry_point for c in found.candidates if c.deprecated} == {
+        "old_plugin", "saliency", "temporal", "class-optimization",  # whose hook it is, and no other's
+    }  # fmt: skip
     assert candidate(found).state == "active"
     assert len(candidate(found).deprecated) == 1
     assert candidate(found, "new_plugin").deprecated == []
@@ -112,8 +136,9 @@ def test_a_plugin_built_for_the_version_before_works_for_one_version_more(site, 
         "was built for DEMO_API 1; this is DEMO_API 2: a newer version of it is needed" in candidate(discover()).reason
     )
     monkeypatch.setattr(plugins, "OLDER_APIS", (1,))
-    with pytest.warns(PluginDeprecation, match="built for DEMO_API 1; this is DEMO_API 2"):
+    with pytest.warns(PluginDeprecation, match="built for DEMO_API 1; this is DEMO_API 2") as seen:
         found = discover()
+    assert "old_plugin.py" in {Path(w.filename).name for w in seen}
     assert candidate(found).state == "active"
     monkeypatch.setattr(plugins, "API", 0)
     monkeypatch.setattr(plugins, "OLDER_APIS", ())

@@ -65,7 +65,7 @@ def test_a_model(registry):
     page = Page(model._repr_html_())
     assert f"{sum(p.numel() for p in model.module.parameters()):,}" in page.cells
     assert {"bound", "open", "sigmoid"} <= set(page.cells)
-    assert "not trained here" in model._repr_html_()
+    assert "no record of a training" in model._repr_html_()
 
 
 def test_a_trained_model_shows_its_learning_curve(trained, tmp_path, demo):
@@ -117,3 +117,43 @@ def test_names_do_nothing(registry):
 def test_an_empty_dataset_has_no_picture():
     text = tiny_dataset(8).take(np.arange(0))._repr_html_()
     assert "<img" not in text and "0 sequences" in text
+
+
+class Counted:
+    """A column that counts the rows that are read of it."""
+
+    def __init__(self, values):
+        self.values, self.shape, self.dtype, self.read = values, values.shape, values.dtype, 0
+
+    def __getitem__(self, key):
+        found = self.values[key]
+        self.read += len(found)
+        return found
+
+
+def test_what_is_read_and_shown_of_a_large_dataset_is_bounded():
+    n = 20_000
+    small = tiny_dataset(8)
+    data = small.take(np.zeros(n, int))
+    data.labels = np.zeros((n, 1000), np.float32)
+    data.targets = tuple(f"t{i}" for i in range(1000))
+    data.codes = Counted(data.codes)
+    text = data._repr_html_()
+    assert data.codes.read <= 2000
+    assert "and 995 more targets" in text and "t999" not in text
+    assert len(Page(text).cells) < 100
+    data.labels = np.broadcast_to(np.float32(0), (n, 3000))
+    data.targets = tuple(f"t{i}" for i in range(3000))
+    assert "too many to be counted" in data._repr_html_()
+
+
+def test_a_record_that_others_wrote_is_shown_as_far_as_it_goes(registry):
+    model = tiny_model(registry=registry)
+    for training in ({"epochs": "abc", "best_epoch": 1}, {"epochs": [{"x": 1}], "best_epoch": 1}, {"epochs": []}):
+        model.training = training
+        assert "no record of a training" in model._repr_html_()
+    made = explain("saliency", model, tiny_dataset(8), registry=registry)
+    del made.metadata["seed"], made.metadata["device"]
+    made.metadata["explainer"]["version"] = 3
+    made.sequences.ids[:] = [f"<script>{i}</script>" for i in range(8)]
+    assert "script" not in Page(made._repr_html_()).tags

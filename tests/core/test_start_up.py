@@ -87,3 +87,9 @@ def test_every_public_name_is_there():
         assert getattr(demo_core, name) is not None
     with pytest.raises(AttributeError, match="has no attribute 'expalin'"):
         demo_core.expalin  # noqa: B018
+
+
+def test_opening_a_model_needs_no_matplotlib():
+    code = "import sys, demo_core.model; print(*{m.split('.')[0] for m in sys.modules})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "matplotlib" not in done.stdout.split()
