@@ -126,4 +126,4 @@ def test_a_plugin_that_failed_or_lacks_something_is_said_so(demo, shaky, tmp_pat
     assert "architecture 'needy' needs tensorflow, which is not installed: pip install tensorflow" in err
     (tmp_path / "worse.py").write_text("raise RuntimeError('no luck')")
     code, _, err = demo("--plugin", tmp_path / "worse.py", "check", "worse")
-    assert code == 2 and "failed: RuntimeError: no luck" in err
+    assert code == 4 and "failed: RuntimeError: no luck" in err
