@@ -76,8 +76,8 @@ def compute_pattern(job: Job) -> Explanation:
     values = _array(job, "values", result.values, (n, len(model.alphabet.letters), model.length))
     codes = values.argmax(axis=1).astype(np.uint8)
     with _blaming(job, "all restarts at once: ask for fewer"), torch.no_grad(), exact_arithmetic(model):
-        outputs = model.module(torch.from_numpy(values).to(model.device, model.dtype))
-        one_hot = job.target(model.module(model.one_hot(codes)))
+        outputs = model.outputs_of(torch.from_numpy(values).to(model.device, model.dtype))
+        one_hot = job.target(model.outputs_of(model.one_hot(codes)))
     whole = _extras(job, result, n) | {"extra:one-hot": one_hot.float().cpu().numpy()}
     names = extra_names(whole)
     return Explanation(
@@ -160,7 +160,7 @@ def _one_strand(
     smaller = f"batches of {job.batch_size}: try --batch-size {max(1, job.batch_size // 4)}"
     with _blaming(job, smaller):
         with torch.no_grad(), exact_arithmetic(model), blaming_network(model):
-            outputs = model.module(x)
+            outputs = model.outputs_of(x)
             target_values = target(outputs)
         with exact_arithmetic(model, gradients="gradients" in job.spec.needs), torch.enable_grad():
             found = explainer.explain(model, batch, target)

@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from demo_core.blame import plugin_failed
+from demo_core.blame import broke_contract, plugin_failed
 from demo_core.dataset import SequenceDataset
 from demo_core.errors import DemoError, MisfitError, UsageProblem, one_line, printable
 from demo_core.files import read_json, whole_folder, write_json
@@ -119,12 +119,22 @@ class Model:
         """The precision of the weights."""
         return next((p.dtype for p in self.module.parameters()), torch.float32)
 
+    def outputs_of(self, x: Tensor, network: nn.Module | None = None) -> Tensor:
+        """Outputs (B, T) of one-hot (B, A, L). Raises PluginError where the network gives anything else."""
+        outputs = (network or self.module)(x)
+        wanted = (len(x), len(self.outputs))
+        if not isinstance(outputs, Tensor) or outputs.shape != wanted or not outputs.is_floating_point():
+            came = f"{tuple(outputs.shape)}" if isinstance(outputs, Tensor) else type(outputs).__name__
+            what = f"architecture '{self.running.get('name', '?')}'"
+            raise broke_contract(what, Owner.from_json(self.running), f"outputs must be floats {wanted}, not {came}")
+        return outputs
+
     def predict(self, codes: NDArray[np.uint8], batch_size: int = 512) -> NDArray[np.float32]:
         """Outputs (N, T), before activation, of codes (N, L)."""
         found = []
         with torch.inference_mode(), exact_arithmetic(self), blaming_network(self):
             for start in range(0, len(codes), batch_size):
-                found.append(self.module(self.one_hot(codes[start : start + batch_size])).float().cpu())
+                found.append(self.outputs_of(self.one_hot(codes[start : start + batch_size])).float().cpu())
         empty = torch.zeros(0, len(self.outputs))
         return torch.cat(found).numpy() if found else empty.numpy()
 

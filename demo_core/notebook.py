@@ -44,7 +44,7 @@ def dataset_html(dataset: SequenceDataset) -> str:
     first = [(dataset.ids[r], *_interval(dataset, r), *(_number(v) for v in labels[r])) for r in range(few)]
     beyond = f"<p>and {len(dataset.targets) - _SHOWN:,} more targets</p>" if len(dataset.targets) > _SHOWN else ""
     return _page(
-        f"SequenceDataset: {len(dataset):,} sequences of {dataset.length} letters",
+        f"SequenceDataset: {_number_of(len(dataset), 'sequence')} of {dataset.length} letters",
         _counts(dataset, targets),
         beyond,
         _table(("id", *_interval_head(dataset), *targets), first, more=len(dataset) - len(first)),
@@ -56,22 +56,29 @@ def _counts(dataset: SequenceDataset, targets: Sequence[str]) -> str:
     names = [*SPLITS, "none"]
     if len(dataset) * len(dataset.targets) > _LABELS:
         return "<p>its labels are too many to be counted here: demo data info counts them</p>"
-    counts = np.zeros((len(names), len(targets), 3), np.int64)
-    sizes = np.zeros(len(names), np.int64)
+    found: dict[tuple[int, int], list[NDArray[np.float32]]] = {}
     for start in range(0, len(dataset), _BLOCK):
         labels = np.asarray(dataset.labels[start : start + _BLOCK, : len(targets)])
         split = np.minimum(np.asarray(dataset.split[start : start + _BLOCK]), len(SPLITS))
         for place in np.unique(split):
-            mine = labels[split == place]
-            sizes[place] += len(mine)
-            counts[place] += np.stack([(mine > 0.5).sum(0), (mine <= 0.5).sum(0), np.isnan(mine).sum(0)], axis=1)
-    rows = [
-        (name, target, f"{sizes[i]:,}", *(f"{n:,}" for n in counts[i, t]))
-        for i, name in enumerate(names)
-        for t, target in enumerate(targets)
-        if sizes[i]
-    ]
-    return _table(("split", "target", "sequences", "positive", "negative", "unknown"), rows)
+            for t in range(len(targets)):
+                found.setdefault((int(place), t), []).append(labels[split == place, t])
+    rows = []
+    for (place, t), parts in sorted(found.items()):
+        labels = np.concatenate(parts)
+        rows.append((names[place], targets[t], f"{len(labels):,}", _told(labels[~np.isnan(labels)], len(labels))))
+    return _table(("split", "target", "sequences", "labels"), rows)
+
+
+def _told(known: NDArray[np.float32], n: int) -> str:
+    """What labels are: how many of 0 and 1, or in which range."""
+    if not len(known):
+        return "unknown"
+    if np.isin(known, (0, 1)).all():
+        said = f"{int((known == 1).sum()):,} positive, {int((known == 0).sum()):,} negative"
+    else:
+        said = f"{known.min():.4g} to {known.max():.4g}, median {np.median(known):.4g}"
+    return said + (f", {n - len(known):,} unknown" if n > len(known) else "")
 
 
 def model_html(model: Any) -> str:
@@ -129,11 +136,25 @@ def explanation_html(explanation: Explanation) -> str:
     values = np.asarray(explanation.target_values[:], np.float64)
     best = best_restart(explanation) if pattern else explanation.most_confident_positive()
     order = np.argsort(-np.nan_to_num(values, nan=-np.inf), kind="stable")[:_SHOWN]
-    tops = [(sequences.ids[int(r)], *_interval(sequences, int(r)), _number(values[r])) for r in order]
-    what = "patterns" if pattern else "sequences"
-    heads = ("id", *_interval_head(sequences), "target's value, highest first")
+    letters = explanation.extra("one-hot") if pattern else None
+    tops = [
+        (
+            sequences.ids[r],
+            *_interval(sequences, r),
+            _number(values[r]),
+            *([] if letters is None else [_number(letters[r])]),
+        )
+        for r in map(int, order)
+    ]
+    what = "pattern" if pattern else "sequence"
+    heads = (
+        "id",
+        *_interval_head(sequences),
+        "target's value, highest first",
+        *(["of its best letters"] if pattern else []),
+    )
     return _page(
-        f"Explanation: {explanation.explainer} of {explanation.target}, {len(explanation):,} {what}",
+        f"Explanation: {explanation.explainer} of {explanation.target}, {_number_of(len(explanation), what)}",
         _table(("", ""), rows),
         _table(heads, tops, more=len(explanation) - len(tops)),
         _picture(explanation_figure(explanation, best), f"The values of {printable(sequences.ids[best], 60)}"),
@@ -167,21 +188,26 @@ def _bases_figure(dataset: SequenceDataset) -> Figure:
     letters = dataset.alphabet.letters
     strong = np.isin(codes, [i for i, letter in enumerate(letters) if letter in "GC"])
     known = codes < len(letters)
+    places = np.arange(1, codes.shape[1] + 1)  # as the picture of an explanation counts
     figure = Figure(figsize=(7, 3.2), dpi=96, layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True)
-    positive = labels > 0.5
-    for name, mine, colour in (("positive", positive, "#b2182b"), ("the others", ~positive, "#555555")):
+    binary = np.isin(labels[~np.isnan(labels)], (0, 1)).all() and not np.isnan(labels).all()
+    groups = [("positive", labels == 1, "#b2182b"), ("negative", labels == 0, "#555555")]
+    groups += [("unknown", np.isnan(labels), "#a6cee3")]
+    for name, mine, colour in groups if binary else [("all", np.ones(len(labels), bool), "#555555")]:
         if mine.any():
             share = strong[mine].sum(0) / np.maximum(1, known[mine].sum(0))
-            above.plot(share, color=colour, linewidth=1, label=f"{name} ({int(mine.sum())} of a sample)")
+            told = f"{name}, {printable(dataset.targets[0], 40)}" if binary else name
+            above.plot(places, share, color=colour, linewidth=1, label=_plain(f"{told} ({int(mine.sum())})"))
     above.set_ylabel("share of G and C")
     above.set_ylim(0, 1)
-    above.legend(frameon=False, fontsize=7, ncols=2)
+    above.legend(frameon=False, fontsize=7, ncols=3, loc="lower left", bbox_to_anchor=(0, 1))
     above.spines[["top", "right"]].set_visible(False)
     colours = ListedColormap([*(LETTER_COLOURS.get(letter, "#000000") for letter in letters), "#ffffff"])
     shown = np.minimum(codes[:: max(1, len(codes) // _DRAWN)][:_DRAWN], len(letters))
-    below.imshow(shown, cmap=colours, vmin=0, vmax=len(letters), aspect="auto", interpolation="nearest")
-    below.set_ylabel(f"{len(shown)} sequences")
+    below.imshow(shown, cmap=colours, vmin=0, vmax=len(letters), aspect="auto", interpolation="nearest",
+                 extent=(0.5, codes.shape[1] + 0.5, len(shown), 0))  # fmt: skip
+    below.set_ylabel(_number_of(len(shown), "sequence"))
     below.set_yticks([])
     below.set_xlabel("position; " + ", ".join(f"{a}: {_COLOUR_NAMES.get(a, 'black')}" for a in letters))
     return figure
@@ -189,6 +215,11 @@ def _bases_figure(dataset: SequenceDataset) -> Figure:
 
 #: What LETTER_COLOURS looks like.
 _COLOUR_NAMES = {"A": "green", "C": "blue", "G": "orange", "T": "red"}
+
+
+def _plain(text: str) -> str:
+    """Text that matplotlib does not read as maths."""
+    return text.replace("$", r"\$")
 
 
 def _is_open(column: Any) -> bool:
@@ -201,6 +232,10 @@ def _interval_head(sequences: SequenceDataset) -> tuple[str, ...]:
 
 def _interval(sequences: SequenceDataset, row: int) -> tuple[object, ...]:
     return (sequences.interval(row) or "",) if sequences.intervals is not None else ()
+
+
+def _number_of(n: int, what: str) -> str:
+    return f"{n:,} {what}" + ("" if n == 1 else "s")
 
 
 def _number(value: object) -> str:

@@ -173,7 +173,9 @@ def specs_of(module: ModuleType, label: str, manager: pluggy.PluginManager) -> l
         if api is None:
             raise Broken(f"does not say which DEMO_API it was built for: a line DEMO_API = {API} is missing")
         lagging = DISTRIBUTION if isinstance(api, int) and api > API else "version of it"
-        raise Broken(f"was built for DEMO_API {api}; this is DEMO_API {API}: a newer {lagging} is needed")
+        raise Broken(
+            f"was built for DEMO_API {printable(repr(api), 40)}; this is DEMO_API {API}: a newer {lagging} is needed"
+        )
     try:
         manager.register(module, name=label)
     except Exception as error:

@@ -198,7 +198,7 @@ class _Fit:
             warm_up = warm_up or bool(getattr(self.model.module, "warming_up", False))
             self.optimizer.zero_grad(set_to_none=True)
             with blaming_network(self.model), mixed:
-                outputs = self.network(x)
+                outputs = self.model.outputs_of(x, self.network)
             loss = self._loss(outputs.float(), labels, self.ranks)
             loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(self.model.module.parameters(), self.settings.clip_norm)

@@ -25,6 +25,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 os.environ["DEMO_LOAD_PLUGINS"] = ""
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     """What looks at the quickstart goes to one worker, which makes it once."""
     for item in items:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import click
 
@@ -14,6 +15,8 @@ from demo_core.errors import DemoError, ExitCode, one_line, printable
 
 def run(arguments: Sequence[str]) -> int:
     """Run a command line and return its exit code; every failure is one line on stderr."""
+    if os.environ.get("_DEMO_COMPLETE"):  # a plugin's warnings would stand in the line that is being typed
+        sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115 - for as long as this process lives
     debug = "--debug" in arguments or os.environ.get("DEMO_DEBUG", "") not in ("", "0")
     try:
         code = _invoke(arguments)

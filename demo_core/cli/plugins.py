@@ -86,7 +86,11 @@ def _plugin(candidate: Candidate) -> dict[str, Any]:
 
 
 def _state(row: dict[str, Any]) -> str:
-    old = f", but for the next DEMO_API: {'; '.join(row['deprecated'])}" if row["deprecated"] else ""
+    old = (
+        f", but for the next DEMO_API: {'; '.join(row['deprecated'])}"
+        if row["deprecated"] and row["state"] == "active"
+        else ""
+    )
     return str(row["state"]) + old + (f": {row['reason']}" if row["reason"] else "")
 
 
@@ -107,7 +111,10 @@ def _requirements(found: Discovery) -> list[str]:
             mine |= {s.extra for s in candidate.specs if s.extra and not Registered(s, owner).missing()}
         else:
             remarks.append(f"# left out, {candidate.state}: {printable(owner.describe(), 120)}")
-    return [requirement(name, tuple(sorted(used))) for name, used in extras.items()] + remarks
+    lines = [requirement(name, tuple(sorted(used))) for name, used in extras.items()]
+    if any("file://" in line for line in lines):
+        remarks.append("# what has file:// is a folder or file of this machine")
+    return lines + remarks
 
 
 def _show(state: State, name: str, json_wanted: bool) -> None:
@@ -120,11 +127,12 @@ def _show(state: State, name: str, json_wanted: bool) -> None:
     for i, (registered, one) in enumerate(zip(found, about, strict=True)):
         if i:
             click.echo()
-        for line in _lines(registered, one):
+        older = [text for c in state.discovery.candidates if c.owner == registered.owner for text in c.deprecated]
+        for line in _lines(registered, one, older):
             click.echo(printable(line, 1000))
 
 
-def _lines(registered: Registered[Any], about: dict[str, Any]) -> Iterator[str]:
+def _lines(registered: Registered[Any], about: dict[str, Any], deprecated: list[str]) -> Iterator[str]:
     spec = registered.spec
     yield f"{spec.what} {about['name']}: {spec.summary}"
     rows = {
@@ -140,6 +148,7 @@ def _lines(registered: Registered[Any], about: dict[str, Any]) -> Iterator[str]:
         "paper": about["paper"],
         "docs": about["docs"],
         "report to": about["report"],
+        "older": "; ".join(deprecated),
     }
     yield from (f"  {title + ':':<10} {text}" for title, text in rows.items() if text)
     if isinstance(spec, Command):

@@ -16,6 +16,7 @@ from demo_core.cli.completing import names_of, words
 from demo_core.cli.output import say
 from demo_core.errors import DemoError, UsageProblem, printable
 from demo_core.options import as_json, build
+from demo_core.records import Record, RecordBlock
 from demo_core.registry import Registered, Registry
 from demo_core.specs import DatasetReader
 
@@ -106,6 +107,10 @@ def _records(registered: Registered[DatasetReader], reader: Any, source: Path) -
     records = iter(_blamed(registered, lambda: reader.read(source)))
     end = object()
     while (record := _blamed(registered, lambda: next(records, end))) is not end:
+        if not isinstance(record, Record | RecordBlock):
+            raise registered.broke_contract(f"it must yield Record or RecordBlock, not {type(record).__name__}")
+        if isinstance(record, Record) and not isinstance(record.sequence, str):
+            raise registered.broke_contract(f"a record's sequence must be text, not {type(record.sequence).__name__}")
         yield record
 
 

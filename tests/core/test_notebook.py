@@ -46,12 +46,12 @@ def test_a_dataset(trained, tmp_path):
     dataset = tiny_dataset(48)
     text = dataset._repr_html_()
     page = Page(text)
-    counted = {tuple(page.cells[i : i + 6]) for i in range(0, 18, 6)}
+    counted = {tuple(page.cells[i : i + 4]) for i in range(0, 12, 4)}
     labels, split = np.asarray(dataset.labels[:, 0]), np.asarray(dataset.split[:])
     for i, name in enumerate(("train", "validation", "test")):
         mine = labels[split == i]
-        row = (name, "bound", str(len(mine)), str(int((mine > 0.5).sum())), str(int((mine <= 0.5).sum())), "0")
-        assert row in counted
+        told = f"{int((mine == 1).sum())} positive, {int((mine == 0).sum())} negative"
+        assert (name, "bound", str(len(mine)), told) in counted
     assert dataset.ids[0] in page.cells
     assert "and 43 more" in text
     assert picture(text).std() > 0.1
@@ -157,3 +157,24 @@ def test_a_record_that_others_wrote_is_shown_as_far_as_it_goes(registry):
     made.metadata["explainer"]["version"] = 3
     made.sequences.ids[:] = [f"<script>{i}</script>" for i in range(8)]
     assert "script" not in Page(made._repr_html_()).tags
+
+
+def test_labels_that_are_numbers_or_not_known_are_told_as_such():
+    data = tiny_dataset(48)
+    data.labels[:, 0] = np.arange(48)
+    data.labels[5] = np.nan
+    page = Page(data._repr_html_())
+    told = [cell for cell in page.cells if "median" in cell]
+    assert len(told) == 3 and sum("1 unknown" in cell for cell in told) == 1
+    assert not any("positive" in cell for cell in page.cells if "positive-" not in cell)
+    data.labels[:] = np.nan
+    assert "unknown" in Page(data._repr_html_()).cells
+
+
+def test_the_pattern_that_is_drawn_is_the_one_whose_letters_do_best(registry):
+    made = explain("class-optimization", tiny_model(registry=registry), registry=registry, steps=2, restarts=4)
+    text = made._repr_html_()
+    best = made.sequences.ids[int(np.argmax(made.extra("one-hot")))]
+    assert f'alt="The values of {best}"' in text
+    cells = Page(text).cells
+    assert cells[cells.index(best) + 2] == f"{float(made.extra('one-hot').max()):.4g}"
