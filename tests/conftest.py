@@ -27,7 +27,8 @@ os.environ["DEMO_LOAD_PLUGINS"] = ""
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """What looks at the quickstart goes to one worker, which makes it once."""
+    """What looks at the quickstart goes to one worker, which makes it once, and first, since that takes longest."""
+    items.sort(key=lambda item: "quickstart" not in item.fixturenames)
     for item in items:
         if "quickstart" in item.fixturenames:
             item.add_marker(pytest.mark.xdist_group("quickstart"))

@@ -136,7 +136,7 @@ NETWORKS = [
     ("input-unchanged", network(ChangesItsInput), "it changed x"),
     ("outputs", network(GivesATuple), "a tuple"),
     ("outputs", network(SingleOnly), "torch.float32 from a network"),
-    ("several-targets", network(OneTarget), "shape (5, 1) for 5 sequences and 3"),
+    ("several-targets", network(OneTarget), "outputs must be floats (5, 3), not (5, 1)"),
     ("unknown-bases", network(DividesByNothing), "not finite with 60 unknown"),
     ("batch-size", network(MixesTheBatch), "in batches of 1 and of 5 differ"),
     ("eval-is-deterministic", network(StaysRandom), "two calls in eval mode"),
