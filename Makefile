@@ -14,7 +14,7 @@ demo: $(READY)
 	$(VENV)/bin/demo quickstart -o quickstart
 
 test: $(READY)
-	$(VENV)/bin/python -m pytest -n 2 --dist loadgroup
+	$(VENV)/bin/python -m pytest
 
 lint: $(VENV)/.ready-lint
 	$(VENV)/bin/ruff check .

@@ -18,20 +18,31 @@ for name in [n for n in os.environ if n.startswith("DEMO_") and n not in ("DEMO_
     del os.environ[name]
 # A shell lets what it starts in the background ignore Ctrl-C, and so would every process that a test interrupts
 signal.signal(signal.SIGINT, signal.default_int_handler)
-# Two workers of two threads each would wait for each other
-if "PYTEST_XDIST_WORKER" in os.environ:
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Nor must plugins that happen to be installed beside it.
 os.environ["DEMO_LOAD_PLUGINS"] = ""
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """What looks at the quickstart goes to one worker, which makes it once, and first, since that takes longest."""
-    items.sort(key=lambda item: "quickstart" not in item.fixturenames)
-    for item in items:
-        if "quickstart" in item.fixturenames:
-            item.add_marker(pytest.mark.xdist_group("quickstart"))
+    """What looks at the quickstart comes last: that takes two minutes, and is made beside all other tests."""
+    items.sort(key=lambda item: "quickstart" in item.fixturenames)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quickstart_begun(request, tmp_path_factory):
+    """The quickstart as a newcomer types it, in a folder of its own, from the start of the session on."""
+    if not any("quickstart" in item.fixturenames for item in request.session.items):
+        yield None
+        return
+    folder = tmp_path_factory.mktemp("quickstart")
+    out, err = folder.with_suffix(".out"), folder.with_suffix(".err")
+    with out.open("w") as stdout, err.open("w") as stderr:
+        command = [sys.executable, "-m", "demo_core", "quickstart", "-o", "q"]
+        # one thread, so that the tests beside it have the other core
+        env = {**os.environ, "OMP_NUM_THREADS": "1"}
+        process = subprocess.Popen(command, cwd=folder, stdout=stdout, stderr=stderr, env=env)
+    yield folder, process, out, err
+    process.kill()
+    process.wait()
 
 
 @pytest.fixture(scope="session")
@@ -89,10 +100,11 @@ def demo_process():
 
 
 @pytest.fixture(scope="session")
-def quickstart(tmp_path_factory, demo_process):
-    """The quickstart as a newcomer types it, in a folder of its own: the folder, and the finished process."""
-    folder = tmp_path_factory.mktemp("quickstart")
-    return folder, demo_process("quickstart", "-o", "q", cwd=folder)
+def quickstart(quickstart_begun):
+    """The finished quickstart: its folder, and its process."""
+    folder, process, out, err = quickstart_begun
+    code = process.wait(timeout=900)
+    return folder, subprocess.CompletedProcess(process.args, code, out.read_text(), err.read_text())
 
 
 @pytest.fixture(scope="session")
