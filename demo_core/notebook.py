@@ -42,11 +42,9 @@ def dataset_html(dataset: SequenceDataset) -> str:
     few = min(_SHOWN, len(dataset))
     labels = np.asarray(dataset.labels[:few, : len(targets)])
     first = [(dataset.ids[r], *_interval(dataset, r), *(_number(v) for v in labels[r])) for r in range(few)]
-    beyond = f"<p>and {len(dataset.targets) - _SHOWN:,} more targets</p>" if len(dataset.targets) > _SHOWN else ""
     return _page(
         f"SequenceDataset: {_number_of(len(dataset), 'sequence')} of {dataset.length} letters",
         _counts(dataset, targets),
-        beyond,
         _table(("id", *_interval_head(dataset), *targets), first, more=len(dataset) - len(first)),
         _picture(_bases_figure(dataset), "Bases along the sequence") if len(dataset) else "",
     )
@@ -67,7 +65,9 @@ def _counts(dataset: SequenceDataset, targets: Sequence[str]) -> str:
     for (place, t), parts in sorted(found.items()):
         labels = np.concatenate(parts)
         rows.append((names[place], targets[t], f"{len(labels):,}", _told(labels[~np.isnan(labels)], len(labels))))
-    return _table(("split", "target", "sequences", "labels"), rows)
+    further = len(dataset.targets) - len(targets)
+    beyond = f"<p>and {further:,} more targets</p>" if further else ""
+    return _table(("split", "target", "sequences", "labels"), rows) + beyond
 
 
 def _told(known: NDArray[np.float32], n: int) -> str:
@@ -162,7 +162,8 @@ def explanation_html(explanation: Explanation) -> str:
 
 
 def _owned(record: dict[str, Any]) -> str:
-    return f"{record.get('name', '?')} ({record.get('distribution', '?')} {str(record.get('version', '?'))[:19]})"
+    name, distribution, version = (str(record.get(part, "?")) for part in ("name", "distribution", "version"))
+    return f"{name} ({distribution} {version[:19]})"
 
 
 def _settings(options: dict[str, Any]) -> str:

@@ -126,17 +126,11 @@ def discover(files: Iterable[Path] = (), environ: dict[str, str] | None = None, 
     for point in points:
         candidate = Candidate(_owner(point), point.value)
         candidates.append(candidate)
-        if why := _switched_off(candidate.owner, env):
-            candidate.state, candidate.reason = "disabled", why
-            continue
-        _admit(candidate, lambda p=point: _import(p, built_in, exact), manager, registry)
+        _admit(candidate, env, lambda p=point: _import(p, built_in, exact), manager, registry)
     for path in files:
         candidate = Candidate(_file_owner(path), str(path))
         candidates.append(candidate)
-        if why := _switched_off(candidate.owner, env):
-            candidate.state, candidate.reason = "disabled", why
-            continue
-        _admit(candidate, lambda p=path: _import_file(p, taken), manager, registry)
+        _admit(candidate, env, lambda p=path: _import_file(p, taken), manager, registry)
     if strict:
         for candidate in candidates:
             if candidate.state == "failed":
@@ -144,24 +138,29 @@ def discover(files: Iterable[Path] = (), environ: dict[str, str] | None = None, 
     return Discovery(candidates, registry)
 
 
-def _admit(candidate: Candidate, load: Any, manager: pluggy.PluginManager, registry: Registry) -> None:
-    is_file = candidate.owner.origin == "local file"
+def _admit(
+    candidate: Candidate, env: dict[str, str], load: Any, manager: pluggy.PluginManager, registry: Registry
+) -> None:
+    owner = candidate.owner
+    if why := _switched_off(owner, env):
+        candidate.state, candidate.reason = "disabled", why
+        registry.away[owner.entry_point] = f"is disabled {why}"
+        return
     try:
         with noting() as candidate.deprecated, redirect_stdout(sys.stderr):  # what it prints is no result
-            module = load()
-            candidate.specs = specs_of(module, candidate.owner.label, manager)
-    except Broken as error:
-        candidate.state, candidate.reason, candidate.cause = "failed", str(error), error
+            candidate.specs = specs_of(load(), owner.label, manager)
+        for spec in candidate.specs:
+            registry.add(Registered(spec, owner))
         return
+    except Broken as error:
+        candidate.reason, candidate.cause = str(error), error
     # A plugin may raise anything, SystemExit included: whatever it is must not take the others down.
     except (Exception, SystemExit) as error:  # noqa: BLE001
         from demo_core.blame import places
 
-        where = places(error, local_module(Path(candidate.module).stem) if is_file else candidate.module)
-        candidate.state, candidate.reason, candidate.cause = "failed", one_line(error) + where, error
-        return
-    for spec in candidate.specs:
-        registry.add(Registered(spec, candidate.owner))
+        module = local_module(Path(candidate.module).stem) if owner.origin == "local file" else candidate.module
+        candidate.reason, candidate.cause = one_line(error) + places(error, module), error
+    candidate.state, registry.away[owner.entry_point] = "failed", "failed"
 
 
 def specs_of(module: ModuleType, label: str, manager: pluggy.PluginManager) -> list[AnySpec]:

@@ -69,6 +69,8 @@ class Registry:
     """Everything that plugins registered, by kind of spec and name."""
 
     _entries: dict[str, dict[str, list[Registered[Any]]]] = field(default_factory=dict)
+    #: Plugins that register nothing, by entry point, and why: what is asked for may be theirs.
+    away: dict[str, str] = field(default_factory=dict)
 
     def add(self, registered: Registered[AnySpec]) -> None:
         """Keep a spec; several owners of one name are all kept, and told apart when it is used."""
@@ -100,7 +102,8 @@ class Registry:
         if entry_point:
             found = [r for r in found if r.owner.entry_point == entry_point]
         if not found:
-            raise UsageProblem(unknown_name(kind.what, name, self.names(kind)))
+            why = f"; plugin '{plain}' {self.away[plain]}" if plain in self.away else ""
+            raise UsageProblem(unknown_name(kind.what, name, self.names(kind)) + why)
         if len(found) > 1:
             raise UsageProblem(f"{_claimed(kind.what, plain, found)}; {_say_which(plain, found)}")
         return cast("Registered[U]", found[0])

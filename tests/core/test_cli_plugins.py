@@ -517,3 +517,14 @@ def test_what_a_network_or_a_reader_must_not_give_is_its_plugins_failure(here, t
         code, _, err = demo(*base, "data", "import", f"a.{name}", "-o", "d.h5")
         assert code == 4 and f"reader '{name}' of plugin 'bent' (local file bent.py) broke the contract" in err
         assert problem in err and not (here / "d.h5").exists()
+
+
+def test_what_is_switched_off_is_not_merely_unknown(here, trained, demo, monkeypatch):
+    monkeypatch.setenv("DEMO_DISABLE_PLUGINS", "saliency,cnn")
+    code, _, err = demo("explain", "saliency", trained / "one", trained / "data.h5")
+    assert code == 2 and "plugin 'saliency' is disabled by DEMO_DISABLE_PLUGINS" in err
+    code, _, err = demo("predict", trained / "one", trained / "data.h5", "-o", "-")
+    assert code == 2 and "plugin 'cnn' is disabled by DEMO_DISABLE_PLUGINS" in err
+    (here / "broken.py").write_text("1 / 0")
+    code, _, err = demo("--plugin", "broken.py", "explain", "broken", trained / "one", trained / "data.h5")
+    assert code == 2 and "unknown explainer 'broken'" in err and "plugin 'broken' failed" in err
