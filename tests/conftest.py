@@ -55,6 +55,13 @@ def real_data() -> Path:
 
 
 @pytest.fixture
+def here(tmp_path, monkeypatch):
+    """A new folder, which is the current one."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
 def demo(tmp_path, capsys):
     """Run a command line in this process; returns exit code, stdout and stderr."""
     from demo_core.cli import run

@@ -10,12 +10,6 @@ import sys
 import pytest
 
 
-@pytest.fixture
-def here(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_a_training_that_is_stopped_keeps_the_best_so_far(here, trained, how):
     line = [sys.executable, "-m", "demo_core", "train", "cnn", str(trained / "data.h5"), "-o", "m"]

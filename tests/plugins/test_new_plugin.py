@@ -10,12 +10,6 @@ import pytest
 KINDS = ("explainer", "architecture", "reader", "command")
 
 
-@pytest.fixture
-def here(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 def test_a_package_of_each_kind_passes_its_own_tests(here, demo):
     for kind in KINDS:
         code, out, err = demo("new-plugin", kind, f"my-{kind}")
