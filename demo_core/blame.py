@@ -20,13 +20,13 @@ def plugin_failed(what: str, owner: Owner, error: BaseException, module: str, di
     of the core or of libraries: those are seen with ``--debug``.
     """
     cause = f"{one_line(error)}{places(error, module)}"
-    return PluginError(f"{what} of plugin {owner.describe()} {did}: {cause}{report_to(owner)}")
+    return PluginError(f"{what} of plugin {owner.describe()} {did}: {cause}", report_to(owner))
 
 
 def broke_contract(what: str, owner: Owner, problem: str) -> PluginError:
     """The error to raise for a plugin that gave what the contract does not allow."""
     whose = f"{what} of plugin {owner.describe()}"
-    return PluginError(f"{whose} broke the contract: {printable(problem)}{report_to(owner)}")
+    return PluginError(f"{whose} broke the contract: {printable(problem)}", report_to(owner))
 
 
 def report_to(owner: Owner) -> str:

@@ -90,7 +90,11 @@ class Checkpoint:
                 for k in sorted({*old, *new})
                 if old.get(k) != new.get(k)
             )
-        return key if key == "data" else f"{key} ({printable(old, 80)} there, {printable(new, 80)} here)"
+        return (
+            key
+            if key == "data" or key.startswith("code of")
+            else f"{key} ({printable(old, 80)} there, {printable(new, 80)} here)"
+        )
 
 
 def _owned(architecture: Any) -> str:

@@ -14,8 +14,9 @@ from torch import Tensor
 
 from demo_core.batch import Batch, BatchRandom, Result, RunRandom
 from demo_core.dataset import SequenceDataset
-from demo_core.errors import DemoError
+from demo_core.errors import DemoError, PluginError, printable
 from demo_core.explanation import Explanation, expected_shape
+from demo_core.guard import Guard, guarded
 from demo_core.jobs import Job, describe_job, new_explainer
 from demo_core.model import Model, blaming_network, exact_arithmetic
 from demo_core.records import SPLITS
@@ -40,17 +41,21 @@ def compute_batches(
     nothing. Raises PluginError, naming the plugin, on anything the explainer raises or returns that the contract
     forbids.
     """
-    explainer = new_explainer(job)
-    names: set[str] = set()
-    for number in numbers:
-        started = time.perf_counter()
-        index = rows[number * job.batch_size : (number + 1) * job.batch_size]
-        part = _explain_batch(job, explainer, sequences.take(index), index)
-        # per sequence, so that all arrays of a part have one row a sequence
-        part["seconds"] = np.full(len(index), (time.perf_counter() - started) / len(index))
-        names = names or set(part)
-        check_same_names(job, names, set(part))
-        yield number, part
+    with guarded(job.model) as guard:
+        explainer = new_explainer(job)
+        names: set[str] = set()
+        for number in numbers:
+            started = time.perf_counter()
+            index = rows[number * job.batch_size : (number + 1) * job.batch_size]
+            block = sequences.take(index)
+            with _naming_batch(number, block):
+                part = _explain_batch(job, explainer, block, index)
+                _check_unchanged(job, guard)
+            # per sequence, so that all arrays of a part have one row a sequence
+            part["seconds"] = np.full(len(index), (time.perf_counter() - started) / len(index))
+            names = names or set(part)
+            check_same_names(job, names, set(part))
+            yield number, part
 
 
 def compute_pattern(job: Job) -> Explanation:
@@ -65,11 +70,12 @@ def compute_pattern(job: Job) -> Explanation:
     Raises PluginError, naming the plugin, on anything that the contract forbids.
     """
     model, started = job.model, time.perf_counter()
-    explainer = new_explainer(job)
-    with _blaming(job, "all restarts at once: ask for fewer"):
+    with guarded(model) as guard, _blaming(job, "all restarts at once: ask for fewer"):
+        explainer = new_explainer(job)
         with exact_arithmetic(model, gradients="gradients" in job.spec.needs), torch.enable_grad():
             found = explainer.explain(model, job.target, RunRandom(job.seed, model.device))
         result = found if isinstance(found, Result) else Result(found)
+        _check_unchanged(job, guard)
     n = len(result.values) if isinstance(result.values, Tensor) and result.values.ndim else 0
     if not n:
         raise job.registered.broke_contract("it made no pattern")
@@ -157,6 +163,7 @@ def _one_strand(
         random=BatchRandom(job.seed, index, model.device, stream),
     )
     target = job.target.bind(labels)
+    version = x._version
     smaller = f"batches of {job.batch_size}: try --batch-size {max(1, job.batch_size // 4)}"
     with _blaming(job, smaller):
         with torch.no_grad(), exact_arithmetic(model), blaming_network(model):
@@ -164,6 +171,8 @@ def _one_strand(
             target_values = target(outputs)
         with exact_arithmetic(model, gradients="gradients" in job.spec.needs), torch.enable_grad():
             found = explainer.explain(model, batch, target)
+    if x._version != version:
+        raise job.registered.broke_contract("it writes into batch.x, which others read; work on a copy")
     result = found if isinstance(found, Result) else Result(found)
     shape = expected_shape(job.spec.kind, len(x), x.shape[1], x.shape[2], len(job.spec.channels))
     part = {
@@ -179,6 +188,23 @@ def _one_strand(
     if result.baseline is not None:
         part["baseline"] = _array(job, "baseline", result.baseline, (len(x),))
     return part | _extras(job, result, len(x))
+
+
+def _check_unchanged(job: Job, guard: Guard) -> None:
+    """Raise PluginError if an explainer left anything changed that the next one would meet."""
+    if changes := guard.changes():
+        raise job.registered.broke_contract(f"it changed {' and '.join(changes[:3])}, and did not restore that")
+
+
+@contextmanager
+def _naming_batch(number: int, block: SequenceDataset) -> Iterator[None]:
+    """Say in which batch a plugin failed, and with which sequences."""
+    try:
+        yield
+    except PluginError as error:
+        first, last = (printable(block.ids[row], 40) for row in (0, -1))
+        which = f"sequence '{first}'" if len(block) == 1 else f"sequences '{first}' to '{last}'"
+        raise error.within(f"in batch {number + 1}, {which}") from (error.__cause__ or error)
 
 
 def _extras(job: Job, result: Result, n: int) -> Part:

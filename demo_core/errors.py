@@ -40,7 +40,15 @@ class MisfitError(DemoError):
 
 
 class PluginError(DemoError):
-    """A plugin failed: the message names it and who ships it."""
+    """A plugin failed: the message names it and who ships it; ``report`` ends it with where to report that."""
+
+    def __init__(self, message: str, report: str = "") -> None:
+        super().__init__(message + report)
+        self.message, self.report = message, report
+
+    def within(self, place: str) -> PluginError:
+        """The same error, saying during what it happened."""
+        return PluginError(f"{self.message} ({place})", self.report)
 
     exit_code = ExitCode.PLUGIN
 
@@ -74,6 +82,11 @@ def printable(text: object, limit: int = 200) -> str:
     """
     clean = "".join(c for c in str(text) if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Zl", "Zp"))
     return clean if len(clean) <= limit else clean[: limit - 1] + "…"
+
+
+def counted(n: int, what: str) -> str:
+    """A number with its noun: "1 motif", "2,000 motifs"."""
+    return f"{n:,} {what}{'' if n == 1 else 's'}"
 
 
 def one_line(error: BaseException) -> str:

@@ -74,6 +74,7 @@ def explain(
         seed=seed,
         average_strands=average_strands,
         batch_size=batch_size,
+        third_party=registry.third_party(),
     )
     if found.spec.kind == "pattern":
         if sequences is not None:

@@ -167,11 +167,15 @@ class Explanation:
         )
 
     def most_confident_positive(self) -> int:
-        """The row of the target's highest output among the positives, or among all where none is labelled positive."""
-        name = self.metadata["target"]["outputs"][0]["name"]
+        """The row of the target's highest output among the positives, or among all where none is labelled positive.
+
+        Labels of a regression make no sequence positive.
+        """
+        output = self.metadata["target"]["outputs"][0]
+        name = output["name"]
         column = [o["name"] for o in self.metadata["model"]["targets"]].index(name)
         values = np.nan_to_num(np.asarray(self.outputs[:, column], np.float64), nan=-np.inf)
-        if name in self.sequences.targets:
+        if name in self.sequences.targets and output["activation"] == "sigmoid":
             labels = self.sequences.labels[:, self.sequences.targets.index(name)]
             positive = np.nan_to_num(labels) > 0.5
             if positive.any():

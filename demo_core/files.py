@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from demo_core.errors import DemoError, printable
+from demo_core.limits import TEXT
 
 
 @contextlib.contextmanager
@@ -111,9 +112,32 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
+def check_regular(path: Path) -> None:
+    """Raise DemoError if a path is there and is no regular file: a pipe or a device could be read without end."""
+    if not path.exists():
+        raise DemoError(f"{printable(path)}: there is no such file")
+    if path.is_dir():
+        raise DemoError(f"{printable(path)}: this is a folder; give a file")
+    if not path.is_file():
+        raise DemoError(f"{printable(path)} is a pipe or a device; a regular file is needed here")
+
+
+def read_text(path: Path) -> str:
+    """The text of a file, UTF-8 with or without a byte order mark. Raises DemoError naming the file."""
+    check_regular(path)
+    TEXT.check(path.stat().st_size, printable(path))
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DemoError(f"{printable(path)} is not text in UTF-8 (byte {error.start}): save it as such") from None
+
+
 def read_json(path: Path, what: str) -> Any:
     """JSON from a file; raises DemoError naming file and place."""
     try:
+        if path.exists():
+            check_regular(path)
+            TEXT.check(path.stat().st_size, printable(path))
         return loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise DemoError(f"{printable(path)}: there is no such {what}") from None

@@ -15,6 +15,7 @@ from demo_core.dataset import SequenceDataset
 from demo_core.errors import DemoError, printable
 from demo_core.explanation import Explanation
 from demo_core.jobs import Job, describe_job
+from demo_core.sources import editable_source, network_source, option_files
 
 
 def is_finished(output: Path, fingerprint: Mapping[str, Any], force: bool) -> bool:
@@ -33,6 +34,9 @@ def fingerprint_of_run(job: Job) -> dict[str, Any]:
         "architecture": job.model.running,
         "explainer": job_says["explainer"],
         "options": job_says["options"],
+        "files of the options": option_files(job.options),
+        "code of the explainer": editable_source(job.registered),
+        "code of the network": network_source(job.model.module),
         "target": job_says["target"],
         "seed": job.seed,
         "average_strands": job.average_strands,
@@ -64,6 +68,11 @@ def _fingerprint_in(output: Path) -> dict[str, Any]:
 def check_same(path: Path, there: Mapping[str, Any], here: Mapping[str, Any]) -> None:
     """Raise DemoError, naming what differs, unless both are of one run."""
     differing = [k for k in here if there.get(k) != here[k]]
+    if unknown := [k for k in here if k not in there]:
+        raise DemoError(
+            f"{printable(path)} was made before the {' and the '.join(unknown)} were recorded, so whether it is this "
+            "run is not known: choose another --name or -o, or --force to replace it"
+        )
     if not differing:
         return
     said = [_difference(k, there.get(k), here[k]) for k in differing]
@@ -80,6 +89,6 @@ def _difference(name: str, there: Any, here: Any) -> str:
         keys = [k for k in here if there.get(k) != here[k]]
         parts = (f"{k}: {printable(there.get(k), 80)} there, {printable(here[k], 80)} here" for k in keys)
         return f"{name} ({', '.join(parts)})"
-    if name in ("model", "sequences"):
+    if name in ("model", "sequences") or name.startswith("code of"):
         return name
     return f"{name} ({printable(there, 80)} there, {printable(here, 80)} here)"

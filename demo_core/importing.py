@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from demo_core.dataset import BLOCK, NO_SPLIT, DatasetWriter, SequenceDataset, TextColumn, take_rows
-from demo_core.errors import DemoError, UsageProblem, printable, unknown_name
+from demo_core.errors import DemoError, UsageProblem, counted, printable, unknown_name
 from demo_core.files import whole_file
 from demo_core.records import SPLITS, Record, RecordBlock
 from demo_core.sequences import DNA, Alphabet, IllegalLetter, fit_length, strand_free_keys
@@ -107,7 +106,10 @@ def import_records(
         split = writer.column("split")[:]
         group = np.array([blocks.root(int(g)) for g in writer.column("group")[:]], np.int64)
         writer.rewrite("group", group)
-        notes += _assign(split, group, settings, random)
+        if _labelled(writer):
+            notes += _assign(split, group, settings, random)
+        elif settings.assign and settings.split is None and (split == NO_SPLIT).any():
+            notes.append("no sequence has a label, so none was put into a split")
         writer.rewrite("split", split)
         notes += _add_negatives(writer, blocks, split, settings, random)
         # Both columns are written from the first block on, since any later record may be the first to use them
@@ -197,9 +199,10 @@ class _Blocks:
             if record.labels:
                 if len(record.labels) != len(targets):
                     raise self._bad(record, f"has {len(record.labels)} labels for {len(targets)} targets")
-                if any(math.isinf(label) for label in record.labels):
-                    raise self._bad(record, "has an infinite label")
-                labels[row] = record.labels
+                with np.errstate(over="ignore"):
+                    labels[row] = record.labels
+                if np.isinf(labels[row]).any():
+                    raise self._bad(record, "has a label that is infinite as a 32-bit number (beyond 3.4e38)")
             if record.interval is not None:
                 part = record.interval.part(shift, len(one))
                 chrom = self.chroms.setdefault(part.chrom, len(self.chroms))
@@ -239,7 +242,10 @@ class _Blocks:
             return codes, 0
         if self.settings.length is None:
             problem = f"has {len(codes)} bases where the first has {self.length}"
-            raise self._bad(record, f"{problem}: --length {self.length} crops or pads all to one length")
+            way = f"--length {self.length} crops or pads all to one length"
+            if not self.settings.assign:  # asked by a command that reads files as they are, and has no such option
+                way = f"make a dataset file first, with demo data import --length {self.length}"
+            raise self._bad(record, f"{problem}: {way}")
         self.cropped += len(codes) > self.length
         self.padded += len(codes) < self.length
         return fit_length(codes, self.length, alphabet.unknown)
@@ -289,10 +295,19 @@ class _Blocks:
         return DemoError(f"{self.source}: {name}{place} {problem}")
 
 
+def _labelled(writer: DatasetWriter) -> bool:
+    """Whether any sequence has a label."""
+    labels = writer.column("labels")
+    return any(not np.isnan(labels[start : start + BLOCK]).all() for start in range(0, len(labels), BLOCK))
+
+
 def _assign(
     split: NDArray[np.uint8], group: NDArray[np.int64], settings: ImportSettings, random: np.random.Generator
 ) -> list[str]:
-    """Give every sequence a split, in place, whole groups at a time."""
+    """Give every sequence a split, in place, whole groups at a time.
+
+    Each share gets at least one group as long as one is left to train on, and to each share that follows.
+    """
     notes: list[str] = []
     if not settings.assign:
         return notes
@@ -300,18 +315,27 @@ def _assign(
     split[split == NO_SPLIT] = TRAIN
     if settings.split is not None:
         return notes
-    for name, code, share in (("test", TEST, settings.test), ("validation", VALIDATION, settings.validation)):
-        if code in brought or share == 0:
-            continue
+    wanted = [("test", TEST, settings.test), ("validation", VALIDATION, settings.validation)]
+    wanted = [(name, code, share) for name, code, share in wanted if code not in brought and share > 0]
+    for place, (name, code, share) in enumerate(wanted):
         rows = np.flatnonzero(split == TRAIN)
         members, sizes = np.unique(group[rows], return_counts=True)
         order = random.permutation(len(members))
-        chosen = members[order[np.cumsum(sizes[order]) <= share * len(rows)]]
+        left = len(wanted) - place  # groups that others need: the training split, and the shares that follow
+        chosen = members[_chosen_groups(sizes, order, share * len(rows), len(members) - left)]
         moved = rows[np.isin(group[rows], chosen)]
         split[moved] = code
-        if len(moved):
-            notes.append(f"{len(moved)} of {len(rows)} training sequences were set aside for {name}")
+        few = "" if len(moved) else f": {counted(len(members), 'group')} of sequences cannot be divided further"
+        notes.append(f"{len(moved)} of {len(rows)} training sequences were set aside for {name}{few}")
     return notes
+
+
+def _chosen_groups(sizes: NDArray[np.int64], order: NDArray[np.int64], target: float, most: int) -> NDArray[np.int64]:
+    """Groups, in random order, of at most ``target`` sequences together; else the one nearest to it in size."""
+    fitting = order[np.cumsum(sizes[order]) <= target][: max(0, most)]
+    if len(fitting) or most < 1:
+        return fitting
+    return order[[int(np.argmin(np.abs(sizes[order] - target)))]]
 
 
 def _add_negatives(

@@ -5,7 +5,32 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
-_LOCUS = re.compile(r"(?:.*::)?(?P<chrom>[^\s:]+):(?P<start>[\d,]+)-(?P<end>[\d,]+)(?:\((?P<strand>[+\-.])\))?")
+_PLACE = r"(?P<chrom>[^\s:]+):(?P<start>[\d,]+)-(?P<end>[\d,]+)"
+#: How FASTA headers give a place: the name of the form, its pattern, and whether it counts from 1 (None: either)
+_FORMS: tuple[tuple[str, re.Pattern[str], bool | None], ...] = (
+    (
+        "chrom:start-end",
+        re.compile(rf"(?:.*::)?{_PLACE}(?:\((?P<strand>[+\-.])\)|:(?P<sign>[+\-.*])|(?P<rc>/rc))?"),
+        None,
+    ),
+    ("UCSC's range=", re.compile(rf"\S+ (?:.* )?range={_PLACE}(?: .*?strand=(?P<strand>[+\-.]).*| .*)?"), True),
+    (
+        "Ensembl's location",
+        re.compile(
+            r"(?:.*\s)?(?:chromosome|scaffold|primary_assembly|supercontig|contig):[^\s:]+:(?P<chrom>[^\s:]+):"
+            r"(?P<start>\d+):(?P<end>\d+):(?P<sign>-?[01])(?:\s.*)?"
+        ),
+        True,
+    ),
+    (
+        "chrom_start_end",
+        re.compile(r"(?P<chrom>(?:chr)?\w+?)_(?P<start>\d+)_(?P<end>\d+)(?:_(?P<strand>[+\-.]))?"),
+        None,
+    ),
+)
+#: Positions are below this: BED and bigWig hold them in 32 bits.
+LIMIT = 2**31
+_SIGNS = {"1": "+", "-1": "-", "0": ".", "*": "."}
 
 
 @dataclass(frozen=True, order=True)
@@ -58,15 +83,36 @@ def parse_locus(text: str, length: int) -> Interval | None:
     Returns None where the name is no such thing. Taken as 0-based if end - start is the length, as 1-based
     inclusive if it is one less. Raises ValueError if it is neither.
     """
-    match = _LOCUS.fullmatch(text)
-    if not match:
-        return None
-    start, end = int(match["start"].replace(",", "")), int(match["end"].replace(",", ""))
-    strand = match["strand"] or "."
-    if max(start, end) >= 2**62:
-        raise ValueError(f"'{match['chrom']}' has no position {max(start, end)}")
-    if end - start == length:
-        return Interval(match["chrom"], start, end, strand)
-    if end - start == length - 1 and start >= 1:
-        return Interval(match["chrom"], start - 1, end, strand)
-    raise ValueError(f"'{match['chrom']}:{start}-{end}' spans {end - start} bases, the sequence has {length}")
+    found = locus_in(text, length)
+    return found[0] if found else None
+
+
+def locus_in(header: str, length: int) -> tuple[Interval, str] | None:
+    """The interval that a FASTA header gives a sequence of ``length`` bases, and in which form.
+
+    Forms are those of samtools, bedtools, twoBitToFa and Bioconductor (``chr1:100-200``, perhaps with a strand as
+    ``(+)``, ``:+`` or samtools' ``/rc``), of UCSC's table browser (``range=chr1:101-200 ... strand=+``), of Ensembl
+    (``chromosome:GRCh38:1:101:200:1``), and ``chr1_100_200``. Where a form may count from 0 or from 1 the length
+    decides.
+
+    Returns None where there is none. Raises ValueError if there is one that does not span the sequence.
+    """
+    word = header.split(maxsplit=1)[0] if header.split() else ""
+    for form, pattern, from_one in _FORMS:
+        match = pattern.fullmatch(word if form.startswith("chrom") else header)
+        if not match:
+            continue
+        groups = match.groupdict()
+        start, end = (int(groups[g].replace(",", "") or 0) for g in ("start", "end"))
+        strand = groups.get("strand") or groups.get("sign") or ("-" if groups.get("rc") else ".")
+        strand = _SIGNS.get(strand, strand)
+        if max(start, end) >= LIMIT:
+            raise ValueError(f"'{match['chrom']}' has no position {max(start, end)}")
+        if end - start == length and not from_one:
+            return Interval(match["chrom"], start, end, strand), f"{form}, 0-based"
+        if end - start == length - 1 and start >= 1:
+            return Interval(match["chrom"], start - 1, end, strand), f"{form}, 1-based"
+        if form == "chrom_start_end":  # as likely a name that ends in numbers
+            continue
+        raise ValueError(f"'{match['chrom']}:{start}-{end}' spans {end - start} bases, the sequence has {length}")
+    return None

@@ -10,6 +10,7 @@ from demo_core.device import device_name
 from demo_core.errors import DemoError, MisfitError, printable
 from demo_core.model import Model
 from demo_core.options import as_json, build, changed
+from demo_core.owner import Owner
 from demo_core.registry import Registered
 from demo_core.specs import Explainer
 from demo_core.targets import Target
@@ -29,6 +30,8 @@ class Job:
     seed: int = 0
     average_strands: bool = False
     batch_size: int = 0
+    #: Owners of all third-party plugins that are active, for the record
+    third_party: tuple[Owner, ...] = ()
 
     @property
     def spec(self) -> Explainer:
@@ -45,6 +48,7 @@ def make_job(
     seed: int = 0,
     average_strands: bool = False,
     batch_size: int | None = None,
+    third_party: tuple[Owner, ...] = (),
 ) -> Job:
     """A checked job. Raises UsageProblem on bad options or target, MisfitError if explainer and model do not fit."""
     spec = registered.spec
@@ -61,7 +65,7 @@ def make_job(
     if average_strands and chosen.form == "loss":
         raise MisfitError("--average-strands averages outputs, and a loss is not an output")
     size = batch_size or automatic_batch_size(model)
-    return Job(registered, resolved, model, chosen, seed, average_strands, size)
+    return Job(registered, resolved, model, chosen, seed, average_strands, size, third_party)
 
 
 def misfit(spec: Explainer, model: Model) -> str:
@@ -91,6 +95,7 @@ def describe_job(job: Job) -> dict[str, Any]:
         "explainer": {"name": spec.name, **job.registered.owner.as_json()},
         "options": as_json(job.options),
         "options_changed": changed(job.options),
+        "third_party_plugins": [owner.as_json() for owner in job.third_party],
         "target": job.target.as_json(),
         "unit": _unit(job),
         "seed": job.seed,

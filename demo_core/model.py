@@ -120,12 +120,19 @@ class Model:
         return next((p.dtype for p in self.module.parameters()), torch.float32)
 
     def outputs_of(self, x: Tensor, network: nn.Module | None = None) -> Tensor:
-        """Outputs (B, T) of one-hot (B, A, L). Raises PluginError where the network gives anything else."""
+        """Outputs (B, T) of one-hot (B, A, L).
+
+        Raises PluginError where the network gives anything else, or writes into ``x``, which its caller goes on using.
+        """
+        version = None if x.is_inference() else x._version
         outputs = (network or self.module)(x)
+        what = f"architecture '{self.running.get('name', '?')}'"
+        if version is not None and x._version != version:
+            problem = "its forward writes into its input; write x = x - 1 instead of x -= 1"
+            raise broke_contract(what, Owner.from_json(self.running), problem)
         wanted = (len(x), len(self.outputs))
         if not isinstance(outputs, Tensor) or outputs.shape != wanted or not outputs.is_floating_point():
             came = f"{tuple(outputs.shape)}" if isinstance(outputs, Tensor) else type(outputs).__name__
-            what = f"architecture '{self.running.get('name', '?')}'"
             raise broke_contract(what, Owner.from_json(self.running), f"outputs must be floats {wanted}, not {came}")
         return outputs
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,11 +11,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from demo_core.errors import printable
 from demo_core.sequences import Codes
 from demo_core.textfiles import BadSource, text_lines
 
 Floats = NDArray[np.float64]
 UNIFORM = (0.25, 0.25, 0.25, 0.25)
+#: Positions of a matrix at most; the widest of JASPAR has 35.
+_WIDEST = 10_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,12 +137,16 @@ class _MemeReader:
                 raise BadSource(self.path, problem, where)
             self.head = (words[1], words[2] if len(words) > 2 else "")
         elif line.startswith("letter-probability matrix"):
-            self.width, self.sites = _number(line, "w"), _number(line, "nsites")
+            if self.head is None:
+                raise BadSource(self.path, "a matrix without a MOTIF line before it", where)
+            self.width, self.sites = (self._number(line, key, where) for key in ("w", "nsites"))
+            if self.width is not None and not 1 <= self.width <= _WIDEST:
+                raise BadSource(self.path, f"w= must be 1 to {_WIDEST}", where)
             self.rows = []
             self.reading = True
-        elif self.head and line and (line[0].isdigit() or line[0] == ".") and self.reading:
+        elif self.reading and line and not _ends_matrix(line):
             self._row(line, where)
-        else:
+        elif line:
             self.reading = False
 
     def finish(self) -> list[Motif]:
@@ -151,9 +159,12 @@ class _MemeReader:
         try:
             row = [float(word) for word in line.split()]
         except ValueError:
-            raise BadSource(self.path, f"'{line[:40]}' is not four numbers", where) from None
-        if len(row) != 4 or min(row) < 0 or abs(sum(row) - 1) > 0.02:
-            raise BadSource(self.path, f"'{line[:40]}' is not four probabilities that sum to 1", where)
+            raise BadSource(self.path, f"'{printable(line, 40)}' is not four numbers", where) from None
+        # written so that NaN, which compares as false, is refused too
+        if len(row) != 4 or not (min(row) >= 0 and abs(sum(row) - 1) <= 0.02):
+            raise BadSource(self.path, f"'{printable(line, 40)}' is not four probabilities that sum to 1", where)
+        if len(self.rows) == _WIDEST:
+            raise BadSource(self.path, f"the matrix has more than {_WIDEST} rows", where)
         self.rows.append([p / sum(row) for p in row])
 
     def _close(self, where: str) -> None:
@@ -161,11 +172,24 @@ class _MemeReader:
             return
         if not self.rows or (self.width is not None and len(self.rows) != int(self.width)):
             said = f"{len(self.rows)} rows" + (f" where w= {int(self.width)} are announced" if self.width else "")
-            raise BadSource(self.path, f"motif {self.head[0]} has {said}", where)
+            raise BadSource(self.path, f"motif {printable(self.head[0], 60)} has {said}", where)
         self.motifs.append(Motif(self.head[0], self.head[1], np.array(self.rows).T, self.sites))
-        self.head, self.rows, self.width = None, [], None
+        self.head, self.rows, self.width, self.reading = None, [], None, False
+
+    def _number(self, line: str, key: str, where: str) -> float | None:
+        """The number after ``key=``, None if there is none. Raises BadSource unless it is finite and not negative."""
+        match = re.search(rf"\b{key}=\s*(\S*)", line)
+        if match is None:
+            return None
+        try:
+            value = float(match[1])
+        except ValueError:
+            value = math.nan
+        if not (math.isfinite(value) and value >= 0):
+            raise BadSource(self.path, f"{key}= must be a number of at least 0, not '{printable(match[1], 20)}'", where)
+        return value
 
 
-def _number(line: str, key: str) -> float | None:
-    match = re.search(rf"\b{key}=\s*([\d.eE+]+)", line)
-    return float(match[1]) if match else None
+def _ends_matrix(line: str) -> bool:
+    """Whether a line can follow the rows of a matrix, in MEME's minimal format or in MEME's own report."""
+    return line.startswith(("URL", "MOTIF", "//")) or set(line) <= set("-*=")

@@ -120,6 +120,12 @@ class Registry:
         name = registered.spec.name
         return name if len(same) == 1 else f"{registered.owner.entry_point}:{name}"
 
+    def third_party(self) -> tuple[Owner, ...]:
+        """The owners of what is registered and not built in."""
+        entries = (r for by_name in self._entries.values() for found in by_name.values() for r in found)
+        owners = {r.owner.label: r.owner for r in entries if r.owner.origin != "built-in"}
+        return tuple(owners[label] for label in sorted(owners))
+
     def conflicts(self) -> list[str]:
         """One line for each name that several plugins claim."""
         return [

@@ -72,8 +72,13 @@ class Selection:
         if self.only_positive:
             if output not in dataset.targets:
                 raise UsageProblem(f"--only-positive: the data has no labels for '{printable(output)}'")
-            labels = dataset.labels[:][rows, dataset.targets.index(output)]
-            rows = rows[np.nan_to_num(labels) > 0.5]
+            labels = dataset.labels[:, dataset.targets.index(output)]
+            if not np.isin(labels[~np.isnan(labels)], (0, 1)).all():
+                raise UsageProblem(
+                    f"--only-positive: labels of '{printable(output)}' are measured values, not 0 and 1, so none is "
+                    "positive; choose sequences with --ids"
+                )
+            rows = rows[np.nan_to_num(labels[rows]) > 0.5]
         if self.limit is not None:
             rows = rows[: self.limit]
         if not len(rows):
@@ -299,10 +304,19 @@ def _describe(
             "data_digest": fingerprint.get("sequences"),
             "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             "wall_seconds": round(seconds, 3),
-            "libraries": {name: metadata.version(name) for name in _LIBRARIES},
+            "libraries": {name: metadata.version(name) for name in _LIBRARIES} | _versions(job.spec.requires),
             "warnings": warnings,
         },
     )
+
+
+def _versions(modules: tuple[str, ...]) -> dict[str, str]:
+    """Versions of the distributions that bring what a plugin requires."""
+    if not modules:
+        return {}
+    bring = metadata.packages_distributions()
+    names = {name for module in modules for name in bring.get(module.partition(".")[0], ())}
+    return {name: metadata.version(name) for name in sorted(names)}
 
 
 class _Sums:

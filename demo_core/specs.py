@@ -133,8 +133,9 @@ class DatasetReader(Spec):
         super().__post_init__()
         suffixes = _words("suffixes", self.name, self.suffixes)
         for suffix in suffixes:
-            if not suffix.startswith(".") or suffix != suffix.lower():
-                raise SpecError(f"suffix {suffix!r} of '{self.name}' must be lower case and begin with a dot")
+            if not suffix.startswith((".", "_")) or "." not in suffix or suffix != suffix.lower():
+                problem = "must be lower case and begin with a dot, or with an underscore before one"
+                raise SpecError(f"suffix {suffix!r} of '{self.name}' {problem}")
         object.__setattr__(self, "suffixes", suffixes)
 
 

@@ -20,7 +20,7 @@ from demo_core.metrics import auroc, pearson
 from demo_core.model import Model, blaming_network, one_hot
 from demo_core.ranks import ALONE, Ranks
 from demo_core.recipe import TrainingSettings
-from demo_core.targets import loss_of
+from demo_core.targets import Output, loss_of
 
 
 class Diverged(DemoError):
@@ -42,13 +42,13 @@ class Epoch:
 
     @property
     def rank(self) -> tuple[bool, float, float]:
-        """What makes an epoch the best: its score, of equal ones the loss; nothing, where nothing is held out.
+        """What makes an epoch the best: its score (none, as of constant predictions, is the worst), then its loss.
 
         Any epoch after a warm-up is better than any within: there a score may be high already while the form in use has
         hardly been trained, and is far from calibrated.
         """
         score, loss = self.validation_score, self.validation_loss
-        return (not self.warm_up, 0.0 if math.isnan(score) else score, -math.inf if math.isnan(loss) else -loss)
+        return (not self.warm_up, -math.inf if math.isnan(score) else score, -math.inf if math.isnan(loss) else -loss)
 
 
 @dataclass
@@ -143,7 +143,7 @@ class _Fit:
             if settings.reverse_complement and alphabet.complement
             else None
         )
-        self.positive_weight = _positive_weights(self.labels, settings).to(model.device)
+        self.positive_weight = _positive_weights(self.labels, model.outputs, settings).to(model.device)
         epochs = settings.epochs_for(len(train_set))
         self.steps = math.ceil(len(train_set) / settings.batch_size)
         self.network = ranks.wrap(model.module)
@@ -258,7 +258,9 @@ class _Fit:
             loss = self._loss(torch.from_numpy(outputs).to(device), torch.from_numpy(labels).to(device))
         measure = auroc if self.history.score_name == "AUROC" else pearson
         scores = np.array([measure(labels[:, i], outputs[:, i]) for i in range(outputs.shape[1])])
-        return float(loss), float(np.nanmean(scores)) if not np.isnan(scores).all() else math.nan
+        # a target whose labels are all alike has no score in any epoch; constant predictions have none in this one
+        varied = np.array([len(np.unique(column[~np.isnan(column)])) > 1 for column in labels.T])
+        return float(loss), float(scores[varied].mean()) if varied.any() else math.nan
 
     def _keep_if_best(self, epoch: Epoch) -> None:
         # with nothing held out, or no score to be had, the latest
@@ -315,11 +317,16 @@ class _Fit:
         self.history.best_epoch = int(history["best_epoch"])
 
 
-def _positive_weights(labels: Tensor, settings: TrainingSettings) -> Tensor:
+def _positive_weights(labels: Tensor, outputs: tuple[Output, ...], settings: TrainingSettings) -> Tensor:
+    """The weight (T,) of each target's positives. Raises UsageProblem if no target has classes to balance."""
     if settings.class_weights == "none":
         return torch.ones(labels.shape[1])
+    classes = torch.tensor([o.activation == "sigmoid" for o in outputs])
+    if not classes.any():
+        raise UsageProblem("--class-weights balanced needs targets of 0 and 1, and these are regressions: leave it out")
     positive, negative = (labels > 0.5).sum(0), (labels <= 0.5).sum(0)
-    return torch.where(positive > 0, negative / positive.clamp(min=1), torch.ones(())).clamp(1e-3, 1e3)
+    weights = torch.where(positive > 0, negative / positive.clamp(min=1), torch.ones(())).clamp(1e-3, 1e3)
+    return torch.where(classes, weights, torch.ones(()))
 
 
 def _number(value: float) -> float | None:

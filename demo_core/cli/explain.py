@@ -233,6 +233,7 @@ def _explain(
                 rows = None
                 if dataset is not None:  # what is wrong for every explainer is an error of the whole command
                     rows = _selection(one).rows(dataset, model.target(target).outputs[0].name)
+                    _say_selected(one, dataset, rows)
                 if registered:
                     _run(state.registry, registered, options, model, dataset, rows, one, source)
                 else:
@@ -240,6 +241,18 @@ def _explain(
                     code = max(code, _run_all(state.registry, tables, model, dataset, rows, one, source))
     if code:
         ctx.exit(code)
+
+
+def _say_selected(request: Request, dataset: SequenceDataset, rows: NDArray[np.int64]) -> None:
+    """Say how many sequences are explained, of how many, and of which split."""
+    if request.ids is not None:
+        what = "chosen by --ids"
+    elif request.split is None and not len(dataset.rows_of_split("test")):
+        what = "no test split, so all splits"
+    else:
+        what = "all splits" if request.split == "all" else f"{request.split or 'test'} split"
+    positive = ", positives only" if request.only_positive else ""
+    say(f"explaining {len(rows)} of {len(dataset)} sequences ({what}{positive})")
 
 
 def _check_tables(ctx: click.Context, registry: Registry) -> None:
@@ -348,6 +361,7 @@ def _run(
         seed=request.seed,
         average_strands=request.average_strands and not pattern,
         batch_size=request.batch_size,
+        third_party=registry.third_party(),
     )
     if request.output.exists() and not request.output.is_dir():
         raise DemoError(f"{printable(request.output)} is a file: -o names a folder for explanations")
@@ -369,7 +383,7 @@ def _run(
         with progress(f"{model.name} {job.spec.name}") as (start, advance), redirect_stdout(sys.stderr):
             outcome = explain_to_file(job, dataset, rows, output, force=request.force, on_start=start, on_batch=advance)
     for warning in outcome.warnings:
-        say(f"warning: {warning}")
+        say(f"warning: {model.name} {job.spec.name}: {warning}")
     said = {
         "written": "",
         "continued": ", continued from where it stopped",

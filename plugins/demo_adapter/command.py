@@ -43,6 +43,10 @@ def model() -> None:
               help="An output, in order: sigmoid for a logit [default], or identity and its unit.")  # fmt: skip
 @click.option("--rename", multiple=True, metavar="OLD=NEW",
               help="Replace the regular expression OLD in the names of the weights by NEW; repeatable.")  # fmt: skip
+@click.option("--drop", multiple=True, metavar="REGEX",
+              help="Leave out entries of the file whose names match, as loss weights; repeatable.")  # fmt: skip
+@click.option("--outputs-are-logits", is_flag=True,
+              help="Confirm that outputs which all lie within 0 and 1 are logits, not probabilities.")  # fmt: skip
 @click.option("--key", metavar="NAME", help="The entry of a checkpoint that holds the weights.")
 @click.option("-o", "--output", "folder", type=click.Path(path_type=Path), required=True, metavar="FOLDER",
               help="The model folder to write.")  # fmt: skip
@@ -50,7 +54,8 @@ def model() -> None:
 @click.pass_context
 def import_(
     ctx: click.Context, /, file: Path, architecture: str, settings: tuple[str, ...], length: int,
-    targets: tuple[str, ...], rename: tuple[str, ...], key: str | None, folder: Path, force: bool, **how: Any,
+    targets: tuple[str, ...], rename: tuple[str, ...], drop: tuple[str, ...], outputs_are_logits: bool,
+    key: str | None, folder: Path, force: bool, **how: Any,
 ) -> None:  # fmt: skip
     """Make a model folder of FILE: weights in safetensors, or as torch.save wrote a state dict (.pt, .pth).
 
@@ -61,12 +66,11 @@ def import_(
     import torch
 
     from demo_adapter.trying import RANDOM, tried, with_all_outputs
-    from demo_adapter.weights import put, read_weights, renamed
-    from demo_core.files import check_folder_of
+    from demo_adapter.weights import dropped, put, read_weights, renamed
+    from demo_core.files import make_folder
     from demo_core.model import build_model, foreign_content
     from demo_core.sequences import DNA
 
-    check_folder_of(folder)
     if folder.exists() and not force:
         raise DemoError(f"{printable(folder)} exists already: choose another name, or --force to replace it")
     if folder.exists() and (strange := foreign_content(folder)):
@@ -86,7 +90,7 @@ def import_(
     if foreign and not targets and "$targets" in str(options.get("arguments")):
         raise UsageProblem("$targets stands for the number of targets: name them with --target")
     ignore = options.get("without", ()) if foreign else ()
-    weights = renamed(weights, rename)
+    weights = dropped(renamed(weights, rename), drop)
 
     def make(seed: int) -> tuple[Model, list[str]]:
         with torch.random.fork_rng(devices=[]):
@@ -99,12 +103,13 @@ def import_(
     made, said = make(1)
     notes += said
     # twice, from other initial values: what differs is neither in the file nor an argument
-    low, high = tried(made, make(2)[0])
+    low, high = tried(made, make(2)[0], logits=outputs_are_logits)
     if low == high:
         notes.append(f"every random sequence gives {low:.4g}: is that what the network does?")
     if foreign:
         made.options["class_digest"] = made.module.class_digest
     made.training = {"imported": {"file": file.name, "sha256": _digest(file), **(_source(options) if foreign else {})}}
+    make_folder(folder.parent)
     made.save(folder, replace=force)
     for note in notes:
         say(f"demo: {note}")

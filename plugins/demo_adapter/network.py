@@ -93,14 +93,19 @@ class Adapted(nn.Module):
         for place, axis in enumerate(self.options.layout):
             if axis == "1":
                 x = x.unsqueeze(place)
-        return x
+        return x.clone()  # a network may write into what it reads
 
     def answer(self, x: Tensor) -> Any:
         """What the network answers, the chosen part of it."""
         fed = self.fed(x)
         sizes = {"L": self.options.network_length or x.shape[2]}
         extra = {
-            name: x.new_full((len(x), *(sizes.get(s) or int(s) for s in shape)), value)
+            name: torch.full(
+                (len(x), *(sizes.get(s) or int(s) for s in shape)),
+                value,
+                dtype=torch.int64 if isinstance(value, int) else x.dtype,
+                device=x.device,
+            )
             for name, shape, value in self.extra
         }
         try:
@@ -109,6 +114,11 @@ class Adapted(nn.Module):
             raise
         except Exception as error:
             said = f"fails on {tuple(fed.shape)}: {one_line(error)}"
+            if "indices" in str(error) and "Long" in str(error):
+                said = (
+                    "reads tokens, integers that stand for words, and is given one-hot floats: wrap it in a class "
+                    "whose forward takes one-hot (B, 4, L) and multiplies it by the embedding matrix"
+                )
             raise MisfitError(f"network {self.options.network} {said}") from error
         for step in filter(None, self.options.take.split(".")):
             found = _part(found, step)
@@ -134,18 +144,14 @@ class Adapted(nn.Module):
             raise UsageProblem(f"--reduce {how} is for outputs (B, T, L), and these are {list(found.shape)}")
         if self.options.channels == "last":
             found = found.transpose(1, 2)
-        if how == "profile":
+        if how in ("profile", "profile-detached"):
             flat = found.flatten(1)
             flat = flat - flat.mean(dim=1, keepdim=True)
-            return (flat * flat.softmax(dim=1)).sum(dim=1, keepdim=True)
+            weights = flat.softmax(dim=1)
+            return (flat * (weights if how == "profile" else weights.detach())).sum(dim=1, keepdim=True)
         if how == "max":
             return found.amax(dim=2)
-        reductions: dict[str, Callable[..., Tensor]] = {
-            "mean": torch.mean,
-            "sum": torch.sum,
-            "logsumexp": torch.logsumexp,
-        }
-        return reductions[how](found, dim=2)
+        return _REDUCTIONS[how](found, dim=2)
 
 
 def _found(options: AdapterOptions) -> Any:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 _CLASS = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
-_EXTRA = re.compile(r"(?P<name>[A-Za-z_]\w*):(?P<shape>(\d+|L)(x(\d+|L))*)?(:(?P<value>[-+.\deE]+))?")
+_EXTRA = re.compile(r"(?P<name>[A-Za-z_]\w*):(?P<shape>(\d+|L)(x(\d+|L))*)?(:(?P<value>[-+.\deE]+)(?P<whole>i)?)?")
 
 
 @dataclass(frozen=True)
@@ -35,15 +35,19 @@ class AdapterOptions:
     )  # fmt: skip
     extra_input: tuple[str, ...] = field(
         default=(),
-        metadata={"help": "Further inputs, NAME:SHAPE:VALUE without the axis of sequences, as control:2xL:0."},
+        metadata={
+            "help": "Further inputs, NAME:SHAPE:VALUE without the axis of sequences: control:2xL:0. Without SHAPE "
+            "one number a sequence: lengths::60. VALUE 60i is an integer."
+        },
     )
     take: str = field(
         default="", metadata={"help": "Which of several outputs: places and names joined by dots, as 1 or counts.0."}
     )
-    reduce: Literal["none", "mean", "sum", "max", "logsumexp", "profile"] = field(
+    reduce: Literal["none", "mean", "sum", "max", "logsumexp", "profile", "profile-detached"] = field(
         default="none",
-        metadata={"help": "What makes one number of an output's positions, (B, T, L). profile: as for BPNet, logits "
-                          "weighted by their softmax over all channels and positions."},
+        metadata={"help": "Combine the positions of an output (B, T, L). profile: sum of centred logits weighted by their "
+                          "softmax (as bpnet-lite). profile-detached: the same with constant weights in the "
+                          "gradient (as ChromBPNet and the original BPNet)."},
     )  # fmt: skip
     channels: Literal["first", "last"] = field(
         default="first", metadata={"help": "Whether such an output is (B, T, L) or (B, L, T)."}
@@ -97,13 +101,18 @@ class AdapterOptions:
         return found
 
     @staticmethod
-    def extra(text: str) -> tuple[str, list[str], float]:
-        """Name, shape and value of a further input. Raises ValueError."""
+    def extra(text: str) -> tuple[str, list[str], int | float]:
+        """Name, shape and value of a further input; an int is for a tensor of integers. Raises ValueError.
+
+        One number for each sequence is an integer unless it is written with a point: it is a length or a class.
+        """
         found = _EXTRA.fullmatch(text)
         if not found:
             raise ValueError(f"--extra-input must look like NAME:SHAPE:VALUE, as control:2xL:0, not '{text[:40]}'")
         try:
-            value = float(found["value"] or 0)
+            said = found["value"] or "0"
+            whole = bool(found["whole"]) or (not found["shape"] and said.lstrip("+-").isdecimal())
+            value = int(said) if whole else float(said)
         except ValueError:
-            raise ValueError(f"--extra-input {text[:40]}: '{found['value'][:20]}' is no number") from None
-        return found["name"], found["shape"].split("x"), value
+            raise ValueError(f"--extra-input {text[:40]}: '{found['value'][:20]}' is not a number") from None
+        return found["name"], found["shape"].split("x") if found["shape"] else [], value

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,21 +11,26 @@ import torch
 from numpy.typing import NDArray
 
 from demo_adapter.network import Adapted
-from demo_core import MisfitError, Model
+from demo_core import DemoError, MisfitError, Model
 from demo_core.targets import Output
 
 #: On so many random sequences.
 RANDOM = 64
 
 
-def tried(made: Model, again: Model) -> tuple[float, float]:
-    """The range of a model's outputs on random sequences.
+def tried(made: Model, again: Model, *, logits: bool) -> tuple[float, float]:
+    """The range of a model's outputs on random sequences; ``logits`` is whether the user says that they are logits.
 
     ``again`` is the same model, made once more from other initial values. Raises MisfitError if its outputs are others,
     if they are not finite, change from call to call or with the batch, or if no gradients reach the input.
     """
     codes = _random(made, made.length)
-    found = made.predict(codes)
+    try:
+        found = made.predict(codes)
+    except MisfitError as error:
+        if fitting := _layouts(made, codes[:2]):
+            raise MisfitError(f"{error}; it runs with --layout {' or '.join(fitting)}") from None
+        raise
     if not np.isfinite(found).all():
         raise MisfitError("the network gives outputs that are not finite")
     if not np.allclose(found, made.predict(codes), rtol=1e-3, atol=1e-4):
@@ -37,6 +44,8 @@ def tried(made: Model, again: Model) -> tuple[float, float]:
     module: Any = made.module
     if isinstance(module, Adapted) and module.options.logit:
         _check_probabilities(made, module, codes)
+    elif not logits:
+        _check_logits(made, found, codes)
     if "gradients" in made.capabilities:
         _check_gradients(made, codes[:4])
     if "variable-length" in made.capabilities:
@@ -57,6 +66,45 @@ def with_all_outputs(made: Model) -> Model:
 
 def _random(made: Model, length: int) -> NDArray[np.uint8]:
     return np.random.default_rng(0).integers(0, 4, (RANDOM, length)).astype(np.uint8)
+
+
+def _layouts(made: Model, codes: NDArray[np.uint8]) -> list[str]:
+    """Other layouts of the input with which a network of somebody else's runs."""
+    module: Any = made.module
+    if not isinstance(module, Adapted):
+        return []
+    fitting, asked = [], module.options
+    for layout in ("BAL", "BLA", "BA1L", "BAL1", "B1AL", "B1LA"):
+        if layout == asked.layout:
+            continue
+        module.options = replace(asked, layout=layout)
+        with contextlib.suppress(DemoError), torch.no_grad():
+            module(made.one_hot(codes))
+            fitting.append(layout)
+    module.options = asked
+    return fitting
+
+
+def _check_logits(made: Model, found: NDArray[np.float32], codes: NDArray[np.uint8]) -> None:
+    """Raise MisfitError if outputs that should be logits look like probabilities, which would be squashed twice.
+
+    Logits of random sequences may lie within 0 and 1 by chance, but not those of inputs a hundred times as large.
+    """
+    columns = [o.activation == "sigmoid" for o in made.outputs]
+    logistic = found[:, columns]
+    if not logistic.size or logistic.min() < 0 or logistic.max() > 1:
+        return
+    for factor in (10, -10, 100, -100):
+        with contextlib.suppress(DemoError), torch.no_grad():  # a network may take nothing but one-hot
+            strained = made.module(made.one_hot(codes[:16]) * factor)[:, columns]
+            if bool((strained < 0).any() or (strained > 1).any()):
+                return
+    raise MisfitError(
+        f"all outputs on {RANDOM} random sequences lie within 0 and 1 ({logistic.min():.4g} to {logistic.max():.4g}), "
+        "as after a sigmoid or softmax, where logits are expected: leave that layer out (--without MODULE), convert "
+        "the probabilities (--logit), name a regression (--target NAME:identity:UNIT), or confirm them as logits "
+        "(--outputs-are-logits)"
+    )
 
 
 def _check_probabilities(made: Model, module: Adapted, codes: NDArray[np.uint8]) -> None:

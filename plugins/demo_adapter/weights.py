@@ -10,8 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from demo_adapter.formats import inflated, other_format
 from demo_core import DemoError, MisfitError, UsageProblem
 from demo_core.errors import one_line, printable
+from demo_core.files import check_regular
 
 #: Where training frameworks keep a state dict inside a checkpoint.
 _USUAL = ("state_dict", "model_state_dict", "model", "net", "weights")
@@ -25,8 +27,11 @@ def read_weights(path: Path, key: str | None) -> tuple[dict[str, Tensor], list[s
     names the entry of a checkpoint that holds them. Raises DemoError.
     """
     shown = printable(path)
-    if not path.is_file():
-        raise DemoError(f"{shown}: " + ("this is a folder" if path.is_dir() else "there is no such file"))
+    if other := other_format(path):
+        raise DemoError(f"{shown} is {other}")
+    check_regular(path)
+    if inflated(path):
+        raise DemoError(f"{shown} holds compressed records far larger than itself, as no PyTorch file does: not opened")
     if path.suffix == ".safetensors":
         import safetensors.torch
 
@@ -95,6 +100,24 @@ def renamed(weights: Mapping[str, Tensor], rules: Sequence[str]) -> dict[str, Te
     return found
 
 
+def dropped(weights: Mapping[str, Tensor], patterns: Sequence[str]) -> dict[str, Tensor]:
+    """The entries whose names match none of the regular expressions. Raises UsageProblem if one matches nothing."""
+    kept = dict(weights)
+    for pattern in patterns:
+        try:
+            matching = [name for name in kept if re.search(pattern, name)]
+        except re.error as error:
+            raise UsageProblem(f"--drop '{printable(pattern, 60)}': {one_line(error)}") from None
+        if not matching:
+            few = ", ".join(printable(name, 60) for name in list(kept)[:_LISTED])
+            raise UsageProblem(f"--drop '{printable(pattern, 60)}' matches no entry; there are {few}")
+        for name in matching:
+            del kept[name]
+    if not kept:
+        raise UsageProblem("--drop leaves no entry")
+    return kept
+
+
 def put(weights: Mapping[str, Tensor], network: nn.Module, *, ignore: Sequence[str], of: str) -> list[str]:
     """Load weights into a network, every one in its place; returns remarks.
 
@@ -136,7 +159,7 @@ def put(weights: Mapping[str, Tensor], network: nn.Module, *, ignore: Sequence[s
     if any(problems):
         raise MisfitError(
             f"the weights do not fit {of}: {'; '.join(filter(None, problems))} "
-            "(--rename OLD=NEW changes names, --option the network)"
+            "(--rename OLD=NEW changes names, --drop REGEX leaves entries out, --option changes the network)"
         )
     if any(v.dtype in (torch.float16, torch.bfloat16) for v in given.values()):
         notes.append("weights in half precision are kept in single")

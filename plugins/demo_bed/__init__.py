@@ -14,8 +14,12 @@ def register_datasets(register: Register[DatasetReader]) -> None:
             name="bed",
             target="demo_bed.reader:BedReader",
             options=BedOptions,
-            suffixes=(".bed", ".bed.gz", ".narrowpeak", ".narrowpeak.gz"),
+            suffixes=tuple(
+                suffix + packed
+                for suffix in (".bed", ".narrowpeak", ".broadpeak", ".gappedpeak", "_peaks.xls")
+                for packed in ("", ".gz")
+            ),
             requires=("pyfaidx",),
-            summary="BED and narrowPeak, plain or gzip: windows of one width, their bases from --genome.",
+            summary="BED, narrowPeak, broadPeak, gappedPeak, MACS tables: windows of one width, bases from --genome.",
         )
     )

@@ -3,43 +3,39 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import shutil
 import tempfile
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
+from demo_bed.index import index_problem
 from demo_core import BadSource
 from demo_core.errors import one_line, printable
 from demo_core.files import whole_file
+
+_log = logging.getLogger(__name__)
 
 
 class Genome:
     """Random access to a FASTA file through pyfaidx.
 
-    The index (``.fai``) is made beside the file, or in a temporary folder where that cannot be written to. Raises
-    BadSource for what is no FASTA file, or is compressed with anything but bgzip.
+    The index (``.fai``) beside the file is used if it is newer and fits the file, and made there otherwise, or in a
+    temporary folder where that cannot be written to. Raises BadSource for what is no FASTA file, or is compressed with
+    anything but bgzip.
     """
 
     def __init__(self, path: Path) -> None:
-        import pyfaidx
-
-        if not path.is_file():
-            raise BadSource(path, "there is no such genome file")
-        with path.open("rb") as file:
-            head = file.read(4)
-        if head[:2] == b"\x1f\x8b" and not (len(head) == 4 and head[3] & 4):
-            raise BadSource(path, "a genome cannot be read from plain gzip: unpack it, or compress it with bgzip")
+        _check_format(path)
         self.path = path
-        beside = path.with_name(path.name + ".fai")
         try:
-            if not _is_up_to_date(beside, path):
-                _make_index(path, beside)
-            with tempfile.TemporaryDirectory(prefix="demo-genome-") as folder:
-                index = beside if _is_up_to_date(beside, path) else Path(folder) / beside.name
-                self._fasta = pyfaidx.Fasta(str(path), as_raw=True, indexname=str(index))
-        except (pyfaidx.FastaIndexingError, pyfaidx.FastaNotFoundError, ValueError, OSError, ImportError) as error:
-            raise BadSource(path, f"this genome cannot be indexed ({one_line(error)})") from None
+            self._fasta = _opened(path)
+        except Exception as error:  # noqa: BLE001 - pyfaidx raises RuntimeError and more; all are about the file
+            said = one_line(error).partition("Please report")[0].rstrip(" .")
+            hint = "; remove empty lines (awk NF) and give all lines of a sequence one length" if "ndex" in said else ""
+            raise BadSource(path, f"this genome cannot be indexed ({said}){hint}") from None
         self.sizes = {name: len(self._fasta[name]) for name in self._fasta.keys()}  # noqa: SIM118 - not a dict
         if not self.sizes:
             self.close()
@@ -75,17 +71,44 @@ class Genome:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _is_up_to_date(index: Path, genome: Path) -> bool:
-    return index.is_file() and index.stat().st_mtime >= genome.stat().st_mtime
+def _check_format(path: Path) -> None:
+    """Raise BadSource, with the way out, for what is no FASTA file."""
+    if path.is_dir():
+        raise BadSource(
+            path, "this is a folder; join its chromosomes into one FASTA file, as with cat FOLDER/*.fa > genome.fa"
+        )
+    if not path.exists():
+        raise BadSource(path, "there is no such genome file")
+    if not path.is_file():
+        raise BadSource(path, "a genome must be a regular file, since it is read at many places")
+    with path.open("rb") as file:
+        head = file.read(4)
+    if head in (b"\x43\x27\x41\x1a", b"\x1a\x41\x27\x43"):
+        raise BadSource(path, "this is a 2bit file; convert it to FASTA with UCSC's twoBitToFa: twoBitToFa g.2bit g.fa")
+    if head[:2] == b"\x1f\x8b" and not (len(head) == 4 and head[3] & 4):
+        raise BadSource(path, "a genome cannot be read from plain gzip: unpack it, or compress it with bgzip")
 
 
-def _make_index(genome: Path, index: Path) -> None:
-    """Put an index beside the genome, whole or not at all; where that cannot be written to, there is none."""
+def _opened(path: Path) -> Any:
+    """The genome with an index that is of this very file: the one beside it, or a new one."""
     import pyfaidx
 
-    if not os.access(index.parent, os.W_OK):
-        return
-    with tempfile.TemporaryDirectory(prefix="demo-genome-") as folder, whole_file(index) as temporary:
-        made = Path(folder) / index.name
-        pyfaidx.Fasta(str(genome), indexname=str(made)).close()
-        shutil.copyfile(made, temporary)
+    beside = [path.with_name(path.name + ending) for ending in (".fai", ".gzi")]
+    if _is_up_to_date(beside[0], path):
+        problem = index_problem(path, *beside)
+        if not problem:
+            return pyfaidx.Fasta(str(path), as_raw=True, indexname=str(beside[0]), gzi_indexname=str(beside[1]))
+        _log.warning("the index beside %s is of another file (%s) and is made again", path.name, printable(problem))
+    with tempfile.TemporaryDirectory(prefix="demo-genome-") as folder:
+        made = [Path(folder) / p.name for p in beside]
+        fasta = pyfaidx.Fasta(str(path), as_raw=True, indexname=str(made[0]), gzi_indexname=str(made[1]))
+        if os.access(path.parent, os.W_OK):  # elsewhere it is made for this time alone
+            for new, place in zip(made, beside, strict=True):
+                if new.is_file():
+                    with whole_file(place) as temporary:
+                        shutil.copyfile(new, temporary)
+    return fasta
+
+
+def _is_up_to_date(index: Path, genome: Path) -> bool:
+    return index.is_file() and index.stat().st_mtime >= genome.stat().st_mtime

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from demo_bed.genome import Genome
+from demo_bed.lines import Line, read_intervals
 from demo_bed.options import BedOptions
-from demo_core import BadSource, Interval, Record, text_lines
+from demo_core import BadSource, Interval, Record
 from demo_core.errors import printable
 from demo_core.sequences import DNA
 
@@ -20,29 +20,16 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One line of a BED file. ``summit`` is its place in the chromosome, None where the file gives none."""
-
-    number: int
-    chrom: str
-    start: int
-    end: int
-    name: str
-    strand: str
-    summit: int | None
-
-
 class BedReader:
-    """Reads windows of a genome around intervals; the label is 1, or 0 for intervals of ``--negatives-from``.
+    """Reads windows of a genome around intervals.
 
+    The label is 1, or 0 for intervals of ``--negatives-from``, or what the file's own columns of 0 and 1 say.
     After reading, ``info`` holds the genome's name, its digest, and the sizes of the chromosomes that were used.
     """
 
-    targets = ("bound",)
-
     def __init__(self, options: BedOptions) -> None:
         self.options = options
+        self.targets: tuple[str, ...] = ("bound",)
         self.info: dict[str, Any] = {}
 
     @staticmethod
@@ -57,7 +44,8 @@ class BedReader:
         negatives = self.options.negatives_from
         label = () if self.options.unlabelled else (1.0,)
         with Genome(self.options.genome) as genome:
-            files = [(source, label), *([(negatives, (0.0,))] if negatives else [])]
+            files: list[tuple[Path, tuple[float, ...]]] = [(source, label)]
+            files += [(negatives, (0.0,))] if negatives else []
             windows = [(path, label, *self._windows(path, genome)) for path, label in files]
             kept = [
                 (line, window) for _, _, lines, placed in windows for line, window in zip(lines, placed, strict=True)
@@ -65,11 +53,12 @@ class BedReader:
             if not kept:
                 raise BadSource(source, f"no window of {self.options.width} bases lies within its chromosome")
             self._check_chromosomes(source, genome, {window.chrom for _, window in kept})
+            self._name_targets(windows)
             groups = _overlapping([window for _, window in kept])
             count = 0
             for path, label, lines, placed in windows:
                 for line, window in zip(lines, placed, strict=True):
-                    yield self._record(path, line, window, label, groups[count], genome)
+                    yield self._record(path, line, window, line.labels or label, groups[count], genome)
                     count += 1
             used = dict.fromkeys(window.chrom for _, window in kept)
             self.info = {
@@ -79,6 +68,14 @@ class BedReader:
                     "chrom_sizes": {chrom: genome.sizes[chrom] for chrom in used},
                 }
             }
+
+    def _name_targets(self, windows: list[tuple[Path, tuple[float, ...], list[Line], list[Interval]]]) -> None:
+        """A target for each column of labels. Raises BadSource if negatives come from another file, too."""
+        columns = max((len(line.labels) for _, _, lines, _ in windows for line in lines), default=0)
+        if columns and self.options.negatives_from:
+            raise BadSource(windows[0][0], "has labels of its own (columns of 0 and 1): leave --negatives-from out")
+        if columns > 1:
+            self.targets = tuple(f"label-{i + 1}" for i in range(columns))
 
     def _record(
         self, path: Path, line: Line, window: Interval, label: tuple[float, ...], group: int, genome: Genome
@@ -106,7 +103,8 @@ class BedReader:
     def _windows(self, path: Path, genome: Genome) -> tuple[list[Line], list[Interval]]:
         """Lines whose windows lie within their chromosomes, and those windows; the others are counted aloud."""
         lines, windows, over = [], [], []
-        for line in read_bed(path, summits=self.options.center != "midpoint"):
+        centred = self.options.width is not None and self.options.center != "midpoint"
+        for line in read_intervals(path, summits=centred, labels=not self.options.unlabelled):
             size = genome.sizes.get(line.chrom)
             if size is None:
                 problem = f"the genome has no chromosome '{printable(line.chrom, 40)}': {genome.near(line.chrom)}"
@@ -152,55 +150,6 @@ class BedReader:
                     )
                 if chrom not in used:
                     raise BadSource(source, f"{flag}: no window lies on '{printable(chrom, 40)}'")
-
-
-def read_bed(path: Path, *, summits: bool = True) -> Iterator[Line]:
-    """The lines of a BED or narrowPeak file. Raises BadSource naming a line that is none.
-
-    Lines of ten columns, numbers in the last four and a whole number in the last, are narrowPeak, whatever the file is
-    called: ENCODE names them ``.bed.gz``. Lines that begin with ``#``, ``track`` or ``browser`` are passed over.
-    """
-    columns = 0
-    for number, text in text_lines(path):
-        if not text.strip() or text.startswith("#") or text.split()[0] in ("track", "browser"):
-            continue
-        cells = text.split("\t") if "\t" in text else text.split()
-        where = f"line {number}"
-        if len(cells) < 3:
-            raise BadSource(path, "a BED line has at least chromosome, start and end", where)
-        start, end = _position(path, cells[1], where), _position(path, cells[2], where)
-        if start > end:
-            raise BadSource(path, f"the interval starts at {start}, after its end {end}", where)
-        strand = cells[5] if len(cells) > 5 else "."
-        if strand not in ("+", "-", "."):
-            raise BadSource(path, f"the strand (column 6) must be +, - or ., not '{printable(strand, 20)}'", where)
-        columns = columns or len(cells)
-        if len(cells) != columns:
-            raise BadSource(path, f"has {len(cells)} columns, the lines before it {columns}", where)
-        name = cells[3] if len(cells) > 3 and cells[3] not in (".", "") else ""
-        summit = _summit(path, cells, start, end, where) if summits and columns == 10 else None
-        yield Line(number, cells[0], start, end, name, strand, summit)
-
-
-def _summit(path: Path, cells: list[str], start: int, end: int, where: str) -> int | None:
-    try:
-        offset = int(cells[9])
-        _ = [float(cell) for cell in cells[6:9]]
-    except ValueError:
-        return None
-    if offset == -1:
-        return None
-    if not 0 <= offset < max(1, end - start):
-        problem = f"the summit (column 10) is {offset}, outside its interval of {end - start} bases"
-        raise BadSource(path, f"{problem}; if it is none, choose --center midpoint", where)
-    return start + offset
-
-
-def _position(path: Path, text: str, where: str) -> int:
-    # No genome has a position of more digits, and int() takes "1_000" and other scripts' digits
-    if not (text.isascii() and text.isdecimal() and len(text) <= 15):
-        raise BadSource(path, f"'{printable(text, 30)}' is not a position, a whole number from 0", where)
-    return int(text)
 
 
 def _overlapping(windows: list[Interval]) -> list[int]:

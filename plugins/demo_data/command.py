@@ -78,8 +78,11 @@ def _reader_meant(registry: Registry, args: list[str], takes_value: set[str]) ->
             return registry.find(DatasetReader, args[place + 1])
         if word.startswith("--reader="):
             return registry.find(DatasetReader, word.partition("=")[2])
-    for previous, word in pairwise(["", *args]):
-        if not word.startswith("-") and previous not in takes_value:
+    words = [(before, word) for before, word in pairwise(["", *args]) if not word.startswith("-")]
+    if plain := [word for before, word in words if not before.startswith("-")]:
+        return find_reader(registry, Path(plain[0]), None)
+    for before, word in words:
+        if before not in takes_value:
             try:
                 return find_reader(registry, Path(word), None)
             except UsageProblem:
@@ -197,12 +200,15 @@ def info(dataset: Path, as_json: bool) -> None:
     genome = found["made"].get("genome")
     if isinstance(genome, dict):
         click.echo(f"genome: {printable(genome.get('file'), 80)}, sha256 {printable(genome.get('sha256'), 64)}")
-    rows = [
-        [split, target, c["positive"], c["negative"], c["unknown"]]
-        for split, targets in found["counts"].items()
-        for target, c in targets.items()
-    ]
-    table(("split", "target", "positive", "negative", "unlabelled"), rows)
+    counted = [(split, target, c) for split, targets in found["counts"].items() for target, c in targets.items()]
+    if rows := [[s, t, c["positive"], c["negative"], c["unknown"]] for s, t, c in counted if "positive" in c]:
+        table(("split", "target", "positive", "negative", "unlabelled"), rows)
+    if rows := [
+        [s, t, c["labelled"], cell(c["minimum"]), cell(c["maximum"]), c["unknown"]]
+        for s, t, c in counted
+        if "labelled" in c
+    ]:
+        table(("split", "target", "labelled", "minimum", "maximum", "unlabelled"), rows)
     shares = ", ".join(f"{letter} {cell(share, 3)}" for letter, share in found["composition"].items())
     click.echo(f"composition: {shares}")
     click.echo(f"duplicates (either strand): {found['duplicates_within']} within splits")

@@ -50,7 +50,7 @@ def evaluate(
             "sequences": len(rows),
         }
         found["targets"] = scores(loaded, dataset, rows)
-        if not any(t["positives"] or t["labelled"] for t in found["targets"].values()):
+        if not any(t["labelled"] for t in found["targets"].values()):
             raise UsageProblem(f"split {name} has no labels for the model's targets: see 'demo data info'")
         if motif is not None:
             found["best_motif"] = best_matrix(motif, dataset, rows, found["targets"])
@@ -71,10 +71,18 @@ def _print(found: dict[str, Any]) -> None:
     if any("pearson" in t for t in found["targets"].values()):
         measures |= {"pearson": "Pearson r", "mean_squared_error": "mean squared error"}
     used = [m for m in measures if any(m in t for t in found["targets"].values())]
+    counts = {"positives": "positive", "negatives": "negative"}
+    if not all("positives" in t for t in found["targets"].values()):
+        counts = (
+            {"labelled": "labelled", **counts}
+            if any("positives" in t for t in found["targets"].values())
+            else {"labelled": "labelled"}
+        )
     rows = [
-        [name, t["positives"], t["negatives"], *(cell(t.get(m)) for m in used)] for name, t in found["targets"].items()
+        [name, *(t.get(c, "-") for c in counts), *(cell(t.get(m)) for m in used)]
+        for name, t in found["targets"].items()
     ]
-    table(("target", "positive", "negative", *(measures[m] for m in used)), rows)
+    table(("target", *counts.values(), *(measures[m] for m in used)), rows)
     for name, best in found.get("best_motif", {}).items():
         matrix = printable(f"{best['id']} {best['name']}".strip(), 90)
         click.echo(

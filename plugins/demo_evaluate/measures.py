@@ -41,8 +41,14 @@ def scores(model: Model, dataset: SequenceDataset, rows: NDArray[np.int64]) -> d
         block = dataset.take(rows[start : start + 8192])
         outputs.append(model.predict(block.codes))
         labels.append(block.labels)
-    predicted, label = model.activate(np.concatenate(outputs)), np.concatenate(labels)
-    raw = np.concatenate(outputs)
+    raw, label = np.concatenate(outputs), np.concatenate(labels)
+    if lost := int((~np.isfinite(raw)).any(axis=1).sum()):
+        first = printable(dataset.take(rows[[int(np.argmax((~np.isfinite(raw)).any(axis=1)))]]).ids[0], 60)
+        raise MisfitError(
+            f"model '{model.name}' gives outputs that are not finite numbers for {lost} of {len(rows)} sequences, the "
+            f"first of which is '{first}': leave those out, or see whether they have unknown bases"
+        )
+    predicted = model.activate(raw)
     found = {}
     for output in shared:
         column = model.outputs.index(output)
@@ -51,10 +57,10 @@ def scores(model: Model, dataset: SequenceDataset, rows: NDArray[np.int64]) -> d
         known = ~np.isnan(truth)
         measures: dict[str, float | int | None] = {
             "labelled": int(known.sum()),
-            "positives": int((truth[known] > 0.5).sum()),
-            "negatives": int((truth[known] <= 0.5).sum()),
         }
         if output.activation == "sigmoid":
+            measures["positives"] = int((truth[known] > 0.5).sum())
+            measures["negatives"] = int((truth[known] <= 0.5).sum())
             # ranks from the logits: float32 probabilities near 1 would tie
             measures["auroc"] = _number(auroc(truth, raw[:, column]))
             measures["auprc"] = _number(auprc(truth, raw[:, column]))

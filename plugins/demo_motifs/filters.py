@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from demo_core.dataset import SequenceDataset, take_rows
 from demo_core.errors import MisfitError
-from demo_core.sequences import DNA, Codes
+from demo_core.model import blaming_network, exact_arithmetic
+from demo_core.sequences import Codes
 from demo_motifs.evidence import Floats, Rows
 from demo_motifs.found import FoundMotif, Sites
 from demo_motifs.scanning import composition_of
@@ -40,18 +42,20 @@ def filter_motifs(model: Model, sequences: SequenceDataset, rows: Rows, least: i
 
     Raises MisfitError for models without ``conv-filters``, or whose first layer strides or dilates.
     """
+    layer = _FirstLayer(model)
     peak: Floats | None = None
-    for _, responses, _ in _responses(model, sequences, rows):
+    for _, responses, _ in _responses(layer, sequences, rows):
         top = responses.max(axis=(0, 2))
         peak = top if peak is None else np.maximum(peak, top)
     if peak is None:
         return []
-    width = _layer(model).kernel_size[0]
+    width = layer.width
+    weights = layer.weights()
     counts = np.zeros((len(peak), 4, width))
     kept = np.zeros(len(peak), np.int64)
     parts: list[tuple[Ints, Ints, Ints, Floats]] = []
     seen = []
-    for among, responses, codes in _responses(model, sequences, rows):
+    for among, responses, codes in _responses(layer, sequences, rows):
         mask = (responses >= SHARE * peak[:, None]) & (responses > 0) & _known(codes, width)[:, None]
         place, which, first = np.nonzero(mask)
         for column in range(width):
@@ -77,7 +81,7 @@ def filter_motifs(model: Model, sequences: SequenceDataset, rows: Rows, least: i
         first, end = start[mine], start[mine] + width
         nothing = np.full(n, np.nan)
         sites = Sites(row[mine], first, end, np.ones(n, np.int64), score[mine], nothing, first, end, [""] * n)
-        weight = _layer(model).weight[one].detach().double().cpu().numpy()
+        weight = weights[one]
         share = counts[one] / counts[one].sum(axis=0)
         found.append((int(one), FoundMotif(counts[one], share * weight, weight, sites, background)))
     return sorted(found, key=lambda f: -len(f[1].sites))
@@ -85,9 +89,10 @@ def filter_motifs(model: Model, sequences: SequenceDataset, rows: Rows, least: i
 
 def strongest_windows(model: Model, sequences: SequenceDataset, rows: Rows) -> tuple[Rows, Ints, int]:
     """For each sequence the window that any filter responds to most: rows, starts, and the width of all."""
-    width = _layer(model).kernel_size[0]
+    layer = _FirstLayer(model)
+    width = layer.width
     found, starts = [], []
-    for which, responses, codes in _responses(model, sequences, rows):
+    for which, responses, codes in _responses(layer, sequences, rows):
         best = np.where(_known(codes, width), responses.max(axis=1), -np.inf)
         usable = np.isfinite(best).any(axis=1)
         found.append(which[usable])
@@ -96,30 +101,93 @@ def strongest_windows(model: Model, sequences: SequenceDataset, rows: Rows) -> t
     return np.concatenate([none, *found]), np.concatenate([none, *starts]), width
 
 
-def _layer(model: Model) -> torch.nn.Conv1d:
-    if "conv-filters" not in model.capabilities:
-        offers = ", ".join(sorted(model.capabilities)) or "nothing"
-        raise MisfitError(f"filters need a model that offers conv-filters; '{model.name}' offers {offers}")
-    layer = model.module.first_layer
-    assert isinstance(layer, torch.nn.Conv1d)
-    if layer.stride[0] != 1 or layer.dilation[0] != 1 or layer.in_channels != 4:
-        raise MisfitError(f"the first layer of '{model.name}' strides or dilates: its windows are not stretches of DNA")
-    return layer
+class _FirstLayer:
+    """A model's first convolution as it answers to one-hot (B, A, L), whatever its network is fed.
+
+    Responses are recorded while the whole network runs, so that an order of bases, further rows, another layout or a
+    convolution in two dimensions need no account of their own.
+    """
+
+    def __init__(self, model: Model) -> None:
+        if "conv-filters" not in model.capabilities:
+            offers = ", ".join(sorted(model.capabilities)) or "nothing"
+            raise MisfitError(f"filters need a model that offers conv-filters; '{model.name}' offers {offers}")
+        self.model, layer = model, model.module.first_layer
+        if not isinstance(layer, torch.nn.Conv1d | torch.nn.Conv2d):
+            raise self._misfit(f"is a {type(layer).__name__}, not a Conv1d or Conv2d")
+        self.layer = layer
+        length = model.length
+        read, answered = self._run(torch.zeros(1, len(model.alphabet.letters), length, device=model.device))
+        axes = [axis for axis in range(2, answered.ndim) if answered.shape[axis] > 1 or answered.ndim == 3]
+        if len(axes) != 1 or len(answered) != 1:
+            raise self._misfit(f"answers with shape {list(answered.shape)}, not one value for each filter and position")
+        self.axis = axes[0]
+        # positions that a network of another length reads are padded or cropped around the centre
+        gap = read.shape[self.axis] - length
+        wanted = getattr(getattr(model.module, "options", None), "network_length", None) or length
+        if read.shape[self.axis] != wanted:
+            raise self._misfit(f"reads {read.shape[self.axis]} positions of a sequence of {length}")
+        side = self.axis - 2
+        self.width = int(self.layer.kernel_size[side])
+        if self.layer.stride[side] != 1 or self.layer.dilation[side] != 1:
+            raise self._misfit("strides or dilates: its windows are not stretches of DNA")
+        padding = self.layer.padding
+        before = (self.width - 1) // 2 if padding == "same" else 0 if padding == "valid" else int(padding[side])
+        #: Where the window of the first response begins in the sequence
+        self.first = -before - (gap // 2 if gap >= 0 else -(-gap // 2))
+
+    def responses(self, x: Tensor) -> Tensor:
+        """Responses (B, F, starts) to the windows that lie within the sequences."""
+        _, answered = self._run(x)
+        found = answered if answered.ndim == 3 else answered.squeeze(5 - self.axis)
+        starts = x.shape[2] - self.width + 1
+        if self.first > 0 or found.shape[2] + self.first < starts:
+            # cropped sequences: windows that the network never reads get no response
+            left = max(0, self.first)
+            right = max(0, starts - (found.shape[2] + self.first))
+            found = torch.nn.functional.pad(found, (left, right), value=-torch.inf)
+        skipped = max(0, -self.first)
+        return found[:, :, skipped : skipped + starts]
+
+    def weights(self) -> Floats:
+        """What each base adds to each filter's response, (F, A, W), over a window of unknown bases."""
+        letters, width = len(self.model.alphabet.letters), self.width
+        start = (self.model.length - width) // 2
+        x = torch.zeros(1 + letters * width, letters, self.model.length, device=self.model.device)
+        for letter in range(letters):
+            for place in range(width):
+                x[1 + letter * width + place, letter, start + place] = 1
+        found = self.responses(x)[:, :, start].double()
+        added = (found[1:] - found[0]).T.reshape(-1, letters, width)
+        if not torch.isfinite(added).all():
+            raise self._misfit("gives values that are not finite where bases are unknown")
+        return np.asarray(added.cpu().numpy(), np.float64)
+
+    def _run(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """What the layer read and what it answered, while the network ran."""
+        seen: list[tuple[Tensor, Tensor]] = []
+        hook = self.layer.register_forward_hook(lambda _, read, answer: seen.append((read[0], answer)))
+        try:
+            with torch.no_grad(), exact_arithmetic(self.model), blaming_network(self.model):
+                self.model.outputs_of(x.to(self.model.dtype))
+        finally:
+            hook.remove()
+        if len(seen) != 1 or len(seen[0][1]) != len(x):
+            raise self._misfit(f"runs {len(seen)} times on a batch, or on other sequences than it was given")
+        return seen[0]
+
+    def _misfit(self, why: str) -> MisfitError:
+        return MisfitError(f"the first layer of '{self.model.name}' {why}: its filters cannot be read as motifs")
 
 
 def _responses(
-    model: Model, sequences: SequenceDataset, rows: Rows
+    layer: _FirstLayer, sequences: SequenceDataset, rows: Rows
 ) -> Iterator[tuple[Rows, NDArray[np.float32], Codes]]:
     """Rows, responses (n, F, starts) after the rectifier, and codes, a block at a time; windows are whole."""
-    layer = _layer(model)
     for begin in range(0, len(rows), _BLOCK):
         which = rows[begin : begin + _BLOCK]
         codes = take_rows(sequences.codes, which)
-        x = torch.from_numpy(DNA.one_hot(codes)).to(model.device)
-        with torch.no_grad():
-            # without the padding of the layer itself: a window that reaches past the end is no stretch of DNA
-            out = torch.nn.functional.conv1d(x, layer.weight, layer.bias).relu()
-        yield which, out.float().cpu().numpy(), codes
+        yield which, layer.responses(layer.model.one_hot(codes)).relu().float().cpu().numpy(), codes
 
 
 def _known(codes: Codes, width: int) -> NDArray[np.bool_]:

@@ -93,8 +93,8 @@ def find(
 ) -> Outcome:
     """Look for motifs in an explanation of any kind but interaction.
 
-    A motif is kept if enough seqlets show it and they lie on its sites more often than stretches as long would that
-    were strewn at random: a network that learned nothing points anywhere.
+    A motif is kept if enough seqlets show it and they lie on its sites more often than expected at those positions:
+    a network that learned nothing points anywhere.
 
     ``null`` is another explanation, by the same model and explainer, of sequences without motifs: what chance comes to.
 
@@ -134,7 +134,8 @@ def find(
     if dropped:
         account.append(
             f"{dropped} recurring pattern{'s' if dropped > 1 else ''} left out: seqlets lie on "
-            f"{'their' if dropped > 1 else 'its'} sites no more often than by chance (p > {LARGEST_P:g})"
+            f"{'their' if dropped > 1 else 'its'} sites no more often than by chance at the same positions "
+            f"(p > {LARGEST_P:g})"
         )
     if opposed:
         account.append(f"{opposed} left out, as all in all the values on its sites point the other way")

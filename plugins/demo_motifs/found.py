@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from demo_core.sequences import DNA
 from demo_motifs import clustering, windows
 from demo_motifs.evidence import Channel, Floats
 from demo_motifs.seqlets import Ints, Seqlets
@@ -74,6 +75,20 @@ class FoundMotif:
     def pwm(self) -> Floats:
         """Log-odds (4, W) in bits against the composition of the seqlets' surroundings."""
         return clustering.log_odds(self.counts, self.background)
+
+
+def reverse_complement(motif: FoundMotif) -> FoundMotif:
+    """The same motif and the same seqlets, read on the other strand."""
+    order = DNA.complement_order
+    hypothetical = motif.hypothetical
+    return replace(
+        motif,
+        counts=motif.counts[order, ::-1],
+        contributions=motif.contributions[order, ::-1],
+        hypothetical=None if hypothetical is None else hypothetical[order, ::-1],
+        background=motif.background[order],
+        sites=replace(motif.sites, strand=-motif.sites.strand),
+    )
 
 
 class Builder:

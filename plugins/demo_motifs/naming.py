@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from demo_motifs.databases import KnownMotif
 from demo_motifs.evidence import Floats, information_content
-from demo_motifs.found import FoundMotif
+from demo_motifs.found import FoundMotif, reverse_complement
 from demo_motifs.tomtom import compare
 
 #: A match with a higher q names nothing.
@@ -64,8 +64,14 @@ def name(
     known: Sequence[KnownMotif],
     number: int,
     say: Callable[[str], None],
+    *,
+    orient: bool = True,
 ) -> list[NamedMotif]:
-    """Look up the ``number`` best matches of each motif, given with its id and its explanation's place."""
+    """Look up the ``number`` best matches of each motif, given with its id and its explanation's place.
+
+    A motif that gets a name is oriented as the matrix of its best match, so that its sites have the strand that a scan
+    with the database matrix reports. Without ``orient`` it is left as it is: a filter reads one strand alone.
+    """
     if not motifs:
         return []
     found = compare([m.ppm for _, _, m in motifs], known, say)
@@ -79,8 +85,18 @@ def name(
             )
             for k in order
         ]  # fmt: skip
-        named.append(NamedMotif(identity, explanation, motif, matches))
+        one = NamedMotif(identity, explanation, motif, matches)
+        named.append(as_database(one) if orient else one)
     return named
+
+
+def as_database(named: NamedMotif) -> NamedMotif:
+    """A motif oriented as the database matrix that it is named after; one without a name as it is."""
+    if not named.name or named.matches[0].strand > 0:
+        return named
+    width = named.motif.counts.shape[1]
+    matches = [replace(m, strand=-m.strand, offset=len(m.known.motif) - width - m.offset) for m in named.matches]
+    return replace(named, motif=reverse_complement(named.motif), matches=matches)
 
 
 def consensus(ppm: Floats) -> str:

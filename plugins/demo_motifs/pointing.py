@@ -33,16 +33,21 @@ def pointed_at(
     rows: Rows,
     seed: int,
 ) -> FoundMotif:
-    """Count the motif's sites that lie under seqlets, and how many would if these were strewn at random.
+    """Count the motif's sites under seqlets, and the number expected if seqlets ignored the motif.
 
-    Sites are counted in one half of the sequences with a matrix made from the seqlets of the other half, and the other
-    way round: any few seqlets fit the matrix that was made of them.
+    The expectation keeps the position of each site and the coverage of its sequence: seqlets and motifs that both
+    prefer the centre of a peak overlap often without being related. Sites are counted in one half of the sequences
+    with a matrix made from the seqlets of the other half, and the reverse: any few seqlets fit the matrix that was
+    made of them.
+
+    When not to use it: for a motif that lies at the same position in every sequence, since its seqlets then cannot be
+    told from seqlets that prefer that position.
     """
     random = np.random.default_rng(seed)
     if len(rows) > _MOST_TESTED:
         rows = np.sort(random.choice(rows, _MOST_TESTED, replace=False))
     covered = _covered(explanation, motif.counts.shape[1], found, rows)
-    share = covered.mean(axis=1)
+    chance = _Chance(covered)
     half = np.zeros(len(explanation), bool)
     half[random.permutation(rows)[: len(rows) // 2]] = True
     pointed, occurring, expected = 0, 0, 0.0
@@ -58,9 +63,25 @@ def pointed_at(
             hits = without_overlaps(scanner.hits(codes), scanner.width)
             occurring += len(hits)
             pointed += int(covered[part[hits.row], hits.start].sum())
-            expected += float(share[part[hits.row]].sum())
+            expected += float(chance.of(part[hits.row], hits.start).sum())
     p = binomial_tail(pointed, occurring, expected / max(1, occurring))
     return replace(motif, pointed=pointed, occurring=occurring, expected=expected, p=p)
+
+
+class _Chance:
+    """The chance that a start is covered, from the coverage of its row and its column, taken as independent.
+
+    The column is that of the other rows: a site that is covered must not raise its own expectation.
+    """
+
+    def __init__(self, covered: NDArray[np.bool_]) -> None:
+        self._covered = covered
+        self._row, self._column = covered.mean(axis=1), covered.sum(axis=0)
+        self._whole = max(float(covered.mean()), 1e-12) if covered.size else 1.0
+
+    def of(self, row: NDArray[np.int64], start: NDArray[np.int64]) -> Floats:
+        others = (self._column[start] - self._covered[row, start]) / max(1, len(self._covered) - 1)
+        return np.asarray(np.minimum(1.0, self._row[row] * others / self._whole))
 
 
 def _covered(explanation: Explanation, width: int, found: list[tuple[Channel, Found]], rows: Rows) -> NDArray[np.bool_]:

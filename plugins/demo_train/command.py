@@ -22,6 +22,7 @@ from demo_core.specs import Architecture
 
 if TYPE_CHECKING:
     from demo_core.dataset import SequenceDataset
+    from demo_core.model import Model
     from demo_core.training import Epoch, History
 
 
@@ -117,9 +118,9 @@ def _train(
     import torch
 
     from demo_core.device import choose_device
-    from demo_core.drawing import learning_curve_figure
     from demo_core.model import build_model, foreign_content
     from demo_core.ranks import device_of_rank, joined
+    from demo_core.sources import editable_source
     from demo_core.training import train as fit
 
     settings = TrainingSettings(**values)
@@ -132,6 +133,7 @@ def _train(
         model.to(where)
         about = {
             "architecture": model.architecture,
+            "code of the architecture": editable_source(registered),
             "options": model.options,
             "settings": asdict(settings),
             "data": dataset.digest(),
@@ -175,6 +177,15 @@ def _train(
         }
         if ranks.rank:  # the first process writes
             ctx.exit(ExitCode.INTERRUPTED if history.interrupted else ExitCode.DONE)
+    _keep(ctx, model, history, record, output, checkpoint)
+
+
+def _keep(
+    ctx: click.Context, model: Model, history: History, record: dict[str, Any], output: Path, checkpoint: Checkpoint
+) -> None:
+    """Write the trained model, and say how good it is."""
+    from demo_core.drawing import learning_curve_figure
+
     best = record["epochs"][history.best_epoch - 1]
     model.metrics = {"validation": {history.score_name: best["validation_score"], "loss": best["validation_loss"]}}
     curve = learning_curve_figure(record["epochs"], history.best_epoch, history.score_name)

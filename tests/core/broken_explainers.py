@@ -155,7 +155,7 @@ class SwapsAModule(Plain):
 
 
 class MovesAway(Plain):
-    """To the one other device that is everywhere; it holds no values, and the core stumbles before the check does."""
+    """To the one other device that is everywhere; it holds no values."""
 
     def explain(self, model, batch, target):
         model.module.to("meta")
@@ -250,7 +250,7 @@ EXPLAINERS = [
     ("values", explainer(Exits), "failed: SystemExit: 0"),
     ("global-state", explainer(ChangesPrecision), "torch's precision of matrix products"),
     ("model-unchanged", explainer(LeavesAWeightsHook), "hooks of a parameter"),
-    ("model-unchanged", explainer(ReplacesForward), "an attribute of a module"),
+    ("model-unchanged", explainer(ReplacesForward), "of a module"),
     ("model-unchanged", explainer(AddsABuffer), "which buffers there are"),
     ("global-state", explainer(SeedsTorch), "torch's random numbers"),
     ("global-state", explainer(SeedsNumpy), "numpy's random numbers"),
@@ -260,10 +260,10 @@ EXPLAINERS = [
     ("model-unchanged", explainer(LeavesAHook), "hooks: it left one"),
     ("model-unchanged", explainer(LeavesABackwardHook), "hooks: it left one"),
     ("model-unchanged", explainer(LeavesGradients), "the gradient of a parameter"),
-    ("model-unchanged", explainer(ChangesWeights), "it changed weights"),
+    ("model-unchanged", explainer(ChangesWeights), "it changed the weights"),
     ("model-unchanged", explainer(Freezes), "requires_grad of a parameter"),
-    ("model-unchanged", explainer(SwapsAModule), "which modules there are"),
-    ("model-unchanged", explainer(MovesAway), "Cannot copy out of meta tensor"),
+    ("model-unchanged", explainer(SwapsAModule), "which modules the network has"),
+    ("model-unchanged", explainer(MovesAway), "the type or the device of the weights"),
     ("says-what-it-needs", explainer(NeedsMoreThanItSays), "has all it needs, and"),
     ("says-what-it-needs", explainer(NeedsGradients), "'bare', which offers nothing"),
     ("target", explainer(AlwaysTheFirst), "outputs swapped differ"),

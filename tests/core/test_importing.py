@@ -172,7 +172,11 @@ def test_groups_stay_together_and_shares_are_kept(tmp_path_factory, n, share, se
     for group in np.unique(data.group):
         assert len(set(data.split[data.group == group].tolist())) == 1
     held_out = data.rows_of_split("validation")
-    assert (held_out < n).sum() <= share * n  # the share is of what was read; shuffles come after it, and are of these
+    sizes = [len(records[i : i + 3]) for i in range(0, n, 3)]
+    # the share is of what was read, shuffles come after it; a share below every group gets the group nearest in size
+    assert (held_out < n).sum() <= max(share * n, min(sizes) if share * n < max(sizes) else 0, 3 * (share > 0))
+    if share > 0 and len(sizes) > 1:
+        assert len(held_out) > 0
     assert (held_out >= n).sum() <= (held_out < n).sum()
 
 
@@ -263,7 +267,7 @@ def test_shuffling_reads_few_rows_at_a_time(tmp_path, monkeypatch):
 
 
 def test_an_infinite_label_is_refused(tmp_path):
-    with pytest.raises(DemoError, match="infinite label"):
+    with pytest.raises(DemoError, match="label that is infinite"):
         load([Record("a", "ACGT", (float("inf"),))], tmp_path / "d.h5")
 
 
@@ -275,3 +279,43 @@ def test_sites_that_a_crop_cuts_are_counted(tmp_path):
     ]
     notes = import_records(iter(records), tmp_path / "d.h5", lambda: ("bound",), ImportSettings(length=8), "x", {})
     assert "1 sequences lost a known site or a part of it to the crop; their labels stayed" in notes
+
+
+@pytest.mark.parametrize(("sizes", "test", "validation"), [
+    ([4] * 5, 4, 4), ([1] * 9, 1, 1), ([1, 1, 1], 1, 1), ([30, 5, 5, 4], 4, 4), ([50, 2, 1], 2, 1), ([1] * 100, 10, 9),
+])  # fmt: skip
+def test_each_share_gets_at_least_one_group(tmp_path, sizes, test, validation):
+    groups = [g for g, n in enumerate(sizes) for _ in range(n)]
+    records = [Record("", r.sequence, (float(i % 2),), group=g) for (i, r), g in zip(
+        enumerate(random_records(len(groups))), groups, strict=True)]  # fmt: skip
+    data, notes = load(records, tmp_path / "d.h5", ImportSettings(negatives="none"))
+    held_out = [len(data.rows_of_split(name)) for name in ("test", "validation")]
+    if len(set(sizes)) == 1:
+        assert held_out == [test, validation]
+    assert min(held_out) > 0 and len(data.rows_of_split("train")) > 0
+    for name, n in zip(("test", "validation"), held_out, strict=True):
+        assert any(note.startswith(f"{n} of") and note.endswith(f"set aside for {name}") for note in notes)
+
+
+def test_two_groups_cannot_make_three_splits_and_it_is_said(tmp_path):
+    records = [Record("", r.sequence, (float(i % 2),), group=i // 10) for i, r in enumerate(random_records(20))]
+    data, notes = load(records, tmp_path / "d.h5", ImportSettings(negatives="none"))
+    assert [len(data.rows_of_split(s)) for s in ("train", "validation", "test")] == [10, 10, 0]
+    assert (
+        "0 of 20 training sequences were set aside for test: 2 groups of sequences cannot be divided further" in notes
+    )
+
+
+def test_sequences_without_labels_get_no_split(tmp_path):
+    records = [Record(r.id, r.sequence) for r in random_records(20)]
+    data, notes = load(records, tmp_path / "d.h5", ImportSettings())
+    assert set(data.split[:].tolist()) == {255} and len(data) == 20
+    assert notes == ["no sequence has a label, so none was put into a split"]
+    given, _ = load(records, tmp_path / "e.h5", ImportSettings(split="train"))
+    assert len(given.rows_of_split("train")) == 20
+
+
+def test_a_label_is_checked_as_it_is_stored(tmp_path):
+    with pytest.raises(DemoError, match="infinite as a 32-bit number"):
+        load([Record("a", "ACGT", (1e39,))], tmp_path / "d.h5", ImportSettings())
+    assert not (tmp_path / "d.h5").exists()

@@ -95,7 +95,8 @@ def test_a_failure_names_its_place_in_the_plugin_and_where_to_report_it(here, tr
     (line,) = [words for words in err.splitlines() if words.startswith("demo:")]
     assert code == 4
     assert "explainer 'bad' of plugin 'bad_plugin' (demo-bad 1.0) failed: KeyError: 0, at " in line
-    assert line.endswith("bad_plugin.py:14 in explain; report it to https://example.org/bad/issues")
+    assert "bad_plugin.py:14 in explain (in batch 1, sequences 'positive-4' to " in line
+    assert line.endswith("'); report it to https://example.org/bad/issues")
     assert "demo_core" not in line and "torch" not in line
     code, _, err = demo("worse")
     assert code == 4

@@ -9,7 +9,7 @@ from demo_core.recipe import TrainingSettings
 from demo_core.specs import Architecture
 from demo_core.targets import Output
 from demo_core.testing import tiny_dataset, tiny_model
-from demo_core.training import _Fit, train
+from demo_core.training import _Fit, _positive_weights, train
 
 FAST = TrainingSettings(epochs=6, batch_size=32, learning_rate=0.02)
 
@@ -156,3 +156,35 @@ def test_epochs_follow_from_the_number_of_steps(n, epochs):
     assert TrainingSettings(most_epochs=200).epochs_for(n) == (200 if n == 100 else epochs)
     assert TrainingSettings(training_steps=1300).epochs_for(n) == (100 if n == 100 else 20)
     assert TrainingSettings(epochs=7).epochs_for(n) == 7
+
+
+def test_predictions_that_do_not_vary_are_the_worst_epoch():
+    from demo_core.training import Epoch
+
+    constant, poor = (Epoch(1, 1.0, 0.5, score, 0.01, 1.0) for score in (float("nan"), -0.2))
+    assert poor.rank > constant.rank
+
+
+def test_a_target_that_is_predicted_as_constant_makes_the_score_of_its_epoch_unknown(registry):
+    import math
+
+    data = tiny_dataset(60)
+    data.labels = np.random.default_rng(0).normal(size=(60, 2)).astype(np.float32)
+    model = tiny_model(registry=registry, targets=("a", "b"))
+    model.outputs = tuple(Output(n, "identity", "units") for n in ("a", "b"))
+    held_out = data.take(np.arange(30))
+    fit = _Fit(model, data.take(np.arange(30, 60)), held_out, TrainingSettings(epochs=1))
+    assert math.isfinite(fit._validate()[1])
+    with torch.no_grad():
+        model.module.linear.weight[1].zero_()
+    assert math.isnan(fit._validate()[1])
+
+
+def test_balanced_weights_are_of_classes_alone(registry):
+    model = tiny_model(registry=registry, targets=("class", "amount"))
+    model.outputs = (Output("class"), Output("amount", "identity", "units"))
+    labels = torch.tensor([[1.0, 7.0], [0.0, 0.2], [0.0, 9.0], [0.0, 8.0]])
+    weights = _positive_weights(labels, model.outputs, TrainingSettings(class_weights="balanced"))
+    assert weights.tolist() == [3.0, 1.0]
+    with pytest.raises(UsageProblem, match="regressions"):
+        _positive_weights(labels[:, 1:], model.outputs[1:], TrainingSettings(class_weights="balanced"))

@@ -143,3 +143,49 @@ class LazyOne(nn.Module):
 
     def forward(self, x):
         return self.linear(self.conv(x).amax(2))
+
+
+class OneFilter(nn.Module):
+    """Answers to GATAAG; reads ``bases`` along the axis of letters of whatever layout it is built for."""
+
+    def __init__(self, bases, layout="BAL", padding=0, word="GATAAG"):
+        super().__init__()
+        self.layout = layout
+        weight = torch.full((1, len(bases), len(word)), -1.0)
+        for place, base in enumerate(word):
+            weight[0, bases.index(base), place] = 1
+        if "1" in layout:
+            axes = [a for a in layout if a not in "B"]
+            letters = axes.index("A")
+            kernel = [1, 1]
+            shape = {"A": len(bases), "L": len(word), "1": 1}
+            kernel = [shape[a] for a in (axes[1:] if letters == 0 else axes if len(axes) == 2 else axes[1:])]
+            channels = len(bases) if letters == 0 else 1
+            along = 0 if kernel[0] == len(word) else 1
+            self.conv = nn.Conv2d(channels, 1, kernel, padding=[padding if i == along else 0 for i in (0, 1)])
+            weight = weight.reshape(self.conv.weight.shape) if letters == 0 or kernel[0] == len(bases) else weight
+            if letters and kernel[1] == len(bases):
+                weight = weight.transpose(1, 2).reshape(self.conv.weight.shape)
+        else:
+            self.conv = nn.Conv1d(len(bases), 1, len(word), padding=padding)
+        with torch.no_grad():
+            self.conv.weight.copy_(weight)
+            self.conv.bias.zero_()
+
+    def forward(self, x):
+        if self.layout == "BLA":
+            x = x.transpose(1, 2)
+        return torch.relu(self.conv(x)).flatten(1).amax(1, keepdim=True) - 5
+
+
+class Subtracts(nn.Module):
+    """Writes into what it reads."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv1d(4, 4, 5, padding=2)
+        self.head = nn.Linear(4, 1)
+
+    def forward(self, x):
+        x -= 0.25
+        return self.head(torch.relu(self.conv(x)).amax(2))

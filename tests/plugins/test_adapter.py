@@ -404,7 +404,7 @@ def test_force_destroys_nothing_but_a_model(tmp_path, demo):
         ("Plain", ["--shortest", "200"], "--shortest 200 is more than the 100 bases"),
         ("Plain", ["--shortest", "2"], "fails on (4, 4, 2)"),
         ("Plain", ["--first-layer", "linear"], "a Linear is no convolution"),
-        ("Plain", ["--extra-input", "gc:1:e"], "'e' is no number"),
+        ("Plain", ["--extra-input", "gc:1:e"], "'e' is not a number"),
     ],
 )
 def test_what_would_give_wrong_values_is_refused(tmp_path, demo, name, more, said):

@@ -293,7 +293,8 @@ def test_every_seqlet_and_hit_gives_back_its_bases_from_the_genome(tmp_path_fact
     starts = np.sort(random.choice(np.arange(10, 5900, 60), 60, replace=False))
     for start in starts:
         site = DNA.encode(GATA)
-        genome[start + 20 : start + 28] = site if random.integers(2) else DNA.reverse_complement(site)
+        place = start + random.integers(5, 37)  # not the same in all: a position says nothing of a motif
+        genome[place : place + 8] = site if random.integers(2) else DNA.reverse_complement(site)
     (folder / "g.fa").write_text(f">chr1\n{DNA.decode(genome)}\n")
     lines = [f"chr1\t{s}\t{s + 50}\tp{i}\t0\t{'+-.'[random.integers(3)]}" for i, s in enumerate(starts)]
     (folder / "p.bed").write_text("\n".join(lines) + "\n")

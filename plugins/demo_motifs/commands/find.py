@@ -124,6 +124,8 @@ def find(
     Positions are 0-based, as in BED.
     """  # fmt: skip
     from demo_core.files import whole_folder
+    from demo_core.sources import editable_source
+    from demo_core.specs import Command
     from demo_motifs import databases
     from demo_motifs.result import motif_rows
 
@@ -131,7 +133,7 @@ def find(
     null = None if given["null"] in _NULLS else Path(given["null"])
     read = [*explanations, null, given["filters"], *database_files(given["databases"])]
     check_output(output, _WRITTEN, *read)
-    asked = _fingerprint(read, given)
+    asked = _fingerprint(read, given, editable_source(ctx.obj.registry.find(Command, "motifs")))
     if output.exists() and not force:
         _say_finished(output, asked, as_json)
         return
@@ -158,6 +160,11 @@ def _say_finished(output: Path, asked: dict[str, Any], as_json: bool) -> None:
         raise DemoError(f"{printable(output)} has no motifs.h5: choose another -o, or --force to replace it")
     with MotifsFile(output / "motifs.h5") as file:
         there = file.metadata.get("fingerprint", {})
+        if unknown := [k for k in asked if k not in there]:
+            raise DemoError(
+                f"{printable(output)} was made before {' and '.join(unknown)} were recorded: choose another -o, or "
+                "--force to replace it"
+            )
         differing = [k for k, v in asked.items() if there.get(k) != v]
         if differing:
             raise DemoError(
@@ -185,7 +192,8 @@ def _part(ctx: click.Context, file: Explanation, name: str, given: dict[str, Any
     for line in outcome.account:
         say(f"{name}: {line}")
     motifs = [(label, 0, motif) for label, motif in zip(labels, outcome.motifs, strict=True)]
-    return Part(name, file, outcome, name_motifs(motifs, known, given["matches"], say))
+    named = name_motifs(motifs, known, given["matches"], say, orient=not given["filters"])
+    return Part(name, file, outcome, named)
 
 
 def _find(file: Explanation, given: dict[str, Any]) -> Outcome:
@@ -247,6 +255,7 @@ def _write(
     from demo_motifs.figure import motifs_figure
     from demo_motifs.hits import HitWriter, scan_sequences
     from demo_motifs.known_sites import write_known
+    from demo_motifs.naming import as_database
     from demo_motifs.places import has_places
     from demo_motifs.result import motif_rows, write_h5, write_meme, write_motif_table, write_seqlets
     from demo_motifs.scanning import Scanner
@@ -294,7 +303,7 @@ def _write(
                     named.name,
                     Scanner(named.motif.pwm, named.motif.background, given["threshold"], best_anyway=True),
                 )
-                for named in part.motifs
+                for named in map(as_database, part.motifs)
             ]
             for identity, _, scanner in scanners:
                 if scanner.smallest_p > given["threshold"]:
@@ -329,7 +338,7 @@ def _print(parts: list[Part], rows: list[dict[str, Any]]) -> None:
         click.echo(f"... and {len(lines) - _SHOWN} more, in motifs.tsv")
 
 
-def _fingerprint(read: Sequence[Path | None], given: dict[str, Any]) -> dict[str, Any]:
+def _fingerprint(read: Sequence[Path | None], given: dict[str, Any], code: str | None) -> dict[str, Any]:
     """What decides the result: the content of what is read, the settings, the versions."""
     options = {k: str(v) if isinstance(v, Path) else list(v) if isinstance(v, tuple) else v for k, v in given.items()}
     digests = []
@@ -343,6 +352,7 @@ def _fingerprint(read: Sequence[Path | None], given: dict[str, Any]) -> dict[str
     packages += ["modisco-lite"] if given["patterns"] == "modisco" and find_spec("modiscolite") else []
     return {
         "the files read": digests,
+        "the code of demo motifs": code,
         **options,
         **{f"version of {name}": metadata.version(name) for name in packages},
     }

@@ -1,0 +1,57 @@
+"""How much of an input is read before it is refused, so that a damaged or hostile file cannot take all memory."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from demo_core.errors import DemoError, UsageProblem, printable
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A cap on one kind of input, and the environment variable that raises it."""
+
+    variable: str
+    default: int
+    of: str
+
+    @property
+    def value(self) -> int:
+        """The cap in force. Raises UsageProblem if the environment names no whole number."""
+        text = os.environ.get(self.variable, "")
+        if not text:
+            return self.default
+        if not text.isdecimal() or not 1 <= int(text) < 2**62:
+            raise UsageProblem(
+                f"{self.variable} in the environment: expected a whole number, got '{printable(text, 30)}'"
+            )
+        return int(text)
+
+    def exceeded(self) -> str:
+        """What to say of an input that is larger."""
+        return f"it has more than {self.value:,} {self.of}; if that is right, raise {self.variable}"
+
+    def check(self, amount: int, what: str) -> None:
+        """Raise DemoError, beginning with ``what``, if there is more."""
+        if amount > self.value:
+            raise DemoError(f"{what}: {self.exceeded()}")
+
+
+#: A line of a text file, or a sequence that is written in several.
+RECORD = Limit("DEMO_MAX_RECORD_BYTES", 64 << 20, "bytes in one line or record")
+#: Rows of a dataset or an explanation.
+ROWS = Limit("DEMO_MAX_ROWS", 10_000_000, "rows")
+#: A row of an array in a file.
+ROW_BYTES = Limit("DEMO_MAX_ROW_BYTES", 1 << 30, "bytes in one row")
+#: Text that is read at once: descriptions, lists of ids.
+TEXT = Limit("DEMO_MAX_TEXT_BYTES", 64 << 20, "bytes of text")
+#: Characters of an id.
+ID_LENGTH = 10_000
+#: What is held of sequences or values while they pass through.
+BLOCK_BYTES = 32 << 20
+
+
+def rows_of(row_bytes: int, most: int) -> int:
+    """How many rows of that size are held at a time, at most ``most``."""
+    return max(1, min(most, BLOCK_BYTES // max(1, row_bytes)))

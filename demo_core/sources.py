@@ -1,0 +1,71 @@
+"""Digests of code and files that a version number does not cover."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import sys
+from collections.abc import Iterable
+from importlib import metadata
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from demo_core.options import options_of
+from demo_core.registry import Registered
+
+
+def editable_source(registered: Registered[Any]) -> str | None:
+    """SHA-256 of a plugin's own package if it is installed in editable mode (``pip install -e``); else None.
+
+    The version of an editable install stays the same while its code changes.
+    """
+    if registered.owner.origin == "local file" or not _is_editable(registered.owner.distribution):
+        return None
+    spec = find_spec(registered.spec.target.partition(":")[0].partition(".")[0])
+    if spec is None:
+        return None
+    folders = [Path(p) for p in spec.submodule_search_locations or ()]
+    files = [(p, p.relative_to(folder)) for folder in folders for p in sorted(folder.rglob("*.py"))]
+    return _digest(files or [(Path(str(spec.origin)), Path("module.py"))])
+
+
+def network_source(module: Any) -> str:
+    """SHA-256 of the files that define the classes of a network, those of torch apart."""
+    names = {type(m).__module__ for m in module.modules()}
+    own = sorted(n for n in names if n.partition(".")[0] != "torch")
+    paths = [(getattr(sys.modules.get(name), "__file__", None), name) for name in own]
+    return _digest((Path(path), Path(name)) for path, name in paths if path)
+
+
+def option_files(options: object) -> dict[str, str | None]:
+    """SHA-256 of the content behind each option that is a path; None where there is no such file."""
+    found: dict[str, str | None] = {}
+    for option in options_of(type(options)):
+        if option.scalar is not Path:
+            continue
+        value = getattr(options, option.name)
+        for path in value if isinstance(value, tuple) else () if value is None else (value,):
+            label = option.name if option.items is None else f"{option.name} {path.name}"
+            inside = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+            known = [(p, p.relative_to(path) if p != path else Path("content")) for p in inside if p.is_file()]
+            found[label] = _digest(known) if known else None
+    return found
+
+
+def _digest(files: Iterable[tuple[Path, Path]]) -> str:
+    content = hashlib.sha256()
+    for path, name in files:
+        with path.open("rb") as file:
+            content.update(f"{name.as_posix()} {hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
+    return content.hexdigest()
+
+
+@functools.cache
+def _is_editable(distribution: str) -> bool:
+    try:
+        origin = json.loads(metadata.distribution(distribution).read_text("direct_url.json") or "{}")
+        return bool(origin.get("dir_info", {}).get("editable"))
+    except (metadata.PackageNotFoundError, ValueError, AttributeError):
+        return False

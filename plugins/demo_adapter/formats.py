@@ -1,0 +1,50 @@
+"""Models in formats of other frameworks: told by name and first bytes, so that the way to convert them can be named."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+_STATE_DICT = "in PyTorch, write torch.save(model.state_dict(), 'weights.pt') and import that"
+_KERAS = (
+    "a Keras model: build the same network in PyTorch, copy its weights (Keras keeps kernels as (width, in, out), "
+    "PyTorch as (out, in, width)), and import that network's state dict"
+)
+
+
+def other_format(path: Path) -> str:
+    """What a file is, if it is no PyTorch or safetensors file but one of a kind that is known; '' otherwise."""
+    if (path / "saved_model.pb").is_file():
+        return "a TensorFlow SavedModel: " + _KERAS.partition(": ")[2]
+    if not path.is_file():
+        return ""
+    suffix = path.suffix.lower()
+    with path.open("rb") as file:
+        head = file.read(8)
+    if head == b"\x89HDF\r\n\x1a\n" or suffix == ".keras":
+        return _KERAS
+    if suffix == ".onnx":
+        return f"an ONNX model, which has no PyTorch class to build: {_STATE_DICT}"
+    if head[:4] == b"PK\x03\x04":
+        return _zipped(path)
+    return ""
+
+
+def _zipped(path: Path) -> str:
+    try:
+        with zipfile.ZipFile(path) as file:
+            inside = [name.partition("/")[2] or name for name in file.namelist()]
+    except zipfile.BadZipFile:
+        return ""
+    if "constants.pkl" in inside or any(name.startswith("code/") for name in inside):
+        return f"a TorchScript program, which holds code: load it with torch.jit.load and, {_STATE_DICT}"
+    return _KERAS if "model.weights.h5" in inside else ""
+
+
+def inflated(path: Path) -> bool:
+    """Whether a zip archive would unpack to several times its size; PyTorch stores its records as they are."""
+    try:
+        with zipfile.ZipFile(path) as file:
+            return sum(record.file_size for record in file.infolist()) > 4 * path.stat().st_size + (1 << 20)
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        return False  # whoever opens it will say so
