@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 
 
 def main() -> None:
     """Run the command line and leave with its exit code."""
-    from demo_core.cli import run
+    try:
+        from demo_core.interrupts import install
+        from demo_core.streams import make_lasting
 
-    # a cluster's time limit comes as SIGTERM, and is met as Ctrl-C is: what is done is kept
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    sys.exit(run(sys.argv[1:]))
+        install()
+        make_lasting()
+        from demo_core.cli import run
+
+        code = run(sys.argv[1:])
+    except KeyboardInterrupt:
+        sys.stderr.write("demo: interrupted while starting\n")
+        code = 130
+    sys.exit(code)
 
 
 if __name__ == "__main__":

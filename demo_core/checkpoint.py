@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import glob
 import json
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from demo_core.errors import DemoError, one_line, printable
-from demo_core.files import loads, lock, whole_file
+from demo_core.files import loads, whole_file
+from demo_core.locks import clear_leftovers, lock
 from demo_core.processes import first
 
 if TYPE_CHECKING:
@@ -116,17 +115,12 @@ def only_process(model: Path) -> Iterator[None]:
     except OSError as error:
         raise DemoError(f"{printable(model)} cannot be written ({error.strerror}): choose another place") from None
     try:
-        _remove_leftovers(state_file(model))
+        clear_leftovers(state_file(model), model.parent)
+        clear_leftovers(model, model.parent)
         yield
     finally:
         path.unlink(missing_ok=True)
-        os.close(held)
-
-
-def _remove_leftovers(state: Path) -> None:
-    """What a killed process had half-written: hidden, and of no use to anybody."""
-    for left in state.parent.glob(f".{glob.escape(state.name[:80])}.*.tmp{state.suffix}"):
-        left.unlink(missing_ok=True)
+        held.release()
 
 
 def state_file(model: Path) -> Path:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from demo_core import hdf5
 from demo_core.errors import DemoError, UsageProblem, printable, unknown_name
-from demo_core.hdf5 import Field
+from demo_core.hdf5 import PAGE, Field, checksum, reading, text_checksums
 from demo_core.intervals import Interval
 from demo_core.records import SPLITS
 from demo_core.sequences import ALPHABETS, DNA, Alphabet
@@ -89,6 +89,11 @@ class SequenceDataset:
             raise DemoError(f"{printable(path)} is refused: {printable(error)}") from None
 
     @classmethod
+    def from_open_file(cls, file: h5py.File) -> SequenceDataset:
+        """The sequences in a file that this process is writing, once it has been described."""
+        return cls._from_file(file, json.loads(file.attrs[hdf5.ATTRIBUTE]))
+
+    @classmethod
     def _from_file(cls, file: h5py.File, meta: dict[str, Any]) -> SequenceDataset:
         if meta.get("alphabet") not in ALPHABETS:
             raise ValueError(unknown_name("alphabet", str(meta.get("alphabet")), ALPHABETS))
@@ -105,7 +110,7 @@ class SequenceDataset:
             codes=file["codes"],
             labels=file["labels"],
             targets=tuple(targets),
-            ids=TextColumn(file["ids"]),
+            ids=TextColumn(file["ids"], text_checksums(meta, "ids", file["ids"].shape[0])),
             group=file["group"],
             split=file["split"],
             alphabet=ALPHABETS[meta["alphabet"]],
@@ -236,11 +241,11 @@ class TextColumn:
     of memory. So they are bounded as they are read. Raises DemoError for text that is too long or not UTF-8.
     """
 
-    _ROWS = 256
     _MOST_BYTES = 16 << 20
 
-    def __init__(self, dataset: h5py.Dataset) -> None:
+    def __init__(self, dataset: h5py.Dataset, checksums: Sequence[int] | None = None) -> None:
         self._dataset = dataset
+        self._checksums = checksums
 
     def __len__(self) -> int:
         return int(self._dataset.shape[0])
@@ -248,16 +253,20 @@ class TextColumn:
     def __getitem__(self, key: int | slice) -> Any:
         if isinstance(key, slice):
             start, stop, step = key.indices(len(self))
-            found = [self._read(i, min(i + self._ROWS, stop)) for i in range(start, stop, self._ROWS)]
-            return np.concatenate(found)[::step] if found else np.array([], dtype=object)
+            first = start - start % PAGE
+            found = [self._page(i) for i in range(first, stop, PAGE)]
+            return np.concatenate(found)[start - first : stop - first : step] if found else np.array([], dtype=object)
         row = range(len(self))[key]
-        return self._read(row, row + 1)[0]
+        return self._page(row - row % PAGE)[row % PAGE]
 
-    def _read(self, start: int, stop: int) -> NDArray[np.object_]:
+    def _page(self, start: int) -> NDArray[np.object_]:
         name = printable(self._dataset.file.filename)
-        raw = self._dataset[start:stop]
+        with reading(name):
+            raw = self._dataset[start : start + PAGE]
         if sum(map(len, raw)) > self._MOST_BYTES:
             raise DemoError(f"{name} is refused: its ids are too long, from row {start + 1} on")
+        if self._checksums is not None and self._checksums[start // PAGE] != checksum(list(raw)):
+            raise DemoError(f"{name} is damaged: ids from row {start + 1} on do not fit their checksum; copy it again")
         try:
             return np.array([text.decode("utf-8") for text in raw], dtype=object)
         except UnicodeDecodeError:
@@ -272,7 +281,8 @@ class DatasetWriter:
     """
 
     def __init__(self, path: Path) -> None:
-        self._file = hdf5.create(path)
+        self._output = hdf5.create(path)
+        self._file = self._output.file
         self._last: SequenceDataset | None = None
         self.info: dict[str, Any] = {}
 
@@ -285,8 +295,10 @@ class DatasetWriter:
         try:
             if kind is None:
                 self._describe()
-        finally:
-            self._file.close()
+        except BaseException:
+            self._output.close(check=False)
+            raise
+        self._output.close(check=kind is None)
 
     def append(self, block: SequenceDataset) -> None:
         """Add the rows of a block."""

@@ -3,66 +3,170 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
+import errno
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from demo_core.errors import DemoError, printable
 from demo_core.limits import TEXT
+from demo_core.locks import clear_leftovers, exchange, lock
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 @contextlib.contextmanager
-def whole_file(path: Path, *, within: Path | None = None) -> Iterator[Path]:
+def whole_file(path: Path, *, within: Path | None = None, replace: bool = True) -> Iterator[Path]:
     """A temporary path beside ``path``; renamed to it on success, removed on any failure.
 
-    The content is fsynced before the rename, so that a crash leaves the old file or the new one. ``within`` names
-    another folder, of the same file system, for what a kill may leave behind.
+    The content is fsynced before the rename, so that a crash leaves the old file or the new one. What killed processes
+    left of earlier tries is deleted first. A symbolic link is followed.
+
+    Parameters
+    ----------
+    within
+        Another folder, of the same file system, for what a kill may leave behind.
+    replace
+        Whether an existing file may be replaced, and a file that appears in the meantime.
+
+    Raises
+    ------
+    DemoError
+        If it cannot be written, exists and may not be replaced, another process is writing it, or the disk is full.
     """
-    check_file_can_be(path)
-    folder = within or path.parent
+    with whole_files([path], within=within, replace=replace) as (temporary,):
+        yield temporary
+
+
+@contextlib.contextmanager
+def whole_files(paths: Sequence[Path], *, within: Path | None = None, replace: bool = True) -> Iterator[list[Path]]:
+    """Temporary paths for several files of one result, which get their names together, see ``whole_file``."""
+    targets = [_followed(path) for path in paths]
+    for path in targets:
+        check_file_can_be(path)
+        if not replace:
+            _check_new(path)
+    with contextlib.ExitStack() as stack:
+        made = [stack.enter_context(_temporary_file(path, within or path.parent)) for path in targets]
+        with saying_full(paths[0]):
+            yield made
+            for temporary in made:
+                temporary.chmod(0o666 & ~_umask())  # mkstemp's 0600 would keep colleagues out
+                fsync(temporary)
+            if not replace:
+                for path in targets:
+                    _check_new(path)
+            for temporary, path in zip(made, targets, strict=True):
+                _take_name(temporary, path, replace)
+            for folder in {path.parent for path in targets}:
+                fsync(folder)
+
+
+@contextlib.contextmanager
+def _temporary_file(path: Path, folder: Path) -> Iterator[Path]:
+    _check_not_busy(path, folder)
     try:
         handle, name = tempfile.mkstemp(prefix=f".{path.name[:80]}.", suffix=".tmp" + path.suffix, dir=folder)
     except OSError as error:  # whose text names a file that nobody asked for
         raise DemoError(f"{printable(path)} cannot be written ({error.strerror}): choose another place") from None
     os.close(handle)
     temporary = Path(name)
+    held = lock(temporary)  # as long as this process lives, nobody takes it for a leftover
     try:
         yield temporary
-        temporary.chmod(0o666 & ~_umask())  # mkstemp's 0600 would keep colleagues out
-        fsync(temporary)
-        temporary.replace(path)
-        fsync(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+        held.release()
+
+
+def _take_name(temporary: Path, path: Path, replace: bool) -> None:
+    if replace:
+        temporary.replace(path)
+        return
+    try:
+        os.link(temporary, path)  # fails if another process was faster
+    except FileExistsError:
+        _check_new(path)
+        raise
+    except OSError:  # a file system without hard links
+        temporary.replace(path)
 
 
 @contextlib.contextmanager
 def whole_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
     """A temporary folder beside ``path``; takes its name on success, is removed on any failure.
 
-    With ``replace`` an existing folder is moved aside first, moved back on any failure, and deleted last. Only a kill
-    between the two renames leaves nothing under the name; the old folder then lies beside it, whole, as
-    ``.NAME.*.old/was``.
+    With ``replace`` an existing folder is exchanged for it at once where the system can. Elsewhere it is moved aside
+    first, and moved back on any failure; after a kill between the two renames the next call does that.
     """
+    path = _followed(path)
     check_folder_of(path)
+    _check_not_busy(path, path.parent)
+    if not replace:
+        _check_new(path)
     temporary = Path(tempfile.mkdtemp(prefix=f".{path.name[:80]}.", suffix=".tmp", dir=path.parent))
+    held = lock(temporary, folder=True)
     try:
-        yield temporary
-        temporary.chmod(0o777 & ~_umask())
-        for inside in temporary.rglob("*"):
-            fsync(inside)
-        if replace and path.exists():
-            _swap(temporary, path)
-        else:
-            temporary.replace(path)
-        fsync(path.parent)
+        with saying_full(path):
+            yield temporary
+            temporary.chmod(0o777 & ~_umask())
+            for inside in temporary.rglob("*"):
+                fsync(inside)
+            if not replace:
+                _check_new(path)
+            if not path.exists():
+                temporary.replace(path)
+            elif not exchange(temporary, path):
+                _swap(temporary, path)
+            fsync(path.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+        held.release()
+
+
+@contextlib.contextmanager
+def saying_full(path: Path) -> Iterator[None]:
+    """Turn a full disk into a DemoError that names the output and the disk."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        raise DemoError(
+            f"{printable(path)} cannot be written: no space is left on the disk of {printable(_mount(path))} "
+            f"({error.strerror}); free some, or choose another place"
+        ) from None
+
+
+def _mount(path: Path) -> Path:
+    folder = path.absolute().parent
+    while not os.path.ismount(folder):
+        folder = folder.parent
+    return folder
+
+
+def _followed(path: Path) -> Path:
+    """Where an output really lies: a symbolic link stays, and what it points to is replaced."""
+    if not path.is_symlink():
+        return path
+    try:
+        return path.resolve(strict=False)
+    except (OSError, RuntimeError):
+        raise DemoError(f"{printable(path)} is a symbolic link that leads to itself: choose another output") from None
+
+
+def _check_new(path: Path) -> None:
+    if path.exists():
+        raise DemoError(f"{printable(path)} exists already: choose another name, or --force to replace it")
+
+
+def _check_not_busy(path: Path, folder: Path) -> None:
+    if clear_leftovers(path, folder):
+        raise DemoError(f"{printable(path)}: another process is writing it; wait for it to end, or choose another name")
 
 
 def _swap(new: Path, path: Path) -> None:
@@ -81,29 +185,9 @@ def _swap(new: Path, path: Path) -> None:
             shutil.rmtree(aside, ignore_errors=True)
 
 
-def lock(path: Path) -> int:
-    """An exclusive lock on a file, made if need be, as a descriptor to close.
-
-    Raises BlockingIOError while another process has it, FileNotFoundError if its folder has gone.
-    """
-    while True:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # The file that was locked may be one that has been deleted since, and so locks nothing
-            if os.path.samestat(os.fstat(handle), path.stat()):
-                return handle
-        except FileNotFoundError:
-            pass
-        except BlockingIOError:
-            os.close(handle)
-            raise
-        os.close(handle)
-
-
-def write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str, *, replace: bool = True) -> None:
     """Write a text file, whole or not at all."""
-    with whole_file(path) as temporary:
+    with whole_file(path, replace=replace) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 

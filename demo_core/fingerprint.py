@@ -18,6 +18,10 @@ from demo_core.jobs import Job, describe_job
 from demo_core.sources import editable_source, network_source, option_files
 
 
+#: Rows that are digested at a time: part of what the digest is.
+_BLOCK = 2048
+
+
 def is_finished(output: Path, fingerprint: Mapping[str, Any], force: bool) -> bool:
     """Whether the output is this very run's; raises DemoError if it is another's and may not be replaced."""
     if force or not output.exists():
@@ -45,12 +49,14 @@ def fingerprint_of_run(job: Job) -> dict[str, Any]:
     }
 
 
-def fingerprint_of_data(dataset: SequenceDataset, rows: NDArray[np.int64]) -> dict[str, Any]:
-    """Which sequences, in which order."""
+def fingerprint_of_data(
+    dataset: SequenceDataset, rows: NDArray[np.int64], index: NDArray[np.int64] | None = None
+) -> dict[str, Any]:
+    """Which sequences, in which order; ``index`` gives their places in the data, where those are not ``rows``."""
     content = hashlib.sha256()
-    for start in range(0, len(rows), 8192):
-        content.update(dataset.take(rows[start : start + 8192]).digest().encode())
-    content.update(np.ascontiguousarray(rows).tobytes())
+    for start in range(0, len(rows), _BLOCK):
+        content.update(dataset.take(rows[start : start + _BLOCK]).digest().encode())
+    content.update(np.ascontiguousarray(rows if index is None else index).tobytes())
     return {"sequences": content.hexdigest(), "number of sequences": len(rows)}
 
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,10 +19,17 @@ from typing import Any
 import h5py
 import numpy as np
 
-from demo_core.errors import DemoError, one_line, printable
-from demo_core.files import loads
+from demo_core.errors import DemoError, UsageProblem, one_line, printable
+from demo_core.files import check_regular, loads
+from demo_core.hdf5_output import OutputFile, check_written
+from demo_core.limits import ROW_BYTES, ROWS
 
 ATTRIBUTE = "demo"
+_SUM_OF_TEXT = "demo-crc32"
+#: The entry of the metadata that has a checksum for each page of each column of strings.
+CHECKSUMS = "text_checksums"
+#: Strings of a page.
+PAGE = 256
 #: Rows of a chunk are chosen to make chunks of about this many bytes.
 CHUNK_BYTES = 1 << 18
 _MOST_CHUNK_BYTES = 64 << 20
@@ -39,15 +48,27 @@ class Field:
     required: bool = True
 
 
-def create(path: Path) -> h5py.File:
-    """A new file to write to."""
-    return h5py.File(path, "w", libver=("v110", "v110"))
+def create(path: Path) -> OutputFile:
+    """A new file to write to, in a ``with`` statement."""
+    return OutputFile(path)
 
 
 def describe(file: h5py.File, metadata: Mapping[str, Any]) -> None:
-    """Write what the file says about itself."""
-    text = json.dumps(metadata, ensure_ascii=False, allow_nan=False)
+    """Write what the file says about itself, with checksums of this text and of the strings in the file."""
+    sums = {name: _checksums(file[name]) for name in file if h5py.check_string_dtype(file[name].dtype)}
+    text = json.dumps({**metadata, CHECKSUMS: sums}, ensure_ascii=False, allow_nan=False)
     file.attrs.create(ATTRIBUTE, text, dtype=h5py.string_dtype("utf-8"))
+    file.attrs.create(_SUM_OF_TEXT, np.uint32(zlib.crc32(text.encode())))
+    check_written()
+
+
+def checksum(texts: Sequence[bytes]) -> int:
+    """CRC-32 of a page of strings, which HDF5 keeps where its own checksums do not reach."""
+    return zlib.crc32(b"\0".join(texts))
+
+
+def _checksums(dataset: h5py.Dataset) -> list[int]:
+    return [checksum(list(dataset[i : i + PAGE])) for i in range(0, dataset.shape[0], PAGE)]
 
 
 def add_column(file: h5py.File, name: str, field: Field, row_shape: tuple[int, ...]) -> h5py.Dataset:
@@ -69,6 +90,7 @@ def add_column(file: h5py.File, name: str, field: Field, row_shape: tuple[int, .
         compression="gzip",
         compression_opts=1,
         shuffle=field.dtype != "str",
+        fletcher32=field.dtype != "str",
     )
 
 
@@ -77,6 +99,7 @@ def append(dataset: h5py.Dataset, rows: Any) -> None:
     start = dataset.shape[0]
     dataset.resize(start + len(rows), axis=0)
     dataset[start:] = rows
+    check_written()
 
 
 def open_checked(path: Path, what: str, version: int, fields: Mapping[str, Field]) -> tuple[h5py.File, Any]:
@@ -101,10 +124,9 @@ def open_checked(path: Path, what: str, version: int, fields: Mapping[str, Field
         Naming the file and what is wrong with it.
     """
     shown = printable(path)
-    if not path.exists():
-        raise DemoError(f"{shown}: there is no such file")
     if path.is_dir():
         raise DemoError(f"{shown} is a folder, not a {what} file")
+    check_regular(path)
     if not h5py.is_hdf5(path):
         hint = "; import it first, with demo data import" if what == "demo-dataset" else ""
         raise DemoError(f"{shown} cannot be read as HDF5: truncated, or not a {what} file{hint}")
@@ -117,7 +139,7 @@ def open_checked(path: Path, what: str, version: int, fields: Mapping[str, Field
     try:
         metadata = _metadata(file, what, version)
         _check_contents(file, fields)
-    except _Refused as error:
+    except (_Refused, UsageProblem) as error:
         file.close()
         raise DemoError(f"{shown} is refused: {error}") from None
     # The HDF5 library reports damage as whatever its innermost part met: all of it means the file is bad.
@@ -149,6 +171,8 @@ def _metadata(file: h5py.File, what: str, version: int) -> Any:
             f"its format version is {printable(metadata.get('version'), 20)}; this program reads up to {version}: "
             "upgrade deep-motif-dashboard"
         )
+    if _SUM_OF_TEXT in file.attrs and int(file.attrs[_SUM_OF_TEXT]) != zlib.crc32(text.encode()):
+        raise _Refused("it is damaged: its metadata does not fit its checksum; copy or make it again")
     return metadata
 
 
@@ -164,6 +188,10 @@ def _check_contents(file: h5py.File, fields: Mapping[str, Field]) -> None:
         if not isinstance(dataset, h5py.Dataset):
             raise _Refused(f"{shown} is not a dataset")
         _check_type(shown, dataset, fields[name])
+        if dataset.shape[0] > ROWS.value:
+            raise _Refused(f"{shown} has {dataset.shape[0]:,} rows: {ROWS.exceeded()}")
+        if math.prod(dataset.shape[1:]) * dataset.dtype.itemsize > ROW_BYTES.value:
+            raise _Refused(f"{shown} has rows of shape {dataset.shape[1:]}: {ROW_BYTES.exceeded()}")
         _check_storage(shown, dataset)
         if rows is not None and dataset.shape[0] != rows:
             raise _Refused(f"{shown} has {dataset.shape[0]} rows where others have {rows}")
@@ -206,3 +234,20 @@ def _check_storage(name: str, dataset: h5py.Dataset) -> None:
     stored = dataset.id.get_storage_size()
     if stored == 0 or logical / stored > _MOST_RATIO:
         raise _Refused(f"{name} claims {logical} bytes but stores {stored}")
+
+
+def text_checksums(metadata: Mapping[str, Any], name: str, rows: int) -> list[int] | None:
+    """The checksums of a column of strings; None in files that were made before there were any. Raises ValueError."""
+    sums: list[int] | None = metadata.get(CHECKSUMS, {}).get(name)
+    if sums is not None and len(sums) != -(-rows // PAGE):
+        raise ValueError(f"{name} and its checksums differ in number")
+    return sums
+
+
+@contextmanager
+def reading(name: str) -> Iterator[None]:
+    """What HDF5 raises on damaged data, as of a chunk that does not fit its checksum, is an error of the file."""
+    try:
+        yield
+    except (OSError, RuntimeError, KeyError) as error:
+        raise DemoError(f"{name} is damaged and cannot be read ({one_line(error)}): copy or make it again") from None

@@ -71,6 +71,7 @@ def import_records(
     source: str,
     reader: Mapping[str, Any] | None = None,
     info: Callable[[], Mapping[str, Any]] = dict,
+    replace: bool = True,
 ) -> list[str]:
     """Write a dataset file from records, whole or not at all.
 
@@ -84,6 +85,8 @@ def import_records(
         Name and options of the reader, for that account.
     info
         What else the reader knows of its source, such as the genome; asked for after the last record was read.
+    replace
+        Whether an existing file may be replaced.
 
     Returns
     -------
@@ -96,7 +99,7 @@ def import_records(
     """
     random = np.random.default_rng(settings.seed)
     notes: list[str] = []
-    with whole_file(output) as temporary, DatasetWriter(temporary) as writer:
+    with whole_file(output, replace=replace) as temporary, DatasetWriter(temporary) as writer:
         blocks = _Blocks(targets, settings, source)
         for block in blocks.of(records):
             writer.append(block)

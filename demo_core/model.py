@@ -36,6 +36,8 @@ FORMAT = "demo-model"
 VERSION = 1
 METADATA = "model.json"
 WEIGHTS = "weights.safetensors"
+#: Pictures that a training leaves beside them.
+PICTURES = ("learning_curve.png",)
 
 
 @dataclass(repr=False)
@@ -189,8 +191,12 @@ class Model:
         return content.hexdigest()
 
     def save(self, folder: str | Path, *, replace: bool = False, pictures: dict[str, Any] | None = None) -> None:
-        """Write a model folder, whole or not at all; ``pictures`` are matplotlib figures by file name."""
+        """Write a model folder, whole or not at all; ``pictures`` are matplotlib figures by names of ``PICTURES``."""
         path = Path(folder)
+        if unknown := set(pictures or {}) - set(PICTURES):
+            raise ValueError(
+                f"{min(unknown)} is not one of {', '.join(PICTURES)}, which alone a later save may replace"
+            )
         if path.exists() and not replace:
             raise DemoError(f"{printable(path)} exists already: choose another name, or --force to replace it")
         if path.exists() and (strange := foreign_content(path)):
@@ -200,11 +206,12 @@ class Model:
             )
         with whole_folder(path, replace=replace) as temporary:
             weights = {k: v.detach().cpu().contiguous().clone() for k, v in self.module.state_dict().items()}
-            safetensors.torch.save_file(weights, temporary / WEIGHTS)
+            # not save_file, whose error on a full disk is none of the system's
+            (temporary / WEIGHTS).write_bytes(safetensors.torch.save(weights))
             write_json(temporary / METADATA, self.metadata())
             for name, figure in (pictures or {}).items():
                 figure.savefig(temporary / name)
-            (temporary / WEIGHTS).chmod((temporary / METADATA).stat().st_mode)  # safetensors writes 0600
+            (temporary / WEIGHTS).chmod((temporary / METADATA).stat().st_mode)
 
     @classmethod
     def load(
@@ -327,11 +334,7 @@ def foreign_content(folder: Path) -> str:
     """The name of something in a folder that saving a model does not write; '' if there is nothing."""
     if not folder.is_dir():
         return "no model but a file"
-    own = (METADATA, WEIGHTS)
-    model = (folder / METADATA).exists()  # pictures are a model's beside its description alone
-    return next(
-        (p.name for p in sorted(folder.iterdir()) if p.name not in own and not (model and p.suffix == ".png")), ""
-    )
+    return next((p.name for p in sorted(folder.iterdir()) if p.name not in (METADATA, WEIGHTS, *PICTURES)), "")
 
 
 def one_hot(codes: Tensor, letters: int, dtype: torch.dtype = torch.float32) -> Tensor:

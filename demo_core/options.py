@@ -206,7 +206,7 @@ def build(cls: type[O], values: Mapping[str, Any], of: str) -> O:
 def from_settings(cls: type, settings: Iterable[str], of: str) -> dict[str, Any]:
     """Values from NAME=VALUE texts. Raises UsageProblem on one that is no such text, unknown, or not allowed."""
     known = {o.name: o for o in options_of(cls)}
-    found = {}
+    found: dict[str, Any] = {}
     for setting in settings:
         name, equals, text = setting.partition("=")
         key = name.strip().replace("-", "_")
@@ -215,9 +215,11 @@ def from_settings(cls: type, settings: Iterable[str], of: str) -> dict[str, Any]
         if key not in known:
             raise UsageProblem(f"{of}: " + unknown_name("option", name, known))
         try:
-            found[key] = known[key].parse(text)
+            value = known[key].parse(text)
         except ValueError as error:
             raise UsageProblem(f"{of}: option '{key}': {error}") from None
+        # a list that is given in parts is one list
+        found[key] = (*found[key], *value) if isinstance(found.get(key), tuple) and value is not None else value
     return found
 
 

@@ -8,7 +8,6 @@ that follow it.
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -19,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from demo_core.errors import DemoError, printable
-from demo_core.files import check_folder_of, lock, read_json, whole_file, write_json
+from demo_core.files import check_folder_of, read_json, whole_file, write_json
+from demo_core.locks import Lock, lock
 
 _PART = re.compile(r"\d{6,}\.npz")
 
@@ -53,7 +53,7 @@ class Parts:
                 )
             yield cls(folder)
         finally:
-            os.close(held)
+            held.release()
 
     def run(self) -> dict[str, Any] | None:
         """What was being computed here, if any part of it is finished."""
@@ -69,7 +69,7 @@ class Parts:
     def begin(self, run: Mapping[str, Any]) -> None:
         """Forget earlier parts and say what is computed from now on."""
         for path in self.folder.iterdir():
-            if path.name != "lock":
+            if path.name not in ("lock", "lock.held"):
                 path.unlink()
         write_json(self.folder / "run.json", dict(run))
 
@@ -92,7 +92,7 @@ class Parts:
     def remove(self) -> None:
         """Delete the folder, its work being done."""
         for path in self.folder.iterdir():
-            path.unlink()
+            path.unlink(missing_ok=True)
         self.folder.rmdir()
 
     def _path(self, number: int) -> Path:
@@ -100,11 +100,15 @@ class Parts:
 
 
 def _ours(name: str) -> bool:
-    return name in ("lock", "run.json") or bool(_PART.fullmatch(name)) or (name.startswith(".") and ".tmp" in name)
+    return (
+        name in ("lock", "lock.held", "run.json")
+        or bool(_PART.fullmatch(name))
+        or (name.startswith(".") and ".tmp" in name)
+    )
 
 
-def _locked(folder: Path) -> int:
-    """An exclusive lock on the folder's lock file, as a descriptor to close."""
+def _locked(folder: Path) -> Lock:
+    """An exclusive lock on the folder's lock file."""
     while True:
         folder.mkdir(exist_ok=True)
         try:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from demo_core import hdf5
 from demo_core.computing import check_same_names, compute_batches, compute_pattern, extra_names, joined, n_batches
 from demo_core.dataset import SequenceDataset
-from demo_core.errors import UsageProblem, printable, unknown_name
+from demo_core.errors import DemoError, UsageProblem, printable, unknown_name
 from demo_core.explanation import FIELDS, FORMAT, VERSION, Explanation
 from demo_core.files import check_file_can_be, whole_file
 from demo_core.fingerprint import check_same, fingerprint_of_data, fingerprint_of_run, is_finished
@@ -125,6 +125,9 @@ def explain_to_file(
     fingerprint = {**fingerprint_of_run(job), **fingerprint_of_data(dataset, rows)}
     folder = output.with_name(output.name.removesuffix(".h5") + ".partial")
     if is_finished(output, fingerprint, force):
+        if folder.is_dir():  # a process was killed between the last two steps
+            with Parts.open(folder) as parts:
+                parts.remove()
         return Outcome(output, "skipped", len(rows))
     with Parts.open(folder) as parts:
         # Another process may have finished it while this one came to the lock
@@ -142,8 +145,9 @@ def explain_to_file(
         try:
             _compute(job, dataset, rows, parts, on_start, on_batch)
             warnings = _assemble(job, dataset, rows, parts, output, fingerprint)
-        except BaseException:
-            if not parts.finished():  # nothing to go on from, and nothing to stand in the way of another run
+        except BaseException as error:
+            # nothing to go on from, or of other data: it must not stand in the way of another run
+            if not parts.finished() or isinstance(error, _DataChanged):
                 parts.remove()
             raise
         parts.remove()
@@ -176,6 +180,10 @@ def _compute(
             on_batch(len(part["values"]))
     finally:
         pending.write()  # whatever ended it, what is computed is kept
+
+
+class _DataChanged(DemoError):
+    """The data is not what it was when the run began."""
 
 
 class _Pending:
@@ -224,7 +232,7 @@ def _assemble(
     output: Path,
     fingerprint: Mapping[str, Any],
 ) -> tuple[str, ...]:
-    seconds, bad, sums = 0.0, 0, _Sums()
+    seconds, bad, lost, sums = 0.0, 0, 0, _Sums()
     extras: list[str] = []
     with whole_file(output, within=parts.folder) as temporary, hdf5.create(temporary) as file:
         for mine, part in _stored(job, dataset, rows, parts):
@@ -238,13 +246,21 @@ def _assemble(
             _append(file, columns)
             seconds += float(part["seconds"].sum())
             bad += int((~np.isfinite(part["values"])).any(axis=(1, 2)).sum())
+            lost += int((~np.isfinite(part["outputs"])).any(axis=1).sum())
             if job.spec.adds_up:
                 sums.add(block, part)
         warnings = []
         if bad and job.spec.kind != "trace":
             warnings.append(f"{bad} of {len(rows)} sequences have values that are not finite numbers")
+        if lost:
+            warnings.append(f"{lost} of {len(rows)} sequences have outputs that are not finite numbers")
         additivity = sums.as_json() if job.spec.adds_up else None
         _describe(file, job, dataset, extras, seconds, fingerprint, warnings, additivity)
+        stored = SequenceDataset.from_open_file(file)
+        if fingerprint_of_data(stored, np.arange(len(rows)), rows)["sequences"] != fingerprint["sequences"]:
+            raise _DataChanged(
+                "the data changed while it was explained, so nothing was kept: run the same command again"
+            )
     return tuple(warnings)
 
 
@@ -262,7 +278,7 @@ def pattern_to_file(
     n_bad = int((~np.isfinite(found.values)).any(axis=(1, 2)).sum())
     warnings = [f"{n_bad} of {len(found)} patterns have values that are not finite numbers"] if n_bad else []
     columns = {name: getattr(found, name, getattr(found.sequences, name, None)) for name in FIELDS}
-    with whole_file(output) as temporary, hdf5.create(temporary) as file:
+    with whole_file(output, replace=force) as temporary, hdf5.create(temporary) as file:
         _append(file, columns)
         names, seconds = found.metadata["extras"], found.metadata["wall_seconds"]
         _describe(file, job, found.sequences, names, seconds, fingerprint, warnings, None)

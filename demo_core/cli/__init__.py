@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from demo_core.cli.group import ReaderWentAway, root
+from demo_core.cli.group import root
 from demo_core.errors import DemoError, ExitCode, one_line, printable
 
 
@@ -20,14 +20,10 @@ def run(arguments: Sequence[str]) -> int:
     debug = "--debug" in arguments or os.environ.get("DEMO_DEBUG", "") not in ("", "0")
     try:
         code = _invoke(arguments)
-        sys.stdout.flush()  # here, where a reader that went away can still be told from an error
+        sys.stdout.flush()  # here, where what cannot be written still is an error
         return code
     except KeyboardInterrupt:
         return _end("interrupted; run the same command again to go on", ExitCode.INTERRUPTED)
-    except (ReaderWentAway, BrokenPipeError):
-        # As `head` does: not an error, and nothing may be written any more
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitCode.DONE
     except Exception as error:  # noqa: BLE001 - told from each other, and shown, there
         return _failed(error, debug)
 

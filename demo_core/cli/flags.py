@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +29,17 @@ def click_options(cls: type, owner: str, defaults: Mapping[str, Any] | None = No
 
         def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
             try:
+                if self.option.items is not None and not isinstance(value, str | tuple | list):
+                    value = (value,)  # one of a list in a config file
                 return self.option.parse(value) if isinstance(value, str) else self.option.check(value)
             except ValueError as error:
                 variable = str(param.envvar) if param and param.envvar else ""
                 if variable and os.environ.get(variable) == value:  # then nobody typed the flag
                     raise UsageProblem(f"{variable} in the environment: {error}") from None
                 self.fail(str(error), param, ctx)
+
+        def split_envvar_value(self, rv: str) -> list[str]:
+            return [rv]  # commas part values there as they do after a flag
 
         def shell_complete(
             self, ctx: click.Context, param: click.Parameter, incomplete: str
@@ -61,15 +66,34 @@ def click_options(cls: type, owner: str, defaults: Mapping[str, Any] | None = No
                 )
             )
             continue
+        several = option.items is not None
         made.append(
             click.Option(
                 [option.flag, option.name],
                 type=Value(option),
-                default=default,
+                default=None if several else default,
                 required=option.required,
                 metavar=metavar(option),
                 help=note,
                 envvar=variable(owner, option),
+                multiple=several,
+                callback=_joined(option, default) if several else None,
             )
         )
     return made
+
+
+def _joined(option: Option, default: Any) -> Callable[[click.Context, click.Parameter, Any], Any]:
+    """Values of a flag that may be given several times, one after the other."""
+
+    def join(ctx: click.Context, param: click.Parameter, given: Any) -> Any:
+        if not given:
+            return default
+        if None in given:  # "none", where the option is optional
+            return None
+        try:
+            return option.check(tuple(value for values in given for value in values))
+        except ValueError as error:
+            raise click.BadParameter(str(error), ctx, param) from None
+
+    return join

@@ -58,19 +58,13 @@ class State:
             raise click.exceptions.Exit(ExitCode.PLUGIN) from None
 
 
-class ReaderWentAway(Exception):
-    """Whoever read our output stopped reading."""
-
-
 class Root(click.Group):
     """Finds commands without importing any before it is needed."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Keep a closed pipe from click, which would leave with 1; a command that raises is its plugin's failure."""
+        """A command that raises what is no error for the user is its plugin's failure."""
         try:
             return super().invoke(ctx)
-        except BrokenPipeError:
-            raise ReaderWentAway from None
         except (click.ClickException, click.Abort, click.exceptions.Exit, DemoError, OSError):
             raise
         except Exception as error:

@@ -83,7 +83,13 @@ def find_reader(registry: Registry, source: Path, name: str | None) -> Registere
 
 
 def import_source(
-    registered: Registered[DatasetReader], options: Any, source: Path, output: Path, settings: ImportSettings
+    registered: Registered[DatasetReader],
+    options: Any,
+    source: Path,
+    output: Path,
+    settings: ImportSettings,
+    *,
+    replace: bool = True,
 ) -> list[str]:
     """Run a reader and write a dataset file; returns what was decided on the way, a line each."""
     from demo_core.importing import import_records
@@ -98,7 +104,8 @@ def import_source(
         plain = {k: Path(v).name if isinstance(getattr(options, k), Path) else v for k, v in as_json(options).items()}
         about = {"name": registered.spec.name, "options": plain}
         info = lambda: dict(getattr(reader, "info", {}))  # noqa: E731
-        return import_records(records, output, targets, settings, source.name, about, info) + notes.lines
+        made = import_records(records, output, targets, settings, source.name, about, info, replace)
+        return made + notes.lines
     finally:
         logging.getLogger().removeHandler(notes)
 

@@ -45,8 +45,8 @@ class AdapterOptions:
     )
     reduce: Literal["none", "mean", "sum", "max", "logsumexp", "profile", "profile-detached"] = field(
         default="none",
-        metadata={"help": "Combine the positions of an output (B, T, L). profile: sum of centred logits weighted by their "
-                          "softmax (as bpnet-lite). profile-detached: the same with constant weights in the "
+        metadata={"help": "Combine the positions of an output (B, T, L). profile: sum of centred logits weighted by "
+                          "their softmax (as bpnet-lite). profile-detached: the same with constant weights in the "
                           "gradient (as ChromBPNet and the original BPNet)."},
     )  # fmt: skip
     channels: Literal["first", "last"] = field(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 import os
@@ -12,7 +13,7 @@ from types import TracebackType
 from typing import Any
 
 from demo_bed.index import index_problem
-from demo_core import BadSource
+from demo_core import BadSource, DemoError
 from demo_core.errors import one_line, printable
 from demo_core.files import whole_file
 
@@ -105,7 +106,7 @@ def _opened(path: Path) -> Any:
         if os.access(path.parent, os.W_OK):  # elsewhere it is made for this time alone
             for new, place in zip(made, beside, strict=True):
                 if new.is_file():
-                    with whole_file(place) as temporary:
+                    with contextlib.suppress(DemoError), whole_file(place) as temporary:  # or another process does it
                         shutil.copyfile(new, temporary)
     return fasta
 

@@ -42,7 +42,7 @@ class BedReader:
     def read(self, source: Path) -> Iterator[Record]:
         """Records in the order of the lines. Raises BadSource naming the line."""
         negatives = self.options.negatives_from
-        label = () if self.options.unlabelled else (1.0,)
+        label: tuple[float, ...] = () if self.options.unlabelled else (1.0,)
         with Genome(self.options.genome) as genome:
             files: list[tuple[Path, tuple[float, ...]]] = [(source, label)]
             files += [(negatives, (0.0,))] if negatives else []

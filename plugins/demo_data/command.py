@@ -154,7 +154,7 @@ def import_(
     options: Any = build(registered.spec.options, mine, f"reader '{registered.spec.name}'")
     check_not_an_input(output, source, *(v for v in mine.values() if isinstance(v, Path)))
     settings["alphabet"] = alphabet_named(settings["alphabet"])
-    for note in import_source(registered, options, source, output, ImportSettings(**settings)):
+    for note in import_source(registered, options, source, output, ImportSettings(**settings), replace=force):
         say(note)
     from demo_core.dataset import SequenceDataset
 

@@ -6,7 +6,11 @@ from pathlib import Path
 
 import click
 
-from demo_core.errors import DemoError, UsageProblem, printable
+from demo_core.cli.output import say
+from demo_core.errors import DemoError, UsageProblem, counted, printable
+
+#: Bases around the middle of each sequence that modisco-lite looks at by default.
+_MODISCO_WINDOW = 400
 
 
 @click.command()
@@ -43,7 +47,7 @@ def export(explanation: Path, output: Path | None, chrom_sizes: Path | None, for
     if output and len(forms) > 1:
         raise UsageProblem("-o names one file: leave it out with several forms")
     from demo_core.explanation import Explanation
-    from demo_core.files import check_not_an_input
+    from demo_core.files import check_not_an_input, whole_files
     from demo_export.tracks import write_bigwig
     from demo_export.writers import WRITERS, files_of
 
@@ -57,8 +61,24 @@ def export(explanation: Path, output: Path | None, chrom_sizes: Path | None, for
             if path.exists() and not force:
                 raise DemoError(f"{printable(path)} exists already: choose another -o, or --force to replace it")
         placed = 0 if opened.sequences.intervals is None else int((opened.sequences.intervals[:, 0] >= 0).sum())
+        with whole_files(files, replace=force) as temporary:  # all forms, or none
+            waiting = iter(temporary)
+            for form, stem in stems.items():
+                mine = [next(waiting) for _ in files_of(form, opened, stem)]
+                if form == "bigwig":
+                    write_bigwig(opened, mine, chrom_sizes)
+                else:
+                    WRITERS[form][1](opened, mine)
         for form, stem in stems.items():
-            made = write_bigwig(opened, stem, chrom_sizes) if form == "bigwig" else WRITERS[form][1](opened, stem)
-            for path in made:
+            for path in files_of(form, opened, stem):
                 note = f", {placed} of them with an interval" if form in ("bedgraph", "bigwig") else ""
-                click.echo(f"{path}: {len(opened)} sequences{note}")
+                click.echo(f"{path}: {counted(len(opened), 'sequence')}{note}")
+        if "npz" in stems and opened.kind == "attribution":
+            sequences, values = files_of("npz", opened, stems["npz"])
+            _say_modisco(sequences, values, opened.sequences.length)
+
+
+def _say_modisco(sequences: Path, values: Path, length: int) -> None:
+    """Name the command of modisco-lite for these files; its window of 400 bases would be cut out of nothing."""
+    window = "" if length >= _MODISCO_WINDOW else f" -w {length - length % 2}"
+    say(f"for TF-MoDISco: modisco motifs -s {sequences} -a {values} -n 2000{window} -o modisco.h5")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,30 +11,28 @@ from numpy.typing import NDArray
 from demo_core.dataset import take_rows
 from demo_core.errors import DemoError, UsageProblem, printable
 from demo_core.explanation import Explanation
-from demo_core.files import whole_file
 from demo_core.textfiles import BadSource, text_lines
 
 _AT_ONCE = 1 << 20
 
 
-def write_bedgraph(explanation: Explanation, path: Path) -> list[Path]:
+def write_bedgraph(explanation: Explanation, paths: Sequence[Path]) -> None:
     """The value of the base that is there, as a bedGraph track; where windows overlap, their mean.
 
     Values of sequences on the minus strand are placed on the bases they belong to. Raises UsageProblem without
     intervals, or for kinds other than attribution.
     """
     _check(explanation)
-    with whole_file(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+    with paths[0].open("w", encoding="utf-8") as file:
         file.write(f'track type=bedGraph name="{_track_name(explanation)}"\n')
         for chrom, positions, means, _ in _chromosomes(explanation):
             name = "".join(c for c in printable(chrom) if not c.isspace())
             for position, mean in zip(positions.tolist(), means.tolist(), strict=True):
                 file.write(f"{name}\t{position}\t{position + 1}\t{mean:.6g}\n")
-    return [path]
 
 
-def write_bigwig(explanation: Explanation, path: Path, chrom_sizes: Path | None = None) -> list[Path]:
-    """The same as a bigWig, and beside it one of how many windows each mean is of (``X.count.bw``).
+def write_bigwig(explanation: Explanation, paths: Sequence[Path], chrom_sizes: Path | None = None) -> None:
+    """The same as a bigWig, and one of how many windows each mean is of (``X.count.bw``), see ``bigwig_files``.
 
     Parameters
     ----------
@@ -54,20 +52,17 @@ def write_bigwig(explanation: Explanation, path: Path, chrom_sizes: Path | None 
     except ImportError:
         raise UsageProblem("--bigwig needs pyBigWig: pip install 'deep-motif-dashboard[tracks]'") from None
     header = _header(explanation, chrom_sizes)
-    both = bigwig_files(path)
-    with whole_file(both[0]) as value_path, whole_file(both[1]) as count_path:
-        files = [pyBigWig.open(str(p), "w") for p in (value_path, count_path)]
-        try:
-            for file in files:
-                file.addHeader(list(header.items()))
-            for chrom, positions, means, counts in _chromosomes(explanation):
-                _check_end(chrom, positions, header[chrom])
-                for file, numbers in zip(files, (means, counts.astype(np.float64)), strict=True):
-                    _add(file, chrom, positions, numbers)
-        finally:
-            for file in files:
-                file.close()
-    return both
+    files = [pyBigWig.open(str(p), "w") for p in paths]
+    try:
+        for file in files:
+            file.addHeader(list(header.items()))
+        for chrom, positions, means, counts in _chromosomes(explanation):
+            _check_end(chrom, positions, header[chrom])
+            for file, numbers in zip(files, (means, counts.astype(np.float64)), strict=True):
+                _add(file, chrom, positions, numbers)
+    finally:
+        for file in files:
+            file.close()
 
 
 def bigwig_files(path: Path) -> list[Path]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,21 +12,19 @@ from numpy.typing import NDArray
 
 from demo_core.errors import UsageProblem, printable
 from demo_core.explanation import Explanation
-from demo_core.files import whole_file
 from demo_export.tracks import bigwig_files, write_bedgraph, write_bigwig
 
 
-def write_npz(explanation: Explanation, stem: Path) -> list[Path]:
-    """Two files that ``modisco motifs -s X.sequences.npz -a X.attributions.npz`` reads.
+def write_npz(explanation: Explanation, paths: Sequence[Path]) -> None:
+    """The two files of ``npz_files``, that ``modisco motifs -s X.sequences.npz -a X.attributions.npz`` reads.
 
     Each holds one array, ``arr_0``, float32 (N, A, L): the one-hot sequences, and the values as they are stored, that
     is hypothetical ones where the explainer gives them. Kinds other than attribution have their own shape.
     """
-    sequences, values = npz_files(explanation, stem)
+    sequences, values = paths
     shape = (len(explanation), len(explanation.sequences.alphabet.letters), explanation.sequences.length)
     _write_array(sequences, shape, (explanation.one_hot(b) for b in explanation.blocks()))
     _write_array(values, explanation.values.shape, (explanation.values[b] for b in explanation.blocks()))
-    return [sequences, values]
 
 
 def npz_files(explanation: Explanation, stem: Path) -> list[Path]:
@@ -36,7 +34,7 @@ def npz_files(explanation: Explanation, stem: Path) -> list[Path]:
     return [stem.with_name(f"{name}.sequences.npz"), stem.with_name(f"{name}.{word}.npz")]
 
 
-def write_tsv(explanation: Explanation, path: Path) -> list[Path]:
+def write_tsv(explanation: Explanation, paths: Sequence[Path]) -> None:
     """A row for each base: id, 0-based position, genomic position where known, base, and its numbers.
 
     For attributions: the value of the base that is there, then of each letter. For traces: each channel. For patterns:
@@ -49,7 +47,7 @@ def write_tsv(explanation: Explanation, path: Path) -> list[Path]:
         heads = [printable(c) for c in explanation.metadata["channels"]]
     else:
         raise UsageProblem(f"kind {explanation.kind} has no value for each base: use --npz")
-    with whole_file(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+    with paths[0].open("w", encoding="utf-8") as file:
         file.write("\t".join(["id", "position", "chrom", "genomic_position", "base", *heads]) + "\n")
         for block in explanation.blocks(256):
             sequences = explanation.sequences.take(block)
@@ -63,7 +61,6 @@ def write_tsv(explanation: Explanation, path: Path) -> list[Path]:
                     )
                     cells = [f"{v:.6g}" for v in numbers[row, :, place]]
                     file.write("\t".join([name, str(place), *where, base, *cells]) + "\n")
-    return [path]
 
 
 def _numbers(explanation: Explanation, block: slice) -> NDArray[Any]:
@@ -77,8 +74,7 @@ def _numbers(explanation: Explanation, block: slice) -> NDArray[Any]:
 def _write_array(path: Path, shape: tuple[int, ...], blocks: Iterator[NDArray[np.float32]]) -> None:
     header = {"descr": "<f4", "fortran_order": False, "shape": tuple(int(n) for n in shape)}
     with (
-        whole_file(path) as temporary,
-        zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive,
+        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive,
         archive.open("arr_0.npy", "w", force_zip64=True) as member,
     ):
         np.lib.format.write_array_header_1_0(member, header)
@@ -87,7 +83,7 @@ def _write_array(path: Path, shape: tuple[int, ...], blocks: Iterator[NDArray[np
 
 
 #: The ending of each form, and what writes it.
-WRITERS: dict[str, tuple[str, Callable[[Explanation, Path], list[Path]]]] = {
+WRITERS: dict[str, tuple[str, Callable[[Explanation, Sequence[Path]], None]]] = {
     "npz": ("", write_npz),
     "tsv": (".tsv", write_tsv),
     "bedgraph": (".bedgraph", write_bedgraph),

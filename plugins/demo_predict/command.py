@@ -13,7 +13,7 @@ import click
 from demo_core.cli.group import State
 from demo_core.cli.output import progress, say
 from demo_core.cli.sources import device, open_data, reader_option
-from demo_core.errors import DemoError, printable
+from demo_core.errors import DemoError, counted, printable
 
 
 @click.command()
@@ -60,14 +60,15 @@ def predict(
         if str(output) == "-":
             _write(sys.stdout, loaded, dataset, rows)
             return
-        with whole_file(output) as temporary, temporary.open("w", encoding="utf-8") as file:
+        with whole_file(output, replace=force) as temporary, temporary.open("w", encoding="utf-8") as file:
             _write(file, loaded, dataset, rows)
-    click.echo(f"{output}: {len(rows)} sequences")
+    click.echo(f"{output}: {counted(len(rows), 'sequence')}")
 
 
 def _write(file: TextIO, model: Any, dataset: Any, rows: Any) -> None:
     from demo_core.computing import labels_for
     from demo_core.records import SPLITS
+    from demo_core.streams import reader_gone
 
     names = [" ".join(printable(o.name).split()) for o in model.outputs]
     columns = [f"{part}:{name}" for name in names for part in ("label", "output", "prediction")]
@@ -75,6 +76,8 @@ def _write(file: TextIO, model: Any, dataset: Any, rows: Any) -> None:
     with progress("predicting") as (start, advance):
         start(0, len(rows))
         for first in range(0, len(rows), 4096):
+            if reader_gone():  # as of head: what it wanted it has
+                return
             block = dataset.take(rows[first : first + 4096])
             with redirect_stdout(sys.stderr):  # what a network prints is no result
                 outputs = model.predict(block.codes)

@@ -61,6 +61,6 @@ def show(explanations: tuple[Path, ...], name: str | None, output: Path, force: 
             row = best_restart(first)
         figure = explanation_figure(opened, row, restarts)
         shown = printable(first.sequences.ids[row])
-    with whole_file(output) as temporary:
+    with whole_file(output, replace=force) as temporary:
         save_figure(figure, temporary, kind)
     click.echo(f"{output}: {shown}")

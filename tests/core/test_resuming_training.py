@@ -122,7 +122,7 @@ def test_one_training_for_a_folder_at_a_time(folder, demo):
     process.kill()
     process.stderr.close()
     process.wait()
-    (folder / ".m.unfinished.safetensors.abc.tmp.safetensors").touch()  # as if killed while it wrote
+    (folder / ".m.unfinished.safetensors.abcdefgh.tmp.safetensors").touch()  # as if killed while it wrote
     code, _, err = demo("train", "cnn", folder / "d.h5", "-o", folder / "m", *SMALL)
     assert code == 1 and "--resume goes on" in err  # a lock of the dead holds nobody
     assert sorted(p.name for p in folder.iterdir()) == ["d.h5", "m.unfinished.safetensors"]

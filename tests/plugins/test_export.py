@@ -2,8 +2,8 @@ import csv
 
 import numpy as np
 import pytest
-from demo_export.tracks import write_bedgraph, write_bigwig
-from demo_export.writers import write_npz, write_tsv
+from demo_export.tracks import bigwig_files, write_bedgraph, write_bigwig
+from demo_export.writers import npz_files, write_npz, write_tsv
 
 from demo_core import explain
 from demo_core.errors import DemoError, UsageProblem
@@ -18,7 +18,8 @@ def explanation():
 
 
 def test_npz_is_what_modisco_reads(tmp_path, explanation):
-    sequences, attributions = write_npz(explanation, tmp_path / "x")
+    sequences, attributions = npz_files(explanation, tmp_path / "x")
+    write_npz(explanation, [sequences, attributions])
     assert (sequences.name, attributions.name) == ("x.sequences.npz", "x.attributions.npz")
     with np.load(sequences) as one, np.load(attributions) as two:
         assert np.array_equal(one["arr_0"], explanation.one_hot(slice(None)))
@@ -27,7 +28,7 @@ def test_npz_is_what_modisco_reads(tmp_path, explanation):
 
 
 def test_tsv_has_a_row_for_each_base(tmp_path, explanation):
-    write_tsv(explanation, tmp_path / "x.tsv")
+    write_tsv(explanation, [tmp_path / "x.tsv"])
     with (tmp_path / "x.tsv").open() as file:
         rows = list(csv.DictReader(file, delimiter="\t"))
     assert len(rows) == 20 * 40
@@ -42,13 +43,13 @@ def test_tsv_has_a_row_for_each_base(tmp_path, explanation):
 
 def test_ids_cannot_break_the_table(tmp_path, explanation):
     explanation.sequences.ids[0] = "a\tb\nc"
-    write_tsv(explanation, tmp_path / "x.tsv")
+    write_tsv(explanation, [tmp_path / "x.tsv"])
     lines = (tmp_path / "x.tsv").read_text().splitlines()
     assert {line.count("\t") for line in lines} == {lines[0].count("\t")}
 
 
 def test_bedgraph_places_values_on_their_bases_and_averages_overlaps(tmp_path, explanation):
-    write_bedgraph(explanation, tmp_path / "x.bedgraph")
+    write_bedgraph(explanation, [tmp_path / "x.bedgraph"])
     lines = (tmp_path / "x.bedgraph").read_text().splitlines()
     found = {int(s): float(v) for _, s, _, v in (line.split("\t") for line in lines[1:])}
     actual = (explanation.values * explanation.one_hot(slice(None))).sum(1)
@@ -67,15 +68,16 @@ def test_bedgraph_places_values_on_their_bases_and_averages_overlaps(tmp_path, e
 def test_what_has_no_place_in_a_genome(tmp_path, explanation):
     explanation.sequences.intervals = None
     with pytest.raises(UsageProblem, match="no intervals"):
-        write_bedgraph(explanation, tmp_path / "x.bedgraph")
+        write_bedgraph(explanation, [tmp_path / "x.bedgraph"])
     assert not list(tmp_path.iterdir())
 
 
 def test_bigwig_says_what_the_bedgraph_says_and_how_many_windows(tmp_path, explanation):
     bigwig = pytest.importorskip("pyBigWig")
     explanation.sequences.info["genome"] = {"chrom_sizes": {"planted": 100_000}}
-    write_bedgraph(explanation, tmp_path / "x.bedgraph")
-    values, counts = write_bigwig(explanation, tmp_path / "x.bw")
+    write_bedgraph(explanation, [tmp_path / "x.bedgraph"])
+    values, counts = bigwig_files(tmp_path / "x.bw")
+    write_bigwig(explanation, [values, counts])
     lines = (tmp_path / "x.bedgraph").read_text().splitlines()[1:]
     covered = [0] * 100_000
     for row in range(20):
@@ -95,12 +97,12 @@ def test_bigwig_says_what_the_bedgraph_says_and_how_many_windows(tmp_path, expla
 def test_bigwig_needs_sizes_that_fit(tmp_path, explanation):
     pytest.importorskip("pyBigWig")
     with pytest.raises(UsageProblem, match="--chrom-sizes"):
-        write_bigwig(explanation, tmp_path / "x.bw")
+        write_bigwig(explanation, bigwig_files(tmp_path / "x.bw"))
     sizes = tmp_path / "sizes"
     sizes.write_text("planted\t60\n")
     with pytest.raises(DemoError, match="'planted' has 60 bases, a sequence reaches"):
-        write_bigwig(explanation, tmp_path / "x.bw", sizes)
+        write_bigwig(explanation, bigwig_files(tmp_path / "x.bw"), sizes)
     sizes.write_text("planted\tmany\n")
     with pytest.raises(DemoError, match="line 1"):
-        write_bigwig(explanation, tmp_path / "x.bw", sizes)
+        write_bigwig(explanation, bigwig_files(tmp_path / "x.bw"), sizes)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["sizes"]

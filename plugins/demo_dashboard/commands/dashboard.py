@@ -72,7 +72,7 @@ def dashboard(
         choice = Choice(number, ways, names, seed)
         report = make_report(runs, folders, choice, _command(explanations, folders, names, number, ways, output, seed))
         text = page_html(report)
-    write_text(output, text)
+    write_text(output, text, replace=force)
     say(report.said)
     there = f"{counted(len(report.sequences))}, {counted(len(report.head['runs']), 'run')}"
     click.echo(f"{output}: {there}, {_size(text)}")

@@ -141,7 +141,7 @@ def figure(
             say(f"there are {len(subjects)} such sequences, not {number}")
         drawn = (paper_figure(s, patterns, PALETTES[palette], width=width, style=style) for s in subjects)
         files = files[: len(subjects)]
-        _write(drawn, files, kind)
+        _write(drawn, files, kind, force)
     for place, subject in enumerate(subjects):
         click.echo(f"{files[min(place, len(files) - 1)]}: {subject.title.splitlines()[-1]}")
 
@@ -201,18 +201,18 @@ def _title(shown: Shown, place: int, name: str, known: Motif | None) -> str:
     return f"{head}\n{'   '.join(parts)}" if head else "   ".join(parts)
 
 
-def _write(figures: Iterable[Figure], files: Sequence[Path], kind: str) -> None:
+def _write(figures: Iterable[Figure], files: Sequence[Path], kind: str, force: bool) -> None:
     from matplotlib import rc_context
     from matplotlib.backends.backend_pdf import PdfPages
 
     from demo_core.drawing import save_figure
-    from demo_core.files import whole_file
+    from demo_core.files import whole_files
 
-    if kind == "pdf":
-        with whole_file(files[0]) as temporary, rc_context({"pdf.fonttype": 42}), PdfPages(temporary) as pages:
-            for one in figures:
-                pages.savefig(one)
-        return
-    for one, path in zip(figures, files, strict=True):
-        with whole_file(path) as temporary:
-            save_figure(one, temporary, kind)
+    with whole_files(files, replace=force) as temporary:
+        if kind == "pdf":
+            with rc_context({"pdf.fonttype": 42}), PdfPages(temporary[0]) as pages:
+                for one in figures:
+                    pages.savefig(one)
+            return
+        for one, path in zip(figures, temporary, strict=True):
+            save_figure(one, path, kind)

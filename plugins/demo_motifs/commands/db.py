@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from demo_core.cli.output import emit_json, say, table
-from demo_core.errors import DemoError, printable
+from demo_core.errors import DemoError, counted, printable
 from demo_motifs.commands.common import database_files, db_option, force_option, json_option, taxon_option
 
 
@@ -57,9 +57,9 @@ def db(
         check_not_an_input(output, *database_files(databases))
         if output.exists() and not force:
             raise DemoError(f"{printable(output)} exists already: choose another name, or --force to replace it")
-        with whole_file(output) as temporary:
+        with whole_file(output, replace=force) as temporary:
             temporary.write_text(format_meme(one.motif for one in known) + "\n", encoding="utf-8")
-        click.echo(f"{output}: {len(known)} motifs")
+        click.echo(f"{output}: {counted(len(known), 'motif')}")
         return
     rows = [
         {

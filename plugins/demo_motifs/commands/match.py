@@ -105,7 +105,7 @@ def match(
     _say_unused(filters, done)
     if output:
         lines = ["\t".join(HEADS), *("\t".join(_cell(row[head]) for head in HEADS) for row in rows)]
-        write_text(output, "\n".join(lines) + "\n")
+        write_text(output, "\n".join(lines) + "\n", replace=force)
     if as_json:
         emit_json(rows)
         return

@@ -1,0 +1,36 @@
+"""How a run is ended from outside: Ctrl-C, a cluster's SIGTERM, a terminal that closes."""
+
+from __future__ import annotations
+
+import signal
+import time
+from types import FrameType
+
+#: Further signals within so many seconds are ignored, so that the first one's clean-up comes to its end.
+_GRACE = 3.0
+
+
+class _State:
+    installed = False
+    last: float | None = None
+
+
+def install() -> None:
+    """Meet SIGINT, SIGTERM and SIGHUP with KeyboardInterrupt; one that the shell ignores (nohup) stays ignored."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) != signal.SIG_IGN or number == signal.SIGTERM:
+            signal.signal(number, _interrupt)
+    _State.installed = True
+
+
+def from_outside() -> bool:
+    """Whether a KeyboardInterrupt that was just caught can be the user's: a signal came, or nobody keeps count."""
+    return not _State.installed or _State.last is not None
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    now = time.monotonic()
+    again = _State.last is not None and now - _State.last < _GRACE
+    _State.last = now
+    if not again:
+        raise KeyboardInterrupt

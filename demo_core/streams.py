@@ -1,0 +1,56 @@
+"""Standard streams that outlive their reader: a closed pipe or terminal ends no work."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import sys
+
+_GONE = {errno.EPIPE, errno.EIO, errno.EBADF, errno.ENXIO}
+
+
+class _Lasting(io.FileIO):
+    """A stream's file; once its reader has gone, what is written is dropped."""
+
+    gone = False
+
+    def write(self, data: object) -> int:
+        try:
+            return super().write(data)  # type: ignore[arg-type]
+        except OSError as error:
+            if error.errno not in _GONE:
+                raise
+            self.gone = True
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self.fileno())
+            os.close(nowhere)
+            return memoryview(data).nbytes  # type: ignore[arg-type]
+
+
+def make_lasting() -> None:
+    """Replace stdout and stderr by streams that go on when nobody reads; open those that were closed (``>&-``)."""
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:  # or the next file that is opened would become this stream
+            os.open(os.devnull, os.O_RDWR)
+    for name, number in (("stdout", 1), ("stderr", 2)):
+        old = getattr(sys, name)
+        raw = _Lasting(number, "w", closefd=False)
+        setattr(
+            sys,
+            name,
+            io.TextIOWrapper(
+                io.BufferedWriter(raw),
+                encoding=getattr(old, "encoding", None) or "utf-8",
+                errors=getattr(old, "errors", None) or "backslashreplace",
+                line_buffering=number == 2 or raw.isatty(),
+            ),
+        )
+
+
+def reader_gone() -> bool:
+    """Whether whoever read our stdout has stopped."""
+    raw = getattr(getattr(sys.stdout, "buffer", None), "raw", None)
+    return bool(getattr(raw, "gone", False))
