@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from demo_core import hdf5
 from demo_core.errors import DemoError, UsageProblem, printable, unknown_name
 from demo_core.hdf5 import PAGE, Field, checksum, reading, text_checksums
-from demo_core.intervals import Interval
+from demo_core.intervals import LIMIT, Interval
+from demo_core.limits import rows_of
 from demo_core.records import SPLITS
 from demo_core.sequences import ALPHABETS, DNA, Alphabet
 
@@ -106,6 +107,14 @@ class SequenceDataset:
             raise ValueError("sites and codes differ in shape")
         if "intervals" in file and file["intervals"].shape[1] != 4:
             raise ValueError("intervals must have 4 columns")
+        if not targets and "labels" in file:
+            raise ValueError("it has no target")
+        chroms = tuple(chroms)
+        if "intervals" in file:
+            for start in range(0, file["intervals"].shape[0], 1 << 16):
+                some = file["intervals"][start : start + (1 << 16)]
+                if (wrong := impossible_intervals(some, len(chroms), file["codes"].shape[1])).any():
+                    raise ValueError(f"row {start + int(np.argmax(wrong)) + 1} has an impossible interval")
         return cls(
             codes=file["codes"],
             labels=file["labels"],
@@ -115,7 +124,7 @@ class SequenceDataset:
             split=file["split"],
             alphabet=ALPHABETS[meta["alphabet"]],
             intervals=file.get("intervals"),
-            chroms=tuple(chroms),
+            chroms=chroms,
             sites=file.get("sites"),
             info=dict(meta.get("info", {})),
             _file=file,
@@ -172,6 +181,10 @@ class SequenceDataset:
             taken._check_content(self._file.filename)
         return taken
 
+    def rows_at_once(self) -> int:
+        """How many rows are held in memory at a time."""
+        return rows_of(self.length * (1 if self.sites is None else 2), BLOCK)
+
     def _check_content(self, name: str) -> None:
         """Refuse content that the format forbids, as it is read: looking at all of it at opening would take long."""
         problems = [
@@ -179,16 +192,16 @@ class SequenceDataset:
             ("an unknown split", (self.split >= len(SPLITS)) & (self.split != NO_SPLIT)),
         ]
         if self.intervals is not None:
-            chrom, start, end, strand = self.intervals.T
-            wrong = (chrom < -1) | (chrom >= len(self.chroms)) | (end < start) | (np.abs(strand) > 1)
+            wrong = impossible_intervals(self.intervals, len(self.chroms), self.length)
             problems.append(("an impossible interval", wrong))
         for problem, where in problems:
             if where.any():
                 row = int(np.argmax(where.reshape(len(where), -1).any(axis=1)))
                 raise DemoError(f"{printable(name)} is damaged: {printable(self.ids[row], 60)} has {problem}")
 
-    def blocks(self, size: int = BLOCK) -> Iterator[SequenceDataset]:
-        """All rows in memory, ``size`` at a time."""
+    def blocks(self, size: int | None = None) -> Iterator[SequenceDataset]:
+        """All rows in memory, ``size`` at a time; as many as fit into some megabytes, if it is left out."""
+        size = size or self.rows_at_once()
         for start in range(0, len(self), size):
             yield self.take(slice(start, start + size))
 
@@ -341,6 +354,14 @@ class DatasetWriter:
         )
 
 
+def impossible_intervals(intervals: NDArray[np.int64], n_chroms: int, length: int) -> NDArray[np.bool_]:
+    """(n,): which rows (chromosome, start, end, strand) cannot be intervals of sequences of that length."""
+    chrom, start, end, strand = intervals.T
+    wrong = (chrom < -1) | (chrom >= n_chroms) | (end < start) | (np.abs(strand) > 1)
+    wrong |= (end >= LIMIT) | (start <= -LIMIT)
+    return np.asarray(wrong | ((chrom >= 0) & (end - start != length)))
+
+
 def take_rows(column: Any, index: NDArray[np.int64]) -> Any:
     """Rows of an array or HDF5 dataset in the order asked for, read by contiguous slices."""
     if isinstance(column, np.ndarray):
@@ -353,10 +374,11 @@ def take_rows(column: Any, index: NDArray[np.int64]) -> Any:
     order = np.argsort(index, kind="stable")
     in_order = index[order]
     pieces = []
-    for start in range(first, last, BLOCK):
-        low, high = np.searchsorted(in_order, [start, start + BLOCK])
+    size = rows_of(int(np.prod(getattr(column, "shape", ())[1:])) * 4, BLOCK)
+    for start in range(first, last, size):
+        low, high = np.searchsorted(in_order, [start, start + size])
         if low < high:
-            pieces.append(column[start : start + BLOCK][in_order[low:high] - start])
+            pieces.append(column[start : start + size][in_order[low:high] - start])
     gathered = np.concatenate(pieces)
     result = np.empty_like(gathered)
     result[order] = gathered

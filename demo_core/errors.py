@@ -6,6 +6,8 @@ import enum
 import unicodedata
 from collections.abc import Iterable
 
+#: Categories of Unicode: controls, formats (as right-to-left), surrogates, separators of lines and paragraphs.
+_CONTROLS = ("Cc", "Cf", "Cs", "Zl", "Zp")
 #: So many known names are listed in a message.
 _LISTED = 40
 
@@ -25,6 +27,10 @@ class DemoError(Exception):
     """Something the user can act on: one line that says what, where and what to do next."""
 
     exit_code: ExitCode = ExitCode.FAILED
+
+    def __init__(self, message: str = "") -> None:
+        # the one place where what came out of a file is kept from reaching a terminal
+        super().__init__(without_controls(message))
 
 
 class UsageProblem(DemoError):
@@ -75,12 +81,17 @@ def unknown_name(what: str, name: str, known: Iterable[str]) -> str:
     return f"unknown {what} '{printable(name)}'; there is " + (listed if names else "none")
 
 
+def without_controls(text: str) -> str:
+    """Text without characters that a terminal acts on: escape sequences, C1 controls, changes of direction."""
+    return "".join(c for c in text if unicodedata.category(c) not in _CONTROLS)
+
+
 def printable(text: object, limit: int = 200) -> str:
     """Text from data, made safe to print: control characters are stripped and it is cut at ``limit``.
 
     Names come out of files that somebody else wrote; an escape sequence in one must not reach a terminal.
     """
-    clean = "".join(c for c in str(text) if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Zl", "Zp"))
+    clean = without_controls(str(text))
     return clean if len(clean) <= limit else clean[: limit - 1] + "…"
 
 

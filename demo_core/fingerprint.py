@@ -17,7 +17,6 @@ from demo_core.explanation import Explanation
 from demo_core.jobs import Job, describe_job
 from demo_core.sources import editable_source, network_source, option_files
 
-
 #: Rows that are digested at a time: part of what the digest is.
 _BLOCK = 2048
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from demo_core.dataset import BLOCK, NO_SPLIT, DatasetWriter, SequenceDataset, TextColumn, take_rows
 from demo_core.errors import DemoError, UsageProblem, counted, printable, unknown_name
 from demo_core.files import whole_file
+from demo_core.limits import BLOCK_BYTES, ID_LENGTH, ROWS, rows_of
 from demo_core.records import SPLITS, Record, RecordBlock
 from demo_core.sequences import DNA, Alphabet, IllegalLetter, fit_length, strand_free_keys
 from demo_core.shuffling import dinucleotide_shuffle, shuffle
@@ -145,21 +146,29 @@ class _Blocks:
     chroms: dict[str, int] = field(default_factory=dict)
     has_intervals: bool = False
     has_sites: bool = False
+    most: int = field(default_factory=lambda: ROWS.value)
 
     def of(self, records: Iterable[Record | RecordBlock]) -> Iterator[SequenceDataset]:
         gathered: list[Record] = []
+        held = 0
         for item in records:
             for record in item.records(self.settings.alphabet) if isinstance(item, RecordBlock) else (item,):
                 gathered.append(record)
-                if len(gathered) == BLOCK:
+                held += len(record.sequence)
+                if len(gathered) == BLOCK or held > BLOCK_BYTES // 4:  # codes, sites and text of each base
                     yield self._block(gathered)
-                    gathered = []
+                    gathered, held = [], 0
         if gathered:
             yield self._block(gathered)
 
     def unique(self, name: str) -> str:
         """The name, with a number where it was taken already."""
         name = name.replace("\0", "").encode("utf-8", "replace").decode() or f"record-{self.count}"
+        if len(name) > ID_LENGTH:
+            raise DemoError(
+                f"{self.source}: record {self.count} has an id of {len(name):,} characters, '{printable(name, 40)}'; "
+                f"{ID_LENGTH:,} are allowed: shorten it"
+            )
         if name not in self.names:
             self.names[name] = 1
             return name
@@ -195,6 +204,8 @@ class _Blocks:
         split = np.full(n, NO_SPLIT, np.uint8)
         for row, record in enumerate(records):
             self.count += 1
+            if self.count > self.most:
+                raise DemoError(f"{self.source}: {ROWS.exceeded()}")
             one, shift = self._codes(record)
             codes.append(one)
             sites.append(self._sites(record, shift))
@@ -368,8 +379,9 @@ def _add_negatives(
     for code in wanting:
         rows = np.flatnonzero(positive & (split == code))
         same = 0
-        for start in range(0, len(rows), BLOCK):
-            part = rows[start : start + BLOCK]
+        size = rows_of(4 * writer.column("codes").shape[1], BLOCK)
+        for start in range(0, len(rows), size):
+            part = rows[start : start + size]
             shuffled, unchanged = _shuffled(writer, part, blocks, settings, method, random)
             writer.append(shuffled)
             same += unchanged

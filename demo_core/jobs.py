@@ -64,7 +64,7 @@ def make_job(
         raise MisfitError(f"target '{printable(chosen.name)}' needs labels, and {spec.name} reads no data")
     if average_strands and chosen.form == "loss":
         raise MisfitError("--average-strands averages outputs, and a loss is not an output")
-    size = batch_size or automatic_batch_size(model)
+    size = batch_size or model.automatic_batch_size()
     return Job(registered, resolved, model, chosen, seed, average_strands, size, third_party)
 
 
@@ -76,12 +76,6 @@ def misfit(spec: Explainer, model: Model) -> str:
         offered = ", ".join(sorted(model.capabilities)) or "nothing"
         return f"{spec.name} needs a model that offers {', '.join(sorted(missing))}; '{model.name}' offers {offered}"
     return ""
-
-
-def automatic_batch_size(model: Model) -> int:
-    """Sequences at a time: about 26,000 positions on a CPU and four times that on a GPU, between 1 and 1,024."""
-    positions = 26_000 * (4 if model.device.type == "cuda" else 1)
-    return max(1, min(1024, positions // model.length))
 
 
 def describe_job(job: Job) -> dict[str, Any]:

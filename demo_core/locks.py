@@ -117,10 +117,9 @@ def clear_leftovers(path: Path, folder: Path) -> bool:
         _delete(left)
         held.release()
     for aside in folder.glob(f".{name}.????????.old"):
-        if (aside / "was").exists():
-            if not path.exists():
-                (aside / "was").replace(path)
-                _log.warning("%s was being replaced by a process that was killed, and is restored", printable(path))
+        if (aside / "was").exists() and not path.exists():
+            (aside / "was").replace(path)
+            _log.warning("%s was being replaced by a process that was killed, and is restored", printable(path))
         _delete(aside)
     return busy
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,8 +20,8 @@ from torch import Tensor, nn
 
 from demo_core.blame import broke_contract, plugin_failed
 from demo_core.dataset import SequenceDataset
-from demo_core.errors import DemoError, MisfitError, UsageProblem, one_line, printable
-from demo_core.files import read_json, whole_folder, write_json
+from demo_core.errors import DemoError, MisfitError, PluginError, UsageProblem, one_line, printable
+from demo_core.files import check_regular, read_json, whole_folder, write_json
 from demo_core.options import as_json, build
 from demo_core.owner import Owner
 from demo_core.permission import code_allowed
@@ -121,6 +121,11 @@ class Model:
         """The precision of the weights."""
         return next((p.dtype for p in self.module.parameters()), torch.float32)
 
+    def automatic_batch_size(self) -> int:
+        """Sequences at a time: about 26,000 positions on a CPU, four times that on a GPU, between 1 and 1,024."""
+        positions = 26_000 * (4 if self.device.type == "cuda" else 1)
+        return max(1, min(1024, positions // self.length))
+
     def outputs_of(self, x: Tensor, network: nn.Module | None = None) -> Tensor:
         """Outputs (B, T) of one-hot (B, A, L).
 
@@ -138,12 +143,18 @@ class Model:
             raise broke_contract(what, Owner.from_json(self.running), f"outputs must be floats {wanted}, not {came}")
         return outputs
 
-    def predict(self, codes: NDArray[np.uint8], batch_size: int = 512) -> NDArray[np.float32]:
-        """Outputs (N, T), before activation, of codes (N, L)."""
-        found = []
-        with torch.inference_mode(), exact_arithmetic(self), blaming_network(self):
-            for start in range(0, len(codes), batch_size):
-                found.append(self.outputs_of(self.one_hot(codes[start : start + batch_size])).float().cpu())
+    def predict(self, codes: NDArray[np.uint8], batch_size: int | None = None) -> NDArray[np.float32]:
+        """Outputs (N, T), before activation, of codes (N, L); ``batch_size`` None: see ``automatic_batch_size``."""
+        if isinstance(codes, SequenceDataset):
+            raise UsageProblem("predict takes codes (N, L), not a dataset: model.predict(dataset.codes[:])")
+        found, size = [], batch_size or self.automatic_batch_size()
+        try:
+            with torch.inference_mode(), exact_arithmetic(self), blaming_network(self):
+                for start in range(0, len(codes), size):
+                    found.append(self.outputs_of(self.one_hot(codes[start : start + size])).float().cpu())
+        except torch.OutOfMemoryError:
+            smaller = f"--batch-size {max(1, size // 4)}"
+            raise DemoError(f"out of memory on {self.device} in batches of {size}: try {smaller}") from None
         empty = torch.zeros(0, len(self.outputs))
         return torch.cat(found).numpy() if found else empty.numpy()
 
@@ -236,7 +247,9 @@ class Model:
             registry = discover().registry
         said = _parse(meta, shown)
         found = _find(registry, said.architecture, shown)
+        check_regular(path / WEIGHTS)
         with code_allowed(allow_code):
+            _check_sizes(found, said, path / WEIGHTS)
             model = build_model(found, said.options, alphabet=said.alphabet, length=said.length, outputs=said.outputs)
         if model.architecture != said.architecture:
             _log.warning("%s", _another_owner(shown, said.architecture, model.architecture))
@@ -348,7 +361,7 @@ def blaming_network(model: Model) -> Iterator[None]:
     """What a network raises, other than errors for the user, is the failure of the plugin that brought it."""
     try:
         yield
-    except (DemoError, torch.OutOfMemoryError):
+    except (DemoError, torch.OutOfMemoryError, MemoryError):
         raise
     except (Exception, SystemExit) as error:
         what, module = f"architecture '{model.running.get('name', '?')}'", type(model.module).__module__
@@ -376,6 +389,19 @@ def exact_arithmetic(model: Model, *, gradients: bool = False) -> Iterator[None]
         torch.backends.cuda.matmul.allow_tf32 = matmul
 
 
+def check_finite(weights: Mapping[str, Tensor], shown: str, parameters: Container[str]) -> None:
+    """Raise DemoError on weights that are NaN, or infinite parameters; a buffer may hold infinities, as a mask does."""
+    for name, tensor in weights.items():
+        if not tensor.is_floating_point():
+            continue
+        bad = torch.isnan(tensor) if name not in parameters else ~torch.isfinite(tensor)
+        if n := int(bad.sum()):
+            raise DemoError(
+                f"{shown}: {n} of {tensor.numel()} values of {printable(name, 60)} are not finite numbers, so every "
+                "output would be none: train the model again with a lower --learning-rate, or get another copy"
+            )
+
+
 def _find(registry: Registry, architecture: dict[str, str], shown: str) -> Registered[Architecture]:
     name, plugin = architecture["name"], architecture["plugin"]
     try:
@@ -387,22 +413,41 @@ def _find(registry: Registry, architecture: dict[str, str], shown: str) -> Regis
             raise UsageProblem(f"{shown} was made by plugin '{printable(plugin)}': {error}") from None
 
 
+def _check_sizes(found: Registered[Architecture], said: _Description, weights: Path) -> None:
+    """Compare the network that a description asks for with the file of its weights, before memory is taken for it."""
+    try:
+        with safetensors.safe_open(weights, framework="pt") as file:
+            shapes = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
+    except (OSError, safetensors.SafetensorError) as error:
+        raise DemoError(f"{printable(weights)} cannot be read: {one_line(error)}") from None
+    try:
+        with torch.device("meta"):
+            planned = build_model(found, said.options, alphabet=said.alphabet, length=said.length, outputs=said.outputs)
+    except PluginError:  # a network that computes while it is made cannot be made without values
+        return
+    _check_shapes(weights, shapes, planned.module.state_dict())
+
+
+def _check_shapes(path: Path, there: Mapping[str, Sequence[int]], wanted: Mapping[str, Tensor]) -> None:
+    wrong = [f"{k} is missing" for k in wanted if k not in there]
+    wrong += [f"{printable(k, 60)} is not part of the network" for k in there if k not in wanted]
+    wrong += [
+        f"{k} has shape {list(there[k])}, not {list(v.shape)}"
+        for k, v in wanted.items()
+        if k in there and list(there[k]) != list(v.shape)
+    ]
+    if wrong:
+        more = f" (and {len(wrong) - 5} more)" if len(wrong) > 5 else ""
+        raise DemoError(f"{printable(path)} does not fit its architecture: {'; '.join(wrong[:5])}{more}")
+
+
 def _load_weights(module: nn.Module, path: Path) -> None:
     try:
         weights = safetensors.torch.load_file(path)
     except (OSError, safetensors.SafetensorError) as error:
         raise DemoError(f"{printable(path)} cannot be read: {one_line(error)}") from None
-    wanted = module.state_dict()
-    wrong = [f"{k} is missing" for k in wanted if k not in weights]
-    wrong += [f"{printable(k, 60)} is not part of the network" for k in weights if k not in wanted]
-    wrong += [
-        f"{k} has shape {list(weights[k].shape)}, not {list(v.shape)}"
-        for k, v in wanted.items()
-        if k in weights and weights[k].shape != v.shape
-    ]
-    if wrong:
-        more = f" (and {len(wrong) - 5} more)" if len(wrong) > 5 else ""
-        raise DemoError(f"{printable(path)} does not fit its architecture: {'; '.join(wrong[:5])}{more}")
+    _check_shapes(path, {k: v.shape for k, v in weights.items()}, module.state_dict())
+    check_finite(weights, printable(path), {name for name, _ in module.named_parameters()})
     floating = {w.dtype for w in weights.values() if w.is_floating_point()}
     if len(floating) == 1:  # a network kept in another precision comes back in it
         module.to(floating.pop())

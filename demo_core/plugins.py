@@ -156,7 +156,7 @@ def _admit(
     except Broken as error:
         candidate.reason, candidate.cause = str(error), error
     # A plugin may raise anything, SystemExit included: whatever it is must not take the others down.
-    except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001
+    except (Exception, SystemExit, KeyboardInterrupt) as error:
         if isinstance(error, KeyboardInterrupt) and from_outside():
             raise
         from demo_core.blame import places

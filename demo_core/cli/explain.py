@@ -19,7 +19,7 @@ from demo_core.cli.flags import click_options
 from demo_core.cli.group import State
 from demo_core.cli.output import progress, say
 from demo_core.cli.patterns import report_patterns
-from demo_core.cli.sources import BatchSize, device, open_data, reader_option, seed, split
+from demo_core.cli.sources import batch_size_option, device, open_data, reader_option, seed, split
 from demo_core.errors import (
     DemoError,
     ExitCode,
@@ -188,14 +188,7 @@ def _about_data(wanted: bool) -> Callable[[Any], Any]:
         click.option("--ids", metavar="ID,...|FILE", help="These sequences only, or those a file names, one a line."),
         click.option("--only-positive", is_flag=True, help="Positives of the target only."),
         click.option("--average-strands", is_flag=True, help="Explain both strands and average."),
-        click.option(
-            "--batch-size",
-            type=BatchSize(),
-            default="auto",
-            show_default=True,
-            envvar="DEMO_BATCH_SIZE",
-            help="Sequences at a time.",
-        ),
+        batch_size_option,
         reader_option,
     )
     return lambda command: functools.reduce(lambda made, add: add(made), reversed(options if wanted else ()), command)

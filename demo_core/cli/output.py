@@ -11,17 +11,18 @@ from typing import Any
 
 import click
 
-from demo_core.errors import printable
+from demo_core.errors import printable, without_controls
 
 
 def emit_json(value: Any) -> None:
-    """Print JSON to stdout."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    """Print JSON to stdout; characters that a terminal acts on are escaped."""
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    click.echo("".join(c if c == "\n" or without_controls(c) else json.dumps(c)[1:-1] for c in text))
 
 
 def say(text: str) -> None:
-    """A remark to stderr."""
-    click.echo(text, err=True)
+    """A remark to stderr, without characters that a terminal acts on."""
+    click.echo(without_controls(text), err=True)
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

@@ -57,6 +57,12 @@ class BatchSize(click.ParamType[int | None]):
         return words("auto")(ctx, param, incomplete)
 
 
+batch_size_option = click.option(
+    "--batch-size", type=BatchSize(), default="auto", show_default=True, envvar="DEMO_BATCH_SIZE",
+    help="Sequences at a time.",
+)  # fmt: skip
+
+
 def find_reader(registry: Registry, source: Path, name: str | None) -> Registered[DatasetReader]:
     """The reader of that name, or the one whose suffix is the longest that fits."""
     if name:

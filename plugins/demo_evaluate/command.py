@@ -9,7 +9,7 @@ import click
 
 from demo_core.cli.group import State
 from demo_core.cli.output import cell, emit_json, say, table
-from demo_core.cli.sources import device, open_data, reader_option, split
+from demo_core.cli.sources import batch_size_option, device, open_data, reader_option, split
 from demo_core.errors import UsageProblem, printable
 
 
@@ -24,12 +24,13 @@ from demo_core.errors import UsageProblem, printable
     help="For orientation, also score the best single matrix of this file.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@batch_size_option
 @reader_option
 @device
 @click.pass_context
 def evaluate(
     ctx: click.Context, model: Path, data: Path, split: str | None, motif: Path | None, as_json: bool,
-    reader: str | None, device: str,
+    batch_size: int | None, reader: str | None, device: str,
 ) -> None:  # fmt: skip
     """Measure a model on labelled sequences: AUROC, AUPRC, accuracy and calibration error of each target."""
     from demo_core.device import choose_device
@@ -49,7 +50,7 @@ def evaluate(
             "split": name,
             "sequences": len(rows),
         }
-        found["targets"] = scores(loaded, dataset, rows)
+        found["targets"] = scores(loaded, dataset, rows, batch_size)
         if not any(t["labelled"] for t in found["targets"].values()):
             raise UsageProblem(f"split {name} has no labels for the model's targets: see 'demo data info'")
         if motif is not None:

@@ -26,7 +26,9 @@ def chosen_split(dataset: SequenceDataset, name: str | None) -> tuple[str, NDArr
     return name or "test", rows
 
 
-def scores(model: Model, dataset: SequenceDataset, rows: NDArray[np.int64]) -> dict[str, dict[str, float | int | None]]:
+def scores(
+    model: Model, dataset: SequenceDataset, rows: NDArray[np.int64], batch_size: int | None = None
+) -> dict[str, dict[str, float | int | None]]:
     """Every measure for each of the model's targets that the data labels; unknown labels are left out.
 
     Raises MisfitError if the data labels none of them.
@@ -37,9 +39,10 @@ def scores(model: Model, dataset: SequenceDataset, rows: NDArray[np.int64]) -> d
         ours = ", ".join(printable(o.name, 40) for o in model.outputs[:8])
         raise MisfitError(f"the data labels {theirs}; the model predicts {ours}")
     outputs, labels = [], []
-    for start in range(0, len(rows), 8192):
-        block = dataset.take(rows[start : start + 8192])
-        outputs.append(model.predict(block.codes))
+    size = dataset.rows_at_once()
+    for start in range(0, len(rows), size):
+        block = dataset.take(rows[start : start + size])
+        outputs.append(model.predict(block.codes, batch_size))
         labels.append(block.labels)
     raw, label = np.concatenate(outputs), np.concatenate(labels)
     if lost := int((~np.isfinite(raw)).any(axis=1).sum()):

@@ -12,7 +12,7 @@ import click
 
 from demo_core.cli.group import State
 from demo_core.cli.output import progress, say
-from demo_core.cli.sources import device, open_data, reader_option
+from demo_core.cli.sources import batch_size_option, device, open_data, reader_option
 from demo_core.errors import DemoError, counted, printable
 
 
@@ -29,6 +29,7 @@ from demo_core.errors import DemoError, counted, printable
 )
 @click.option("--split", default="all", show_default=True, metavar="SPLIT", help="train, validation, test or all")
 @click.option("--force", is_flag=True, help="Replace an existing file.")
+@batch_size_option
 @reader_option
 @device
 @click.pass_context
@@ -39,6 +40,7 @@ def predict(
     output: Path,
     split: str,
     force: bool,
+    batch_size: int | None,
     reader: str | None,
     device: str,
 ) -> None:
@@ -58,14 +60,16 @@ def predict(
         loaded.check_data(dataset, data)
         rows = dataset.rows_of_split(split)
         if str(output) == "-":
-            _write(sys.stdout, loaded, dataset, rows)
+            _write(sys.stdout, loaded, dataset, rows, batch_size)
             return
         with whole_file(output, replace=force) as temporary, temporary.open("w", encoding="utf-8") as file:
-            _write(file, loaded, dataset, rows)
+            _write(file, loaded, dataset, rows, batch_size)
     click.echo(f"{output}: {counted(len(rows), 'sequence')}")
 
 
-def _write(file: TextIO, model: Any, dataset: Any, rows: Any) -> None:
+def _write(file: TextIO, model: Any, dataset: Any, rows: Any, batch_size: int | None) -> None:
+    import numpy as np
+
     from demo_core.computing import labels_for
     from demo_core.records import SPLITS
     from demo_core.streams import reader_gone
@@ -75,12 +79,14 @@ def _write(file: TextIO, model: Any, dataset: Any, rows: Any) -> None:
     file.write("\t".join(["id", "interval", "split", *columns]) + "\n")
     with progress("predicting") as (start, advance):
         start(0, len(rows))
-        for first in range(0, len(rows), 4096):
+        size, lost = min(4096, dataset.rows_at_once()), 0
+        for first in range(0, len(rows), size):
             if reader_gone():  # as of head: what it wanted it has
                 return
-            block = dataset.take(rows[first : first + 4096])
+            block = dataset.take(rows[first : first + size])
             with redirect_stdout(sys.stderr):  # what a network prints is no result
-                outputs = model.predict(block.codes)
+                outputs = model.predict(block.codes, batch_size)
+            lost += int((~np.isfinite(outputs)).any(axis=1).sum())
             predictions, labels = model.activate(outputs), labels_for(model, block)
             for i in range(len(block)):
                 split = SPLITS[block.split[i]] if block.split[i] < len(SPLITS) else ""
@@ -90,3 +96,5 @@ def _write(file: TextIO, model: Any, dataset: Any, rows: Any) -> None:
                     cells += [label, f"{outputs[i, j]:.6g}", f"{predictions[i, j]:.6g}"]
                 file.write("\t".join(cells) + "\n")
             advance(len(block))
+        if lost:
+            say(f"warning: outputs of {lost} of {len(rows)} sequences are not finite numbers")

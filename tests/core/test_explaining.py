@@ -10,7 +10,7 @@ from demo_core import Explainer, Result, explain
 from demo_core.computing import n_batches
 from demo_core.errors import DemoError, MisfitError, PluginError, UsageProblem
 from demo_core.explaining import explain_rows
-from demo_core.jobs import automatic_batch_size, make_job, misfit
+from demo_core.jobs import make_job, misfit
 from demo_core.owner import Owner
 from demo_core.registry import Registered, Registry
 from demo_core.testing import tiny_dataset, tiny_model
@@ -178,8 +178,8 @@ def test_labels_are_matched_by_name(registry):
 def test_batch_sizes():
     job = make_job(registered(Draws), tiny_model(), batch_size=300)
     assert [n_batches(job, n) for n in (1, 300, 301, 900)] == [1, 1, 2, 3]
-    assert automatic_batch_size(tiny_model()) == 650
-    assert automatic_batch_size(tiny_model(length=60_000)) == 1
+    assert tiny_model().automatic_batch_size() == 650
+    assert tiny_model(length=60_000).automatic_batch_size() == 1
 
 
 def test_from_python_by_name(registry):
