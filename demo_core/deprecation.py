@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 C = TypeVar("C", bound=type)
 
 _noted: ContextVar[list[str] | None] = ContextVar("deprecations", default=None)
+_refused: ContextVar[list[str] | None] = ContextVar("refused specs", default=None)
 
 
 class PluginDeprecation(DeprecationWarning):
@@ -56,7 +57,29 @@ class TakesOlderNames(type):
                     raise TypeError(f"{cls.__name__}: '{old}' is the older name of '{new}': give one of them")
                 deprecated(f"{cls.__name__}: the field '{old}' is now called '{new}'", stacklevel=2)
                 given[new] = given.pop(old)
-        return super().__call__(*values, **given)
+        refused = _refused.get()
+        if refused is None:
+            return super().__call__(*values, **given)
+        try:
+            return super().__call__(*values, **given)
+        except (ValueError, TypeError) as error:
+            refused.append(f"{cls.__name__} '{given.get('name', '?')}': {error}")
+            return Refused()
+
+
+class Refused:
+    """What takes the place of a spec that is not what the contract asks for, so that the others are registered."""
+
+
+@contextmanager
+def refusing() -> Iterator[list[str]]:
+    """Within it, a spec that cannot be made is a ``Refused``, and why is kept in the list."""
+    found: list[str] = []
+    token = _refused.set(found)
+    try:
+        yield found
+    finally:
+        _refused.reset(token)
 
 
 def renamed_fields(**names: str) -> Callable[[C], C]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import os
 import sys
+import time
 from collections.abc import Iterable
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field
@@ -22,7 +23,7 @@ from typing import Any
 import pluggy
 
 from demo_core import hookspecs
-from demo_core.deprecation import deprecated, noting
+from demo_core.deprecation import Refused, deprecated, noting, refusing
 from demo_core.errors import PluginError, UsageProblem, one_line, printable, unknown_name
 from demo_core.interrupts import from_outside
 from demo_core.owner import Owner
@@ -36,6 +37,8 @@ OLDER_APIS: tuple[int, ...] = ()
 #: A hook's arguments that something newer took the place of: still given, with a warning. (hook, older) to newer.
 OLDER_ARGUMENTS: dict[tuple[str, str], str] = {}
 GROUP = "demo_core"
+#: Seconds of import that are worth telling.
+SLOW = 0.5
 DISTRIBUTION = "deep-motif-dashboard"
 
 _HOOKS: dict[str, Any] = {
@@ -60,6 +63,10 @@ class Candidate:
     reason: str = ""
     specs: list[AnySpec] = field(default_factory=list)
     deprecated: list[str] = field(default_factory=list)
+    #: Why single specs were left out, while the others work
+    refused: list[str] = field(default_factory=list)
+    #: How long its import and registration took
+    seconds: float = 0.0
     cause: BaseException | None = None
 
     def line(self) -> str:
@@ -67,6 +74,15 @@ class Candidate:
         from demo_core.blame import report_to
 
         return f"plugin {self.owner.describe()} failed: {self.reason}{report_to(self.owner)}"
+
+    def problems(self) -> list[str]:
+        """One line for the failure of the plugin, or for each spec that was left out."""
+        from demo_core.blame import report_to
+
+        if self.state == "failed":
+            return [self.line()]
+        whose = f"of plugin {self.owner.describe()}"
+        return [f"a spec {whose} is left out: {printable(why, 400)}{report_to(self.owner)}" for why in self.refused]
 
 
 @dataclass
@@ -78,8 +94,7 @@ class Discovery:
 
     def problems(self) -> list[str]:
         """One line for each failed plugin and each name that two plugins claim."""
-        lines = [c.line() for c in self.candidates if c.state == "failed"]
-        return lines + self.registry.conflicts()
+        return [line for c in self.candidates for line in c.problems()] + self.registry.conflicts()
 
     def meant(self, name: str) -> list[Registered[Any]]:
         """What a name means: specs of that name, or all of the plugin of that name. Raises UsageProblem."""
@@ -134,8 +149,8 @@ def discover(files: Iterable[Path] = (), environ: dict[str, str] | None = None, 
         _admit(candidate, env, lambda p=path: _import_file(p, taken), manager, registry)
     if strict:
         for candidate in candidates:
-            if candidate.state == "failed":
-                raise PluginError(candidate.line()) from candidate.cause
+            if problems := candidate.problems():
+                raise PluginError(problems[0]) from candidate.cause
     return Discovery(candidates, registry)
 
 
@@ -148,8 +163,11 @@ def _admit(
         registry.away[owner.entry_point] = f"is disabled {why}"
         return
     try:
-        with noting() as candidate.deprecated, redirect_stdout(sys.stderr):  # what it prints is no result
-            candidate.specs = specs_of(load(), owner.label, manager)
+        started = time.perf_counter()
+        # what it prints is no result
+        with noting() as candidate.deprecated, refusing() as candidate.refused, redirect_stdout(sys.stderr):
+            candidate.specs = specs_of(load(), owner.label, manager, candidate.refused)
+        candidate.seconds = time.perf_counter() - started
         for spec in candidate.specs:
             registry.add(Registered(spec, owner))
         return
@@ -166,8 +184,13 @@ def _admit(
     candidate.state, registry.away[owner.entry_point] = "failed", "failed"
 
 
-def specs_of(module: ModuleType, label: str, manager: pluggy.PluginManager) -> list[AnySpec]:
-    """What a module registers. Raises Broken, or whatever the module raises."""
+def specs_of(
+    module: ModuleType, label: str, manager: pluggy.PluginManager, refused: list[str] | None = None
+) -> list[AnySpec]:
+    """What a module registers. Raises Broken, or whatever the module raises.
+
+    With ``refused``, specs that break the contract are left out, and why is added to it.
+    """
     api = getattr(module, "DEMO_API", None)
     if api in OLDER_APIS:
         deprecated(f"built for DEMO_API {api}; this is DEMO_API {API}", at=(str(module.__file__), 1))
@@ -194,30 +217,44 @@ def specs_of(module: ModuleType, label: str, manager: pluggy.PluginManager) -> l
     others = [p for p in manager.get_plugins() if p is not module]
     for name, kind in _HOOKS.items():
         hook = manager.subset_hook_caller(name, others)
-        for implementation in hook.get_hookimpls():
-            for older in implementation.argnames if implementation.plugin is module else ():
-                if newer := OLDER_ARGUMENTS.get((name, older)):
-                    code = implementation.function.__code__
-                    where = (code.co_filename, code.co_firstlineno)
-                    deprecated(f"{name}: '{newer}' takes the place of the argument '{older}'", at=where)
-        hook(**_arguments(name, kind, found))
+        _note_older_arguments(name, hook, module)
+        hook(**_arguments(name, kind, found, refused))
+    if not found and refused:
+        raise Broken("; ".join(refused))
     if not found:
         raise Broken("registers nothing: a module needs at least one function marked @hookimpl")
     return found
 
 
-def _arguments(hook: str, kind: type, found: list[AnySpec]) -> dict[str, Any]:
+def _note_older_arguments(name: str, hook: Any, module: ModuleType) -> None:
+    for implementation in hook.get_hookimpls():
+        for older in implementation.argnames if implementation.plugin is module else ():
+            if newer := OLDER_ARGUMENTS.get((name, older)):
+                code = implementation.function.__code__
+                where = (code.co_filename, code.co_firstlineno)
+                deprecated(f"{name}: '{newer}' takes the place of the argument '{older}'", at=where)
+
+
+def _arguments(hook: str, kind: type, found: list[AnySpec], refused: list[str] | None) -> dict[str, Any]:
     """What a hook is given. One may be added: a plugin that was written before does not ask for it."""
-    return {"register": _collector(hook, kind, found)}
+    return {"register": _collector(hook, kind, found, refused)}
 
 
-def _collector(hook: str, kind: type, found: list[AnySpec]) -> Any:
-    def register(spec: AnySpec) -> None:
+def _collector(hook: str, kind: type, found: list[AnySpec], refused: list[str] | None) -> Any:
+    def register(spec: AnySpec | Refused) -> None:
+        if isinstance(spec, Refused):  # which has said why
+            return
+        problem = ""
         if not isinstance(spec, kind):
-            raise SpecError(f"{hook} takes {kind.__name__}(...), not {printable(repr(spec), 60)}")
-        if any(type(s) is type(spec) and s.name == spec.name for s in found):
-            raise SpecError(f"{hook}: '{spec.name}' is registered twice")
-        found.append(spec)
+            problem = f"{hook} takes {kind.__name__}(...), not {printable(repr(spec), 60)}"
+        elif any(type(s) is type(spec) and s.name == spec.name for s in found):
+            problem = f"{hook}: '{spec.name}' is registered twice"
+        if not problem:
+            found.append(spec)
+        elif refused is None:
+            raise SpecError(problem)
+        else:
+            refused.append(problem)
 
     return register
 

@@ -83,24 +83,22 @@ class Registry:
         return [r for name in sorted(by_name) for r in sorted(by_name[name], key=lambda r: r.owner.label)]
 
     def names(self, kind: type[U]) -> list[str]:
-        """What a user can type: the plain name, or ENTRYPOINT:name where two plugins claim it."""
+        """What a user can type: the plain name, or ENTRYPOINT:name where it means another plugin's."""
         by_name = self._entries.get(kind.what, {})
-        shown = []
-        for name in sorted(by_name):
-            found = by_name[name]
-            shown += [name] if len(found) == 1 else [f"{r.owner.entry_point}:{name}" for r in found]
-        return shown
+        return [self.qualified(r) for name in sorted(by_name) for r in by_name[name]]
 
     def find(self, kind: type[U], name: str) -> Registered[U]:
-        """The spec called ``name`` or ``ENTRYPOINT:name``.
+        """The spec called ``name`` or ``ENTRYPOINT:name``; of a plain name the built-in one, if there is one.
 
-        Raises UsageProblem: unknown (naming the closest match), or claimed by two plugins (naming both).
+        Raises UsageProblem: unknown (naming the closest match), or claimed by two third-party plugins (naming both).
         """
         by_name = self._entries.get(kind.what, {})
         entry_point, _, plain = name.rpartition(":")
         found = by_name.get(plain, [])
         if entry_point:
             found = [r for r in found if r.owner.entry_point == entry_point]
+        elif built_in := [r for r in found if r.owner.origin == "built-in"]:
+            found = built_in
         if not found:
             why = f"; plugin '{plain}' {self.away[plain]}" if plain in self.away else ""
             raise UsageProblem(unknown_name(kind.what, name, self.names(kind)) + why)
@@ -114,11 +112,17 @@ class Registry:
         found = self._entries.get(kind.what, {}).get(plain, [])
         return any(not entry_point or r.owner.entry_point == entry_point for r in found)
 
-    def qualified(self, registered: Registered[U]) -> str:
+    def qualified(self, registered: Registered[Any]) -> str:
         """The name that finds this very spec."""
         same = self._entries[registered.spec.what][registered.spec.name]
         name = registered.spec.name
-        return name if len(same) == 1 else f"{registered.owner.entry_point}:{name}"
+        plain = len(same) == 1 or registered.owner.origin == "built-in"
+        return name if plain else f"{registered.owner.entry_point}:{name}"
+
+    def shadowed(self, registered: Registered[Any]) -> bool:
+        """Whether a built-in has the plain name of a third party's spec."""
+        same = self._entries[registered.spec.what][registered.spec.name]
+        return registered.owner.origin != "built-in" and any(r.owner.origin == "built-in" for r in same)
 
     def third_party(self) -> tuple[Owner, ...]:
         """The owners of what is registered and not built in."""
@@ -127,12 +131,12 @@ class Registry:
         return tuple(owners[label] for label in sorted(owners))
 
     def conflicts(self) -> list[str]:
-        """One line for each name that several plugins claim."""
+        """One line for each name that several plugins claim, none of which is built in."""
         return [
             f"{_claimed(what, name, found)}; {_say_which(name, found)}"
             for what, by_name in self._entries.items()
             for name, found in by_name.items()
-            if len(found) > 1
+            if len(found) > 1 and not any(r.owner.origin == "built-in" for r in found)
         ]
 
 

@@ -66,6 +66,13 @@ class Target:
             raise MisfitError(f"target '{printable(self.name)}' needs labels, and some sequences have none")
         return replace(self, labels=mine)
 
+    def repeat(self, k: int) -> Target:
+        """This target for a batch that is stacked ``k`` times, as ``x.repeat(k, 1, 1)`` does; the loss needs it.
+
+        Outputs are then (k * B, T), and sequence b of copy c is in row c * B + b.
+        """
+        return self if self.labels is None else replace(self, labels=self.labels.repeat(k))
+
     def __call__(self, outputs: Tensor) -> Tensor:
         """The target (B,) of outputs (B, T)."""
         value = outputs[:, self.columns[0]]
@@ -75,7 +82,10 @@ class Target:
             return value - outputs[:, self.columns[1]]
         if self.form == "loss":
             if self.labels is None or len(self.labels) != len(value):
-                raise ValueError("the loss is defined for the sequences of the batch alone, one output row for each")
+                raise ValueError(
+                    f"the loss needs an output row for each of its {0 if self.labels is None else len(self.labels)} "
+                    f"labels, not {len(value)}: for a batch stacked k times use target.repeat(k)"
+                )
             return loss_of(value, self.labels, self.outputs[0].activation)
         return value
 

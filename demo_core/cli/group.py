@@ -13,7 +13,7 @@ from click.shell_completion import CompletionItem
 
 from demo_core.errors import DemoError, ExitCode, PluginError, UsageProblem, unknown_name
 from demo_core.permission import code_allowed
-from demo_core.plugins import Discovery, discover
+from demo_core.plugins import SLOW, Discovery, discover
 from demo_core.registry import Registered, Registry
 from demo_core.specs import Command
 
@@ -33,6 +33,7 @@ class State:
 
     files: tuple[Path, ...] = ()
     reported: bool = field(default=False)
+    debug: bool = False
 
     @cached_property
     def discovery(self) -> Discovery:
@@ -46,6 +47,10 @@ class State:
             self.reported = True
             for line in self.discovery.problems():
                 click.echo(f"demo: {line}", err=True)
+            for candidate in self.discovery.candidates if self.debug else ():
+                if candidate.seconds >= SLOW:
+                    took = f"{candidate.seconds:.1f} s to import"
+                    click.echo(f"demo: plugin {candidate.owner.describe()} took {took}", err=True)
         return self.discovery.registry
 
     def meant(self, name: str) -> list[Registered[Any]]:
@@ -72,7 +77,10 @@ class Root(click.Group):
             registry = _state(ctx).registry
             if name is None or name in COMMANDS or not registry.has(Command, name):
                 raise
-            raise registry.find(Command, name).failed(error) from error
+            registered = registry.find(Command, name)
+            if registered.owner.origin == "built-in":  # told as what it is, and not as a broken plugin
+                raise
+            raise registered.failed(error) from error
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
@@ -135,7 +143,8 @@ class Root(click.Group):
 def _state(ctx: click.Context) -> State:
     if ctx.obj is None:
         # a completion has no place to report anything: the terminal shows a half typed line
-        ctx.obj = State(files=tuple(ctx.params.get("plugin_files") or ()), reported=ctx.resilient_parsing)
+        files = tuple(ctx.params.get("plugin_files") or ())
+        ctx.obj = State(files, reported=ctx.resilient_parsing, debug=bool(ctx.params.get("debug")))
     assert isinstance(ctx.obj, State)
     return ctx.obj
 

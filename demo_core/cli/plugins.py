@@ -14,8 +14,8 @@ from demo_core.cli.output import emit_json, table
 from demo_core.distributions import requirement
 from demo_core.errors import ExitCode, UsageProblem, printable
 from demo_core.options import describe, options_of, usage, variable
-from demo_core.plugins import Candidate, Discovery, discover
-from demo_core.registry import Registered
+from demo_core.plugins import SLOW, Candidate, Discovery, discover
+from demo_core.registry import Registered, Registry
 from demo_core.specs import Command
 
 
@@ -48,7 +48,7 @@ def plugins(ctx: click.Context, as_json: bool, check: bool, name: str | None, re
         else:
             click.echo("\n".join(lines))
         return
-    rows = [_plugin(c) for c in found.candidates]
+    rows = [_plugin(c, found.registry) for c in found.candidates]
     if as_json:
         emit_json({"version": 1, "plugins": rows, "conflicts": found.registry.conflicts()})
     else:
@@ -59,11 +59,11 @@ def plugins(ctx: click.Context, as_json: bool, check: bool, name: str | None, re
             for r in rows
         ]  # fmt: skip
         table(columns, shown)
-    if check and any(r["state"] == "failed" for r in rows):
+    if check and any(r["state"] == "failed" or r["refused"] for r in rows):
         ctx.exit(ExitCode.PLUGIN)
 
 
-def _plugin(candidate: Candidate) -> dict[str, Any]:
+def _plugin(candidate: Candidate, registry: Registry) -> dict[str, Any]:
     owner, specs = candidate.owner, candidate.specs
     state, reason = candidate.state, candidate.reason
     lacking = [w for s in specs if (w := Registered(s, owner).why_unavailable())]
@@ -82,16 +82,23 @@ def _plugin(candidate: Candidate) -> dict[str, Any]:
         "state": state,
         "reason": printable(reason, 400),
         "deprecated": [printable(text, 400) for text in candidate.deprecated],
+        "shadowed": [registry.qualified(r) for s in specs if registry.shadowed(r := Registered(s, owner))],
+        "refused": [printable(text, 400) for text in candidate.refused],
+        "seconds": round(candidate.seconds, 3),
     }
 
 
 def _state(row: dict[str, Any]) -> str:
-    old = (
-        f", but for the next DEMO_API: {'; '.join(row['deprecated'])}"
-        if row["deprecated"] and row["state"] == "active"
-        else ""
-    )
-    return str(row["state"]) + old + (f": {row['reason']}" if row["reason"] else "")
+    notes = []
+    if row["deprecated"] and row["state"] == "active":
+        notes.append(f"but for the next DEMO_API: {'; '.join(row['deprecated'])}")
+    if row["refused"] and row["state"] == "active":
+        notes.append(f"left out: {'; '.join(row['refused'])}")
+    if row["shadowed"]:
+        notes.append("the plain name is the built-in's: use " + ", ".join(row["shadowed"]))
+    if row["seconds"] >= SLOW:
+        notes.append(f"takes {row['seconds']:.1f} s to import")
+    return ", ".join([str(row["state"]), *notes]) + (f": {row['reason']}" if row["reason"] else "")
 
 
 def _short(version: str) -> str:

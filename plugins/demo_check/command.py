@@ -6,6 +6,7 @@ import logging
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,11 +31,13 @@ if TYPE_CHECKING:
 @click.option("--length", type=click.IntRange(min=1), default=60, show_default=True, metavar="N",
               help="Bases of the networks that an architecture is checked with.")  # fmt: skip
 @click.option("--only", multiple=True, metavar="CHECK", help="Run this check alone; repeatable.")
+@click.option("--expected-failure", "expected", multiple=True, metavar="CHECK=REASON",
+              help="A check that is known to fail, and why; it fails once it passes. Repeatable.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def check(
     ctx: click.Context, name: str, settings: tuple[str, ...], model: Path | None, length: int,
-    only: tuple[str, ...], as_json: bool,
+    only: tuple[str, ...], expected: tuple[str, ...], as_json: bool,
 ) -> None:  # fmt: skip
     """Check that NAME, a plugin or something it registers, keeps the contract.
 
@@ -57,14 +60,17 @@ def check(
     checks = [c for r in found for c in _checks_of(r, settings, make_model, length)]
     if unknown := [word for word in only if word not in {c.name for c in checks}]:
         raise UsageProblem(unknown_name("check", unknown[0], {c.name for c in checks}))
-    chosen = [c for c in checks if not only or c.name in only]
+    reasons = _reasons(expected, {c.name for c in checks})
+    chosen = [replace(c, expected_failure=reasons.get(c.name, "")) for c in checks if not only or c.name in only]
     rows = list(_results(chosen, quiet=as_json))
     failed = sum(row["result"] == "failed" for row in rows)
     if as_json:
         emit_json({"version": 1, "checks": rows})
     else:
         passed = sum(row["result"] == "passed" for row in rows)
-        say(f"{passed} passed, {failed} failed, {len(rows) - passed - failed} have nothing to check")
+        foreseen = sum(row["result"] == "expected" for row in rows)
+        rest = f"{foreseen} failed as expected, " if foreseen else ""
+        say(f"{passed} passed, {failed} failed, {rest}{len(rows) - passed - failed - foreseen} have nothing to check")
     if failed:
         ctx.exit(ExitCode.PLUGIN)
 
@@ -80,6 +86,19 @@ def _checks_of(
     if all(option.name in given for option in options_of(spec.options) if option.required):
         build(spec.options, given, of)  # that they go together
     return checks_for(registered, options=given, model=model, length=length)
+
+
+def _reasons(expected: Sequence[str], known: set[str]) -> dict[str, str]:
+    """Why checks are known to fail, by name. Raises UsageProblem."""
+    reasons = {}
+    for text in expected:
+        name, equals, why = text.partition("=")
+        if not equals or not why.strip():
+            raise UsageProblem(f"--expected-failure: '{printable(text, 60)}' is not CHECK=REASON")
+        if name not in known:
+            raise UsageProblem("--expected-failure: " + unknown_name("check", name, known))
+        reasons[name] = why.strip()
+    return reasons
 
 
 def _name_in(setting: str) -> str:
@@ -114,13 +133,17 @@ def _results(checks: Sequence[Check], *, quiet: bool) -> Iterator[dict[str, str]
             with redirect_stdout(sys.stderr):  # what a plugin prints is no result
                 one()
             result, why = "passed", ""
+            if one.expected_failure:
+                result, why = "failed", f"  it passes, and was expected to fail: {one.expected_failure}"
         except DoesNotApply as error:
             result, why = "nothing", str(error)
         except AssertionError as error:
             result, why = "failed", str(error).partition("\n")[2]
+            if one.expected_failure:
+                result, why = "expected", one.expected_failure
         if not quiet:
-            mark = {"passed": "ok    ", "failed": "FAILED", "nothing": "-     "}[result]
-            click.echo(f"{mark}  {one}" + (f"  ({printable(why)})" if result == "nothing" else ""))
+            mark = {"passed": "ok    ", "failed": "FAILED", "nothing": "-     ", "expected": "known "}[result]
+            click.echo(f"{mark}  {one}" + (f"  ({printable(why)})" if result in ("nothing", "expected") else ""))
             if result == "failed":
                 click.echo("\n".join(printable(line, 500) for line in why.split("\n")))
         yield {"spec": one.spec, "check": one.name, "result": result, "why": why}

@@ -106,7 +106,7 @@ def test_an_argument_is_added_to_a_hook_and_takes_the_place_of_another(site, mon
     monkeypatch.setattr(hookspecs, "register_explainers", register_explainers)
     monkeypatch.setattr(
         plugins, "_arguments",
-        lambda hook, kind, found: given(hook, kind, found) | {"add": plugins._collector(hook, kind, found)},
+        lambda *about: given(*about) | {"add": plugins._collector(*about)},
     )  # fmt: skip
     found = discover(environ={"DEMO_LOAD_PLUGINS": "demo-old,demo-new"})  # added: nobody has to know
     assert [(candidate(found, n).state, candidate(found, n).deprecated) for n in ("old_plugin", "new_plugin")] == [

@@ -62,10 +62,6 @@ BROKEN = {
         "from demo_core import hookimpl\nDEMO_API = 1\n@hookimpl\ndef register_explainers(register): register(3)",
         "register_explainers takes Explainer",
     ),
-    "twice": (
-        good() + "    @hookimpl\n    def register_architectures(register): register_explainers(register)",
-        "takes",
-    ),
     "badspec": (good(more=", needs={'gradient'}"), "did you mean 'gradients'"),
 }
 
@@ -99,18 +95,63 @@ def test_a_plugin_that_fails_half_way_registers_nothing(site):
 
 
 def test_a_taken_name_names_both_owners_when_it_is_used(site):
-    site("demo-other", "other_plugin", good("saliency", "other_plugin"))
+    for name in ("one", "other"):
+        site(f"demo-{name}", f"{name}_plugin", good("mine", f"{name}_plugin"))
     found = discover(environ={})
     (line,) = found.problems()
-    assert "'saliency' (deep-motif-dashboard" in line
+    assert "'one_plugin' (demo-one 1.0)" in line
     assert "'other_plugin' (demo-other 1.0)" in line
-    with pytest.raises(UsageProblem, match="say which: saliency:saliency or other_plugin:saliency"):
-        found.registry.find(Explainer, "saliency")
-    assert found.registry.find(Explainer, "other_plugin:saliency").owner.distribution == "demo-other"
-    assert found.registry.find(Explainer, "saliency:saliency").owner.origin == "built-in"
-    assert {"saliency:saliency", "other_plugin:saliency"} <= set(found.registry.names(Explainer))
-    assert "saliency" not in found.registry.names(Explainer)
+    with pytest.raises(UsageProblem, match="say which: one_plugin:mine or other_plugin:mine"):
+        found.registry.find(Explainer, "mine")
+    assert found.registry.find(Explainer, "other_plugin:mine").owner.distribution == "demo-other"
+    assert {"one_plugin:mine", "other_plugin:mine"} <= set(found.registry.names(Explainer))
+    assert "mine" not in found.registry.names(Explainer)
     assert found.registry.find(Architecture, "cnn")
+
+
+def test_a_built_in_keeps_its_plain_name(site, demo, monkeypatch):
+    site("demo-other", "other_plugin", good("saliency", "other_plugin"))
+    found = discover(environ={})
+    assert found.problems() == []
+    assert found.registry.find(Explainer, "saliency").owner.origin == "built-in"
+    assert found.registry.find(Explainer, "other_plugin:saliency").owner.distribution == "demo-other"
+    assert {"saliency", "other_plugin:saliency"} <= set(found.registry.names(Explainer))
+    monkeypatch.setenv("DEMO_LOAD_PLUGINS", "demo-other")
+    code, out, err = demo("plugins")
+    assert (code, err) == (0, "")
+    assert "the plain name is the built-in's: use other_plugin:saliency" in out
+
+
+def test_one_bad_spec_leaves_the_others_of_its_plugin(site, demo, monkeypatch):
+    code = """
+        from demo_core import Explainer, hookimpl
+        DEMO_API = 1
+        @hookimpl
+        def register_explainers(register):
+            for name, more in (("first", {}), ("Bad Name", {}), ("odd", {"kinds": 3}), ("last", {})):
+                register(Explainer(name=name, target="thing:It", summary="s", kind="attribution", **more))
+    """
+    site("demo-mixed", "mixed_plugin", code)
+    found = discover(environ={})
+    assert found.registry.has(Explainer, "first") and found.registry.has(Explainer, "last")
+    one, two = found.problems()
+    assert "a spec of plugin 'mixed_plugin' (demo-mixed 1.0) is left out: Explainer 'Bad Name': name" in one
+    assert "Explainer 'odd'" in two and "kinds" in two
+    monkeypatch.setenv("DEMO_LOAD_PLUGINS", "demo-mixed")
+    assert demo("plugins", "--check")[0] == 4
+    with pytest.raises(PluginError, match="Bad Name"):
+        discover(environ={"DEMO_STRICT_PLUGINS": "1"})
+
+
+def test_a_plugin_that_interrupts_at_import_is_a_broken_one(site, demo_process, tmp_path):
+    site("demo-stops", "stops_plugin", "raise KeyboardInterrupt")
+    site("demo-slow", "slow_plugin", "import time; time.sleep(0.6)\n" + textwrap.dedent(good("slow", "slow_plugin")))
+    env = {"PYTHONPATH": str(tmp_path), "DEMO_LOAD_PLUGINS": "demo-stops,demo-slow"}
+    done = demo_process("plugins", "--debug", env=env)
+    assert done.returncode == 0, done.stderr
+    assert "plugin 'stops_plugin' (demo-stops 1.0) failed: KeyboardInterrupt" in done.stderr
+    assert "plugin 'slow_plugin' (demo-slow 1.0) took 0.6 s to import" in done.stderr
+    assert "takes 0.6 s to import" in done.stdout
 
 
 def test_the_user_chooses_what_is_loaded(site):
@@ -204,7 +245,8 @@ def test_each_hook_brings_its_kind_of_spec(site):
 
 def test_a_hook_takes_its_own_kind_alone(site):
     site("demo-all", "all_hooks", ALL_HOOKS.replace("register(Command(name", "register(DatasetReader(name"))
-    assert "register_commands takes Command(...), not DatasetReader" in states(discover(environ={}))["all_hooks"][1]
+    (problem,) = discover(environ={}).problems()
+    assert "register_commands takes Command(...), not DatasetReader" in problem
 
 
 def test_a_distribution_that_is_half_removed_costs_one_line(tmp_path, site):
