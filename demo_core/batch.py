@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -41,10 +41,16 @@ class BatchRandom:
 
 
 class RunRandom:
-    """Random numbers for a run that reads no data: of as many rows as the explainer makes."""
+    """Random numbers for a run that reads no data: of as many rows as the explainer makes.
 
-    def __init__(self, seed: int, device: torch.device) -> None:
+    ``progress(done, total)`` may be called while it works, and moves a bar where there is one.
+    """
+
+    def __init__(
+        self, seed: int, device: torch.device, progress: Callable[[int, int], None] = lambda done, total: None
+    ) -> None:
         self._seed, self._device = seed, device
+        self.progress = progress
 
     def rows(self, n: int) -> BatchRandom:
         """Numbers for rows 0 to n - 1; those of a row do not depend on n."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,6 +14,7 @@ from torch import Tensor
 
 from demo_core.batch import Batch, BatchRandom, Result, RunRandom
 from demo_core.dataset import SequenceDataset
+from demo_core.device import out_of_memory
 from demo_core.errors import DemoError, PluginError, printable
 from demo_core.explanation import Explanation, expected_shape
 from demo_core.guard import Guard, guarded
@@ -58,7 +59,7 @@ def compute_batches(
             yield number, part
 
 
-def compute_pattern(job: Job) -> Explanation:
+def compute_pattern(job: Job, on_progress: Callable[[int, int], None] = lambda done, total: None) -> Explanation:
     """Run a job of kind pattern, which reads no data.
 
     Returns
@@ -73,7 +74,7 @@ def compute_pattern(job: Job) -> Explanation:
     with guarded(model) as guard, _blaming(job, "all restarts at once: ask for fewer"):
         explainer = new_explainer(job)
         with exact_arithmetic(model, gradients="gradients" in job.spec.needs), torch.enable_grad():
-            found = explainer.explain(model, job.target, RunRandom(job.seed, model.device))
+            found = explainer.explain(model, job.target, RunRandom(job.seed, model.device, on_progress))
         result = found if isinstance(found, Result) else Result(found)
         _check_unchanged(job, guard)
     n = len(result.values) if isinstance(result.values, Tensor) and result.values.ndim else 0
@@ -137,6 +138,7 @@ def _explain_batch(job: Job, explainer: Any, rows: SequenceDataset, index: NDArr
     if not job.average_strands:
         return part
     other = _one_strand(job, explainer, rows, rows.alphabet.reverse_complement(rows.codes), index, stream=1)
+    check_same_names(job, set(part), set(other))
     if job.spec.kind == "attribution":
         other["values"] = other["values"][:, rows.alphabet.complement_order, ::-1]
     else:
@@ -219,11 +221,11 @@ def _blaming(job: Job, asked: str) -> Iterator[None]:
     """What a plugin's code raises, other than errors for the user, is its failure."""
     try:
         yield
-    except torch.OutOfMemoryError:
-        raise DemoError(f"{job.spec.name}: out of memory on {job.model.device} with {asked}") from None
     except DemoError:
         raise
     except (Exception, SystemExit) as error:
+        if out_of_memory(error):
+            raise DemoError(f"{job.spec.name}: out of memory on {job.model.device} with {asked}") from None
         raise job.registered.failed(error) from error
 
 

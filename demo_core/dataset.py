@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from demo_core import hdf5
 from demo_core.errors import DemoError, UsageProblem, printable, unknown_name
-from demo_core.hdf5 import PAGE, Field, checksum, reading, text_checksums
+from demo_core.hdf5 import PAGE, Column, Field, checksum, reading, text_checksums
 from demo_core.intervals import LIMIT, Interval
 from demo_core.limits import rows_of
 from demo_core.records import SPLITS
@@ -39,7 +39,7 @@ FIELDS = {
 }
 
 
-@dataclass(repr=False)
+@dataclass(repr=False, eq=False)
 class SequenceDataset:
     """N sequences of one length L with labels for T targets.
 
@@ -112,20 +112,20 @@ class SequenceDataset:
         chroms = tuple(chroms)
         if "intervals" in file:
             for start in range(0, file["intervals"].shape[0], 1 << 16):
-                some = file["intervals"][start : start + (1 << 16)]
+                some = Column(file["intervals"])[start : start + (1 << 16)]
                 if (wrong := impossible_intervals(some, len(chroms), file["codes"].shape[1])).any():
                     raise ValueError(f"row {start + int(np.argmax(wrong)) + 1} has an impossible interval")
         return cls(
-            codes=file["codes"],
-            labels=file["labels"],
+            codes=Column(file["codes"]),
+            labels=Column(file["labels"]),
             targets=tuple(targets),
             ids=TextColumn(file["ids"], text_checksums(meta, "ids", file["ids"].shape[0])),
-            group=file["group"],
-            split=file["split"],
+            group=Column(file["group"]),
+            split=Column(file["split"]),
             alphabet=ALPHABETS[meta["alphabet"]],
-            intervals=file.get("intervals"),
+            intervals=Column(file["intervals"]) if "intervals" in file else None,
             chroms=chroms,
-            sites=file.get("sites"),
+            sites=Column(file["sites"]) if "sites" in file else None,
             info=dict(meta.get("info", {})),
             _file=file,
         )
@@ -134,6 +134,8 @@ class SequenceDataset:
         return int(self.codes.shape[0])
 
     def __repr__(self) -> str:
+        if self._file is not None and not self._file:
+            return "<SequenceDataset of a file that is closed>"
         return f"<SequenceDataset: {len(self)} sequences of {self.length} letters, targets {', '.join(self.targets)}>"
 
     def _repr_html_(self) -> str:

@@ -22,6 +22,13 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an exception says that memory ran out; on the CPU torch raises a plain RuntimeError."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
+
+
 def device_name(device: torch.device) -> str:
     """A device as records name it, with the name of the GPU."""
     return f"{device} ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else str(device)

@@ -20,7 +20,7 @@ from demo_core import dataset as dataset_file
 from demo_core import hdf5
 from demo_core.dataset import SequenceDataset
 from demo_core.errors import DemoError, UsageProblem, printable, unknown_name
-from demo_core.hdf5 import Field
+from demo_core.hdf5 import Column, Field
 from demo_core.sequences import ALPHABETS
 from demo_core.specs import KINDS
 
@@ -51,7 +51,7 @@ def expected_shape(kind: str, n: int, letters: int, length: int, channels: int) 
     return shapes[kind]
 
 
-@dataclass(repr=False)
+@dataclass(repr=False, eq=False)
 class Explanation:
     """One run: one model, one explainer, one target, N sequences.
 
@@ -90,24 +90,31 @@ class Explanation:
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             file.close()
             raise DemoError(f"{printable(path)} is refused: {printable(error)}") from None
-        return cls(
-            sequences=sequences,
-            index=file["index"],
-            values=file["values"],
-            outputs=file["outputs"],
-            target_values=file["target_values"],
-            baseline=file.get("baseline"),
-            extras=file.get("extras"),
-            metadata=meta,
-            _file=file,
-        )
+        said: set[str] = set()
+        numbers = {
+            name: Column(file[name], said) if name in file else None
+            for name in ("values", "outputs", "target_values", "baseline", "extras")
+        }
+        return cls(sequences=sequences, index=Column(file["index"]), **numbers, metadata=meta, _file=file)
 
     def __len__(self) -> int:
         return len(self.sequences)
 
     def __repr__(self) -> str:
+        if self._file is not None and not self._file:
+            return f"<Explanation: {self.explainer} of {self.target} by '{self.model_name}', its file is closed>"
         said = f"{self.explainer} of {self.target} by '{self.model_name}', {len(self)} sequences"
         return f"<Explanation: {said}, values {tuple(self.values.shape)}>"
+
+    def __eq__(self, other: object) -> bool:
+        """An explanation is itself alone; to compare two, compare their arrays. Raises UsageProblem."""
+        if self is other:
+            return True
+        if not isinstance(other, Explanation):
+            return NotImplemented
+        raise UsageProblem("explanations are not compared by ==: use numpy.allclose(one.values[:], other.values[:])")
+
+    __hash__ = object.__hash__
 
     def _repr_html_(self) -> str:
         from demo_core.notebook import explanation_html
@@ -211,13 +218,19 @@ def _check(file: h5py.File, meta: dict[str, Any]) -> None:
     if meta["alphabet"] not in ALPHABETS:
         raise ValueError(unknown_name("alphabet", str(meta["alphabet"]), ALPHABETS))
     n, length = file["codes"].shape
+    if not n:
+        raise ValueError("it explains no sequence")
     shape = expected_shape(kind, n, len(ALPHABETS[meta["alphabet"]].letters), length, len(meta["channels"]))
     if file["values"].shape != shape:
         raise ValueError(f"values have shape {file['values'].shape}; kind {kind} here must have {shape}")
     if file["outputs"].shape[1] != len(meta["model"]["targets"]):
         raise ValueError("outputs and the model's targets differ in number")
-    if "extras" in file and file["extras"].shape[1] != len(meta["extras"]):
+    if (file["extras"].shape[1] if "extras" in file else 0) != len(meta["extras"]):
         raise ValueError("extras and their names differ in number")
+    _check_described(meta)
+
+
+def _check_described(meta: dict[str, Any]) -> None:
     if not isinstance(meta["options"], dict) or not isinstance(meta.get("options_changed", {}), dict):
         raise ValueError("the options are not described")
     if {o["name"] for o in meta["target"]["outputs"]} - {o["name"] for o in meta["model"]["targets"]}:

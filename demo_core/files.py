@@ -230,12 +230,18 @@ def read_json(path: Path, what: str) -> Any:
 
 
 def loads(text: str) -> Any:
-    """JSON as the standard has it: NaN and Infinity, which Python would take, are a ValueError."""
+    """JSON as the standard has it: NaN, Infinity and halves of characters, which Python takes, are a ValueError."""
 
     def refuse(word: str) -> Any:
         raise ValueError(f"{word} is not JSON")
 
-    return json.loads(text, parse_constant=refuse)
+    value = json.loads(text, parse_constant=refuse)
+    if "\\ud" in text.lower():
+        try:
+            json.dumps(value, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            raise ValueError("a text in it has half of a character (a lone surrogate)") from None
+    return value
 
 
 def check_folder_of(path: Path) -> None:

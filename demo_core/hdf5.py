@@ -8,6 +8,7 @@ cannot hold other attributes over 64 kB.
 from __future__ import annotations
 
 import json
+import logging
 import math
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,6 +24,8 @@ from demo_core.errors import DemoError, UsageProblem, one_line, printable
 from demo_core.files import check_regular, loads
 from demo_core.hdf5_output import OutputFile, check_written
 from demo_core.limits import ROW_BYTES, ROWS
+
+_log = logging.getLogger(__name__)
 
 ATTRIBUTE = "demo"
 _SUM_OF_TEXT = "demo-crc32"
@@ -234,6 +237,42 @@ def _check_storage(name: str, dataset: h5py.Dataset) -> None:
     stored = dataset.id.get_storage_size()
     if stored == 0 or logical / stored > _MOST_RATIO:
         raise _Refused(f"{name} claims {logical} bytes but stores {stored}")
+
+
+class Column:
+    """A dataset of an open file, read by slices. Raises DemoError naming the file where it is damaged.
+
+    With ``said``, infinite numbers are read as NaN, which everything takes for missing; that is logged once for all
+    columns that share ``said``.
+    """
+
+    def __init__(self, dataset: h5py.Dataset, said: set[str] | None = None) -> None:
+        self._dataset, self._said = dataset, said
+        self.shape: tuple[int, ...] = dataset.shape
+        self.dtype, self.ndim, self.size = dataset.dtype, dataset.ndim, dataset.size
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __bool__(self) -> bool:
+        """Whether its file is open, as h5py has it."""
+        return bool(self._dataset)
+
+    def __getitem__(self, key: Any) -> Any:
+        if not self._dataset:
+            raise UsageProblem("the file is closed: open it again, or read what is needed inside the with statement")
+        name = printable(self._dataset.file.filename)
+        with reading(name):
+            found = self._dataset[key]
+        if self._said is None or not np.isinf(found).any():
+            return found
+        if name not in self._said:
+            self._said.add(name)
+            _log.warning("%s holds infinite numbers, which are treated as missing", name)
+        return np.where(np.isinf(found), found.dtype.type(np.nan), found)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        return np.asarray(self[:], dtype)
 
 
 def text_checksums(metadata: Mapping[str, Any], name: str, rows: int) -> list[int] | None:

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from demo_core.blame import broke_contract, plugin_failed
 from demo_core.dataset import SequenceDataset
+from demo_core.device import out_of_memory
 from demo_core.errors import DemoError, MisfitError, PluginError, UsageProblem, one_line, printable
 from demo_core.files import check_regular, read_json, whole_folder, write_json
 from demo_core.options import as_json, build
@@ -152,7 +153,9 @@ class Model:
             with torch.inference_mode(), exact_arithmetic(self), blaming_network(self):
                 for start in range(0, len(codes), size):
                     found.append(self.outputs_of(self.one_hot(codes[start : start + size])).float().cpu())
-        except torch.OutOfMemoryError:
+        except (RuntimeError, MemoryError) as error:
+            if not out_of_memory(error):
+                raise
             smaller = f"--batch-size {max(1, size // 4)}"
             raise DemoError(f"out of memory on {self.device} in batches of {size}: try {smaller}") from None
         empty = torch.zeros(0, len(self.outputs))
@@ -361,9 +364,11 @@ def blaming_network(model: Model) -> Iterator[None]:
     """What a network raises, other than errors for the user, is the failure of the plugin that brought it."""
     try:
         yield
-    except (DemoError, torch.OutOfMemoryError, MemoryError):
+    except DemoError:
         raise
     except (Exception, SystemExit) as error:
+        if out_of_memory(error):  # whoever chose the batch knows what to say
+            raise
         what, module = f"architecture '{model.running.get('name', '?')}'", type(model.module).__module__
         raise plugin_failed(what, Owner.from_json(model.running), error, module) from error
 

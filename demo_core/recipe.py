@@ -49,7 +49,7 @@ class TrainingSettings:
         default="float32",
         metadata={"help": "bf16 trains in mixed precision: faster on recent GPUs, seldom on a CPU."},
     )
-    seed: int = field(default=0, metadata={"minimum": 0})
+    seed: int = field(default=0, metadata={"minimum": 0, "maximum": 2**63 - 1})
 
     def epochs_for(self, n: int) -> int:
         """How many epochs a training split of n sequences gets."""

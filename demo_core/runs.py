@@ -30,6 +30,8 @@ from demo_core.parts import Parts
 # A part file is written once it has this much, or was begun this long ago
 _PART_BYTES = 4 << 20
 _PART_SECONDS = 5.0
+# Characters of changed options in a file name
+_LONGEST = 60
 _LIBRARIES = ("deep-motif-dashboard", "torch", "numpy", "h5py")
 
 
@@ -87,18 +89,21 @@ class Selection:
 
 
 def run_name(job: Job, explainer: str) -> str:
-    """``MODEL.EXPLAINER``, with ``.TARGET`` and a digest of changed options where needed to keep runs apart.
+    """``MODEL.EXPLAINER``, with changed options and ``.TARGET`` where needed to keep runs apart.
 
-    ``explainer`` is its name as the registry tells it apart.
+    ``explainer`` is its name as the registry tells it apart. Options follow it: ``cnn.saliency-simplex``,
+    ``cnn.class-optimization-steps-20``; several that make too long a name become a digest.
     """
     words = [job.model.name, *explainer.split(":")]
     if len(job.model.outputs) > 1 or job.target.form != "output":
         words.append(job.target.name)
-    name = ".".join(_file_word(w) for w in words)
-    options = changed(job.options)
-    if options:
-        name += "." + _short_digest(options)
-    return name
+    named = [_file_word(w) for w in words]
+    place = len(explainer.split(":"))
+    if options := changed(job.options):
+        said = "-".join(_option_word(key, value) for key, value in options.items())
+        plain = all(c.isalnum() or c in "-_." for c in said) and len(said) <= _LONGEST
+        named[place] += f"-{said}" if plain else f"-{_short_digest(options)}"
+    return ".".join(named)
 
 
 def explain_to_file(
@@ -265,7 +270,12 @@ def _assemble(
 
 
 def pattern_to_file(
-    job: Job, output: Path, *, force: bool = False, on_start: Callable[[], None] = lambda: None
+    job: Job,
+    output: Path,
+    *,
+    force: bool = False,
+    on_start: Callable[[], None] = lambda: None,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Outcome:
     """Run a job of kind pattern into a file. A finished file of the same run is left as it is, another's is refused."""
     check_file_can_be(output)  # before a minute's work
@@ -274,7 +284,7 @@ def pattern_to_file(
         with Explanation.open(output) as there:
             return Outcome(output, "skipped", len(there))
     on_start()
-    found = compute_pattern(job)
+    found = compute_pattern(job, on_progress)
     n_bad = int((~np.isfinite(found.values)).any(axis=(1, 2)).sum())
     warnings = [f"{n_bad} of {len(found)} patterns have values that are not finite numbers"] if n_bad else []
     columns = {name: getattr(found, name, getattr(found.sequences, name, None)) for name in FIELDS}
@@ -369,6 +379,14 @@ def _rows_of(dataset: SequenceDataset, ids: tuple[str, ...]) -> NDArray[np.int64
             f"{len(missing)} of {len(ids)} ids are not in the data: {unknown_name('id', missing[0], known)}"
         )
     return np.array([found[name] for name in wanted], np.int64)
+
+
+def _option_word(name: str, value: Any) -> str:
+    """An option as a part of a file name: "simplex", "no-simplex", "steps-20", "widths-9_5_3"."""
+    flag = name.replace("_", "-")
+    if isinstance(value, bool):
+        return flag if value else f"no-{flag}"
+    return f"{flag}-{'_'.join(map(str, value)) if isinstance(value, list) else value}"
 
 
 def _file_word(text: str) -> str:

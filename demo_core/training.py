@@ -78,6 +78,7 @@ def train(
     settings: TrainingSettings,
     on_epoch: Callable[[Epoch, History], None] = lambda epoch, history: None,
     *,
+    on_step: Callable[[int, int], None] = lambda done, total: None,
     ranks: Ranks = ALONE,
     checkpoint: Checkpoint | None = None,
 ) -> History:
@@ -93,6 +94,8 @@ def train(
     ----------
     on_epoch
         Called after each epoch, in the first process.
+    on_step
+        Called after each step with the steps done and planned, in the first process.
     ranks
         The processes that share the work: each batch is divided among them, and its gradient is that of the whole.
     checkpoint
@@ -112,7 +115,9 @@ def train(
         raise UsageProblem("there is no labelled sequence in the training split: see 'demo data info'")
     with torch.random.fork_rng(devices=[model.device] if model.device.type == "cuda" else []):
         torch.manual_seed(settings.seed + ranks.rank)  # dropout differs between processes, all else is the same
-        fit = _Fit(model, train_set, held_out, settings, ranks)
+        fit = _Fit(
+            model, train_set, held_out, settings, ranks, on_step if ranks.rank == 0 else lambda done, total: None
+        )
         if checkpoint and (kept := checkpoint.load()):
             try:
                 fit.restore(*kept)
@@ -130,7 +135,9 @@ class _Fit:
         held_out: SequenceDataset,
         settings: TrainingSettings,
         ranks: Ranks = ALONE,
+        on_step: Callable[[int, int], None] = lambda done, total: None,
     ) -> None:
+        self.on_step = on_step
         self.model, self.settings, self.ranks = model, settings, ranks
         self.train_set, self.held_out = train_set, held_out
         self.codes = torch.from_numpy(np.ascontiguousarray(train_set.codes))
@@ -205,6 +212,7 @@ class _Fit:
             self.optimizer.step()
             self.schedule.step()
             total += loss.detach() * len(rows)
+            self.on_step(step + 1, self.steps * self.history.planned)
         train_loss = float(self.ranks.total(total)) / len(self.codes) / self.ranks.size
         measured = self._validate() if self.ranks.rank == 0 else (math.nan, math.nan)
         loss_held_out, score = self.ranks.from_first(list(measured), self.model.device)

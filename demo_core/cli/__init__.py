@@ -35,6 +35,8 @@ def _failed(error: Exception, debug: bool) -> int:
         raise error
     if isinstance(error, DemoError):
         return _end(str(error), error.exit_code)
+    if isinstance(error, MemoryError):
+        return _end("out of memory: use smaller batches (--batch-size) or fewer sequences", ExitCode.FAILED)
     if isinstance(error, OSError):
         where = f"{printable(error.filename)}: " if error.filename else ""
         return _end(f"{where}{printable(error.strerror or one_line(error))}", ExitCode.FAILED)

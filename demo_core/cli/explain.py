@@ -9,7 +9,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Callable
 from contextlib import nullcontext, redirect_stdout
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ import click
 
 from demo_core.cli.flags import click_options
 from demo_core.cli.group import State
-from demo_core.cli.output import progress, say
+from demo_core.cli.output import progress, say, suggest
 from demo_core.cli.patterns import report_patterns
 from demo_core.cli.sources import batch_size_option, device, open_data, reader_option, seed, split
 from demo_core.errors import (
@@ -27,9 +27,11 @@ from demo_core.errors import (
     MisfitError,
     PluginError,
     UsageProblem,
+    counted,
     printable,
     unknown_name,
 )
+from demo_core.files import read_text
 from demo_core.options import build, from_environment, options_of
 from demo_core.registry import Registered, Registry
 from demo_core.specs import Explainer
@@ -86,6 +88,8 @@ class Request:
     average_strands: bool = False
     batch_size: int | None = None
     reader: str | None = None
+    #: The files of this command, as they are made
+    made: list[Path] = field(default_factory=list)
 
 
 def _load_config(ctx: click.Context, param: click.Parameter, path: Path | None) -> None:
@@ -93,13 +97,15 @@ def _load_config(ctx: click.Context, param: click.Parameter, path: Path | None) 
     if path is None:
         return
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UsageProblem(f"{printable(path)}: there is no such config file") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        if not path.exists():
+            raise UsageProblem(f"{printable(path)}: there is no such config file")
+        values = tomllib.loads(read_text(path))
+    except tomllib.TOMLDecodeError as error:
         raise UsageProblem(f"{printable(path)} is not TOML: {printable(error)}") from None
     own = {str(p.name) for p in ctx.command.params if isinstance(p, click.Option)} - {"config", "help"}
-    known = own | {field.name for field in fields(Request)}  # a file serves several explainers, also those of no data
+    known = own | {one.name for one in fields(Request)} - {
+        "made"
+    }  # a file serves several explainers, also those of no data
     flat = {key: value for key, value in values.items() if not isinstance(value, dict)}
     tables = {key: value for key, value in values.items() if isinstance(value, dict)}
     for table in tables:
@@ -114,7 +120,20 @@ def _load_config(ctx: click.Context, param: click.Parameter, path: Path | None) 
     for key in flat:
         if key not in known:
             raise UsageProblem(f"{printable(path)}: " + unknown_name("setting", key, known))
+    _check_kinds(ctx, path, flat)
     ctx.default_map = {**(ctx.default_map or {}), **{k: v for k, v in flat.items() if k in own}}
+
+
+def _check_kinds(ctx: click.Context, path: Path, flat: dict[str, Any]) -> None:
+    """Raise UsageProblem on a setting of the wrong kind: click takes true for 1, and fails on 5 as a switch."""
+    for param in ctx.command.params:
+        if param.name not in flat or not isinstance(param, click.Option):
+            continue
+        value, shown = flat[param.name], f"{printable(path)}: {printable(param.name, 40)}"
+        if param.is_flag and not isinstance(value, bool):
+            raise UsageProblem(f"{shown} must be true or false, not {printable(repr(value), 40)}")
+        if not param.is_flag and isinstance(value, bool):
+            raise UsageProblem(f"{shown} takes a value, not {str(value).lower()}")
 
 
 def _state(ctx: click.Context) -> State:
@@ -165,7 +184,9 @@ def _command(registered: Registered[Explainer] | None, name: str) -> click.Comma
         "difference:OUTPUT:OUTPUT; all: one run for each output.",
     )
     @_about_data(reads_data)
-    @click.option("--name", metavar="NAME", help="Name of the file, without .h5 [default: MODEL.EXPLAINER]")
+    @click.option(
+        "--name", metavar="NAME", help="Name of the file, without .h5 [default: MODEL.EXPLAINER, then changed options]"
+    )
     @click.option("--force", is_flag=True, help="Compute again, and replace an existing file.")
     @seed
     @device
@@ -234,6 +255,10 @@ def _explain(
                     code = max(code, _run_all(state.registry, tables, model, dataset, rows, one, source))
     if code:
         ctx.exit(code)
+    if request.made and registered and registered.spec.kind in ("attribution", "trace"):
+        suggest("demo", "motifs", "find", *request.made, "-o", "motifs")
+    elif request.made:
+        suggest("demo", "dashboard", *request.made, "-o", "report.html")
 
 
 def _say_selected(request: Request, dataset: SequenceDataset, rows: NDArray[np.int64]) -> None:
@@ -367,8 +392,9 @@ def _run(
     if pattern:
         begun = lambda: say(f"{model.name} {job.spec.name}: at work on {printable(job.target.name)}")  # noqa: E731
         try:
-            with redirect_stdout(sys.stderr):  # what a plugin prints is no result
-                outcome = pattern_to_file(job, output, force=request.force, on_start=begun)
+            # what a plugin prints is no result
+            with progress(f"{model.name} {job.spec.name}") as (start, _), redirect_stdout(sys.stderr):
+                outcome = pattern_to_file(job, output, force=request.force, on_start=begun, on_progress=start)
         except KeyboardInterrupt:
             raise Interrupted("interrupted: patterns are made all at once, so nothing was kept") from None
     else:
@@ -382,10 +408,11 @@ def _run(
         "continued": ", continued from where it stopped",
         "skipped": ", skipped: it is finished already",
     }
-    what = "patterns" if pattern else "sequences"
-    click.echo(f"{outcome.path}: {outcome.sequences} {what}{said[outcome.state]}")
+    what = counted(outcome.sequences, "pattern" if pattern else "sequence")
+    click.echo(f"{outcome.path}: {what}{said[outcome.state]}")
     if pattern:
         report_patterns(outcome.path)
+    request.made.append(outcome.path)
 
 
 def _selection(request: Request) -> Selection:
@@ -399,7 +426,7 @@ def _ids(text: str | None) -> tuple[str, ...] | None:
         return None
     path = Path(text)
     is_file = "," not in text and path.is_file()
-    found = path.read_text(encoding="utf-8").splitlines() if is_file else text.split(",")
+    found = read_text(path).splitlines() if is_file else text.split(",")
     found = [word.strip() for word in found if word.strip()]
     if not found:
         raise UsageProblem("--ids names no sequence")

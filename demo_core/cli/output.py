@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -23,6 +24,12 @@ def emit_json(value: Any) -> None:
 def say(text: str) -> None:
     """A remark to stderr, without characters that a terminal acts on."""
     click.echo(without_controls(text), err=True)
+
+
+def suggest(*words: object) -> None:
+    """Name the command that usually comes next, to a person at a terminal."""
+    if sys.stderr.isatty():
+        say(f"next: {' '.join(shlex.quote(str(word)) for word in words)}")
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

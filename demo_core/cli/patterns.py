@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from demo_core.cli.output import table
+from demo_core.errors import printable
 
 
 def report_patterns(path: Path) -> None:
@@ -20,10 +21,11 @@ def report_patterns(path: Path) -> None:
         logit = target["form"] == "output" and target["outputs"][0]["activation"] == "sigmoid"
         reached, letters = found.target_values[:], found.extra("one-hot")
         ids = found.sequences.ids[:]
-    heads = ["pattern", "reaches", "its best letters"]
+    unit = printable(target["outputs"][0]["unit"], 30)
+    heads = ["pattern", f"reaches ({unit})", f"its best letters ({unit})"]
     columns = [reached, letters]
     if logit:
-        heads = ["pattern", "output", "P", "output of its best letters", "P"]
+        heads = ["pattern", "output (logit)", "probability", "best letters (logit)", "probability"]
         columns = [reached, 1 / (1 + np.exp(-reached)), letters, 1 / (1 + np.exp(-letters))]
     best = np.argsort(-letters, kind="stable")[:10]
     table(heads, [[ids[row], *(f"{float(c[row]):.4g}" for c in columns)] for row in best])

@@ -14,7 +14,7 @@ from click.shell_completion import CompletionItem
 
 from demo_core.cli.completing import names_of, words
 from demo_core.cli.output import say
-from demo_core.errors import DemoError, UsageProblem, printable
+from demo_core.errors import DemoError, UsageProblem, one_line, printable
 from demo_core.options import as_json, build
 from demo_core.records import Record, RecordBlock
 from demo_core.registry import Registered, Registry
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from demo_core.importing import ImportSettings
 
 seed = click.option(
-    "--seed", type=click.IntRange(min=0), default=0, show_default=True, envvar="DEMO_SEED", metavar="N",
+    "--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, envvar="DEMO_SEED", metavar="N",
     help="Makes a run repeatable.",
 )  # fmt: skip
 device = click.option(
@@ -103,7 +103,7 @@ def import_source(
     notes = _Notes()
     logging.getLogger().addHandler(notes)
     try:
-        reader = _blamed(registered, lambda: registered.load()(options))
+        reader = _blamed(registered, source, lambda: registered.load()(options))
         records = _records(registered, reader, source)
         targets = lambda: tuple(getattr(reader, "targets", ("bound",)))  # noqa: E731
         # of files the names alone: where they lie on this machine is nobody else's business
@@ -117,9 +117,9 @@ def import_source(
 
 
 def _records(registered: Registered[DatasetReader], reader: Any, source: Path) -> Iterator[Any]:
-    records = iter(_blamed(registered, lambda: reader.read(source)))
+    records = iter(_blamed(registered, source, lambda: reader.read(source)))
     end = object()
-    while (record := _blamed(registered, lambda: next(records, end))) is not end:
+    while (record := _blamed(registered, source, lambda: next(records, end))) is not end:
         if not isinstance(record, Record | RecordBlock):
             raise registered.broke_contract(f"it must yield Record or RecordBlock, not {type(record).__name__}")
         if isinstance(record, Record) and not isinstance(record.sequence, str):
@@ -127,13 +127,16 @@ def _records(registered: Registered[DatasetReader], reader: Any, source: Path) -
         yield record
 
 
-def _blamed(registered: Registered[DatasetReader], call: Callable[[], Any]) -> Any:
+def _blamed(registered: Registered[DatasetReader], source: Path, call: Callable[[], Any]) -> Any:
     """What a reader's own code gives; what it raises, other than errors for the user, is the plugin's failure."""
     try:
         return call()
     except (DemoError, OSError):
         raise
     except Exception as error:
+        if registered.owner.origin == "built-in":  # what nobody foresaw of a file is told of the file
+            what = f"{printable(source)} cannot be read as {registered.spec.name}"
+            raise DemoError(f"{what} ({one_line(error)}; --debug shows where)") from error
         raise registered.failed(error) from error
 
 

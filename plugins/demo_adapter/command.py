@@ -13,7 +13,7 @@ import click
 from demo_adapter.options import AdapterOptions
 from demo_core.cli.completing import names_of
 from demo_core.cli.flags import click_options
-from demo_core.cli.output import say
+from demo_core.cli.output import say, suggest
 from demo_core.errors import DemoError, UsageProblem, printable
 from demo_core.options import from_settings
 from demo_core.registry import Registered, Registry
@@ -38,7 +38,7 @@ def model() -> None:
               help="An architecture, or a class of yours where Python finds it, which needs --allow-code.")  # fmt: skip
 @click.option("--option", "settings", multiple=True, metavar="NAME=VALUE",
               help="An option of the architecture, or an argument of the class, as JSON; repeatable.")  # fmt: skip
-@click.option("--length", type=click.IntRange(min=1), required=True, metavar="N", help="Bases of its sequences.")
+@click.option("--length", type=click.IntRange(1, 10**8), required=True, metavar="N", help="Bases of its sequences.")
 @click.option("--target", "targets", multiple=True, metavar="NAME[:ACTIVATION[:UNIT]]",
               help="An output, in order: sigmoid for a logit [default], or identity and its unit.")  # fmt: skip
 @click.option("--rename", multiple=True, metavar="OLD=NEW",
@@ -117,6 +117,15 @@ def import_(
     say(f"targets: {printable(names, 400)}")
     say(f"outputs on {RANDOM} random sequences: {low:.4g} to {high:.4g}")
     click.echo(folder)
+    suggest(
+        "demo",
+        "explain",
+        "saliency" if "gradients" in made.capabilities else "all",
+        folder,
+        "DATA",
+        "-o",
+        "explanations",
+    )
 
 
 import_.params += [

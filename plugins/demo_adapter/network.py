@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from demo_core import DemoError, MisfitError, UsageProblem
+from demo_core.device import out_of_memory
 from demo_core.errors import one_line, printable
 from demo_core.permission import check_code_allowed
 
@@ -110,9 +111,11 @@ class Adapted(nn.Module):
         }
         try:
             found = self.network(fed, **extra)
-        except (torch.OutOfMemoryError, DemoError):
+        except DemoError:
             raise
         except Exception as error:
+            if out_of_memory(error):
+                raise
             said = f"fails on {tuple(fed.shape)}: {one_line(error)}"
             if "indices" in str(error) and "Long" in str(error):
                 said = (

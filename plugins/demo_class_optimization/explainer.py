@@ -51,7 +51,8 @@ class ClassOptimization:
         free = free.clone().requires_grad_(True)
         optimizer = torch.optim.RMSprop([free], lr=options.step_size, alpha=_SMOOTHING, eps=_EPSILON)
         ends = _Ends(options.restarts, options.patience, free.device)
-        for _ in range(options.steps):
+        for step in range(options.steps):
+            random.progress(step, options.steps)
             objective = self._objective(model, target, free)
             (gradient,) = torch.autograd.grad(-objective.sum(), free)
             running = ends.running(objective.detach(), free.detach())

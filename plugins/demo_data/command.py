@@ -11,9 +11,9 @@ import click
 from demo_core.cli.completing import words
 from demo_core.cli.flags import click_options
 from demo_core.cli.group import State
-from demo_core.cli.output import cell, emit_json, say, table
+from demo_core.cli.output import cell, emit_json, say, suggest, table
 from demo_core.cli.sources import find_reader, import_source, reader_option, seed
-from demo_core.errors import DemoError, UsageProblem, printable
+from demo_core.errors import DemoError, UsageProblem, counted, printable
 from demo_core.files import check_not_an_input
 from demo_core.options import build, options_of
 from demo_core.registry import Registered, Registry
@@ -125,7 +125,7 @@ def _reader_meant(registry: Registry, args: list[str], takes_value: set[str]) ->
     shell_complete=words("train", "validation", "test"),
     help="Put every sequence into this split.",
 )
-@click.option("--length", type=click.IntRange(min=1), help="Crop or pad every sequence around its centre.")
+@click.option("--length", type=click.IntRange(1, 10**8), help="Crop or pad every sequence around its centre.")
 @click.option(
     "--alphabet", default="dna", show_default=True, help="What the sequences are written in; dna is all there is."
 )
@@ -156,11 +156,18 @@ def import_(
     settings["alphabet"] = alphabet_named(settings["alphabet"])
     for note in import_source(registered, options, source, output, ImportSettings(**settings), replace=force):
         say(note)
+    import numpy as np
+
     from demo_core.dataset import SequenceDataset
 
     with SequenceDataset.open(output) as dataset:
         _say_how_to_label(dataset, registered)
-        click.echo(f"{output}: {len(dataset)} sequences of {dataset.length} bases, targets {_listed(dataset.targets)}")
+        n, length = counted(len(dataset), "sequence"), counted(dataset.length, "base")
+        click.echo(
+            f"{output}: {n} of {length}, {'targets' if len(dataset.targets) > 1 else 'target'} {_listed(dataset.targets)}"
+        )
+        labelled = any(not np.isnan(block.labels).all() for block in dataset.blocks())
+    suggest("demo", *(("train", "cnn", output, "-o", "models/cnn") if labelled else ("predict", "MODEL", output)))
 
 
 def _say_how_to_label(dataset: SequenceDataset, registered: Registered[DatasetReader]) -> None:

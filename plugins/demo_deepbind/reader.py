@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from demo_core import BadSource, Record, text_lines
+from demo_core.errors import printable
 from demo_deepbind.options import DeepBindOptions
 
 if TYPE_CHECKING:
@@ -69,6 +70,8 @@ def _rows(source: Path, split: str | None) -> Iterator[Record]:
         where = f"line {number}"
         if columns is None:
             columns = {cell.strip().lower(): place for place, cell in enumerate(cells)}
+            if len(columns) < len(cells):
+                raise BadSource(source, "the header names a column twice", where)
             missing = [c for c in _COLUMNS if c not in columns]
             if missing:
                 raise BadSource(
@@ -93,5 +96,5 @@ def _label(source: Path, text: str, where: str) -> float:
     try:
         value = float(text)
     except ValueError:
-        raise BadSource(source, f"Bound must be a number, not '{text[:20]}'", where) from None
+        raise BadSource(source, f"Bound must be a number, not '{printable(text, 20)}'", where) from None
     return value

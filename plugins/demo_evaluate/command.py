@@ -8,9 +8,9 @@ from typing import Any
 import click
 
 from demo_core.cli.group import State
-from demo_core.cli.output import cell, emit_json, say, table
+from demo_core.cli.output import cell, emit_json, say, suggest, table
 from demo_core.cli.sources import batch_size_option, device, open_data, reader_option, split
-from demo_core.errors import UsageProblem, printable
+from demo_core.errors import UsageProblem, counted, printable
 
 
 @click.command()
@@ -58,8 +58,9 @@ def evaluate(
     if as_json:
         emit_json(found)
         return
-    click.echo(f"{'all splits' if name == 'all' else name + ' split'}, {len(rows)} sequences")
+    click.echo(f"{'all splits' if name == 'all' else name + ' split'}, {counted(len(rows), 'sequence')}")
     _print(found)
+    suggest("demo", "explain", "saliency", model, data, "-o", "explanations")
 
 
 def _print(found: dict[str, Any]) -> None:

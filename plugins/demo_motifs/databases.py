@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import warnings
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -118,9 +120,27 @@ def meme(path: Path) -> list[KnownMotif]:
 def named(known: Sequence[KnownMotif], name: str) -> list[KnownMotif]:
     """A factor's motifs: those of that id, else of that name, else those of complexes that it is a part of.
 
-    Case is ignored; JASPAR writes complexes as ``MAX::MYC``, and an id may lack its version. Raises UsageProblem with
-    the closest names.
+    Case is ignored; JASPAR writes complexes as ``MAX::MYC``, and an id may lack its version. A common alias, as NRSF
+    for REST, is looked up in ``aliases.tsv``, if nothing is called so. Raises UsageProblem with the closest names.
     """
+    found = _named(known, name)
+    if not found and (symbol := aliases().get(name.casefold())):
+        found = _named(known, symbol)
+    if found:
+        return found
+    names = {one.motif.name or one.motif.id for one in known}
+    raise UsageProblem(unknown_name("motif", name, names))
+
+
+@functools.cache
+def aliases() -> dict[str, str]:
+    """Symbols of factors by their aliases, in lower case. Source: as the file says."""
+    text = (resources.files("demo_motifs") / "aliases.tsv").read_text(encoding="utf-8")
+    rows = (line.split("\t") for line in text.splitlines() if line and not line.startswith("#"))
+    return {alias.casefold(): symbol for symbol, names in rows for alias in names.split(",")}
+
+
+def _named(known: Sequence[KnownMotif], name: str) -> list[KnownMotif]:
     word = name.casefold()
     ways = (
         lambda m: word in (m.id.casefold(), m.id.casefold().partition(".")[0]),
@@ -131,8 +151,7 @@ def named(known: Sequence[KnownMotif], name: str) -> list[KnownMotif]:
         found = [one for one in known if fits(one.motif)]
         if found:
             return found
-    names = {one.motif.name or one.motif.id for one in known}
-    raise UsageProblem(unknown_name("motif", name, names))
+    return []
 
 
 def _known(record: Any, source: str) -> KnownMotif:

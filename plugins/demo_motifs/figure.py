@@ -33,7 +33,7 @@ def motifs_figure(motifs: Sequence[NamedMotif]) -> Figure:
     for line, (named, three) in enumerate(zip(shown, grid, strict=True)):
         logos = [information(named.motif.ppm), named.motif.contributions]
         left, right = 0, named.motif.counts.shape[1]
-        if named.matches:
+        if named.name:
             matched, first = aligned(named.matches[0])
             logos.append(matched)
             left, right = min(0, first), max(right, first + matched.shape[1])
@@ -50,7 +50,10 @@ def motifs_figure(motifs: Sequence[NamedMotif]) -> Figure:
                 axes.set_title(_TITLES[column], fontsize=9)
         head = f"{printable(named.id, 50)}\n{len(named.motif.sites)} seqlets"
         three[0].set_ylabel(head, rotation=0, ha="right", va="center", fontsize=7.5, labelpad=8, parse_math=False)
-        if named.matches:
+        if named.matches and not named.name:
+            three[2].text(0.5, 0.5, f"no match (best q = {named.matches[0].q:.2g})", ha="center", va="center",
+                          fontsize=7.5, transform=three[2].transAxes)  # fmt: skip
+        if named.name:
             best = named.matches[0]
             said = f"{printable(best.label, 40)}\nq = {best.q:.1e}"
             three[2].yaxis.set_label_position("right")

@@ -62,13 +62,8 @@ class Part:
 
 
 def write_meme(path: Path, motifs: Sequence[NamedMotif]) -> None:
-    """Probabilities of every motif, for the MEME suite; its name is that of its best match, if that is one."""
-    rows = [
-        Motif(
-            m.id, m.matches[0].known.motif.name.replace(" ", "_") if m.matches else "", m.motif.ppm, len(m.motif.sites)
-        )
-        for m in motifs
-    ]
+    """Probabilities of every motif, for the MEME suite, with the name of its best match where that is significant."""
+    rows = [Motif(m.id, m.name.replace(" ", "_"), m.motif.ppm, len(m.motif.sites)) for m in motifs]
     path.write_text(format_meme(rows) + "\n", encoding="utf-8")
 
 

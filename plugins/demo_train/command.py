@@ -11,7 +11,7 @@ import click
 from demo_core.checkpoint import Checkpoint, only_process, state_file
 from demo_core.cli.flags import click_options
 from demo_core.cli.group import State
-from demo_core.cli.output import cell, say
+from demo_core.cli.output import cell, progress, say, suggest
 from demo_core.cli.sources import device, seed
 from demo_core.errors import DemoError, ExitCode, Interrupted, UsageProblem, printable
 from demo_core.files import make_folder, read_json
@@ -86,6 +86,7 @@ def _command(registered: Registered[Architecture], name: str) -> click.Command:
             with only_process(output):
                 _check_output(output, resume, force)
                 _train(ctx, registered, options, dataset, data.name, output, force, device, values)
+        suggest("demo", "evaluate", output, data)
 
     shared = click_options(TrainingSettings, "train", spec.training)
     command.params[2:2] = [option for option in shared if option.name != "seed"]
@@ -117,7 +118,7 @@ def _train(
 ) -> None:
     import torch
 
-    from demo_core.device import choose_device
+    from demo_core.device import choose_device, out_of_memory
     from demo_core.model import build_model, foreign_content
     from demo_core.ranks import device_of_rank, joined
     from demo_core.sources import editable_source
@@ -159,8 +160,11 @@ def _train(
             _announce(dataset, where, ranks.size, checkpoint)
 
         try:
-            history = fit(model, dataset, settings, _report, ranks=ranks, checkpoint=checkpoint)
-        except torch.OutOfMemoryError:
+            with progress("training") as (show, _):
+                history = fit(model, dataset, settings, _report, on_step=show, ranks=ranks, checkpoint=checkpoint)
+        except (RuntimeError, MemoryError) as error:
+            if not out_of_memory(error):
+                raise
             smaller = f"--batch-size {max(1, settings.batch_size // 4)}"
             raise DemoError(f"out of memory on {where} in batches of {settings.batch_size}: try {smaller}") from None
         except KeyboardInterrupt:
@@ -201,11 +205,19 @@ def _keep(
 
 def _report(epoch: Epoch, history: History) -> None:
     mark = "  (best)" if history.best_epoch == epoch.epoch else ""
+    if epoch.epoch == 1 and history.planned > 1:
+        say(f"about {_duration(epoch.seconds * history.planned)} for all {history.planned} epochs")
     say(
         f"epoch {epoch.epoch:3d}/{history.planned}  loss {epoch.train_loss:.4f}  validation loss "
         f"{cell(epoch.validation_loss)}  {history.score_name} {cell(epoch.validation_score)}  "
         f"{epoch.seconds:.1f} s{mark}"
     )
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def _check_finished(output: Path, checkpoint: Checkpoint) -> None:

@@ -14,7 +14,7 @@ import click
 from demo_core.cli.group import State
 from demo_core.cli.output import emit_json, say, table
 from demo_core.cli.sources import seed
-from demo_core.errors import DemoError, UsageProblem, printable
+from demo_core.errors import DemoError, UsageProblem, counted, printable
 from demo_motifs.commands.common import (
     check_output,
     database_files,
@@ -147,9 +147,8 @@ def find(
         emit_json(rows)
         return
     _print(parts, rows)
-    click.echo(
-        f"{output}: {len(rows)} motif{'' if len(rows) == 1 else 's'}" + ("" if hits is None else f", {hits} hits")
-    )
+    click.echo(f"{output}: {counted(len(rows), 'motif')}" + ("" if hits is None else f", {counted(hits, 'hit')}"))
+    suggest("demo", "dashboard", *explanations, "--motifs", output, "-o", "report.html")
 
 
 def _say_finished(output: Path, asked: dict[str, Any], as_json: bool) -> None:
@@ -319,18 +318,21 @@ def _print(parts: list[Part], rows: list[dict[str, Any]]) -> None:
             click.echo(f"{part.name}: no motif was found")
     if not rows:
         return
+    from demo_motifs.naming import LARGEST_Q
+
     heads = ("motif", "seqlets", "sequences", "consensus", "best match", "q", "E", "strand", "then")
     lines = []
     for row in rows:
         best, *others = row["matches"]
+        named = bool(row["name"])
         lines.append(
             [
                 *(row[head] for head in heads[:4]),
-                ("" if row["name"] else "? ") + f"{best['match_name']} ({best['match_id']})",
+                f"{best['match_name']} ({best['match_id']})" if named else "no match",
                 f"{best['q']:.1e}",
                 f"{best['E']:.1e}",
-                best["strand"],
-                ", ".join(f"{m['match_name']} {m['q']:.0e}" for m in others[:2]),
+                best["strand"] if named else "",
+                ", ".join(f"{m['match_name']} {m['q']:.0e}" for m in others[:2] if m["q"] <= LARGEST_Q),
             ]
         )
     table(heads, lines[:_SHOWN])
