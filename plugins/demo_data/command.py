@@ -163,9 +163,8 @@ def import_(
     with SequenceDataset.open(output) as dataset:
         _say_how_to_label(dataset, registered)
         n, length = counted(len(dataset), "sequence"), counted(dataset.length, "base")
-        click.echo(
-            f"{output}: {n} of {length}, {'targets' if len(dataset.targets) > 1 else 'target'} {_listed(dataset.targets)}"
-        )
+        what = "targets" if len(dataset.targets) > 1 else "target"
+        click.echo(f"{output}: {n} of {length}, {what} {_listed(dataset.targets)}")
         labelled = any(not np.isnan(block.labels).all() for block in dataset.blocks())
     suggest("demo", *(("train", "cnn", output, "-o", "models/cnn") if labelled else ("predict", "MODEL", output)))
 

@@ -27,8 +27,11 @@ def call_compiled(what: str, packages: tuple[str, ...], call: Callable[[], T], s
     packages
         The distributions whose versions decide whether what is in the cache still counts.
     """
+    given = set(os.environ)
     folder = cache_folder()
     mark = folder / "-".join([what.lower(), *(f"{p}-{metadata.version(p)}" for p in packages), _machine()])
+    if "NUMBA_CACHE_DIR" not in given and folder.is_relative_to(tempfile.gettempdir()):
+        say(f"{what} is kept in a temporary folder, {printable(folder)}, as there is no home folder to write to")
     if not mark.exists():
         say(
             f"{what} is compiled for this machine: about a minute with two cores, once "
@@ -67,8 +70,11 @@ def cache_folder() -> Path:
 def _of_the_user() -> list[Path]:
     given = os.environ.get("XDG_CACHE_HOME")
     try:
-        cache = Path(given) if given else Path.home() / ".cache"
+        home = Path.home()
+        cache = Path(given) if given else home / ".cache"
     except RuntimeError:  # nobody's account, as in some containers
+        return []
+    if not given and not home.is_dir():  # which is not ours to make
         return []
     return [cache / "deep-motif-dashboard" / "numba"]
 

@@ -11,7 +11,7 @@ from typing import Any, TextIO
 import click
 
 from demo_core.cli.group import State
-from demo_core.cli.output import progress, say
+from demo_core.cli.output import progress, say, suggest
 from demo_core.cli.sources import batch_size_option, device, open_data, reader_option
 from demo_core.errors import DemoError, counted, printable
 
@@ -65,6 +65,7 @@ def predict(
         with whole_file(output, replace=force) as temporary, temporary.open("w", encoding="utf-8") as file:
             _write(file, loaded, dataset, rows, batch_size)
     click.echo(f"{output}: {counted(len(rows), 'sequence')}")
+    suggest("demo", "explain", "saliency", model, data, "-o", "explanations")
 
 
 def _write(file: TextIO, model: Any, dataset: Any, rows: Any, batch_size: int | None) -> None:

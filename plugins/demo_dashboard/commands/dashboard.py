@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from demo_core.cli.output import say
+from demo_core.cli.output import say, suggest
 from demo_core.cli.sources import seed
 from demo_core.errors import UsageProblem, printable
 from demo_dashboard.commands.common import (
@@ -76,6 +76,7 @@ def dashboard(
     say(report.said)
     there = f"{counted(len(report.sequences))}, {counted(len(report.head['runs']), 'run')}"
     click.echo(f"{output}: {there}, {_size(text)}")
+    suggest("xdg-open", output)
 
 
 def _size(text: str) -> str:

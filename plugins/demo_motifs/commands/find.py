@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from demo_core.cli.group import State
-from demo_core.cli.output import emit_json, say, table
+from demo_core.cli.output import emit_json, say, suggest, table
 from demo_core.cli.sources import seed
 from demo_core.errors import DemoError, UsageProblem, counted, printable
 from demo_motifs.commands.common import (

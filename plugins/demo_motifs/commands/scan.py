@@ -10,7 +10,7 @@ import click
 from demo_core.cli.group import State
 from demo_core.cli.output import emit_json, progress, say, table
 from demo_core.cli.sources import reader_option
-from demo_core.errors import UsageProblem, printable
+from demo_core.errors import UsageProblem, counted, printable
 from demo_motifs.commands.common import (
     background_option,
     check_new,
@@ -110,4 +110,5 @@ def scan(
         return
     heads = ("motif", "name", "width", "sites", "sequences", "forward", "reverse")
     table(heads, [[row[head] for head in heads] for row in rows])
-    click.echo(f"{output}: {sum(row['sites'] for row in rows)} sites in {len(sequences)} sequences")
+    sites = counted(sum(row["sites"] for row in rows), "site")
+    click.echo(f"{output}: {sites} in {counted(len(sequences), 'sequence')}")
