@@ -14,12 +14,12 @@ from torch import Tensor
 
 from demo_core.batch import Batch, BatchRandom, Result, RunRandom
 from demo_core.dataset import SequenceDataset
-from demo_core.device import out_of_memory
+from demo_core.device import exact_arithmetic, out_of_memory
 from demo_core.errors import DemoError, PluginError, printable
 from demo_core.explanation import Explanation, expected_shape
 from demo_core.guard import Guard, guarded
 from demo_core.jobs import Job, describe_job, new_explainer
-from demo_core.model import Model, blaming_network, exact_arithmetic
+from demo_core.model import Model, blaming_network
 from demo_core.records import SPLITS
 
 Part = dict[str, NDArray[Any]]
@@ -73,7 +73,7 @@ def compute_pattern(job: Job, on_progress: Callable[[int, int], None] = lambda d
     model, started = job.model, time.perf_counter()
     with guarded(model) as guard, _blaming(job, "all restarts at once: ask for fewer"):
         explainer = new_explainer(job)
-        with exact_arithmetic(model, gradients="gradients" in job.spec.needs), torch.enable_grad():
+        with exact_arithmetic(model.device, without_cudnn=_refused_by_cudnn(job)), torch.enable_grad():
             found = explainer.explain(model, job.target, RunRandom(job.seed, model.device, on_progress))
         result = found if isinstance(found, Result) else Result(found)
         _check_unchanged(job, guard)
@@ -82,7 +82,7 @@ def compute_pattern(job: Job, on_progress: Callable[[int, int], None] = lambda d
         raise job.registered.broke_contract("it made no pattern")
     values = _array(job, "values", result.values, (n, len(model.alphabet.letters), model.length))
     codes = values.argmax(axis=1).astype(np.uint8)
-    with _blaming(job, "all restarts at once: ask for fewer"), torch.no_grad(), exact_arithmetic(model):
+    with _blaming(job, "all restarts at once: ask for fewer"), torch.no_grad(), exact_arithmetic(model.device):
         outputs = model.outputs_of(torch.from_numpy(values).to(model.device, model.dtype))
         one_hot = job.target(model.outputs_of(model.one_hot(codes)))
     whole = _extras(job, result, n) | {"extra:one-hot": one_hot.float().cpu().numpy()}
@@ -168,10 +168,10 @@ def _one_strand(
     version = x._version
     smaller = f"batches of {job.batch_size}: try --batch-size {max(1, job.batch_size // 4)}"
     with _blaming(job, smaller):
-        with torch.no_grad(), exact_arithmetic(model), blaming_network(model):
+        with torch.no_grad(), exact_arithmetic(model.device), blaming_network(model):
             outputs = model.outputs_of(x)
             target_values = target(outputs)
-        with exact_arithmetic(model, gradients="gradients" in job.spec.needs), torch.enable_grad():
+        with exact_arithmetic(model.device, without_cudnn=_refused_by_cudnn(job)), torch.enable_grad():
             found = explainer.explain(model, batch, target)
     if x._version != version:
         raise job.registered.broke_contract("it writes into batch.x, which others read; work on a copy")
@@ -190,6 +190,10 @@ def _one_strand(
     if result.baseline is not None:
         part["baseline"] = _array(job, "baseline", result.baseline, (len(x),))
     return part | _extras(job, result, len(x))
+
+
+def _refused_by_cudnn(job: Job) -> bool:
+    return "gradients" in job.spec.needs and "recurrent" in job.model.capabilities
 
 
 def _check_unchanged(job: Job, guard: Guard) -> None:

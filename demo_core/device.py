@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 
 from demo_core.errors import UsageProblem, printable
@@ -20,6 +23,27 @@ def choose_device(name: str) -> torch.device:
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise UsageProblem(f"there is no {name}: this machine has {torch.cuda.device_count()} CUDA devices; use cpu")
     return device
+
+
+@contextmanager
+def exact_arithmetic(device: torch.device, *, without_cudnn: bool = False) -> Iterator[None]:
+    """On CUDA, full float32 precision, so that values do not depend on batch size or device beyond 1e-5.
+
+    TF32, which PyTorch allows for convolutions, keeps 10 bits of mantissa. cuDNN is switched off for the
+    gradients of recurrent networks, ``without_cudnn``: it refuses their backward pass in eval mode.
+    """
+    if device.type != "cuda":
+        yield
+        return
+    cudnn = torch.backends.cudnn
+    on = cudnn.enabled and not without_cudnn
+    matmul = torch.backends.cuda.matmul.allow_tf32
+    torch.backends.cuda.matmul.allow_tf32 = False
+    try:
+        with cudnn.flags(enabled=on, benchmark=False, deterministic=True, allow_tf32=False):
+            yield
+    finally:
+        torch.backends.cuda.matmul.allow_tf32 = matmul
 
 
 def out_of_memory(error: BaseException) -> bool:

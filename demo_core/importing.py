@@ -6,59 +6,19 @@ import hashlib
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from demo_core.dataset import BLOCK, NO_SPLIT, DatasetWriter, SequenceDataset, TextColumn, take_rows
-from demo_core.errors import DemoError, UsageProblem, counted, printable, unknown_name
+from demo_core.errors import DemoError, printable, unknown_name
 from demo_core.files import whole_file
 from demo_core.limits import BLOCK_BYTES, ID_LENGTH, ROWS, rows_of
 from demo_core.records import SPLITS, Record, RecordBlock
-from demo_core.sequences import DNA, Alphabet, IllegalLetter, fit_length, strand_free_keys
+from demo_core.sequences import IllegalLetter, fit_length, strand_free_keys
 from demo_core.shuffling import dinucleotide_shuffle, shuffle
-
-Negatives = Literal["dinucleotide", "shuffle", "none"]
-TRAIN, VALIDATION, TEST = (SPLITS.index(s) for s in ("train", "validation", "test"))
-
-
-@dataclass(frozen=True)
-class ImportSettings:
-    """How records become a dataset.
-
-    Parameters
-    ----------
-    negatives
-        What is added to splits that have positives and no negatives: one shuffle for each positive.
-    validation, test
-        Share of the training sequences to set aside, where the source brings no such split of its own.
-    split
-        Put every sequence into this split instead.
-    length
-        Crop or pad every sequence around its centre; None demands equal lengths.
-    seed
-        For the shuffles and the splits.
-    assign
-        Whether sequences without a split are given one.
-    """
-
-    negatives: Negatives = "dinucleotide"
-    validation: float = 0.1
-    test: float = 0.1
-    split: str | None = None
-    length: int | None = None
-    seed: int = 0
-    alphabet: Alphabet = DNA
-    assign: bool = True
-
-    def __post_init__(self) -> None:
-        if self.split is not None and self.split not in SPLITS:
-            raise UsageProblem(unknown_name("split", self.split, SPLITS))
-        for name, share in (("validation", self.validation), ("test", self.test)):
-            if not 0 <= share < 1:
-                raise UsageProblem(f"--{name} must be at least 0 and below 1, not {share}")
-
+from demo_core.splits import ImportSettings, assign_splits
 
 #: Every record as it is: for explaining a sequence file directly.
 AS_IS = ImportSettings(negatives="none", validation=0, test=0, assign=False)
@@ -111,7 +71,7 @@ def import_records(
         group = np.array([blocks.root(int(g)) for g in writer.column("group")[:]], np.int64)
         writer.rewrite("group", group)
         if _labelled(writer):
-            notes += _assign(split, group, settings, random)
+            notes += assign_splits(split, group, settings, random)
         elif settings.assign and settings.split is None and (split == NO_SPLIT).any():
             notes.append("no sequence has a label, so none was put into a split")
         writer.rewrite("split", split)
@@ -313,43 +273,6 @@ def _labelled(writer: DatasetWriter) -> bool:
     """Whether any sequence has a label."""
     labels = writer.column("labels")
     return any(not np.isnan(labels[start : start + BLOCK]).all() for start in range(0, len(labels), BLOCK))
-
-
-def _assign(
-    split: NDArray[np.uint8], group: NDArray[np.int64], settings: ImportSettings, random: np.random.Generator
-) -> list[str]:
-    """Give every sequence a split, in place, whole groups at a time.
-
-    Each share gets at least one group as long as one is left to train on, and to each share that follows.
-    """
-    notes: list[str] = []
-    if not settings.assign:
-        return notes
-    brought = set(np.unique(split).tolist())
-    split[split == NO_SPLIT] = TRAIN
-    if settings.split is not None:
-        return notes
-    wanted = [("test", TEST, settings.test), ("validation", VALIDATION, settings.validation)]
-    wanted = [(name, code, share) for name, code, share in wanted if code not in brought and share > 0]
-    for place, (name, code, share) in enumerate(wanted):
-        rows = np.flatnonzero(split == TRAIN)
-        members, sizes = np.unique(group[rows], return_counts=True)
-        order = random.permutation(len(members))
-        left = len(wanted) - place  # groups that others need: the training split, and the shares that follow
-        chosen = members[_chosen_groups(sizes, order, share * len(rows), len(members) - left)]
-        moved = rows[np.isin(group[rows], chosen)]
-        split[moved] = code
-        few = "" if len(moved) else f": {counted(len(members), 'group')} of sequences cannot be divided further"
-        notes.append(f"{len(moved)} of {len(rows)} training sequences were set aside for {name}{few}")
-    return notes
-
-
-def _chosen_groups(sizes: NDArray[np.int64], order: NDArray[np.int64], target: float, most: int) -> NDArray[np.int64]:
-    """Groups, in random order, of at most ``target`` sequences together; else the one nearest to it in size."""
-    fitting = order[np.cumsum(sizes[order]) <= target][: max(0, most)]
-    if len(fitting) or most < 1:
-        return fitting
-    return order[[int(np.argmin(np.abs(sizes[order] - target)))]]
 
 
 def _add_negatives(

@@ -5,14 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import safetensors
 import safetensors.torch
 import torch
 from numpy.typing import NDArray
@@ -20,7 +19,7 @@ from torch import Tensor, nn
 
 from demo_core.blame import broke_contract, plugin_failed
 from demo_core.dataset import SequenceDataset
-from demo_core.device import out_of_memory
+from demo_core.device import exact_arithmetic, out_of_memory
 from demo_core.errors import DemoError, MisfitError, PluginError, UsageProblem, one_line, printable
 from demo_core.files import check_regular, read_json, whole_folder, write_json
 from demo_core.options import as_json, build
@@ -30,6 +29,7 @@ from demo_core.registry import Registered, Registry
 from demo_core.sequences import Alphabet, alphabet_named
 from demo_core.specs import Architecture, SpecError, check_capabilities
 from demo_core.targets import Output, Target, parse_target
+from demo_core.weights import check_shapes, load_weights, shapes_in
 
 _log = logging.getLogger(__name__)
 
@@ -150,7 +150,7 @@ class Model:
             raise UsageProblem("predict takes codes (N, L), not a dataset: model.predict(dataset.codes[:])")
         found, size = [], batch_size or self.automatic_batch_size()
         try:
-            with torch.inference_mode(), exact_arithmetic(self), blaming_network(self):
+            with torch.inference_mode(), exact_arithmetic(self.device), blaming_network(self):
                 for start in range(0, len(codes), size):
                     found.append(self.outputs_of(self.one_hot(codes[start : start + size])).float().cpu())
         except (RuntimeError, MemoryError) as error:
@@ -261,7 +261,7 @@ class Model:
         model.name = path.resolve().name
         if model.training.get("interrupted"):
             _log.warning("%s is of a training that was interrupted", shown)
-        _load_weights(model.module, path / WEIGHTS)
+        load_weights(model.module, path / WEIGHTS)
         return model.to(device)
 
 
@@ -373,40 +373,6 @@ def blaming_network(model: Model) -> Iterator[None]:
         raise plugin_failed(what, Owner.from_json(model.running), error, module) from error
 
 
-@contextmanager
-def exact_arithmetic(model: Model, *, gradients: bool = False) -> Iterator[None]:
-    """On CUDA, full float32 precision, so that values do not depend on batch size or device beyond 1e-5.
-
-    TF32, which PyTorch allows for convolutions, keeps 10 bits of mantissa. With ``gradients``, cuDNN is switched off
-    for recurrent networks: it refuses their backward pass in eval mode.
-    """
-    if model.device.type != "cuda":
-        yield
-        return
-    cudnn = torch.backends.cudnn
-    on = cudnn.enabled and not (gradients and "recurrent" in model.capabilities)
-    matmul = torch.backends.cuda.matmul.allow_tf32
-    torch.backends.cuda.matmul.allow_tf32 = False
-    try:
-        with cudnn.flags(enabled=on, benchmark=False, deterministic=True, allow_tf32=False):
-            yield
-    finally:
-        torch.backends.cuda.matmul.allow_tf32 = matmul
-
-
-def check_finite(weights: Mapping[str, Tensor], shown: str, parameters: Container[str]) -> None:
-    """Raise DemoError on weights that are NaN, or infinite parameters; a buffer may hold infinities, as a mask does."""
-    for name, tensor in weights.items():
-        if not tensor.is_floating_point():
-            continue
-        bad = torch.isnan(tensor) if name not in parameters else ~torch.isfinite(tensor)
-        if n := int(bad.sum()):
-            raise DemoError(
-                f"{shown}: {n} of {tensor.numel()} values of {printable(name, 60)} are not finite numbers, so every "
-                "output would be none: train the model again with a lower --learning-rate, or get another copy"
-            )
-
-
 def _find(registry: Registry, architecture: dict[str, str], shown: str) -> Registered[Architecture]:
     name, plugin = architecture["name"], architecture["plugin"]
     try:
@@ -420,40 +386,10 @@ def _find(registry: Registry, architecture: dict[str, str], shown: str) -> Regis
 
 def _check_sizes(found: Registered[Architecture], said: _Description, weights: Path) -> None:
     """Compare the network that a description asks for with the file of its weights, before memory is taken for it."""
-    try:
-        with safetensors.safe_open(weights, framework="pt") as file:
-            shapes = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
-    except (OSError, safetensors.SafetensorError) as error:
-        raise DemoError(f"{printable(weights)} cannot be read: {one_line(error)}") from None
+    shapes = shapes_in(weights)
     try:
         with torch.device("meta"):
             planned = build_model(found, said.options, alphabet=said.alphabet, length=said.length, outputs=said.outputs)
     except PluginError:  # a network that computes while it is made cannot be made without values
         return
-    _check_shapes(weights, shapes, planned.module.state_dict())
-
-
-def _check_shapes(path: Path, there: Mapping[str, Sequence[int]], wanted: Mapping[str, Tensor]) -> None:
-    wrong = [f"{k} is missing" for k in wanted if k not in there]
-    wrong += [f"{printable(k, 60)} is not part of the network" for k in there if k not in wanted]
-    wrong += [
-        f"{k} has shape {list(there[k])}, not {list(v.shape)}"
-        for k, v in wanted.items()
-        if k in there and list(there[k]) != list(v.shape)
-    ]
-    if wrong:
-        more = f" (and {len(wrong) - 5} more)" if len(wrong) > 5 else ""
-        raise DemoError(f"{printable(path)} does not fit its architecture: {'; '.join(wrong[:5])}{more}")
-
-
-def _load_weights(module: nn.Module, path: Path) -> None:
-    try:
-        weights = safetensors.torch.load_file(path)
-    except (OSError, safetensors.SafetensorError) as error:
-        raise DemoError(f"{printable(path)} cannot be read: {one_line(error)}") from None
-    _check_shapes(path, {k: v.shape for k, v in weights.items()}, module.state_dict())
-    check_finite(weights, printable(path), {name for name, _ in module.named_parameters()})
-    floating = {w.dtype for w in weights.values() if w.is_floating_point()}
-    if len(floating) == 1:  # a network kept in another precision comes back in it
-        module.to(floating.pop())
-    module.load_state_dict(weights)
+    check_shapes(weights, shapes, planned.module.state_dict())

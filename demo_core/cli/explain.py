@@ -5,11 +5,10 @@ from __future__ import annotations
 import functools
 import os
 import sys
-import tomllib
 from collections import Counter
 from collections.abc import Callable
 from contextlib import nullcontext, redirect_stdout
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +18,7 @@ from demo_core.cli.flags import click_options
 from demo_core.cli.group import State
 from demo_core.cli.output import progress, say, suggest
 from demo_core.cli.patterns import report_patterns
+from demo_core.cli.requests import Request, load_config, state_of
 from demo_core.cli.sources import batch_size_option, device, open_data, reader_option, seed, split
 from demo_core.errors import (
     DemoError,
@@ -29,7 +29,6 @@ from demo_core.errors import (
     UsageProblem,
     counted,
     printable,
-    unknown_name,
 )
 from demo_core.files import read_text
 from demo_core.options import build, from_environment, options_of
@@ -71,76 +70,6 @@ def explain() -> None:
     """
 
 
-@dataclass(frozen=True)
-class Request:
-    """What the options common to all explainers say; those about data are left out for patterns."""
-
-    output: Path
-    target: str | None
-    name: str | None
-    force: bool
-    seed: int
-    device: str
-    split: str | None = None
-    limit: int | None = None
-    ids: str | None = None
-    only_positive: bool = False
-    average_strands: bool = False
-    batch_size: int | None = None
-    reader: str | None = None
-    #: The files of this command, as they are made
-    made: list[Path] = field(default_factory=list)
-
-
-def _load_config(ctx: click.Context, param: click.Parameter, path: Path | None) -> None:
-    """Values from a TOML file as defaults: below flags and the environment, above the built-in defaults."""
-    if path is None:
-        return
-    try:
-        if not path.exists():
-            raise UsageProblem(f"{printable(path)}: there is no such config file")
-        values = tomllib.loads(read_text(path))
-    except tomllib.TOMLDecodeError as error:
-        raise UsageProblem(f"{printable(path)} is not TOML: {printable(error)}") from None
-    own = {str(p.name) for p in ctx.command.params if isinstance(p, click.Option)} - {"config", "help"}
-    known = own | {one.name for one in fields(Request)} - {
-        "made"
-    }  # a file serves several explainers, also those of no data
-    flat = {key: value for key, value in values.items() if not isinstance(value, dict)}
-    tables = {key: value for key, value in values.items() if isinstance(value, dict)}
-    for table in tables:
-        if not _state(ctx).registry.has(Explainer, table):
-            names = _state(ctx).registry.names(Explainer)
-            raise UsageProblem(f"{printable(path)}: " + unknown_name("table", table, names))
-    ctx.meta["demo.tables"] = tables
-    flat |= tables.get(str(ctx.command.name), {})
-    flat = {key.replace("-", "_"): value for key, value in flat.items()}
-    if isinstance(flat.get("ids"), list):
-        flat["ids"] = ",".join(map(str, flat["ids"]))
-    for key in flat:
-        if key not in known:
-            raise UsageProblem(f"{printable(path)}: " + unknown_name("setting", key, known))
-    _check_kinds(ctx, path, flat)
-    ctx.default_map = {**(ctx.default_map or {}), **{k: v for k, v in flat.items() if k in own}}
-
-
-def _check_kinds(ctx: click.Context, path: Path, flat: dict[str, Any]) -> None:
-    """Raise UsageProblem on a setting of the wrong kind: click takes true for 1, and fails on 5 as a switch."""
-    for param in ctx.command.params:
-        if param.name not in flat or not isinstance(param, click.Option):
-            continue
-        value, shown = flat[param.name], f"{printable(path)}: {printable(param.name, 40)}"
-        if param.is_flag and not isinstance(value, bool):
-            raise UsageProblem(f"{shown} must be true or false, not {printable(repr(value), 40)}")
-        if not param.is_flag and isinstance(value, bool):
-            raise UsageProblem(f"{shown} takes a value, not {str(value).lower()}")
-
-
-def _state(ctx: click.Context) -> State:
-    assert isinstance(ctx.obj, State)
-    return ctx.obj
-
-
 def _command(registered: Registered[Explainer] | None, name: str) -> click.Command:
     summary = registered.spec.summary if registered else "Run every explainer that fits, and say of the rest why not."
     reads_data = registered is None or registered.spec.kind != "pattern"
@@ -172,7 +101,7 @@ def _command(registered: Registered[Explainer] | None, name: str) -> click.Comma
         "--config",
         is_eager=True,
         expose_value=False,
-        callback=_load_config,
+        callback=load_config,
         type=click.Path(path_type=Path),
         metavar="FILE.toml",
         help="Options from a file: limit = 100, an explainer's own in a table of its name. Flags come first.",
@@ -225,7 +154,7 @@ def _explain(
     from demo_core.device import choose_device
     from demo_core.model import METADATA, Model
 
-    state = _state(ctx)
+    state = state_of(ctx)
     models = [p for p in paths if (p / METADATA).is_file()]
     others = [p for p in paths if p not in models]
     _check_paths(registered, models, others, paths)

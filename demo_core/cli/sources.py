@@ -22,7 +22,7 @@ from demo_core.specs import DatasetReader
 
 if TYPE_CHECKING:
     from demo_core.dataset import SequenceDataset
-    from demo_core.importing import ImportSettings
+    from demo_core.splits import ImportSettings
 
 seed = click.option(
     "--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, envvar="DEMO_SEED", metavar="N",

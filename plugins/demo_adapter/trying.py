@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -25,12 +26,8 @@ def tried(made: Model, again: Model, *, logits: bool) -> tuple[float, float]:
     if they are not finite, change from call to call or with the batch, or if no gradients reach the input.
     """
     codes = _random(made, made.length)
-    try:
+    with _naming_layouts(made, codes):
         found = made.predict(codes)
-    except MisfitError as error:
-        if fitting := _layouts(made, codes[:2]):
-            raise MisfitError(f"{error}; it runs with --layout {' or '.join(fitting)}") from None
-        raise
     if not np.isfinite(found).all():
         raise MisfitError("the network gives outputs that are not finite")
     if not np.allclose(found, made.predict(codes), rtol=1e-3, atol=1e-4):
@@ -56,7 +53,7 @@ def tried(made: Model, again: Model, *, logits: bool) -> tuple[float, float]:
 def with_all_outputs(made: Model) -> Model:
     """The same model with as many targets as its network has outputs, where none was named."""
     adapted: Any = made.module
-    with torch.no_grad():
+    with torch.no_grad(), _naming_layouts(made, _random(made, made.length)):
         n = adapted.reduced(adapted.answer(made.one_hot(_random(made, made.length)[:2])), 2).shape[1]
     adapted.n_targets = len(adapted.options.column) or n
     names = [f"output-{i + 1}" for i in range(adapted.n_targets)] if adapted.n_targets > 1 else ["output"]
@@ -66,6 +63,17 @@ def with_all_outputs(made: Model) -> Model:
 
 def _random(made: Model, length: int) -> NDArray[np.uint8]:
     return np.random.default_rng(0).integers(0, 4, (RANDOM, length)).astype(np.uint8)
+
+
+@contextlib.contextmanager
+def _naming_layouts(made: Model, codes: NDArray[np.uint8]) -> Iterator[None]:
+    """Where a network fails on its input, say with which layouts it runs."""
+    try:
+        yield
+    except MisfitError as error:
+        if fitting := _layouts(made, codes[:2]):
+            raise MisfitError(f"{error}; it runs with --layout {' or '.join(fitting)}") from None
+        raise
 
 
 def _layouts(made: Model, codes: NDArray[np.uint8]) -> list[str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from demo_core import BadSource, text_lines
-from demo_core.errors import printable
+from demo_core.errors import counted, printable
 
 _log = logging.getLogger(__name__)
 _LABELS = {"1": 1.0, "0": 0.0, "-1": float("nan")}
@@ -68,7 +68,7 @@ def read_intervals(path: Path, *, summits: bool = True, labels: bool = True) -> 
     if kind == "bed" and columns == 10 and all(_like_narrowpeak(cells) for _, cells in rows):
         kind = "narrowPeak"
         if summits:
-            _log.warning("%s: %d lines of 10 columns are read as narrowPeak", path.name, len(rows))
+            _log.warning("%s: %s of 10 columns read as narrowPeak", path.name, counted(len(rows), "line"))
     elif kind == "narrowPeak" and columns < 10:
         kind = "bed"
         if summits:
@@ -85,10 +85,12 @@ def read_intervals(path: Path, *, summits: bool = True, labels: bool = True) -> 
     if summits and kind in ("narrowPeak", "MACS table"):
         without = sum(line.summit is None for line in found)
         if 0 < without < len(found) or (without and kind == "narrowPeak"):
-            _log.warning("%s: %d of %d lines have no summit and are centred on their midpoint",
-                         path.name, without, len(found))  # fmt: skip
+            _log.warning(
+                "%s: %s of %d without a summit, centred on the midpoint",
+                path.name, counted(without, "line"), len(found),
+            )  # fmt: skip
         elif not without:
-            _log.warning("%s: %d windows are centred on summits", path.name, len(found))
+            _log.warning("%s: %s centred on summits", path.name, counted(len(found), "window"))
     return found
 
 

@@ -139,8 +139,8 @@ def import_(
 
     Splits keep groups together: a positive and its shuffle, and sequences that are the same on either strand.
     """
-    from demo_core.importing import ImportSettings
     from demo_core.sequences import alphabet_named
+    from demo_core.splits import ImportSettings
 
     state: State = ctx.obj
     if output.is_dir():

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from demo_core.dataset import SequenceDataset, take_rows
+from demo_core.device import exact_arithmetic
 from demo_core.errors import MisfitError
-from demo_core.model import blaming_network, exact_arithmetic
+from demo_core.model import blaming_network
 from demo_core.sequences import Codes
 from demo_motifs.evidence import Floats, Rows
 from demo_motifs.found import FoundMotif, Sites
@@ -168,7 +169,7 @@ class _FirstLayer:
         seen: list[tuple[Tensor, Tensor]] = []
         hook = self.layer.register_forward_hook(lambda _, read, answer: seen.append((read[0], answer)))
         try:
-            with torch.no_grad(), exact_arithmetic(self.model), blaming_network(self.model):
+            with torch.no_grad(), exact_arithmetic(self.model.device), blaming_network(self.model):
                 self.model.outputs_of(x.to(self.model.dtype))
         finally:
             hook.remove()

@@ -25,7 +25,7 @@ def here(tmp_path, monkeypatch):
 
 def test_the_whole_way(here, demo):
     code, out, err = demo("data", "import", "peaks.fa", "-o", "d.h5")
-    assert (code, out) == (0, "d.h5: 60 sequences of 40 bases, targets bound\n"), err
+    assert (code, out) == (0, "d.h5: 60 sequences of 40 bases, target bound\n"), err
     code, out, _ = demo("data", "info", "d.h5", "--json")
     info = json.loads(out)
     assert (info["sequences"], info["length"], info["alphabet"]) == (60, 40, "dna")
@@ -132,7 +132,7 @@ BAD = [
     (["data", "import", "peaks.fa", "-o", "x.h5", "--all-positive"], 1, "says negative in a file of positives"),
     (["data", "import", "peeks.fast", "-o", "x.h5"], 1, "peeks.fast: there is no such file"),
     (["data", "import", "folder", "-o", "x.h5"], 1, "folder: this is a folder; give a file"),
-    (["data", "import", "peaks.dat", "-o", "x.h5", "--all-positive"], 2, "No reader was found for the source"),
+    (["data", "import", "peaks.dat", "-o", "x.h5", "--all-positive"], 2, "no reader knows this suffix"),
     (["data", "import", "peaks.fa", "-o", "folder"], 1, "is a folder: name the dataset file"),
     (["predict", "{one}", "peaks.fa", "-o", "peaks.fa", "--force"], 1, "is what is read here"),
     (["predict", "{one}", "{data}", "-o", "{one}/model.json", "--force"], 1, "is what is read here"),

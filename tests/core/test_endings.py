@@ -49,8 +49,10 @@ def test_a_terminal_that_closes_and_impatience_keep_the_best_so_far(tmp_path, tr
 def test_nohup_goes_on(tmp_path, trained):
     done = shell(f"nohup {DEMO} explain saliency {trained / 'one'} {trained / 'data.h5'} -o ex & wait", cwd=tmp_path)
     assert done.returncode == 0
-    code = "import signal; from demo_core.interrupts import install; signal.signal(signal.SIGHUP, signal.SIG_IGN); install();" \
-           "print(signal.getsignal(signal.SIGHUP) == signal.SIG_IGN)"  # fmt: skip
+    code = (
+        "import signal; from demo_core.interrupts import install; signal.signal(signal.SIGHUP, signal.SIG_IGN);"
+        "install(); print(signal.getsignal(signal.SIGHUP) == signal.SIG_IGN)"
+    )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "True\n"
 
 

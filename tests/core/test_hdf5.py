@@ -136,9 +136,6 @@ def test_a_truncated_file_is_refused(path, keep):
 CONTENT = {
     "letters": ("codes", 200, "a letter that its alphabet does not have"),
     "split": ("split", 7, "an unknown split"),
-    "chromosome": ("intervals", [7, 0, 40, 1], "an impossible interval"),
-    "interval": ("intervals", [0, 40, 0, 1], "an impossible interval"),
-    "strand": ("intervals", [0, 0, 40, 5], "an impossible interval"),
 }
 
 
@@ -203,3 +200,13 @@ def test_metadata_may_be_large_and_all_zero_data_is_fine(tmp_path):
     data.save(tmp_path / "large.h5")
     with SequenceDataset.open(tmp_path / "large.h5") as again:
         assert again.digest() == data.digest()
+
+
+@pytest.mark.parametrize(
+    "interval", [[7, 0, 40, 1], [0, 40, 0, 1], [0, 0, 40, 5], [0, 0, 41, 1], [0, 2**31, 2**31 + 40, 1]]
+)
+def test_an_impossible_interval_is_refused_when_the_file_is_opened(path, interval):
+    with h5py.File(path, "r+") as file:
+        file["intervals"][3] = interval
+    with pytest.raises(DemoError, match=r"data.h5 is refused: row 4 has an impossible interval"):
+        SequenceDataset.open(path)

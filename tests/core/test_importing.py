@@ -7,10 +7,11 @@ from hypothesis import strategies as st
 
 from demo_core.dataset import SequenceDataset
 from demo_core.errors import DemoError, UsageProblem
-from demo_core.importing import AS_IS, ImportSettings, import_records
+from demo_core.importing import AS_IS, import_records
 from demo_core.intervals import Interval
 from demo_core.records import Record
 from demo_core.sequences import DNA
+from demo_core.splits import ImportSettings
 
 
 def load(records, path, settings=AS_IS, targets=("bound",)):
@@ -77,7 +78,7 @@ def test_missing_and_repeated_ids_are_numbered(tmp_path):
         ([], "there is no sequence"),
         (
             [Record("a", "ACGT"), Record("b", "ACG", where="line 7")],
-            r"record 2 'b' \(line 7\) has 3 bases where .* 4: --length",
+            r"record 2 'b' \(line 7\) has 3 bases where .* 4: make a dataset file first, .* --length",
         ),
         ([Record("a", "ACGT"), Record("b", "AC*T")], r"record 2 'b' illegal letter '\*' in column 3"),
         ([Record("a", "")], "record 1 'a' has no sequence"),

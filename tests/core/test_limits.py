@@ -29,8 +29,8 @@ def bounded():
             resource.setrlimit(resource.RLIMIT_DATA, (3 << 30, 3 << 30))
 
         command = [sys.executable, "-m", "demo_core", *map(str, arguments)]
-        return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=60, preexec_fn=limit, check=False,
-                              env={**os.environ, "OMP_NUM_THREADS": "1", **env})  # fmt: skip
+        how = {"cwd": cwd, "env": {**os.environ, "OMP_NUM_THREADS": "1", **env}, "preexec_fn": limit}
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, **how)
 
     return run
 
@@ -149,8 +149,9 @@ def test_an_id_that_no_reader_would_take_is_refused_at_import(tmp_path, demo):
 def test_long_sequences_are_held_a_few_at_a_time(tmp_path):
     import tracemalloc
 
-    from demo_core.importing import ImportSettings, import_records
+    from demo_core.importing import import_records
     from demo_core.records import Record
+    from demo_core.splits import ImportSettings
 
     def records():
         for i in range(400):

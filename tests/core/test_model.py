@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from demo_core.device import choose_device
+from demo_core.device import choose_device, exact_arithmetic
 from demo_core.errors import DemoError, MisfitError, UsageProblem
-from demo_core.model import Model, exact_arithmetic, one_hot
+from demo_core.model import Model, one_hot
 from demo_core.testing import tiny_dataset, tiny_model
 
 
@@ -62,7 +62,7 @@ def retarget(folder, again=False, **changes):
 
 DAMAGE = {
     "no json": (lambda f: (f / "model.json").write_text("{"), "not a readable model description"),
-    "no weights": (lambda f: (f / "weights.safetensors").unlink(), "cannot be read"),
+    "no weights": (lambda f: (f / "weights.safetensors").unlink(), "there is no such file"),
     "bad weights": (lambda f: (f / "weights.safetensors").write_bytes(b"\x80\x04pickle"), "cannot be read"),
     "a list": (lambda f: (f / "model.json").write_text("[]"), "not a model description"),
     "missing key": (lambda f: edit(f, targets=3), "not a model description"),
@@ -132,21 +132,16 @@ def test_a_model_in_double_precision_comes_back_in_it(tmp_path, registry):
     assert again.digest() == model.digest()
 
 
-def test_on_cuda_arithmetic_is_exact_and_recurrent_backward_passes_need_no_cudnn(registry, monkeypatch):
-    model = tiny_model(registry=registry)
-    cudnn = torch.backends.cudnn
-    with exact_arithmetic(model, gradients=True):
+def test_on_cuda_arithmetic_is_exact_and_recurrent_backward_passes_need_no_cudnn():
+    cudnn, cuda = torch.backends.cudnn, torch.device("cuda")
+    with exact_arithmetic(torch.device("cpu"), without_cudnn=True):
         assert cudnn.enabled, "on the CPU nothing is changed"
-    monkeypatch.setattr(Model, "device", torch.device("cuda"))
     before = (cudnn.enabled, cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32)
     torch.backends.cuda.matmul.allow_tf32 = True
     try:
-        with exact_arithmetic(model, gradients=True):
+        with exact_arithmetic(cuda):
             assert (cudnn.enabled, cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32) == (True, False, False)
-        model.capabilities = model.capabilities | {"recurrent"}
-        with exact_arithmetic(model):
-            assert cudnn.enabled
-        with exact_arithmetic(model, gradients=True):
+        with exact_arithmetic(cuda, without_cudnn=True):
             assert not cudnn.enabled
         assert torch.backends.cuda.matmul.allow_tf32
     finally:

@@ -15,8 +15,9 @@ from motif_cases import GATA, REST, dataset, explained, planted
 
 from demo_core.dataset import SequenceDataset
 from demo_core.errors import UsageProblem
-from demo_core.importing import ImportSettings, import_records
+from demo_core.importing import import_records
 from demo_core.sequences import DNA
+from demo_core.splits import ImportSettings
 
 
 def turned(word):

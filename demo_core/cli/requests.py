@@ -1,0 +1,86 @@
+"""What ``demo explain`` is asked for, on the command line and in a config file."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import click
+
+from demo_core.cli.group import State
+from demo_core.errors import UsageProblem, printable, unknown_name
+from demo_core.files import read_text
+from demo_core.specs import Explainer
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the options common to all explainers say; those about data are left out for patterns."""
+
+    output: Path
+    target: str | None
+    name: str | None
+    force: bool
+    seed: int
+    device: str
+    split: str | None = None
+    limit: int | None = None
+    ids: str | None = None
+    only_positive: bool = False
+    average_strands: bool = False
+    batch_size: int | None = None
+    reader: str | None = None
+    #: The files of this command, as they are made
+    made: list[Path] = field(default_factory=list)
+
+
+def load_config(ctx: click.Context, param: click.Parameter, path: Path | None) -> None:
+    """Values from a TOML file as defaults: below flags and the environment, above the built-in defaults."""
+    if path is None:
+        return
+    try:
+        if not path.exists():
+            raise UsageProblem(f"{printable(path)}: there is no such config file")
+        values = tomllib.loads(read_text(path))
+    except tomllib.TOMLDecodeError as error:
+        raise UsageProblem(f"{printable(path)} is not TOML: {printable(error)}") from None
+    own = {str(p.name) for p in ctx.command.params if isinstance(p, click.Option)} - {"config", "help"}
+    known = own | {one.name for one in fields(Request)} - {
+        "made"
+    }  # a file serves several explainers, also those of no data
+    flat = {key: value for key, value in values.items() if not isinstance(value, dict)}
+    tables = {key: value for key, value in values.items() if isinstance(value, dict)}
+    for table in tables:
+        if not state_of(ctx).registry.has(Explainer, table):
+            names = state_of(ctx).registry.names(Explainer)
+            raise UsageProblem(f"{printable(path)}: " + unknown_name("table", table, names))
+    ctx.meta["demo.tables"] = tables
+    flat |= tables.get(str(ctx.command.name), {})
+    flat = {key.replace("-", "_"): value for key, value in flat.items()}
+    if isinstance(flat.get("ids"), list):
+        flat["ids"] = ",".join(map(str, flat["ids"]))
+    for key in flat:
+        if key not in known:
+            raise UsageProblem(f"{printable(path)}: " + unknown_name("setting", key, known))
+    _check_kinds(ctx, path, flat)
+    ctx.default_map = {**(ctx.default_map or {}), **{k: v for k, v in flat.items() if k in own}}
+
+
+def _check_kinds(ctx: click.Context, path: Path, flat: dict[str, Any]) -> None:
+    """Raise UsageProblem on a setting of the wrong kind: click takes true for 1, and fails on 5 as a switch."""
+    for param in ctx.command.params:
+        if param.name not in flat or not isinstance(param, click.Option):
+            continue
+        value, shown = flat[param.name], f"{printable(path)}: {printable(param.name, 40)}"
+        if param.is_flag and not isinstance(value, bool):
+            raise UsageProblem(f"{shown} must be true or false, not {printable(repr(value), 40)}")
+        if not param.is_flag and isinstance(value, bool):
+            raise UsageProblem(f"{shown} takes a value, not {str(value).lower()}")
+
+
+def state_of(ctx: click.Context) -> State:
+    """What the options before the command decided."""
+    assert isinstance(ctx.obj, State)
+    return ctx.obj

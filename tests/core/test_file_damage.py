@@ -1,0 +1,207 @@
+"""Files that a disk, a kill, another program or an editor has changed: refused by name, and never quietly different."""
+
+import json
+import os
+import random
+import resource
+import subprocess
+import sys
+
+import h5py
+import numpy as np
+import pytest
+
+from demo_core import Model
+from demo_core.dataset import SequenceDataset
+from demo_core.errors import DemoError
+from demo_core.explanation import Explanation
+from demo_core.files import loads
+from demo_core.testing import tiny_dataset, tiny_model
+
+
+@pytest.fixture(scope="module")
+def explained(trained, tmp_path_factory):
+    from demo_core.cli import run
+
+    folder = tmp_path_factory.mktemp("explained")
+    assert run(["explain", "saliency", str(trained / "one"), str(trained / "data.h5"), "-o", str(folder)]) == 0
+    return folder / "one.saliency.h5"
+
+
+def content(path):
+    """All that a command reads of a file."""
+    with Explanation.open(path) as file:
+        names = ("codes", "labels", "group", "split", "intervals", "sites")
+        columns = [getattr(file.sequences, n) for n in names] + [file.values, file.outputs, file.target_values]
+        about = {k: v for k, v in file.metadata.items() if k != "text_checksums"}
+        return [np.asarray(c[:]).tobytes() for c in columns if c is not None] + [list(file.sequences.ids[:]), about]
+
+
+def test_a_flipped_byte_is_refused_or_changes_nothing(explained, tmp_path):
+    whole, clean = explained.read_bytes(), content(explained)
+    choose = random.Random(0)
+    path = tmp_path / "flipped.h5"
+    refused = 0
+    for place in choose.sample(range(len(whole)), 150):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ (1 << choose.randrange(8))]) + whole[place + 1 :])
+        try:
+            assert content(path) == clean, f"byte {place} changed the content without a word"
+        except DemoError as error:
+            assert "flipped.h5" in str(error)
+            refused += 1
+    assert refused > 50
+
+
+def test_files_without_checksums_still_open(explained, tmp_path):
+    path = tmp_path / "old.h5"
+    with h5py.File(explained) as new, h5py.File(path, "w", libver=("v110", "v110")) as old:
+        for name in new:
+            kind = h5py.string_dtype("utf-8") if name == "ids" else None
+            old.create_dataset(name, data=new[name][:], dtype=kind, chunks=True, compression="gzip")
+        about = json.loads(new.attrs["demo"])
+        del about["text_checksums"], about["third_party_plugins"]
+        old.attrs["demo"] = json.dumps(about)
+    assert content(path)[:-1] == content(explained)[:-1]
+
+
+def test_a_full_disk_is_one_line_and_no_crash(tmp_path, trained):
+    source = tmp_path / "s.fa"
+    source.write_text("".join(f">{i % 2}\n{''.join(random.Random(i).choices('ACGT', k=150))}\n" for i in range(4000)))
+    (tmp_path / "out").mkdir()
+    cases = (
+        ["data", "import", str(source), "-o", "out/d.h5"],
+        ["explain", "class-optimization", str(trained / "one"), "--restarts", "900", "--steps", "1", "-o", "out"],
+    )
+    for arguments in cases:
+
+        def limit():
+            resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+
+        command = [sys.executable, "-m", "demo_core", *arguments]
+        how = {"capture_output": True, "text": True, "preexec_fn": limit}
+        done = subprocess.run(command, cwd=tmp_path, check=False, **how)
+        assert done.returncode == 1, done.stderr
+        (line,) = [x for x in done.stderr.splitlines() if x.startswith("demo:")]
+        assert "cannot be written: no space is left on the disk of" in line and "out/" in line
+        assert os.listdir(tmp_path / "out") == []
+
+
+def test_data_that_is_edited_while_it_is_explained_makes_no_file(tmp_path, demo, monkeypatch):
+    from demo_core import runs
+
+    tiny_dataset(3200, 400).save(tmp_path / "d.h5")  # more than HDF5 keeps in memory
+    tiny_model(length=400).save(tmp_path / "m")
+    real = runs._assemble
+    code = "import h5py, sys; f = h5py.File(sys.argv[1], 'r+'); f['codes'][:] = (f['codes'][:] + 1) % 4; f.close()"
+
+    def edited(*arguments, **more):
+        env = {**os.environ, "HDF5_USE_FILE_LOCKING": "FALSE"}
+        subprocess.run([sys.executable, "-c", code, str(tmp_path / "d.h5")], check=True, env=env)
+        return real(*arguments, **more)
+
+    monkeypatch.setattr(runs, "_assemble", edited)
+    code, _, err = demo(
+        "explain", "saliency", tmp_path / "m", tmp_path / "d.h5", "-o", tmp_path / "ex", "--split", "all"
+    )
+    assert code == 1 and "the data changed while it was explained" in err
+    assert os.listdir(tmp_path / "ex") == []
+
+
+def test_weights_that_are_no_numbers_are_refused(tmp_path, trained):
+    import shutil
+
+    import safetensors.torch
+
+    shutil.copytree(trained / "one", tmp_path / "m")
+    path = tmp_path / "m" / "weights.safetensors"
+    weights = safetensors.torch.load_file(path)
+    name = next(iter(weights))
+    for bad in (float("nan"), float("inf")):
+        weights[name].view(-1)[0] = bad
+        safetensors.torch.save_file(weights, path)
+        with pytest.raises(DemoError, match=f"1 of .* values of {name} are not finite"):
+            Model.load(tmp_path / "m")
+
+
+def test_infinite_values_are_missing_and_told_once(explained, tmp_path, demo, recwarn):
+    import shutil
+
+    path = tmp_path / "inf.h5"
+    shutil.copy(explained, path)
+    with h5py.File(path, "r+") as file:
+        values = file["values"][:]
+        values[0, :, 3], values[1, 0, 0] = np.inf, -np.inf
+        file["values"][:] = values
+    for command in (["show", path, "-o", tmp_path / "s.png"], ["figure", path, "-o", tmp_path / "f.png"],
+                    ["dashboard", path, "-o", tmp_path / "d.html"], ["export", path, "--tsv"]):  # fmt: skip
+        code, _, err = demo(*command)
+        assert code == 0, err
+    assert not [w for w in recwarn if "numpy" in str(w.filename) or issubclass(w.category, RuntimeWarning)]
+    with Explanation.open(path) as found:
+        assert np.isnan(found.values[0, :, 3]).all() and np.isnan(found.values[1, 0, 0])
+
+
+def test_half_a_character_is_no_json():
+    assert loads('["\\ud83d\\ude00"]') == ["\U0001f600"]
+    with pytest.raises(ValueError, match="half of a character"):
+        loads('["\\ud83d"]')
+
+
+def test_what_is_closed_or_compared_answers_in_a_sentence(explained, trained, registry):
+    with SequenceDataset.open(trained / "data.h5") as data, Explanation.open(explained) as one:
+        pass
+    assert repr(data) == "<SequenceDataset of a file that is closed>"
+    assert "its file is closed" in repr(one)
+    with pytest.raises(DemoError, match="the file is closed"):
+        data.codes[:]
+    with Explanation.open(explained) as two:
+        assert one == one  # noqa: PLR0124
+        assert one != 3
+        with pytest.raises(DemoError, match="not compared by =="):
+            one == two  # noqa: B015
+    with SequenceDataset.open(trained / "data.h5") as data, pytest.raises(DemoError, match="not a dataset"):
+        Model.load(trained / "one", registry=registry).predict(data)
+
+
+def test_settings_of_the_wrong_kind_in_a_config_file(tmp_path, trained, demo):
+    command = ["explain", "saliency", trained / "one", trained / "data.h5", "-o", tmp_path]
+    for text, said in (
+        ("limit = true", "limit takes a value, not true"),
+        ("only_positive = -0.0", "only_positive must be true or false"),
+        ("[saliency]\nsimplex = 5", "simplex must be true or false, not 5"),
+    ):
+        (tmp_path / "c.toml").write_bytes(b"\xef\xbb\xbf" + text.encode())
+        code, _, err = demo(*command, "--config", tmp_path / "c.toml")
+        assert code == 2 and said in err, err
+    code, _, err = demo("explain", "saliency", trained / "one", trained / "data.h5", "--seed", 2**63, "-o", tmp_path)
+    assert code == 2 and "Traceback" not in err
+
+
+def test_ids_from_a_file_of_another_program(tmp_path, trained, demo):
+    (tmp_path / "ids").write_bytes(b"\xef\xbb\xbfpositive-1\r\nnegative-2\r\n")
+    command = ["explain", "saliency", trained / "one", trained / "data.h5", "-o", tmp_path, "--ids", tmp_path / "ids"]
+    code, out, err = demo(*command)
+    assert code == 0 and "2 sequences" in out
+    assert "explaining 2 of 48 sequences (chosen by --ids)" in err
+    (tmp_path / "ids").write_bytes(b"\xff\xfe\x00p")
+    code, _, err = demo(*command)
+    assert code == 1 and "ids is not text in UTF-8" in err
+
+
+def test_what_a_terminal_acts_on_never_reaches_it(tmp_path, demo):
+    evil = "\x1b]0;title\x07 \x9b31m \u202eright"
+    (tmp_path / "a.fa").write_text(f">0{evil}\nACGT\n>x\nAC*T\n")
+    _, out, err = demo("data", "import", tmp_path / "a.fa", "-o", tmp_path / "d.h5")
+    assert not any(c in out + err for c in "\x1b\x07\x9b\u202e")
+    data = tiny_dataset(6)
+    data.targets = (evil,)
+    data.save(tmp_path / "e.h5")
+    _, out, _ = demo("data", "info", tmp_path / "e.h5", "--json")
+    assert json.loads(out)["targets"] == [evil]
+    assert not any(c in out for c in "\x1b\x07\x9b\u202e")
+
+
+def test_repeated_lists_accumulate(tmp_path, demo, trained):
+    small = ["--epochs", "1", "--filters", "4", "--filters", "3", "--widths", "5,5"]
+    assert demo("train", "cnn", trained / "data.h5", "-o", tmp_path / "m", *small)[0] == 0
+    assert json.loads((tmp_path / "m/model.json").read_text())["options"]["filters"] == [4, 3]

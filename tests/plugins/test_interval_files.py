@@ -1,0 +1,137 @@
+"""What a format promises is read, and what is guessed is said."""
+
+import json
+
+import numpy as np
+import pytest
+from demo_bed.lines import read_intervals
+
+from demo_core import BadSource, SequenceDataset
+from demo_core.intervals import Interval, locus_in
+
+PEAK = "chr1\t100\t200\tp\t5\t.\t1\t2\t3\t{}"
+
+
+def lines(tmp_path, name, text, **how):
+    (tmp_path / name).write_text(text)
+    return read_intervals(tmp_path / name, **how)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "summit", "said"),
+    [
+        ("a.narrowPeak", PEAK.format("30"), 130, "1 window centred on summits"),
+        ("a.narrowPeak", PEAK.format("30") + "\t7", 130, "centred on summits"),
+        ("a.narrowPeak", PEAK.format("30") + "\t4.1" * 10, 130, "centred on summits"),  # IDR's 20 columns
+        ("a.narrowPeak", PEAK.format("30.0"), 130, "centred on summits"),
+        ("a.narrowPeak", PEAK.format("NA"), None, "1 line of 1 without a summit"),
+        ("a.narrowPeak", PEAK.format("-1"), None, "1 line of 1 without a summit"),
+        ("a.narrowPeak", "chr1\t100\t200\tp\t5\t.", None, "6 columns where narrowPeak has 10"),
+        ("a.bed", PEAK.format("30"), 130, "1 line of 10 columns read as narrowPeak"),
+        ("a.bed", PEAK.format("30") + "\t7\t8", None, ""),  # BED12
+        ("a.broadPeak", "chr1\t100\t200\tp\t5\t.\t1\t2\t3", None, ""),
+        ("a.gappedPeak", "chr1\t100\t200\tp\t5\t.\t0\t0\t0\t1\t1,\t0,\t5\t6\t7", None, ""),
+        ("a_peaks.xls", "# MACS\nchr\tstart\tend\tlength\tabs_summit\nchr1\t101\t200\t100\t131", 130, "summits"),
+        ("a_peaks.xls", "# MACS\n\nchr\tstart\tend\nchr1\t101\t200", None, ""),
+    ],
+)
+def test_a_suffix_says_what_the_columns_are(tmp_path, caplog, name, text, summit, said):
+    (line,) = lines(tmp_path, name, text + "\n")
+    assert (line.chrom, line.start, line.end, line.summit) == ("chr1", 100, 200, summit)
+    assert said in caplog.text if said else caplog.text == "" or "without a summit" in caplog.text
+
+
+def test_what_is_no_summit_is_an_error_where_one_is_promised(tmp_path):
+    with pytest.raises(BadSource, match="line 1: the summit .* must be a whole number or NA, not 'high'"):
+        lines(tmp_path, "a.narrowPeak", PEAK.format("high") + "\n")
+    with pytest.raises(BadSource, match="columns chr, start and end"):
+        lines(tmp_path, "a_peaks.xls", "name\tvalue\nx\t3\n")
+
+
+def test_columns_of_0_and_1_are_labels(tmp_path, demo, caplog):
+    (tmp_path / "g.fa").write_text(">chr1\n" + "ACGTTGCAAC" * 100 + "\n")
+    rows = [(1, 0), (0, 1), (1, -1), (0, 0)]
+    text = "".join(f"chr1\t{100 * i + 50}\t{100 * i + 60}\t{a}\t{b}\n" for i, (a, b) in enumerate(rows))
+    (tmp_path / "a.bed").write_text(text)
+    command = [
+        "data",
+        "import",
+        tmp_path / "a.bed",
+        "--genome",
+        tmp_path / "g.fa",
+        "--width",
+        10,
+        "--negatives",
+        "none",
+    ]
+    code, _, err = demo(*command, "-o", tmp_path / "d.h5")
+    assert code == 0 and "a.bed: columns 4 to 5 are read as labels, 3 positive and 4 negative" in err
+    with SequenceDataset.open(tmp_path / "d.h5") as data:
+        assert data.targets == ("label-1", "label-2")
+        assert np.array_equal(data.labels[:], [[1, 0], [0, 1], [1, np.nan], [0, 0]], equal_nan=True)
+    code, _, err = demo(*command, "-o", tmp_path / "u.h5", "--unlabelled")
+    assert code == 0 and "labels, " not in err
+    code, _, err = demo(*command, "-o", tmp_path / "n.h5", "--negatives-from", tmp_path / "a.bed")
+    assert code == 1 and "leave --negatives-from out" in err
+
+
+@pytest.mark.parametrize(
+    ("header", "interval"),
+    [
+        ("chr1:101-104", Interval("chr1", 100, 104)),  # samtools faidx, 1-based
+        ("chr1:101-104/rc", Interval("chr1", 100, 104, "-")),  # samtools faidx -i
+        ("chr1:100-104", Interval("chr1", 100, 104)),  # bedtools getfasta
+        ("chr1:100-104(-)", Interval("chr1", 100, 104, "-")),
+        ("peak_1::chr1:100-104(+)", Interval("chr1", 100, 104, "+")),  # bedtools getfasta -name -s
+        ("chr1:101-104:-", Interval("chr1", 100, 104, "-")),  # Bioconductor
+        ("hg38_dna range=chr1:101-104 5'pad=0 3'pad=0 strand=- repeatMasking=none", Interval("chr1", 100, 104, "-")),
+        ("1 dna:chromosome chromosome:GRCh38:1:101:104:-1 REF", Interval("1", 100, 104, "-")),
+        ("chromosome:GRCh38:X:101:104:1", Interval("X", 100, 104, "+")),
+        ("chr1_KI270706v1_random_100_104", Interval("chr1_KI270706v1_random", 100, 104)),
+        ("seq_1_2", None),
+        ("second", None),
+        ("", None),
+    ],
+)
+def test_the_place_in_a_header(header, interval):
+    found = locus_in(header, 4)
+    assert (found[0] if found else None) == interval
+
+
+def test_headers_are_counted_and_told(tmp_path, demo):
+    text = ">chr1:101-104 x\nACGT\n>chr1:201-204/rc\nACGA\n>chr1:1-99\nACGC\n>hg38 range=chr2:1-4 strand=+\nTTTT\n"
+    (tmp_path / "a.fa").write_text(text)
+    code, _, err = demo("data", "import", tmp_path / "a.fa", "-o", tmp_path / "d.h5")
+    assert code == 0
+    assert "2 headers read as intervals (chrom:start-end, 1-based)" in err
+    assert "1 header read as intervals (UCSC's range=, 1-based)" in err
+    assert "1 header left without an interval" in err
+
+
+def test_an_unknown_suffix_is_told_of_the_source(tmp_path, demo):
+    (tmp_path / "a.peaks").write_text("chr1\t1\t2\n")
+    (tmp_path / "g.fa").write_text(">chr1\nACGT\n")
+    code, _, err = demo("data", "import", tmp_path / "a.peaks", "--genome", tmp_path / "g.fa", "-o", tmp_path / "d.h5")
+    assert code == 2 and "a.peaks: no reader knows this suffix; name one with --reader" in err
+
+
+def test_labels_that_are_measured_are_no_classes(tmp_path, demo):
+    from demo_core.testing import tiny_dataset
+
+    data = tiny_dataset(60)
+    data.labels = np.linspace(-1, 3, 60, dtype=np.float32)[:, None]
+    data.save(tmp_path / "d.h5")
+    code, out, _ = demo("data", "info", tmp_path / "d.h5")
+    assert code == 0 and "positive" not in out and "minimum" in out
+    counts = json.loads(demo("data", "info", tmp_path / "d.h5", "--json")[1])["counts"]
+    assert sum(c["bound"]["labelled"] for c in counts.values()) == 60
+    assert min(c["bound"]["minimum"] for c in counts.values()) == -1
+    assert max(c["bound"]["maximum"] for c in counts.values()) == 3
+    small = ["--epochs", "1", "--filters", "4", "--widths", "5"]
+    assert demo("train", "cnn", tmp_path / "d.h5", "-o", tmp_path / "m", *small)[0] == 0
+    code, out, _ = demo("evaluate", tmp_path / "m", tmp_path / "d.h5", "--split", "all")
+    assert code == 0 and "positive" not in out and "Pearson" in out
+    code, _, err = demo("explain", "saliency", tmp_path / "m", tmp_path / "d.h5", "-o", tmp_path, "--only-positive")
+    assert code == 2 and "measured values, not 0 and 1" in err
+    code, _, err = demo("train", "cnn", tmp_path / "d.h5", "-o", tmp_path / "b", *small, "--class-weights", "balanced")
+    assert code == 2 and "regressions" in err
