@@ -74,6 +74,8 @@ def _default(field: dataclasses.Field[Any]) -> str:
         return "has to be given"
     if isinstance(value, bool):
         return f"`{value}`"
+    if isinstance(value, float):
+        return f"`{value:g}`"
     return "none" if not value or isinstance(value, type) else f"`{', '.join(value)}`"
 
 

@@ -89,7 +89,11 @@ def test_a_full_disk_is_one_line_and_no_crash(tmp_path, trained):
 def test_data_that_is_edited_while_it_is_explained_makes_no_file(tmp_path, demo, monkeypatch):
     from demo_core import runs
 
-    tiny_dataset(3200, 400).save(tmp_path / "d.h5")  # more than HDF5 keeps in memory
+    tiny_dataset(600, 400).save(tmp_path / "d.h5")
+    with h5py.File(tmp_path / "d.h5", "r+") as file:  # in one piece, of which HDF5 keeps little in memory
+        codes = file["codes"][:]
+        del file["codes"]
+        file.create_dataset("codes", data=codes)
     tiny_model(length=400).save(tmp_path / "m")
     real = runs._assemble
     code = "import h5py, sys; f = h5py.File(sys.argv[1], 'r+'); f['codes'][:] = (f['codes'][:] + 1) % 4; f.close()"
