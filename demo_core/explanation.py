@@ -21,6 +21,7 @@ from demo_core import hdf5
 from demo_core.dataset import SequenceDataset
 from demo_core.errors import DemoError, UsageProblem, printable, unknown_name
 from demo_core.hdf5 import Column, Field
+from demo_core.limits import rows_of
 from demo_core.sequences import ALPHABETS
 from demo_core.specs import KINDS
 
@@ -203,7 +204,8 @@ class Explanation:
         return np.asarray(self.extras[:, names.index(name)])
 
     def blocks(self, size: int = 1024) -> Iterator[slice]:
-        """Slices that cover all rows."""
+        """Slices that cover all rows, of at most ``size`` and of some megabytes of values."""
+        size = rows_of(int(np.prod(self.values.shape[1:])) * 4, size)
         for start in range(0, len(self), size):
             yield slice(start, min(start + size, len(self)))
 

@@ -15,9 +15,10 @@ from demo_core.dataset import SequenceDataset
 from demo_core.errors import DemoError, printable
 from demo_core.explanation import Explanation
 from demo_core.jobs import Job, describe_job
+from demo_core.limits import rows_of
 from demo_core.sources import editable_source, network_source, option_files
 
-#: Rows that are digested at a time: part of what the digest is.
+#: Rows that are digested at a time, at most.
 _BLOCK = 2048
 
 
@@ -53,8 +54,9 @@ def fingerprint_of_data(
 ) -> dict[str, Any]:
     """Which sequences, in which order; ``index`` gives their places in the data, where those are not ``rows``."""
     content = hashlib.sha256()
-    for start in range(0, len(rows), _BLOCK):
-        content.update(dataset.take(rows[start : start + _BLOCK]).digest().encode())
+    size = rows_of(2 * dataset.length, _BLOCK)  # of the length alone, since it is part of the digest
+    for start in range(0, len(rows), size):
+        content.update(dataset.take(rows[start : start + size]).digest().encode())
     content.update(np.ascontiguousarray(rows if index is None else index).tobytes())
     return {"sequences": content.hexdigest(), "number of sequences": len(rows)}
 

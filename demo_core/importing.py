@@ -157,6 +157,8 @@ class _Blocks:
         self.has_intervals |= any(r.interval for r in records)
         self.has_sites |= any(r.sites is not None for r in records)
         targets = self.targets()
+        if not targets:
+            raise DemoError(f"{self.source}: its reader names no target, and a dataset needs at least one")
         n = len(records)
         codes, sites, ids = [], [], []
         labels = np.full((n, len(targets)), np.nan, np.float32)

@@ -32,11 +32,16 @@ def editable_source(registered: Registered[Any]) -> str | None:
 
 
 def network_source(module: Any) -> str:
-    """SHA-256 of the files that define the classes of a network, those of torch apart."""
+    """SHA-256 of the files that define the classes of a network, without those of torch.
+
+    A network that was made by a function adds the digest of that function's file as ``class_digest``.
+    """
     names = {type(m).__module__ for m in module.modules()}
     own = sorted(n for n in names if n.partition(".")[0] != "torch")
     paths = [(getattr(sys.modules.get(name), "__file__", None), name) for name in own]
-    return _digest((Path(path), Path(name)) for path, name in paths if path)
+    found = _digest((Path(path), Path(name)) for path, name in paths if path)
+    made_by = getattr(module, "class_digest", "")
+    return hashlib.sha256(f"{found}{made_by}".encode()).hexdigest() if made_by else found
 
 
 def option_files(options: object) -> dict[str, str | None]:

@@ -15,6 +15,10 @@ import click
 from demo_core.errors import printable, without_controls
 
 
+#: Consoles of the progress bars that are shown now.
+_SHOWN: list[Any] = []
+
+
 def emit_json(value: Any) -> None:
     """Print JSON to stdout; characters that a terminal acts on are escaped."""
     text = json.dumps(value, indent=2, ensure_ascii=False)
@@ -22,8 +26,11 @@ def emit_json(value: Any) -> None:
 
 
 def say(text: str) -> None:
-    """A remark to stderr, without characters that a terminal acts on."""
-    click.echo(without_controls(text), err=True)
+    """A remark to stderr, without characters that a terminal acts on; above a progress bar, if one is shown."""
+    if _SHOWN:
+        _SHOWN[-1].print(without_controls(text), markup=False, highlight=False, soft_wrap=True)
+    else:
+        click.echo(without_controls(text), err=True)
 
 
 def suggest(*words: object) -> None:
@@ -67,10 +74,14 @@ def progress(title: str) -> Iterator[tuple[Callable[[int, int], None], Callable[
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(printable(title, 60), total=None)
-        yield (
-            lambda done, total: bar.update(task, completed=done, total=total),
-            lambda n: bar.advance(task, n),
-        )
+        _SHOWN.append(bar.console)
+        try:
+            yield (
+                lambda done, total: bar.update(task, completed=done, total=total),
+                lambda n: bar.advance(task, n),
+            )
+        finally:
+            _SHOWN.remove(bar.console)
 
 
 def cell(value: float | None, digits: int = 4) -> str:

@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from demo_core.dataset import BLOCK, SequenceDataset, take_rows
+from demo_core.dataset import SequenceDataset, take_rows
 from demo_core.errors import UsageProblem, printable, unknown_name
 from demo_core.intervals import Interval
 from demo_dashboard.runs import Run
@@ -156,8 +156,9 @@ def _keys(sequences: SequenceDataset) -> list[tuple[bytes, int]]:
     """A digest of each sequence, and how many equal ones came before it."""
     found = []
     seen: dict[bytes, int] = {}
-    for start in range(0, len(sequences), BLOCK):
-        block = np.ascontiguousarray(sequences.take(slice(start, start + BLOCK)).codes)
+    size = sequences.rows_at_once()
+    for start in range(0, len(sequences), size):
+        block = np.ascontiguousarray(sequences.take(slice(start, start + size)).codes)
         for codes in block:
             digest = hashlib.blake2b(codes.tobytes(), digest_size=16).digest()
             found.append((digest, seen.get(digest, 0)))

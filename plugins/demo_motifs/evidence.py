@@ -12,6 +12,7 @@ from demo_core.dataset import take_rows
 from demo_core.drawing import pattern_probabilities
 from demo_core.errors import UsageProblem
 from demo_core.explanation import Explanation
+from demo_core.limits import rows_of
 from demo_core.sequences import DNA, Codes
 
 Floats = NDArray[np.float64]
@@ -96,8 +97,14 @@ def read(explanation: Explanation, channel: Channel, rows: Rows, *, sign: int = 
 
 def blocks(explanation: Explanation, channel: Channel, rows: Rows, *, sign: int = 1) -> Iterator[Block]:
     """The evidence of many rows, some at a time."""
-    for start in range(0, len(rows), BLOCK):
-        yield read(explanation, channel, rows[start : start + BLOCK], sign=sign)
+    size = rows_at_once(explanation.sequences.length)
+    for start in range(0, len(rows), size):
+        yield read(explanation, channel, rows[start : start + size], sign=sign)
+
+
+def rows_at_once(length: int) -> int:
+    """How many rows are read at a time, so that their values stay within some tens of megabytes."""
+    return rows_of(48 * length, BLOCK)
 
 
 def information_content(probabilities: Floats) -> Floats:

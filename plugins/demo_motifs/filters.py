@@ -23,7 +23,6 @@ from demo_motifs.seqlets import Ints
 if TYPE_CHECKING:
     from demo_core.model import Model
 
-_BLOCK = 512
 #: Windows of a filter that are listed.
 MOST_SITES = 10_000
 #: A window counts if a filter responds to it by at least this share of its strongest response (Basset).
@@ -185,8 +184,9 @@ def _responses(
     layer: _FirstLayer, sequences: SequenceDataset, rows: Rows
 ) -> Iterator[tuple[Rows, NDArray[np.float32], Codes]]:
     """Rows, responses (n, F, starts) after the rectifier, and codes, a block at a time; windows are whole."""
-    for begin in range(0, len(rows), _BLOCK):
-        which = rows[begin : begin + _BLOCK]
+    size = layer.model.automatic_batch_size()
+    for begin in range(0, len(rows), size):
+        which = rows[begin : begin + size]
         codes = take_rows(sequences.codes, which)
         yield which, layer.responses(layer.model.one_hot(codes)).relu().float().cpu().numpy(), codes
 

@@ -13,7 +13,7 @@ import numpy as np
 from demo_core.dataset import SequenceDataset
 from demo_core.errors import printable
 from demo_core.explanation import Explanation
-from demo_motifs.evidence import BLOCK, Floats, channels, read
+from demo_motifs.evidence import Floats, channels, read, rows_at_once
 from demo_motifs.places import SIGN, genomic
 from demo_motifs.scanning import Hits, Scanner, without_overlaps
 
@@ -102,8 +102,9 @@ def scan_sequences(
     sequences = source.sequences if isinstance(source, Explanation) else source
     counts = {motif: dict.fromkeys(("sites", "sequences", "forward", "reverse"), 0) for motif, _, _ in motifs}
     valued = isinstance(source, Explanation) and source.kind == "attribution"
-    for begin in range(0, len(sequences), BLOCK):
-        rows = np.arange(begin, min(begin + BLOCK, len(sequences)))
+    size = rows_at_once(sequences.length)
+    for begin in range(0, len(sequences), size):
+        rows = np.arange(begin, min(begin + size, len(sequences)))
         block = sequences.take(rows)
         values = None
         if isinstance(source, Explanation) and valued:

@@ -50,8 +50,9 @@ class Together:
 def occurrences(sequences: SequenceDataset, rows: Rows, scanners: Sequence[Scanner]) -> list[Occurrences]:
     """The sites of each motif in some sequences, which are numbered in the order of ``rows``."""
     parts: list[list[tuple[Ints, Ints, Ints]]] = [[] for _ in scanners]
-    for begin in range(0, len(rows), BLOCK):
-        codes = sequences.take(rows[begin : begin + BLOCK]).codes
+    size = min(BLOCK, sequences.rows_at_once())
+    for begin in range(0, len(rows), size):
+        codes = sequences.take(rows[begin : begin + size]).codes
         for scanner, part in zip(scanners, parts, strict=True):
             hits = without_overlaps(scanner.hits(codes), scanner.width)
             part.append((hits.row + begin, hits.start, hits.strand))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from demo_core.cli.output import suggest
 from demo_core.errors import DemoError, UsageProblem, printable, unknown_name
 
 FORMATS = ("png", "svg", "pdf")
@@ -64,3 +65,4 @@ def show(explanations: tuple[Path, ...], name: str | None, output: Path, force: 
     with whole_file(output, replace=force) as temporary:
         save_figure(figure, temporary, kind)
     click.echo(f"{output}: {shown}")
+    suggest("demo", "dashboard", *explanations, "-o", "report.html")

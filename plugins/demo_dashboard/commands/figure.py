@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from demo_core.cli.output import say
+from demo_core.cli.output import say, suggest
 from demo_core.cli.sources import seed
 from demo_core.errors import UsageProblem, printable
 from demo_dashboard.commands.common import (
@@ -144,6 +144,7 @@ def figure(
         _write(drawn, files, kind, force)
     for place, subject in enumerate(subjects):
         click.echo(f"{files[min(place, len(files) - 1)]}: {subject.title.splitlines()[-1]}")
+    suggest("demo", "dashboard", *explanations, *(w for f in folders for w in ("--motifs", f)), "-o", "report.html")
 
 
 def _chosen(aligned: Aligned, names: Sequence[str], top: int, draw: int | None, seed: int) -> list[int]:
