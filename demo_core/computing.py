@@ -50,7 +50,7 @@ def compute_batches(
             index = rows[number * job.batch_size : (number + 1) * job.batch_size]
             block = sequences.take(index)
             with _naming_batch(number, block):
-                part = _explain_batch(job, explainer, block, index)
+                part = _explain_batch(job, explainer, block, index, guard)
                 _check_unchanged(job, guard)
             # per sequence, so that all arrays of a part have one row a sequence
             part["seconds"] = np.full(len(index), (time.perf_counter() - started) / len(index))
@@ -71,8 +71,11 @@ def compute_pattern(job: Job, on_progress: Callable[[int, int], None] = lambda d
     Raises PluginError, naming the plugin, on anything that the contract forbids.
     """
     model, started = job.model, time.perf_counter()
-    with guarded(model) as guard, _blaming(job, "all restarts at once: ask for fewer"):
+    with guarded(model) as guard, _blaming(job, "all restarts at once; use fewer restarts"):
         explainer = new_explainer(job)
+        with torch.no_grad():
+            model.outputs_of(model.one_hot(np.zeros((1, model.length), np.uint8)))
+        guard.note_own_changes()
         with exact_arithmetic(model.device, without_cudnn=_refused_by_cudnn(job)), torch.enable_grad():
             found = explainer.explain(model, job.target, RunRandom(job.seed, model.device, on_progress))
         result = found if isinstance(found, Result) else Result(found)
@@ -82,7 +85,7 @@ def compute_pattern(job: Job, on_progress: Callable[[int, int], None] = lambda d
         raise job.registered.broke_contract("it made no pattern")
     values = _array(job, "values", result.values, (n, len(model.alphabet.letters), model.length))
     codes = values.argmax(axis=1).astype(np.uint8)
-    with _blaming(job, "all restarts at once: ask for fewer"), torch.no_grad(), exact_arithmetic(model.device):
+    with _blaming(job, "all restarts at once; use fewer restarts"), torch.no_grad(), exact_arithmetic(model.device):
         outputs = model.outputs_of(torch.from_numpy(values).to(model.device, model.dtype))
         one_hot = job.target(model.outputs_of(model.one_hot(codes)))
     whole = _extras(job, result, n) | {"extra:one-hot": one_hot.float().cpu().numpy()}
@@ -133,11 +136,11 @@ def labels_for(model: Model, sequences: SequenceDataset) -> NDArray[np.float32]:
     return labels
 
 
-def _explain_batch(job: Job, explainer: Any, rows: SequenceDataset, index: NDArray[np.int64]) -> Part:
-    part = _one_strand(job, explainer, rows, rows.codes, index, stream=0)
+def _explain_batch(job: Job, explainer: Any, rows: SequenceDataset, index: NDArray[np.int64], guard: Guard) -> Part:
+    part = _one_strand(job, explainer, rows, rows.codes, index, guard, stream=0)
     if not job.average_strands:
         return part
-    other = _one_strand(job, explainer, rows, rows.alphabet.reverse_complement(rows.codes), index, stream=1)
+    other = _one_strand(job, explainer, rows, rows.alphabet.reverse_complement(rows.codes), index, guard, stream=1)
     check_same_names(job, set(part), set(other))
     if job.spec.kind == "attribution":
         other["values"] = other["values"][:, rows.alphabet.complement_order, ::-1]
@@ -152,6 +155,7 @@ def _one_strand(
     rows: SequenceDataset,
     codes: NDArray[np.uint8],
     index: NDArray[np.int64],
+    guard: Guard,
     stream: int,
 ) -> Part:
     model = job.model
@@ -171,10 +175,11 @@ def _one_strand(
         with torch.no_grad(), exact_arithmetic(model.device), blaming_network(model):
             outputs = model.outputs_of(x)
             target_values = target(outputs)
+        guard.note_own_changes()
         with exact_arithmetic(model.device, without_cudnn=_refused_by_cudnn(job)), torch.enable_grad():
             found = explainer.explain(model, batch, target)
     if x._version != version:
-        raise job.registered.broke_contract("it writes into batch.x, which others read; work on a copy")
+        raise job.registered.broke_contract("it modified batch.x in place; work on a copy (batch.x.clone())")
     result = found if isinstance(found, Result) else Result(found)
     shape = expected_shape(job.spec.kind, len(x), x.shape[1], x.shape[2], len(job.spec.channels))
     part = {
@@ -199,7 +204,9 @@ def _refused_by_cudnn(job: Job) -> bool:
 def _check_unchanged(job: Job, guard: Guard) -> None:
     """Raise PluginError if an explainer left anything changed that the next one would meet."""
     if changes := guard.changes():
-        raise job.registered.broke_contract(f"it changed {' and '.join(changes[:3])}, and did not restore that")
+        raise job.registered.broke_contract(
+            f"it changed {' and '.join(changes[:3])} without restoring; restore the state after each batch"
+        )
 
 
 @contextmanager

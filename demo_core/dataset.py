@@ -114,7 +114,7 @@ class SequenceDataset:
             for start in range(0, file["intervals"].shape[0], 1 << 16):
                 some = Column(file["intervals"])[start : start + (1 << 16)]
                 if (wrong := impossible_intervals(some, len(chroms), file["codes"].shape[1])).any():
-                    raise ValueError(f"row {start + int(np.argmax(wrong)) + 1} has an impossible interval")
+                    raise ValueError(f"row {start + int(np.argmax(wrong)) + 1} (1-based) has an invalid interval")
         return cls(
             codes=Column(file["codes"]),
             labels=Column(file["labels"]),
@@ -195,7 +195,7 @@ class SequenceDataset:
         ]
         if self.intervals is not None:
             wrong = impossible_intervals(self.intervals, len(self.chroms), self.length)
-            problems.append(("an impossible interval", wrong))
+            problems.append(("an invalid interval", wrong))
         for problem, where in problems:
             if where.any():
                 row = int(np.argmax(where.reshape(len(where), -1).any(axis=1)))
@@ -281,7 +281,9 @@ class TextColumn:
         if sum(map(len, raw)) > self._MOST_BYTES:
             raise DemoError(f"{name} is refused: its ids are too long, from row {start + 1} on")
         if self._checksums is not None and self._checksums[start // PAGE] != checksum(list(raw)):
-            raise DemoError(f"{name} is damaged: ids from row {start + 1} on do not fit their checksum; copy it again")
+            raise DemoError(
+                f"{name} is damaged: checksum mismatch in ids from row {start + 1} (1-based); copy the file again"
+            )
         try:
             return np.array([text.decode("utf-8") for text in raw], dtype=object)
         except UnicodeDecodeError:

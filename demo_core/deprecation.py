@@ -68,12 +68,12 @@ class TakesOlderNames(type):
 
 
 class Refused:
-    """What takes the place of a spec that is not what the contract asks for, so that the others are registered."""
+    """Placeholder for a spec that breaks the contract."""
 
 
 @contextmanager
 def refusing() -> Iterator[list[str]]:
-    """Within it, a spec that cannot be made is a ``Refused``, and why is kept in the list."""
+    """Replace invalid specs by ``Refused`` in this context; collect the reasons in a list."""
     found: list[str] = []
     token = _refused.set(found)
     try:

@@ -113,7 +113,9 @@ class Explanation:
             return True
         if not isinstance(other, Explanation):
             return NotImplemented
-        raise UsageProblem("explanations are not compared by ==: use numpy.allclose(one.values[:], other.values[:])")
+        raise UsageProblem(
+            "explanations cannot be compared with ==; use numpy.allclose(one.values[:], other.values[:])"
+        )
 
     __hash__ = object.__hash__
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from demo_core.errors import DemoError, printable
 from demo_core.limits import TEXT
-from demo_core.locks import clear_leftovers, exchange, lock
+from demo_core.locks import clear_leftovers, exchange, hidden_name, lock
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -70,7 +70,7 @@ def whole_files(paths: Sequence[Path], *, within: Path | None = None, replace: b
 def _temporary_file(path: Path, folder: Path) -> Iterator[Path]:
     _check_not_busy(path, folder)
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name[:80]}.", suffix=".tmp" + path.suffix, dir=folder)
+        handle, name = tempfile.mkstemp(prefix=f".{hidden_name(path)}.", suffix=".tmp" + path.suffix, dir=folder)
     except OSError as error:  # whose text names a file that nobody asked for
         raise DemoError(f"{printable(path)} cannot be written ({error.strerror}): choose another place") from None
     os.close(handle)
@@ -108,7 +108,7 @@ def whole_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
     _check_not_busy(path, path.parent)
     if not replace:
         _check_new(path)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name[:80]}.", suffix=".tmp", dir=path.parent))
+    temporary = Path(tempfile.mkdtemp(prefix=f".{hidden_name(path)}.", suffix=".tmp", dir=path.parent))
     held = lock(temporary, folder=True)
     try:
         with saying_full(path):
@@ -118,8 +118,8 @@ def whole_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
                 fsync(inside)
             if not replace:
                 _check_new(path)
-            if not path.exists():
-                temporary.replace(path)
+            if not replace or not path.exists():
+                _rename_folder(temporary, path)
             elif not exchange(temporary, path):
                 _swap(temporary, path)
             fsync(path.parent)
@@ -137,8 +137,8 @@ def saying_full(path: Path) -> Iterator[None]:
         if error.errno not in _FULL:
             raise
         raise DemoError(
-            f"{printable(path)} cannot be written: no space is left on the disk of {printable(_mount(path))} "
-            f"({error.strerror}); free some, or choose another place"
+            f"{printable(path)}: cannot write to the file system at {printable(_mount(path))} ({error.strerror}); "
+            "free space, or choose another output"
         ) from None
 
 
@@ -156,12 +156,12 @@ def _followed(path: Path) -> Path:
     try:
         return path.resolve(strict=False)
     except (OSError, RuntimeError):
-        raise DemoError(f"{printable(path)} is a symbolic link that leads to itself: choose another output") from None
+        raise DemoError(f"{printable(path)} is a symbolic link to itself; choose another output") from None
 
 
 def _check_new(path: Path) -> None:
     if path.exists():
-        raise DemoError(f"{printable(path)} exists already: choose another name, or --force to replace it")
+        raise DemoError(f"{printable(path)} exists already; choose another name, or use --force to replace it")
 
 
 def _check_not_busy(path: Path, folder: Path) -> None:
@@ -169,8 +169,17 @@ def _check_not_busy(path: Path, folder: Path) -> None:
         raise DemoError(f"{printable(path)}: another process is writing it; wait for it to end, or choose another name")
 
 
+def _rename_folder(temporary: Path, path: Path) -> None:
+    try:
+        temporary.rename(path)
+    except OSError as error:
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):  # another process was faster
+            _check_new(path)
+        raise
+
+
 def _swap(new: Path, path: Path) -> None:
-    aside = Path(tempfile.mkdtemp(prefix=f".{path.name[:80]}.", suffix=".old", dir=path.parent))
+    aside = Path(tempfile.mkdtemp(prefix=f".{hidden_name(path)}.", suffix=".old", dir=path.parent))
     old = aside / "was"
     try:
         path.replace(old)
@@ -203,17 +212,7 @@ def check_regular(path: Path) -> None:
     if path.is_dir():
         raise DemoError(f"{printable(path)}: this is a folder; give a file")
     if not path.is_file():
-        raise DemoError(f"{printable(path)} is a pipe or a device; a regular file is needed here")
-
-
-def read_text(path: Path) -> str:
-    """The text of a file, UTF-8 with or without a byte order mark. Raises DemoError naming the file."""
-    check_regular(path)
-    TEXT.check(path.stat().st_size, printable(path))
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DemoError(f"{printable(path)} is not text in UTF-8 (byte {error.start}): save it as such") from None
+        raise DemoError(f"{printable(path)} is a pipe or a device; give a regular file")
 
 
 def read_json(path: Path, what: str) -> Any:
@@ -240,7 +239,7 @@ def loads(text: str) -> Any:
         try:
             json.dumps(value, ensure_ascii=False).encode()
         except UnicodeEncodeError:
-            raise ValueError("a text in it has half of a character (a lone surrogate)") from None
+            raise ValueError("a string contains a lone surrogate (half of a UTF-16 pair)") from None
     return value
 
 

@@ -77,8 +77,8 @@ def check_same(path: Path, there: Mapping[str, Any], here: Mapping[str, Any]) ->
     differing = [k for k in here if there.get(k) != here[k]]
     if unknown := [k for k in here if k not in there]:
         raise DemoError(
-            f"{printable(path)} was made before the {' and the '.join(unknown)} were recorded, so whether it is this "
-            "run is not known: choose another --name or -o, or --force to replace it"
+            f"{printable(path)}: does not record the {' or the '.join(unknown)}, so it cannot be matched to this run; "
+            "choose another --name or -o, or use --force to replace it"
         )
     if not differing:
         return

@@ -1,4 +1,4 @@
-"""What a plugin may not change for those that run after it: the model, and torch's own settings."""
+"""Detect and undo what a plugin changes in the model and in torch's settings."""
 
 from __future__ import annotations
 
@@ -12,16 +12,20 @@ from torch import Tensor, nn
 from demo_core.model import Model
 
 _SETTINGS: dict[str, tuple[Callable[[], Any], Callable[[Any], None]]] = {
-    "torch's default type": (torch.get_default_dtype, torch.set_default_dtype),
-    "torch's precision of matrix products": (
+    "torch's default dtype": (torch.get_default_dtype, torch.set_default_dtype),
+    "torch's float32 matmul precision": (
         torch.get_float32_matmul_precision,
         torch.set_float32_matmul_precision,
     ),
-    "whether cuDNN is enabled": (
+    "torch.backends.cudnn.enabled": (
         lambda: torch.backends.cudnn.enabled,
         lambda value: setattr(torch.backends.cudnn, "enabled", value),
     ),
-    "whether deterministic algorithms are asked for": (
+    "torch's default device": (
+        torch.get_default_device,
+        lambda device: torch.set_default_device(None if device.type == "cpu" else device),
+    ),
+    "torch's deterministic-algorithms setting": (
         torch.are_deterministic_algorithms_enabled,
         torch.use_deterministic_algorithms,
     ),
@@ -41,6 +45,10 @@ class Guard:
         self._parameters = {
             name: (p, p.requires_grad, dict(p._backward_hooks or {})) for name, p in model.module.named_parameters()
         }
+        self._classes = {name: type(m) for name, m in model.module.named_modules()}
+        self._hooks = {name: dict(hooks) for name, hooks in _global_hooks().items()}
+        #: Buffers that the network itself changes as it runs
+        self._own: set[str] = set()
         self._tensors = _tensors(model.module)
         self._copies = {name: t.detach().clone() for name, t in self._tensors.items()}
         self._settings = {name: read() for name, (read, _) in _SETTINGS.items()}
@@ -48,34 +56,72 @@ class Guard:
     def changes(self) -> list[str]:
         """What is not as it was, in words; mode, hooks and types before weights."""
         found = [name for name, (read, _) in _SETTINGS.items() if read() != self._settings[name]]
+        if any(_identity(dict(h)) != _identity(self._hooks[name]) for name, h in _global_hooks().items()):
+            found.append("hooks of all modules")
+        if any(type(m) is not self._classes[name] for name, m in self._modules.items()):
+            found.append("the class of a module")
         if dict(self._module.named_modules()) != self._modules:
-            found.append("which modules the network has")
+            found.append("the set of modules in the network")
+        return list(dict.fromkeys(found + self._changed_modules() + self._changed_tensors()))
+
+    def _changed_modules(self) -> list[str]:
+        found = []
         for name, module in self._modules.items():
             now, before = _attributes(module), self._attributes[name]
             if module.training != before["training"]:
                 found.append("the training mode of a module")
             elif changed := [k for k in {**before, **now} if _identity(now.get(k)) != _identity(before.get(k))]:
                 key = changed[0]
-                found.append("hooks: it left one" if key.endswith("hooks") else f"'{key}' of a module")
+                found.append("the hooks of a module" if key.endswith("hooks") else f"'{key}' of a module")
         for p, requires_grad, hooks in self._parameters.values():
             if p.requires_grad != requires_grad:
                 found.append("requires_grad of a parameter")
             if dict(p._backward_hooks or {}) != hooks:
-                found.append("hooks of a parameter: it left one")
+                found.append("the hooks of a parameter")
+        return found
+
+    def _changed_tensors(self) -> list[str]:
+        found = []
         now_there = _tensors(self._module)
         for name, copy in self._copies.items():
+            if name in self._own:
+                continue
             tensor = now_there.get(name)
             if tensor is None or tensor.dtype != copy.dtype or tensor.device != copy.device:
-                found.append("the type or the device of the weights")
+                found.append("the dtype or device of the weights")
             elif not _same_bits(tensor, copy):
                 found.append("the weights")
-        return list(dict.fromkeys(found))
+        return found
+
+    def note_own_changes(self) -> None:
+        """Note, after the core's own forward pass, which buffers the network itself changes."""
+        buffers = dict(self._module.named_buffers())
+        for name, tensor in buffers.items():
+            if name in self._copies and not _same_bits(tensor, self._copies[name]):
+                self._own.add(name)
 
     def restore(self) -> None:
-        """Put all of it back."""
-        for name, (_, write) in _SETTINGS.items():
-            write(self._settings[name])
+        """Restore the saved state."""
+        for name, (read, write) in _SETTINGS.items():
+            if read() != self._settings[name]:
+                write(self._settings[name])
+        for name, hooks in _global_hooks().items():
+            if dict(hooks) != self._hooks[name]:
+                hooks.clear()
+                hooks.update(self._hooks[name])
+        self._restore_modules()
+        for p, requires_grad, hooks in self._parameters.values():
+            p.requires_grad_(requires_grad)
+            if p._backward_hooks is not None:
+                p._backward_hooks.clear()
+                p._backward_hooks.update(hooks)
+        with torch.no_grad():
+            for name, tensor in self._tensors.items():
+                self._put_back(name, tensor, self._copies[name].clone())
+
+    def _restore_modules(self) -> None:
         for name, module in self._modules.items():
+            module.__class__ = self._classes[name]
             before = self._attributes[name]
             for key in [k for k in _attributes(module) if k not in before]:
                 del module.__dict__[key]
@@ -86,14 +132,9 @@ class Guard:
                     there.update(value)
                 else:
                     module.__dict__[key] = value
-        for p, requires_grad, hooks in self._parameters.values():
-            p.requires_grad_(requires_grad)
-            if p._backward_hooks is not None:
-                p._backward_hooks.clear()
-                p._backward_hooks.update(hooks)
-        with torch.no_grad():
-            for name, tensor in self._tensors.items():
-                self._put_back(name, tensor, self._copies[name].clone())
+            if isinstance(module, nn.RNNBase):  # which keeps its parameters in a list as well
+                for key, parameter in before["_parameters"].items():
+                    setattr(module, key, parameter)
 
     def _put_back(self, name: str, tensor: Tensor, copy: Tensor) -> None:
         if tensor.device == copy.device:
@@ -106,12 +147,12 @@ class Guard:
 
 @contextmanager
 def guarded(model: Model) -> Iterator[Guard]:
-    """Put the model and torch's settings back, whatever ends the block."""
+    """Restore the model and torch's settings when the block ends, also on errors."""
     guard = Guard(model)
     try:
         yield guard
     finally:
-        if guard.changes():
+        if guard.changes() or guard._own:
             guard.restore()
 
 
@@ -132,11 +173,17 @@ def _identity(value: Any) -> Any:
 
 
 def _tensors(module: nn.Module) -> dict[str, Tensor]:
-    return {name: t for name, t in module.state_dict(keep_vars=True).items() if isinstance(t, Tensor)}
+    return {**dict(module.named_parameters()), **dict(module.named_buffers())}
+
+
+def _global_hooks() -> dict[str, Any]:
+    """Hooks that torch runs for every module, by the name of the dictionary that holds them."""
+    found = vars(nn.modules.module)
+    return {name: found[name] for name in found if name.startswith("_global_") and isinstance(found[name], dict)}
 
 
 def _same_bits(one: Tensor, other: Tensor) -> bool:
-    if one.shape != other.shape:
+    if one.shape != other.shape or one.dtype != other.dtype or one.device != other.device:
         return False
     pair = [t.detach().contiguous().reshape(-1).view(torch.uint8) for t in (one, other)]
     return torch.equal(*pair)  # NaN is equal to itself here

@@ -175,7 +175,7 @@ def _metadata(file: h5py.File, what: str, version: int) -> Any:
             "upgrade deep-motif-dashboard"
         )
     if _SUM_OF_TEXT in file.attrs and int(file.attrs[_SUM_OF_TEXT]) != zlib.crc32(text.encode()):
-        raise _Refused("it is damaged: its metadata does not fit its checksum; copy or make it again")
+        raise _Refused("metadata checksum mismatch: the file is damaged; copy it again or recreate it")
     return metadata
 
 
@@ -260,7 +260,7 @@ class Column:
 
     def __getitem__(self, key: Any) -> Any:
         if not self._dataset:
-            raise UsageProblem("the file is closed: open it again, or read what is needed inside the with statement")
+            raise UsageProblem("the file is closed; open it again, or read the data inside the with statement")
         name = printable(self._dataset.file.filename)
         with reading(name):
             found = self._dataset[key]
@@ -268,7 +268,7 @@ class Column:
             return found
         if name not in self._said:
             self._said.add(name)
-            _log.warning("%s holds infinite numbers, which are treated as missing", name)
+            _log.warning("%s contains infinite values, which are read as NaN (missing)", name)
         return np.where(np.isinf(found), found.dtype.type(np.nan), found)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
@@ -279,14 +279,16 @@ def text_checksums(metadata: Mapping[str, Any], name: str, rows: int) -> list[in
     """The checksums of a column of strings; None in files that were made before there were any. Raises ValueError."""
     sums: list[int] | None = metadata.get(CHECKSUMS, {}).get(name)
     if sums is not None and len(sums) != -(-rows // PAGE):
-        raise ValueError(f"{name} and its checksums differ in number")
+        raise ValueError(f"{name} has {len(sums)} checksums, expected {-(-rows // PAGE)}")
     return sums
 
 
 @contextmanager
 def reading(name: str) -> Iterator[None]:
-    """What HDF5 raises on damaged data, as of a chunk that does not fit its checksum, is an error of the file."""
+    """Raise DemoError, naming the file, when HDF5 meets damaged data."""
     try:
         yield
     except (OSError, RuntimeError, KeyError) as error:
-        raise DemoError(f"{name} is damaged and cannot be read ({one_line(error)}): copy or make it again") from None
+        raise DemoError(
+            f"{name} is damaged and cannot be read ({one_line(error)}); copy the file again or recreate it"
+        ) from None

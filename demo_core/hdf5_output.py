@@ -1,4 +1,4 @@
-"""An HDF5 file that is being written, such that a full disk is an error and no crash.
+"""HDF5 output file that turns a full disk into an error instead of a crash.
 
 HDF5 cannot close a file whose last writes failed, and the process then ends with a segmentation fault. So HDF5 writes
 through an object of ours: what the disk refuses goes into memory, HDF5 sees no failure, and the error is raised by the
@@ -114,7 +114,7 @@ class _Disk:
         return self._end
 
     def flush(self) -> None:
-        """Everything goes to the disk at once."""
+        """Do nothing: writes are not buffered."""
 
     def close(self) -> None:
         try:

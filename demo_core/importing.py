@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from demo_core.dataset import BLOCK, NO_SPLIT, DatasetWriter, SequenceDataset, TextColumn, take_rows
-from demo_core.errors import DemoError, printable, unknown_name
+from demo_core.errors import DemoError, counted, printable, unknown_name
 from demo_core.files import whole_file
 from demo_core.limits import BLOCK_BYTES, ID_LENGTH, ROWS, rows_of
 from demo_core.records import SPLITS, Record, RecordBlock
@@ -73,7 +73,7 @@ def import_records(
         if _labelled(writer):
             notes += assign_splits(split, group, settings, random)
         elif settings.assign and settings.split is None and (split == NO_SPLIT).any():
-            notes.append("no sequence has a label, so none was put into a split")
+            notes.append("no sequence has a label, so no splits were assigned")
         writer.rewrite("split", split)
         notes += _add_negatives(writer, blocks, split, settings, random)
         # Both columns are written from the first block on, since any later record may be the first to use them
@@ -127,7 +127,7 @@ class _Blocks:
         if len(name) > ID_LENGTH:
             raise DemoError(
                 f"{self.source}: record {self.count} has an id of {len(name):,} characters, '{printable(name, 40)}'; "
-                f"{ID_LENGTH:,} are allowed: shorten it"
+                f"{ID_LENGTH:,} are allowed; shorten it"
             )
         if name not in self.names:
             self.names[name] = 1
@@ -178,7 +178,9 @@ class _Blocks:
                 with np.errstate(over="ignore"):
                     labels[row] = record.labels
                 if np.isinf(labels[row]).any():
-                    raise self._bad(record, "has a label that is infinite as a 32-bit number (beyond 3.4e38)")
+                    raise self._bad(
+                        record, "has a label too large for a 32-bit float (beyond 3.4e38); rescale the labels"
+                    )
             if record.interval is not None:
                 part = record.interval.part(shift, len(one))
                 chrom = self.chroms.setdefault(part.chrom, len(self.chroms))
@@ -310,9 +312,9 @@ def _add_negatives(
             shuffled, unchanged = _shuffled(writer, part, blocks, settings, method, random)
             writer.append(shuffled)
             same += unchanged
-        notes.append(f"{SPLITS[code]}: had {len(rows)} positives and no negatives; a {word} of each was added")
+        notes.append(f"{SPLITS[code]}: {counted(len(rows), 'positive')}, no negatives; added a {word} of each")
         if same:
-            notes.append(f"{SPLITS[code]}: {same} positives have no other order, so no negative was made of them")
+            notes.append(f"{SPLITS[code]}: {counted(same, 'positive')} without another order, so no negative was added")
     return notes
 
 

@@ -16,7 +16,7 @@ class _State:
 
 
 def install() -> None:
-    """Meet SIGINT, SIGTERM and SIGHUP with KeyboardInterrupt; one that the shell ignores (nohup) stays ignored."""
+    """Raise KeyboardInterrupt on SIGINT, SIGTERM and SIGHUP; ignored signals other than SIGTERM stay ignored."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) != signal.SIG_IGN or number == signal.SIGTERM:
             signal.signal(number, _interrupt)
@@ -30,7 +30,6 @@ def from_outside() -> bool:
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
     now = time.monotonic()
-    again = _State.last is not None and now - _State.last < _GRACE
-    _State.last = now
-    if not again:
+    if _State.last is None or now - _State.last >= _GRACE:
+        _State.last = now
         raise KeyboardInterrupt

@@ -1,4 +1,4 @@
-"""How much of an input is read before it is refused, so that a damaged or hostile file cannot take all memory."""
+"""Size limits on input, so that a damaged or hostile file cannot exhaust memory."""
 
 from __future__ import annotations
 
@@ -24,13 +24,14 @@ class Limit:
             return self.default
         if not text.isdecimal() or not 1 <= int(text) < 2**62:
             raise UsageProblem(
-                f"{self.variable} in the environment: expected a whole number, got '{printable(text, 30)}'"
+                f"{self.variable}: expected a whole number of at least 1, got '{printable(text, 30)}'; "
+                "correct the environment variable"
             )
         return int(text)
 
     def exceeded(self) -> str:
-        """What to say of an input that is larger."""
-        return f"it has more than {self.value:,} {self.of}; if that is right, raise {self.variable}"
+        """The message for an input that is larger."""
+        return f"exceeds the limit of {self.value:,} {self.of}; increase {self.variable} if this is intended"
 
     def check(self, amount: int, what: str) -> None:
         """Raise DemoError, beginning with ``what``, if there is more."""

@@ -1,4 +1,4 @@
-"""Locks on files, also where the file system has none, and what processes that were killed have left behind."""
+"""File locks, with a fallback for file systems without them, and removal of leftovers of killed processes."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import ctypes
 import errno
 import fcntl
 import glob
+import hashlib
 import logging
 import os
 import shutil
@@ -21,6 +22,10 @@ _log = logging.getLogger(__name__)
 
 _NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP}
 _EXCHANGE = 2  # RENAME_EXCHANGE of linux/fs.h
+_HELD = ".held"
+_LONGEST = 80
+#: Folders of which it has been said that they have no locks.
+_WARNED: set[Path] = set()
 
 
 @dataclass
@@ -32,7 +37,7 @@ class Lock:
     standing: Path | None = None
 
     def release(self) -> None:
-        """Give it back."""
+        """Release the lock."""
         if self.standing is not None:
             self.standing.unlink(missing_ok=True)
         os.close(self.handle)
@@ -68,25 +73,36 @@ def lock(path: Path, *, folder: bool = False) -> Lock:
 
 def _stand_in(path: Path) -> Path:
     """A lock file for file systems without locks (Lustre, some NFS); one of a dead process of this machine is taken."""
-    standing = path.with_name(path.name + ".held")
+    standing = path.with_name(path.name + _HELD)
     mine = f"{socket.gethostname()} {os.getpid()}"
     for _ in range(2):
         try:
             handle = os.open(standing, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
         except FileExistsError:
-            host, _, number = standing.read_text(encoding="utf-8", errors="replace").partition(" ")
-            if host != socket.gethostname() or not number.isdecimal() or _is_alive(int(number)):
-                raise BlockingIOError(errno.EAGAIN, f"held by {printable(host, 60)}") from None
+            if _held_by_somebody(standing):
+                raise BlockingIOError(errno.EAGAIN, "held by another process") from None
             standing.unlink(missing_ok=True)
             continue
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(mine)
+        if standing.parent in _WARNED:
+            return standing
+        _WARNED.add(standing.parent)
         _log.warning(
-            "%s: this file system has no file locks; %s stands in for one (delete it if no process is at work here)",
+            "%s: this file system has no file locks; using %s instead (delete it if no DeMo process is running here)",
             printable(path.parent), printable(standing.name),
         )  # fmt: skip
         return standing
     raise BlockingIOError(errno.EAGAIN, "held by another process")
+
+
+def _held_by_somebody(standing: Path) -> bool:
+    """Whether a lock file is of a process that may be alive; of another machine it cannot be known."""
+    try:
+        host, _, number = standing.read_text(encoding="utf-8", errors="replace").partition(" ")
+    except FileNotFoundError:
+        return False
+    return host != socket.gethostname() or not number.isdecimal() or _is_alive(int(number))
 
 
 def _is_alive(number: int) -> bool:
@@ -104,9 +120,13 @@ def clear_leftovers(path: Path, folder: Path) -> bool:
 
     Returns whether another process is writing it now.
     """
-    name = glob.escape(path.name[:80])
+    name = glob.escape(hidden_name(path))
     busy = False
     for left in folder.glob(f".{name}.????????.tmp*"):
+        if left.name.endswith(_HELD):
+            if not left.with_name(left.name.removesuffix(_HELD)).exists() and not _held_by_somebody(left):
+                left.unlink(missing_ok=True)
+            continue
         try:
             held = lock(left, folder=left.is_dir())
         except BlockingIOError:
@@ -116,12 +136,21 @@ def clear_leftovers(path: Path, folder: Path) -> bool:
             continue
         _delete(left)
         held.release()
+    if busy:
+        return True
     for aside in folder.glob(f".{name}.????????.old"):
         if (aside / "was").exists() and not path.exists():
             (aside / "was").replace(path)
-            _log.warning("%s was being replaced by a process that was killed, and is restored", printable(path))
+            _log.warning("%s: restored; a killed process had left the replacement unfinished", printable(path))
         _delete(aside)
-    return busy
+    return False
+
+
+def hidden_name(path: Path) -> str:
+    """What hidden files of an output are called after: its name, shortened so that different names stay different."""
+    if len(path.name) <= _LONGEST:
+        return path.name
+    return f"{path.name[: _LONGEST - 9]}-{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:8]}"
 
 
 def exchange(one: Path, other: Path) -> bool:

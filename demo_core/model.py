@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from demo_core.blame import broke_contract, plugin_failed
 from demo_core.dataset import SequenceDataset
 from demo_core.device import exact_arithmetic, out_of_memory
-from demo_core.errors import DemoError, MisfitError, PluginError, UsageProblem, one_line, printable
+from demo_core.errors import DemoError, MisfitError, UsageProblem, one_line, printable
 from demo_core.files import check_regular, read_json, whole_folder, write_json
 from demo_core.options import as_json, build
 from demo_core.owner import Owner
@@ -29,7 +29,7 @@ from demo_core.registry import Registered, Registry
 from demo_core.sequences import Alphabet, alphabet_named
 from demo_core.specs import Architecture, SpecError, check_capabilities
 from demo_core.targets import Output, Target, parse_target
-from demo_core.weights import check_shapes, load_weights, shapes_in
+from demo_core.weights import allocating_at_most, load_weights
 
 _log = logging.getLogger(__name__)
 
@@ -136,7 +136,7 @@ class Model:
         outputs = (network or self.module)(x)
         what = f"architecture '{self.running.get('name', '?')}'"
         if version is not None and x._version != version:
-            problem = "its forward writes into its input; write x = x - 1 instead of x -= 1"
+            problem = "its forward modifies its input in place; write x = x - 1 instead of x -= 1"
             raise broke_contract(what, Owner.from_json(self.running), problem)
         wanted = (len(x), len(self.outputs))
         if not isinstance(outputs, Tensor) or outputs.shape != wanted or not outputs.is_floating_point():
@@ -157,7 +157,7 @@ class Model:
             if not out_of_memory(error):
                 raise
             smaller = f"--batch-size {max(1, size // 4)}"
-            raise DemoError(f"out of memory on {self.device} in batches of {size}: try {smaller}") from None
+            raise DemoError(f"out of memory on {self.device} in batches of {size}; try {smaller}") from None
         empty = torch.zeros(0, len(self.outputs))
         return torch.cat(found).numpy() if found else empty.numpy()
 
@@ -251,8 +251,7 @@ class Model:
         said = _parse(meta, shown)
         found = _find(registry, said.architecture, shown)
         check_regular(path / WEIGHTS)
-        with code_allowed(allow_code):
-            _check_sizes(found, said, path / WEIGHTS)
+        with code_allowed(allow_code), allocating_at_most(path / WEIGHTS):
             model = build_model(found, said.options, alphabet=said.alphabet, length=said.length, outputs=said.outputs)
         if model.architecture != said.architecture:
             _log.warning("%s", _another_owner(shown, said.architecture, model.architecture))
@@ -382,14 +381,3 @@ def _find(registry: Registry, architecture: dict[str, str], shown: str) -> Regis
             return registry.find(Architecture, f"{plugin}:{name}")
         except UsageProblem:
             raise UsageProblem(f"{shown} was made by plugin '{printable(plugin)}': {error}") from None
-
-
-def _check_sizes(found: Registered[Architecture], said: _Description, weights: Path) -> None:
-    """Compare the network that a description asks for with the file of its weights, before memory is taken for it."""
-    shapes = shapes_in(weights)
-    try:
-        with torch.device("meta"):
-            planned = build_model(found, said.options, alphabet=said.alphabet, length=said.length, outputs=said.outputs)
-    except PluginError:  # a network that computes while it is made cannot be made without values
-        return
-    check_shapes(weights, shapes, planned.module.state_dict())

@@ -138,16 +138,20 @@ class _MemeReader:
             self.head = (words[1], words[2] if len(words) > 2 else "")
         elif line.startswith("letter-probability matrix"):
             if self.head is None:
-                raise BadSource(self.path, "a matrix without a MOTIF line before it", where)
+                raise BadSource(self.path, "this matrix has no MOTIF line before it; add one", where)
             self.width, self.sites = (self._number(line, key, where) for key in ("w", "nsites"))
             if self.width is not None and not 1 <= self.width <= _WIDEST:
                 raise BadSource(self.path, f"w= must be 1 to {_WIDEST}", where)
             self.rows = []
             self.reading = True
-        elif self.reading and line and not _ends_matrix(line):
+        elif self.reading and line and not (_ends_matrix(line) or self._complete(line)):
             self._row(line, where)
         elif line:
             self.reading = False
+
+    def _complete(self, line: str) -> bool:
+        """Whether a line can be no further row: the announced ones are there, and it begins with a word."""
+        return self.width is not None and len(self.rows) == int(self.width) and not line[0].isdigit()
 
     def finish(self) -> list[Motif]:
         self._close("end of file")
@@ -192,4 +196,4 @@ class _MemeReader:
 
 def _ends_matrix(line: str) -> bool:
     """Whether a line can follow the rows of a matrix, in MEME's minimal format or in MEME's own report."""
-    return line.startswith(("URL", "MOTIF", "//")) or set(line) <= set("-*=")
+    return line.startswith(("URL", "MOTIF", "//", "#")) or set(line) <= set("-*=")

@@ -105,9 +105,9 @@ class Option:
         if self.choices and value not in self.choices:
             raise ValueError(unknown_name("choice", str(value), map(str, self.choices)))
         if self.minimum is not None and value < self.minimum:
-            raise ValueError(f"must be at least {self.minimum:g}, got {value}")
+            raise ValueError(f"must be at least {_bound(self.minimum)}, got {value}")
         if self.maximum is not None and value > self.maximum:
-            raise ValueError(f"must be at most {self.maximum:g}, got {value}")
+            raise ValueError(f"must be at most {_bound(self.maximum)}, got {value}")
         return value
 
 
@@ -313,11 +313,11 @@ def describe(option: Option) -> str:
     """The help text of an option with its range and default."""
     notes = []
     if option.minimum is not None and option.maximum is not None:
-        notes.append(f"{option.minimum:g} to {option.maximum:g}")
+        notes.append(f"{_bound(option.minimum)} to {_bound(option.maximum)}")
     elif option.minimum is not None:
-        notes.append(f"at least {option.minimum:g}")
+        notes.append(f"at least {_bound(option.minimum)}")
     elif option.maximum is not None:
-        notes.append(f"at most {option.maximum:g}")
+        notes.append(f"at most {_bound(option.maximum)}")
     if option.required:
         notes.append("required")
     else:
@@ -349,3 +349,8 @@ def _plain(value: Any) -> Any:
 
 def _quoted(value: Any) -> str:
     return f"'{printable(value, 60)}'" if isinstance(value, str) else printable(repr(value), 60)
+
+
+def _bound(value: float) -> str:
+    """A limit in full: 100000000, not 1e+08."""
+    return str(value) if isinstance(value, int) else f"{value:g}"

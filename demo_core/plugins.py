@@ -81,8 +81,8 @@ class Candidate:
 
         if self.state == "failed":
             return [self.line()]
-        whose = f"of plugin {self.owner.describe()}"
-        return [f"a spec {whose} is left out: {printable(why, 400)}{report_to(self.owner)}" for why in self.refused]
+        plugin, report = self.owner.describe(), report_to(self.owner)
+        return [f"plugin {plugin}: one spec is left out: {printable(why, 400)}{report}" for why in self.refused]
 
 
 @dataclass

@@ -125,7 +125,7 @@ class Registry:
         return registered.owner.origin != "built-in" and any(r.owner.origin == "built-in" for r in same)
 
     def third_party(self) -> tuple[Owner, ...]:
-        """The owners of what is registered and not built in."""
+        """Owners of all registered third-party plugins."""
         entries = (r for by_name in self._entries.values() for found in by_name.values() for r in found)
         owners = {r.owner.label: r.owner for r in entries if r.owner.origin != "built-in"}
         return tuple(owners[label] for label in sorted(owners))

@@ -77,8 +77,8 @@ class Selection:
             labels = dataset.labels[:, dataset.targets.index(output)]
             if not np.isin(labels[~np.isnan(labels)], (0, 1)).all():
                 raise UsageProblem(
-                    f"--only-positive: labels of '{printable(output)}' are measured values, not 0 and 1, so none is "
-                    "positive; choose sequences with --ids"
+                    f"--only-positive: target '{printable(output)}' has regression labels, so no sequence is positive; "
+                    "select sequences with --ids"
                 )
             rows = rows[np.nan_to_num(labels[rows]) > 0.5]
         if self.limit is not None:
@@ -132,7 +132,9 @@ def explain_to_file(
     if is_finished(output, fingerprint, force):
         if folder.is_dir():  # a process was killed between the last two steps
             with Parts.open(folder) as parts:
-                parts.remove()
+                begun = parts.run()
+                if begun is None or begun.get("fingerprint") == fingerprint:
+                    parts.remove()
         return Outcome(output, "skipped", len(rows))
     with Parts.open(folder) as parts:
         # Another process may have finished it while this one came to the lock
@@ -149,7 +151,7 @@ def explain_to_file(
             job = replace(job, batch_size=int(begun["batch_size"]))
         try:
             _compute(job, dataset, rows, parts, on_start, on_batch)
-            warnings = _assemble(job, dataset, rows, parts, output, fingerprint)
+            warnings = _assemble(job, dataset, rows, parts, output, fingerprint, force)
         except BaseException as error:
             # nothing to go on from, or of other data: it must not stand in the way of another run
             if not parts.finished() or isinstance(error, _DataChanged):
@@ -236,10 +238,11 @@ def _assemble(
     parts: Parts,
     output: Path,
     fingerprint: Mapping[str, Any],
+    force: bool,
 ) -> tuple[str, ...]:
     seconds, bad, lost, sums = 0.0, 0, 0, _Sums()
     extras: list[str] = []
-    with whole_file(output, within=parts.folder) as temporary, hdf5.create(temporary) as file:
+    with whole_file(output, within=parts.folder, replace=force) as temporary, hdf5.create(temporary) as file:
         for mine, part in _stored(job, dataset, rows, parts):
             block = dataset.take(mine)
             extras = extra_names(part)
@@ -258,14 +261,12 @@ def _assemble(
         if bad and job.spec.kind != "trace":
             warnings.append(f"{bad} of {len(rows)} sequences have values that are not finite numbers")
         if lost:
-            warnings.append(f"{lost} of {len(rows)} sequences have outputs that are not finite numbers")
+            warnings.append(f"outputs of {lost} of {len(rows)} sequences are NaN or infinite")
         additivity = sums.as_json() if job.spec.adds_up else None
         _describe(file, job, dataset, extras, seconds, fingerprint, warnings, additivity)
         stored = SequenceDataset.from_open_file(file)
         if fingerprint_of_data(stored, np.arange(len(rows)), rows)["sequences"] != fingerprint["sequences"]:
-            raise _DataChanged(
-                "the data changed while it was explained, so nothing was kept: run the same command again"
-            )
+            raise _DataChanged("the data changed during the run, so no result was kept; run the same command again")
     return tuple(warnings)
 
 

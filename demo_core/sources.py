@@ -34,14 +34,31 @@ def editable_source(registered: Registered[Any]) -> str | None:
 def network_source(module: Any) -> str:
     """SHA-256 of the files that define the classes of a network, without those of torch.
 
-    A network that was made by a function adds the digest of that function's file as ``class_digest``.
+    Of a package that lies outside site-packages, as its author edits it, all files count. A network that was made by a
+    function adds the digest of that function's file as ``class_digest``.
     """
     names = {type(m).__module__ for m in module.modules()}
-    own = sorted(n for n in names if n.partition(".")[0] != "torch")
-    paths = [(getattr(sys.modules.get(name), "__file__", None), name) for name in own]
-    found = _digest((Path(path), Path(name)) for path, name in paths if path)
+    files: dict[str, Path] = {}
+    for name in sorted(n for n in names if n.partition(".")[0] != "torch"):
+        path = getattr(sys.modules.get(name), "__file__", None)
+        if path:
+            files[name] = Path(path)
+            files |= _package_of(name.partition(".")[0])
+    found = _digest((path, Path(name)) for name, path in sorted(files.items()))
     made_by = getattr(module, "class_digest", "")
     return hashlib.sha256(f"{found}{made_by}".encode()).hexdigest() if made_by else found
+
+
+def _package_of(top: str) -> dict[str, Path]:
+    """The files of a package that is worked on; none of the core, or of what pip has installed."""
+    spec = find_spec(top) if top not in ("demo_core", "__main__") else None
+    folders = [Path(p) for p in (spec.submodule_search_locations or ())] if spec else []
+    return {
+        f"{top}/{p.relative_to(folder).as_posix()}": p
+        for folder in folders
+        if "site-packages" not in folder.parts
+        for p in folder.rglob("*.py")
+    }
 
 
 def option_files(options: object) -> dict[str, str | None]:
@@ -51,8 +68,8 @@ def option_files(options: object) -> dict[str, str | None]:
         if option.scalar is not Path:
             continue
         value = getattr(options, option.name)
-        for path in value if isinstance(value, tuple) else () if value is None else (value,):
-            label = option.name if option.items is None else f"{option.name} {path.name}"
+        for place, path in enumerate(value if isinstance(value, tuple) else () if value is None else (value,)):
+            label = option.name if option.items is None else f"{option.name} {place + 1}"
             inside = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
             known = [(p, p.relative_to(path) if p != path else Path("content")) for p in inside if p.is_file()]
             found[label] = _digest(known) if known else None

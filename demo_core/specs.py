@@ -134,7 +134,7 @@ class DatasetReader(Spec):
         suffixes = _words("suffixes", self.name, self.suffixes)
         for suffix in suffixes:
             if not suffix.startswith((".", "_")) or "." not in suffix or suffix != suffix.lower():
-                problem = "must be lower case and begin with a dot, or with an underscore before one"
+                problem = "must be lower case, contain a dot, and begin with a dot or an underscore"
                 raise SpecError(f"suffix {suffix!r} of '{self.name}' {problem}")
         object.__setattr__(self, "suffixes", suffixes)
 
@@ -157,8 +157,8 @@ class Explainer(Spec):
     adds_up
         Whether the sum of ``values * x`` should be the output minus ``Result.baseline``; checked and recorded.
     tolerance
-        The mean gap that is allowed, as a part of the mean sum of ``|values * x|``; a path integral of 50 steps leaves
-        about a hundredth.
+        Largest mean completeness error, as a fraction of the mean sum of ``|values * x|``. A path integral of 50 steps
+        reaches about 0.01.
     """
 
     what: ClassVar[str] = "explainer"

@@ -1,4 +1,4 @@
-"""Standard streams that outlive their reader: a closed pipe or terminal ends no work."""
+"""Standard streams that drop output, without an error, once their reader has closed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import io
 import os
 import sys
 
-_GONE = {errno.EPIPE, errno.EIO, errno.EBADF, errno.ENXIO}
+_TERMINAL_GONE = {errno.EIO, errno.ENXIO}
 
 
 class _Lasting(io.FileIO):
@@ -19,13 +19,18 @@ class _Lasting(io.FileIO):
         try:
             return super().write(data)  # type: ignore[arg-type]
         except OSError as error:
-            if error.errno not in _GONE:
+            if error.errno != errno.EPIPE and not (error.errno in _TERMINAL_GONE and self.isatty()):
                 raise
             self.gone = True
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, self.fileno())
-            os.close(nowhere)
+            drop(self.fileno())
             return memoryview(data).nbytes  # type: ignore[arg-type]
+
+
+def drop(number: int) -> None:
+    """Send what is still written to a stream nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, number)
+    os.close(nowhere)
 
 
 def make_lasting() -> None:

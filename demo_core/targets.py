@@ -82,9 +82,10 @@ class Target:
             return value - outputs[:, self.columns[1]]
         if self.form == "loss":
             if self.labels is None or len(self.labels) != len(value):
+                known = 0 if self.labels is None else len(self.labels)
                 raise ValueError(
-                    f"the loss needs an output row for each of its {0 if self.labels is None else len(self.labels)} "
-                    f"labels, not {len(value)}: for a batch stacked k times use target.repeat(k)"
+                    f"the loss target got {len(value)} output rows for {known} labels; for a batch stacked k times, "
+                    "use target.repeat(k)"
                 )
             return loss_of(value, self.labels, self.outputs[0].activation)
         return value

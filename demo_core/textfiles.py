@@ -81,6 +81,9 @@ def _open_pipe(path: Path) -> BinaryIO:
             nobody = False
         if nobody:
             os.close(handle)
-            raise BadSource(path, f"no process has written into this pipe for {_WAIT:g} seconds")
+            raise BadSource(
+                path,
+                f"no process wrote to this pipe within {_WAIT:g} seconds; start the writing process, or give a file",
+            )
     os.set_blocking(handle, True)
     return os.fdopen(handle, "rb")

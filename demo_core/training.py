@@ -331,7 +331,7 @@ def _positive_weights(labels: Tensor, outputs: tuple[Output, ...], settings: Tra
         return torch.ones(labels.shape[1])
     classes = torch.tensor([o.activation == "sigmoid" for o in outputs])
     if not classes.any():
-        raise UsageProblem("--class-weights balanced needs targets of 0 and 1, and these are regressions: leave it out")
+        raise UsageProblem("--class-weights balanced: all targets are regressions, not 0 and 1; omit --class-weights")
     positive, negative = (labels > 0.5).sum(0), (labels <= 0.5).sum(0)
     weights = torch.where(positive > 0, negative / positive.clamp(min=1), torch.ones(())).clamp(1e-3, 1e3)
     return torch.where(classes, weights, torch.ones(()))

@@ -1,25 +1,49 @@
-"""The file of a model's weights: read with its sizes known, and refused where it holds no numbers."""
+"""Read a weights file: check its shapes first, refuse values that are not finite."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Container, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import safetensors
 import safetensors.torch
 import torch
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from demo_core.errors import DemoError, one_line, printable
 
+#: Bytes that a network may take beyond four times its weights file: buffers that are not kept, and initial values.
+_SLACK = 1 << 30
+_FACTORIES = frozenset({"empty", "empty_strided", "zeros", "ones", "full", "rand", "randn"})
 
-def shapes_in(path: Path) -> dict[str, list[int]]:
-    """The shapes of the weights in a file, by name; none of them is read. Raises DemoError."""
-    try:
-        with safetensors.safe_open(path, framework="pt") as file:
-            return {name: list(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
-    except (OSError, safetensors.SafetensorError) as error:
-        raise DemoError(f"{printable(path)} cannot be read: {one_line(error)}") from None
+
+class _Allocations(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Refuses tensors that are made once more than some bytes have been asked for."""
+
+    def __init__(self, most: int, path: Path) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.left, self.most, self.path = most, most, path
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        if func.overloadpacket.__name__.removeprefix("new_") in _FACTORIES:
+            self.left -= 4 * math.prod(next((size for size in args[:2] if isinstance(size, list | tuple)), (0,)))
+        if self.left < 0:
+            raise DemoError(
+                f"{printable(self.path.parent)}: the description asks for a network of more than {self.most:,} bytes, "
+                f"but the weights file has {self.path.stat().st_size:,}; restore the original model folder"
+            )
+        return func(*args, **(kwargs or {}))
+
+
+def allocating_at_most(path: Path) -> AbstractContextManager[Any]:
+    """Refuse to make larger tensors in this context than the network of a weights file can have. Raises DemoError."""
+    return _Allocations(4 * path.stat().st_size + _SLACK, path)
 
 
 def check_shapes(path: Path, there: Mapping[str, Sequence[int]], wanted: Mapping[str, Tensor]) -> None:
@@ -58,6 +82,6 @@ def check_finite(weights: Mapping[str, Tensor], shown: str, parameters: Containe
         bad = torch.isnan(tensor) if name not in parameters else ~torch.isfinite(tensor)
         if n := int(bad.sum()):
             raise DemoError(
-                f"{shown}: {n} of {tensor.numel()} values of {printable(name, 60)} are not finite numbers, so every "
-                "output would be none: train the model again with a lower --learning-rate, or get another copy"
+                f"{shown}: {n} of {tensor.numel()} values of {printable(name, 60)} are not finite; retrain with a "
+                "lower --learning-rate, or copy the file again"
             )

@@ -11,6 +11,7 @@ import click
 
 from demo_core.cli.group import root
 from demo_core.errors import DemoError, ExitCode, one_line, printable
+from demo_core.streams import drop
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -26,6 +27,16 @@ def run(arguments: Sequence[str]) -> int:
         return _end("interrupted; run the same command again to go on", ExitCode.INTERRUPTED)
     except Exception as error:  # noqa: BLE001 - told from each other, and shown, there
         return _failed(error, debug)
+    finally:
+        _let_go_of_stdout()
+
+
+def _let_go_of_stdout() -> None:
+    """Give up on what cannot be written, or the interpreter would try once more at its end, with a traceback."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        drop(sys.stdout.fileno())
 
 
 def _failed(error: Exception, debug: bool) -> int:
@@ -36,7 +47,7 @@ def _failed(error: Exception, debug: bool) -> int:
     if isinstance(error, DemoError):
         return _end(str(error), error.exit_code)
     if isinstance(error, MemoryError):
-        return _end("out of memory: use smaller batches (--batch-size) or fewer sequences", ExitCode.FAILED)
+        return _end("out of memory; use smaller batches (--batch-size) or fewer sequences", ExitCode.FAILED)
     if isinstance(error, OSError):
         where = f"{printable(error.filename)}: " if error.filename else ""
         return _end(f"{where}{printable(error.strerror or one_line(error))}", ExitCode.FAILED)

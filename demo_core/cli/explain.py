@@ -30,10 +30,10 @@ from demo_core.errors import (
     counted,
     printable,
 )
-from demo_core.files import read_text
 from demo_core.options import build, from_environment, options_of
 from demo_core.registry import Registered, Registry
 from demo_core.specs import Explainer
+from demo_core.textfiles import text_lines
 
 if TYPE_CHECKING:
     import numpy as np
@@ -114,7 +114,7 @@ def _command(registered: Registered[Explainer] | None, name: str) -> click.Comma
     )
     @_about_data(reads_data)
     @click.option(
-        "--name", metavar="NAME", help="Name of the file, without .h5 [default: MODEL.EXPLAINER, then changed options]"
+        "--name", metavar="NAME", help="File name without .h5 [default: MODEL.EXPLAINER plus changed options]"
     )
     @click.option("--force", is_flag=True, help="Compute again, and replace an existing file.")
     @seed
@@ -353,10 +353,15 @@ def _selection(request: Request) -> Selection:
 def _ids(text: str | None) -> tuple[str, ...] | None:
     if text is None:
         return None
-    path = Path(text)
-    is_file = "," not in text and path.is_file()
-    found = read_text(path).splitlines() if is_file else text.split(",")
+    found = [line for _, line in text_lines(Path(text))] if _names_a_file(text) else text.split(",")
     found = [word.strip() for word in found if word.strip()]
     if not found:
         raise UsageProblem("--ids names no sequence")
     return tuple(dict.fromkeys(found))
+
+
+def _names_a_file(text: str) -> bool:
+    try:
+        return "," not in text and Path(text).exists() and not Path(text).is_dir()
+    except OSError:  # longer than a path can be
+        return False

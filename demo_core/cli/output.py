@@ -14,7 +14,6 @@ import click
 
 from demo_core.errors import printable, without_controls
 
-
 #: Consoles of the progress bars that are shown now.
 _SHOWN: list[Any] = []
 

@@ -95,7 +95,7 @@ def _state(row: dict[str, Any]) -> str:
     if row["refused"] and row["state"] == "active":
         notes.append(f"left out: {'; '.join(row['refused'])}")
     if row["shadowed"]:
-        notes.append("the plain name is the built-in's: use " + ", ".join(row["shadowed"]))
+        notes.append("a built-in has the plain name; use " + ", ".join(row["shadowed"]))
     if row["seconds"] >= SLOW:
         notes.append(f"takes {row['seconds']:.1f} s to import")
     return ", ".join([str(row["state"]), *notes]) + (f": {row['reason']}" if row["reason"] else "")

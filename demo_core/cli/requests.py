@@ -1,4 +1,4 @@
-"""What ``demo explain`` is asked for, on the command line and in a config file."""
+"""Settings of ``demo explain`` from the command line and a config file."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import click
 
 from demo_core.cli.group import State
 from demo_core.errors import UsageProblem, printable, unknown_name
-from demo_core.files import read_text
 from demo_core.specs import Explainer
+from demo_core.textfiles import text_lines
 
 
 @dataclass(frozen=True)
@@ -42,10 +42,10 @@ def load_config(ctx: click.Context, param: click.Parameter, path: Path | None) -
         return
     try:
         if not path.exists():
-            raise UsageProblem(f"{printable(path)}: there is no such config file")
-        values = tomllib.loads(read_text(path))
+            raise UsageProblem(f"{printable(path)}: no such config file; check --config")
+        values = tomllib.loads("\n".join(line for _, line in text_lines(path)))
     except tomllib.TOMLDecodeError as error:
-        raise UsageProblem(f"{printable(path)} is not TOML: {printable(error)}") from None
+        raise UsageProblem(f"{printable(path)} is not TOML ({printable(error)}); correct the file") from None
     own = {str(p.name) for p in ctx.command.params if isinstance(p, click.Option)} - {"config", "help"}
     known = own | {one.name for one in fields(Request)} - {
         "made"
@@ -78,6 +78,10 @@ def _check_kinds(ctx: click.Context, path: Path, flat: dict[str, Any]) -> None:
             raise UsageProblem(f"{shown} must be true or false, not {printable(repr(value), 40)}")
         if not param.is_flag and isinstance(value, bool):
             raise UsageProblem(f"{shown} takes a value, not {str(value).lower()}")
+        if isinstance(value, list) and not param.multiple:
+            raise UsageProblem(f"{shown} takes one value, not a list")
+        if isinstance(param.type, click.types.IntParamType | click.IntRange) and not isinstance(value, int | str):
+            raise UsageProblem(f"{shown} must be a whole number, not {printable(repr(value), 40)}")
 
 
 def state_of(ctx: click.Context) -> State:

@@ -59,7 +59,7 @@ class BatchSize(click.ParamType[int | None]):
 
 batch_size_option = click.option(
     "--batch-size", type=BatchSize(), default="auto", show_default=True, envvar="DEMO_BATCH_SIZE",
-    help="Sequences at a time.",
+    help="Sequences per batch.",
 )  # fmt: skip
 
 
@@ -136,7 +136,7 @@ def _blamed(registered: Registered[DatasetReader], source: Path, call: Callable[
     except Exception as error:
         if registered.owner.origin == "built-in":  # what nobody foresaw of a file is told of the file
             what = f"{printable(source)} cannot be read as {registered.spec.name}"
-            raise DemoError(f"{what} ({one_line(error)}; --debug shows where)") from error
+            raise DemoError(f"{what} ({one_line(error)}); use --debug to see where") from error
         raise registered.failed(error) from error
 
 

@@ -218,7 +218,10 @@ class ExplainerChecks(CommonChecks[Explainer]):
         # against the sum of magnitudes: a difference of outputs may be near 0 while the values are not
         size = np.abs(present).sum(axis=(1, 2)).mean()
         limit = self.spec.tolerance * size + 1e-5
-        expect(gap <= limit, f"a gap of {gap:.3g} in the mean, where the magnitudes sum to {size:.3g}")
+        expect(
+            gap <= limit,
+            f"mean completeness error {gap:.3g} exceeds {limit:.3g} (mean sum of |values * x|: {size:.3g})",
+        )
 
     @rule("each choice, flag and smallest value of an option runs, or is refused by an error for the user", "options")
     def options_hold(self) -> None:

@@ -38,15 +38,15 @@ def model() -> None:
               help="An architecture, or a class of yours where Python finds it, which needs --allow-code.")  # fmt: skip
 @click.option("--option", "settings", multiple=True, metavar="NAME=VALUE",
               help="An option of the architecture, or an argument of the class, as JSON; repeatable.")  # fmt: skip
-@click.option("--length", type=click.IntRange(1, 10**8), required=True, metavar="N", help="Bases of its sequences.")
+@click.option("--length", type=click.IntRange(1, 10**8), required=True, metavar="N", help="Input length in bases.")
 @click.option("--target", "targets", multiple=True, metavar="NAME[:ACTIVATION[:UNIT]]",
               help="An output, in order: sigmoid for a logit [default], or identity and its unit.")  # fmt: skip
 @click.option("--rename", multiple=True, metavar="OLD=NEW",
               help="Replace the regular expression OLD in the names of the weights by NEW; repeatable.")  # fmt: skip
 @click.option("--drop", multiple=True, metavar="REGEX",
-              help="Leave out entries of the file whose names match, as loss weights; repeatable.")  # fmt: skip
+              help="Drop state-dict entries whose names match REGEX, such as loss weights. Repeatable.")  # fmt: skip
 @click.option("--outputs-are-logits", is_flag=True,
-              help="Confirm that outputs which all lie within 0 and 1 are logits, not probabilities.")  # fmt: skip
+              help="Accept outputs between 0 and 1 as logits, instead of refusing them as probabilities.")  # fmt: skip
 @click.option("--key", metavar="NAME", help="The entry of a checkpoint that holds the weights.")
 @click.option("-o", "--output", "folder", type=click.Path(path_type=Path), required=True, metavar="FOLDER",
               help="The model folder to write.")  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zipfile
 from pathlib import Path
 
-_STATE_DICT = "in PyTorch, write torch.save(model.state_dict(), 'weights.pt') and import that"
+_STATE_DICT = "in PyTorch, run torch.save(model.state_dict(), 'weights.pt') and import that file"
 _KERAS = (
     "a Keras model: build the same network in PyTorch, copy its weights (Keras keeps kernels as (width, in, out), "
     "PyTorch as (out, in, width)), and import that network's state dict"
@@ -24,7 +24,7 @@ def other_format(path: Path) -> str:
     if head == b"\x89HDF\r\n\x1a\n" or suffix == ".keras":
         return _KERAS
     if suffix == ".onnx":
-        return f"an ONNX model, which has no PyTorch class to build: {_STATE_DICT}"
+        return f"an ONNX model, which DeMo cannot load; rebuild the network as a PyTorch class, and {_STATE_DICT}"
     if head[:4] == b"PK\x03\x04":
         return _zipped(path)
     return ""
@@ -37,7 +37,7 @@ def _zipped(path: Path) -> str:
     except zipfile.BadZipFile:
         return ""
     if "constants.pkl" in inside or any(name.startswith("code/") for name in inside):
-        return f"a TorchScript program, which holds code: load it with torch.jit.load and, {_STATE_DICT}"
+        return f"a TorchScript program, not a state dict; load it with torch.jit.load, and {_STATE_DICT}"
     return _KERAS if "model.weights.h5" in inside else ""
 
 

@@ -119,8 +119,8 @@ class Adapted(nn.Module):
             said = f"fails on {tuple(fed.shape)}: {one_line(error)}"
             if "indices" in str(error) and "Long" in str(error):
                 said = (
-                    "reads tokens, integers that stand for words, and is given one-hot floats: wrap it in a class "
-                    "whose forward takes one-hot (B, 4, L) and multiplies it by the embedding matrix"
+                    "expects integer tokens but gets one-hot floats; wrap it in a class whose forward takes one-hot "
+                    "(B, 4, L) and multiplies it by the embedding matrix"
                 )
             raise MisfitError(f"network {self.options.network} {said}") from error
         for step in filter(None, self.options.take.split(".")):

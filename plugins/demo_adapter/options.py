@@ -36,8 +36,8 @@ class AdapterOptions:
     extra_input: tuple[str, ...] = field(
         default=(),
         metadata={
-            "help": "Further inputs, NAME:SHAPE:VALUE without the axis of sequences: control:2xL:0. Without SHAPE "
-            "one number a sequence: lengths::60. VALUE 60i is an integer."
+            "help": "Extra inputs as NAME:SHAPE:VALUE, without the batch axis: control:2xL:0. An empty SHAPE "
+            "gives one number per sequence: lengths::60. A trailing i (60i) makes integers."
         },
     )
     take: str = field(
@@ -45,9 +45,9 @@ class AdapterOptions:
     )
     reduce: Literal["none", "mean", "sum", "max", "logsumexp", "profile", "profile-detached"] = field(
         default="none",
-        metadata={"help": "Combine the positions of an output (B, T, L). profile: sum of centred logits weighted by "
-                          "their softmax (as bpnet-lite). profile-detached: the same with constant weights in the "
-                          "gradient (as ChromBPNet and the original BPNet)."},
+        metadata={"help": "Combine the positions of an output (B, T, L). profile: sum of centred logits, weighted by "
+                          "their softmax (bpnet-lite). profile-detached: profile without gradient through the "
+                          "softmax weights (ChromBPNet, original BPNet)."},
     )  # fmt: skip
     channels: Literal["first", "last"] = field(
         default="first", metadata={"help": "Whether such an output is (B, T, L) or (B, L, T)."}

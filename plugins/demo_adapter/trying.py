@@ -108,10 +108,9 @@ def _check_logits(made: Model, found: NDArray[np.float32], codes: NDArray[np.uin
             if bool((strained < 0).any() or (strained > 1).any()):
                 return
     raise MisfitError(
-        f"all outputs on {RANDOM} random sequences lie within 0 and 1 ({logistic.min():.4g} to {logistic.max():.4g}), "
-        "as after a sigmoid or softmax, where logits are expected: leave that layer out (--without MODULE), convert "
-        "the probabilities (--logit), name a regression (--target NAME:identity:UNIT), or confirm them as logits "
-        "(--outputs-are-logits)"
+        f"outputs on {RANDOM} random sequences all lie between 0 and 1 ({logistic.min():.4g} to {logistic.max():.4g}), "
+        "but logits are expected; remove the sigmoid or softmax (--without MODULE), convert probabilities (--logit), "
+        "declare a regression (--target NAME:identity:UNIT), or confirm logits (--outputs-are-logits)"
     )
 
 

@@ -28,10 +28,10 @@ def read_weights(path: Path, key: str | None) -> tuple[dict[str, Tensor], list[s
     """
     shown = printable(path)
     if other := other_format(path):
-        raise DemoError(f"{shown} is {other}")
+        raise DemoError(f"{shown}: this is {other}")
     check_regular(path)
     if inflated(path):
-        raise DemoError(f"{shown} holds compressed records far larger than itself, as no PyTorch file does: not opened")
+        raise DemoError(f"{shown} holds compressed records far larger than itself; save the weights with torch.save")
     if path.suffix == ".safetensors":
         import safetensors.torch
 
@@ -110,11 +110,11 @@ def dropped(weights: Mapping[str, Tensor], patterns: Sequence[str]) -> dict[str,
             raise UsageProblem(f"--drop '{printable(pattern, 60)}': {one_line(error)}") from None
         if not matching:
             few = ", ".join(printable(name, 60) for name in list(kept)[:_LISTED])
-            raise UsageProblem(f"--drop '{printable(pattern, 60)}' matches no entry; there are {few}")
+            raise UsageProblem(f"--drop '{printable(pattern, 60)}' matches no entry; entries include {few}")
         for name in matching:
             del kept[name]
     if not kept:
-        raise UsageProblem("--drop leaves no entry")
+        raise UsageProblem("--drop: no entry is left; use narrower patterns")
     return kept
 
 
@@ -159,7 +159,7 @@ def put(weights: Mapping[str, Tensor], network: nn.Module, *, ignore: Sequence[s
     if any(problems):
         raise MisfitError(
             f"the weights do not fit {of}: {'; '.join(filter(None, problems))} "
-            "(--rename OLD=NEW changes names, --drop REGEX leaves entries out, --option changes the network)"
+            "(rename entries with --rename OLD=NEW, drop them with --drop REGEX, or change the network with --option)"
         )
     if any(v.dtype in (torch.float16, torch.bfloat16) for v in given.values()):
         notes.append("weights in half precision are kept in single")

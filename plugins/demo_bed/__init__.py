@@ -20,6 +20,6 @@ def register_datasets(register: Register[DatasetReader]) -> None:
                 for packed in ("", ".gz")
             ),
             requires=("pyfaidx",),
-            summary="BED, narrowPeak, broadPeak, gappedPeak, MACS tables: windows of one width, bases from --genome.",
+            summary="BED, narrowPeak, broadPeak, gappedPeak, MACS tables: windows of fixed width, bases from --genome.",
         )
     )

@@ -79,15 +79,15 @@ def _check_format(path: Path) -> None:
             path, "this is a folder; join its chromosomes into one FASTA file, as with cat FOLDER/*.fa > genome.fa"
         )
     if not path.exists():
-        raise BadSource(path, "there is no such genome file")
+        raise BadSource(path, "no such genome file; check --genome")
     if not path.is_file():
-        raise BadSource(path, "a genome must be a regular file, since it is read at many places")
+        raise BadSource(path, "not a regular file; save the genome to disk, since it is read by random access")
     with path.open("rb") as file:
         head = file.read(4)
     if head in (b"\x43\x27\x41\x1a", b"\x1a\x41\x27\x43"):
         raise BadSource(path, "this is a 2bit file; convert it to FASTA with UCSC's twoBitToFa: twoBitToFa g.2bit g.fa")
     if head[:2] == b"\x1f\x8b" and not (len(head) == 4 and head[3] & 4):
-        raise BadSource(path, "a genome cannot be read from plain gzip: unpack it, or compress it with bgzip")
+        raise BadSource(path, "plain gzip allows no random access; unpack the genome, or compress it with bgzip")
 
 
 def _opened(path: Path) -> Any:
@@ -99,7 +99,9 @@ def _opened(path: Path) -> Any:
         problem = index_problem(path, *beside)
         if not problem:
             return pyfaidx.Fasta(str(path), as_raw=True, indexname=str(beside[0]), gzi_indexname=str(beside[1]))
-        _log.warning("the index beside %s is of another file (%s) and is made again", path.name, printable(problem))
+        _log.warning(
+            "%s: the index does not match the genome (%s); building a new index", path.name, printable(problem)
+        )
     with tempfile.TemporaryDirectory(prefix="demo-genome-") as folder:
         made = [Path(folder) / p.name for p in beside]
         fasta = pyfaidx.Fasta(str(path), as_raw=True, indexname=str(made[0]), gzi_indexname=str(made[1]))

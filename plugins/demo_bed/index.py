@@ -22,6 +22,8 @@ def index_problem(genome: Path, fai: Path, gzi: Path) -> str:
         with genome.open("rb") as file:
             packed = file.read(2) == b"\x1f\x8b"
             text = _Bgzip(file) if packed else _Plain(file)
+            if packed and not gzi.is_file():
+                return f"{gzi.name} is missing"
             if packed and not text.has_index(gzi):  # type: ignore[union-attr]
                 return f"{gzi.name} does not list the blocks of {genome.name}"
             return _entries_problem(fai, text)
@@ -41,7 +43,7 @@ def _entries_problem(fai: Path, text: _Plain | _Bgzip) -> str:
         if header[:1] != b">" or header[-1:] != b"\n" or header.count(b"\n") != 1 or words[:1] != [name.encode()]:
             return f"sequence '{name}' does not begin where {fai.name} says"
         if length and (bases < 1 or width < bases):
-            return f"{fai.name} has lines of no length"
+            return f"{fai.name} lists an invalid line length"
         lines = -(-length // bases) if length else 0
         end = offset + (lines - 1) * width + (length - (lines - 1) * bases) if lines else offset
         if lines > 1 and text.read(offset + bases, width - bases).strip(b"\r\n"):
@@ -54,7 +56,7 @@ def _entries_problem(fai: Path, text: _Plain | _Bgzip) -> str:
             or text.read(end, 1).strip() not in (b"", b">")
         ):
             return f"sequence '{name}' does not end where {fai.name} says"
-    return f"{fai.name} lists fewer sequences" if text.read(expected, 1) else ""
+    return f"{fai.name} lists fewer sequences than the genome" if text.read(expected, 1) else ""
 
 
 def _after_space(text: _Plain | _Bgzip, offset: int) -> int:

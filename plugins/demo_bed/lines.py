@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from demo_core import BadSource, text_lines
@@ -32,24 +32,6 @@ class Line:
     labels: tuple[float, ...] = ()
 
 
-@dataclass
-class Format:
-    """What a file's columns mean.
-
-    Parameters
-    ----------
-    name
-        ``bed``, ``narrowPeak``, ``broadPeak``, ``gappedPeak`` or ``MACS table``.
-    remarks
-        What was inferred from the content, a line each; said once a file.
-    """
-
-    name: str
-    path: Path
-    labelled: bool = False
-    remarks: list[str] = field(default_factory=list)
-
-
 def read_intervals(path: Path, *, summits: bool = True, labels: bool = True) -> list[Line]:
     """The lines of an interval file; each inference is logged once, with counts.
 
@@ -73,7 +55,7 @@ def read_intervals(path: Path, *, summits: bool = True, labels: bool = True) -> 
         kind = "bed"
         if summits:
             _log.warning(
-                "%s: %d columns where narrowPeak has 10, so there is no summit: windows are centred on midpoints",
+                "%s: %d columns, but narrowPeak has 10; without summits, windows are centred on midpoints",
                 path.name, columns,
             )  # fmt: skip
     labelled = kind == "bed" and columns >= 4 and all(set(cells[3:]) <= set(_LABELS) for _, cells in rows)
@@ -84,12 +66,12 @@ def read_intervals(path: Path, *, summits: bool = True, labels: bool = True) -> 
     found = [_line(path, number, cells, kind, summits, labelled and labels) for number, cells in rows]
     if summits and kind in ("narrowPeak", "MACS table"):
         without = sum(line.summit is None for line in found)
-        if 0 < without < len(found) or (without and kind == "narrowPeak"):
+        if without:
             _log.warning(
                 "%s: %s of %d without a summit, centred on the midpoint",
                 path.name, counted(without, "line"), len(found),
             )  # fmt: skip
-        elif not without:
+        else:
             _log.warning("%s: %s centred on summits", path.name, counted(len(found), "window"))
     return found
 
@@ -111,10 +93,14 @@ def _columns(path: Path) -> Iterator[tuple[int, list[str]]]:
         cells = text.split("\t") if "\t" in text else text.split()
         where = f"line {number}"
         if len(cells) < 3:
-            raise BadSource(path, "a BED line has at least chromosome, start and end", where)
+            raise BadSource(path, "a BED line needs chromosome, start and end", where)
         columns = columns or len(cells)
         if len(cells) != columns:
-            raise BadSource(path, f"has {len(cells)} columns, the lines before it {columns}", where)
+            raise BadSource(
+                path,
+                f"has {len(cells)} columns, but earlier lines have {columns}; give all lines the same columns",
+                where,
+            )
         yield number, cells
 
 
@@ -129,13 +115,13 @@ def _macs(path: Path) -> Iterator[tuple[int, list[str]]]:
         if not heads:
             heads = {name: place for place, name in enumerate(cells)}
             if any(name not in heads for name in ("chr", "start", "end")):
-                raise BadSource(path, "a MACS table has columns chr, start and end; is it another .xls file?", where)
+                raise BadSource(path, "the header lacks chr, start or end; give a MACS _peaks.xls table", where)
             continue
         if len(cells) != len(heads):
-            raise BadSource(path, f"has {len(cells)} columns where the header has {len(heads)}", where)
+            raise BadSource(path, f"has {len(cells)} columns, but the header has {len(heads)}; correct the line", where)
         start = _position(path, cells[heads["start"]], where) - 1
         if start < 0:
-            raise BadSource(path, "a MACS table counts from 1, and this starts at 0", where)
+            raise BadSource(path, "start is 0, but MACS tables are 1-based; correct the start", where)
         summit = "NA"
         if "abs_summit" in heads:
             summit = str(_position(path, cells[heads["abs_summit"]], where) - 1 - start)

@@ -12,7 +12,11 @@ class BedOptions:
     genome: Path = field(metadata={"help": "The genome's FASTA file, plain or compressed with bgzip."})
     width: int | None = field(
         default=101,
-        metadata={"help": "Bases in each window; none: each interval as it is.", "minimum": 1, "maximum": 10**8},
+        metadata={
+            "help": "Window width in bases. none: keep the width of each interval.",
+            "minimum": 1,
+            "maximum": 10**8,
+        },
     )
     center: Literal["auto", "summit", "midpoint"] = field(
         default="auto",

@@ -73,7 +73,8 @@ class BedReader:
         """A target for each column of labels. Raises BadSource if negatives come from another file, too."""
         columns = max((len(line.labels) for _, _, lines, _ in windows for line in lines), default=0)
         if columns and self.options.negatives_from:
-            raise BadSource(windows[0][0], "has labels of its own (columns of 0 and 1): leave --negatives-from out")
+            path = next(path for path, _, lines, _ in windows if any(line.labels for line in lines))
+            raise BadSource(path, "has its own labels (columns of 0 and 1); omit --negatives-from")
         if columns > 1:
             self.targets = tuple(f"label-{i + 1}" for i in range(columns))
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
               help="Bases of the networks that an architecture is checked with.")  # fmt: skip
 @click.option("--only", multiple=True, metavar="CHECK", help="Run this check alone; repeatable.")
 @click.option("--expected-failure", "expected", multiple=True, metavar="CHECK=REASON",
-              help="A check that is known to fail, and why; it fails once it passes. Repeatable.")  # fmt: skip
+              help="Mark a check as a known failure. If it passes, it counts as failed. Repeatable.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def check(
@@ -94,7 +94,7 @@ def _reasons(expected: Sequence[str], known: set[str]) -> dict[str, str]:
     for text in expected:
         name, equals, why = text.partition("=")
         if not equals or not why.strip():
-            raise UsageProblem(f"--expected-failure: '{printable(text, 60)}' is not CHECK=REASON")
+            raise UsageProblem(f"--expected-failure: expected CHECK=REASON, got '{printable(text, 60)}'")
         if name not in known:
             raise UsageProblem("--expected-failure: " + unknown_name("check", name, known))
         reasons[name] = why.strip()
@@ -134,7 +134,10 @@ def _results(checks: Sequence[Check], *, quiet: bool) -> Iterator[dict[str, str]
                 one()
             result, why = "passed", ""
             if one.expected_failure:
-                result, why = "failed", f"  it passes, and was expected to fail: {one.expected_failure}"
+                result, why = (
+                    "failed",
+                    f"  it passes, but was expected to fail ({one.expected_failure}); remove the expected failure",
+                )
         except DoesNotApply as error:
             result, why = "nothing", str(error)
         except AssertionError as error:

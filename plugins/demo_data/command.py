@@ -206,12 +206,12 @@ def info(dataset: Path, as_json: bool) -> None:
     genome = found["made"].get("genome")
     if isinstance(genome, dict):
         click.echo(f"genome: {printable(genome.get('file'), 80)}, sha256 {printable(genome.get('sha256'), 64)}")
-    counted = [(split, target, c) for split, targets in found["counts"].items() for target, c in targets.items()]
-    if rows := [[s, t, c["positive"], c["negative"], c["unknown"]] for s, t, c in counted if "positive" in c]:
+    tallies = [(split, target, c) for split, targets in found["counts"].items() for target, c in targets.items()]
+    if rows := [[s, t, c["positive"], c["negative"], c["unknown"]] for s, t, c in tallies if "positive" in c]:
         table(("split", "target", "positive", "negative", "unlabelled"), rows)
     if rows := [
         [s, t, c["labelled"], cell(c["minimum"]), cell(c["maximum"]), c["unknown"]]
-        for s, t, c in counted
+        for s, t, c in tallies
         if "labelled" in c
     ]:
         table(("split", "target", "labelled", "minimum", "maximum", "unlabelled"), rows)

@@ -71,7 +71,7 @@ def _rows(source: Path, split: str | None) -> Iterator[Record]:
         if columns is None:
             columns = {cell.strip().lower(): place for place, cell in enumerate(cells)}
             if len(columns) < len(cells):
-                raise BadSource(source, "the header names a column twice", where)
+                raise BadSource(source, "the header repeats a column name; rename one", where)
             missing = [c for c in _COLUMNS if c not in columns]
             if missing:
                 raise BadSource(

@@ -48,8 +48,8 @@ def scores(
     if lost := int((~np.isfinite(raw)).any(axis=1).sum()):
         first = printable(dataset.take(rows[[int(np.argmax((~np.isfinite(raw)).any(axis=1)))]]).ids[0], 60)
         raise MisfitError(
-            f"model '{model.name}' gives outputs that are not finite numbers for {lost} of {len(rows)} sequences, the "
-            f"first of which is '{first}': leave those out, or see whether they have unknown bases"
+            f"model '{model.name}': outputs for {lost} of {len(rows)} sequences are NaN or infinite, the first for "
+            f"'{first}'; remove these sequences, or check them for unknown bases"
         )
     predicted = model.activate(raw)
     found = {}

@@ -52,7 +52,7 @@ class FastaReader:
             _log.warning("%s read as intervals (%s)", counted(n, "header"), form)
         if self._without_interval:
             _log.warning(
-                "%s left without an interval: the span is not the length of the sequence",
+                "%s: no interval assigned, because the span differs from the sequence length",
                 counted(self._without_interval, "header"),
             )
 

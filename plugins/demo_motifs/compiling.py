@@ -31,7 +31,7 @@ def call_compiled(what: str, packages: tuple[str, ...], call: Callable[[], T], s
     folder = cache_folder()
     mark = folder / "-".join([what.lower(), *(f"{p}-{metadata.version(p)}" for p in packages), _machine()])
     if "NUMBA_CACHE_DIR" not in given and folder.is_relative_to(tempfile.gettempdir()):
-        say(f"{what} is kept in a temporary folder, {printable(folder)}, as there is no home folder to write to")
+        say(f"{what}: no writable home folder; using the temporary folder {printable(folder)}")
     if not mark.exists():
         say(
             f"{what} is compiled for this machine: about a minute with two cores, once "

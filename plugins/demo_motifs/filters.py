@@ -166,7 +166,7 @@ class _FirstLayer:
     def _run(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """What the layer read and what it answered, while the network ran."""
         seen: list[tuple[Tensor, Tensor]] = []
-        hook = self.layer.register_forward_hook(lambda _, read, answer: seen.append((read[0], answer)))
+        hook = self.layer.register_forward_hook(lambda _, read, answer: seen.append((read[0], answer.clone())))
         try:
             with torch.no_grad(), exact_arithmetic(self.model.device), blaming_network(self.model):
                 self.model.outputs_of(x.to(self.model.dtype))

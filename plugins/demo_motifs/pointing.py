@@ -37,8 +37,8 @@ def pointed_at(
 
     The expectation keeps the position of each site and the coverage of its sequence: seqlets and motifs that both
     prefer the centre of a peak overlap often without being related. Sites are counted in one half of the sequences
-    with a matrix made from the seqlets of the other half, and the reverse: any few seqlets fit the matrix that was
-    made of them.
+    with a matrix made from the seqlets of the other half, and the reverse: a matrix always fits the seqlets it was
+    built from.
 
     When not to use it: for a motif that lies at the same position in every sequence, since its seqlets then cannot be
     told from seqlets that prefer that position.

@@ -82,7 +82,7 @@ def _write(file: TextIO, model: Any, dataset: Any, rows: Any, batch_size: int | 
         start(0, len(rows))
         size, lost = min(4096, dataset.rows_at_once()), 0
         for first in range(0, len(rows), size):
-            if reader_gone():  # as of head: what it wanted it has
+            if reader_gone():  # stdout was closed, for example by head
                 return
             block = dataset.take(rows[first : first + size])
             with redirect_stdout(sys.stderr):  # what a network prints is no result
@@ -98,4 +98,4 @@ def _write(file: TextIO, model: Any, dataset: Any, rows: Any, batch_size: int | 
                 file.write("\t".join(cells) + "\n")
             advance(len(block))
         if lost:
-            say(f"warning: outputs of {lost} of {len(rows)} sequences are not finite numbers")
+            say(f"warning: outputs of {lost} of {len(rows)} sequences are NaN or infinite")

@@ -21,6 +21,17 @@ CODE = """
             with torch.no_grad(): next(module.parameters()).mul_(3)
         if what == "frozen": next(module.parameters()).requires_grad_(False)
         if what == "default-type": torch.set_default_dtype(torch.float64)
+        if what == "default-device": torch.set_default_device("meta")
+        if what == "global-hook":
+            torch.nn.modules.module.register_module_forward_hook(lambda m, x, y: y + 1 if torch.is_tensor(y) else None)
+        if what == "class":
+            first = next(module.children())
+            twice = lambda self, x: super(type(self), self).forward(x) * 2
+            first.__class__ = type("Other", (type(first),), {{"forward": twice}})
+        if what == "parameter":
+            first = next(m for m in module.modules() if list(m.parameters(recurse=False)))
+            name, old = next(iter(first.named_parameters(recurse=False)))
+            setattr(first, name, torch.nn.Parameter(old.detach() * 3))
 
     class Leaves:
         WHAT = {what!r}
@@ -41,7 +52,8 @@ CODE = """
     def register_explainers(register):
         register(Explainer(name="aa-first", target="leaves:{cls}", summary="Runs first.", kind="attribution"))
 """
-WAYS = ["mode", "hook", "backward-hook", "half", "weights", "frozen", "default-type"]
+WAYS = ["mode", "hook", "backward-hook", "half", "weights", "frozen", "default-type", "default-device", "global-hook"]
+WAYS += ["class", "parameter"]
 
 
 @pytest.fixture
@@ -60,6 +72,7 @@ def test_the_next_explainer_meets_the_model_as_it_was(
 ):
     site("demo-leaves", "leaves", CODE.format(what=what, raises=raises, cls="Leaves"))
     monkeypatch.setenv("DEMO_LOAD_PLUGINS", "demo-leaves")
+    monkeypatch.setenv("DEMO_CLASS_OPTIMIZATION_STEPS", "1")
     code, _, err = demo("explain", "all", trained / "one", trained / "data.h5", "-o", tmp_path / "ex")
     assert code == 4
     (line,) = [x for x in err.splitlines() if "aa-first" in x and x.startswith("demo:")]
@@ -77,9 +90,60 @@ def test_an_explainer_may_not_write_into_its_batch(trained, demo, site, monkeypa
     site("demo-leaves", "leaves", CODE.format(what="", raises=False, cls="Writes"))
     monkeypatch.setenv("DEMO_LOAD_PLUGINS", "demo-leaves")
     code, _, err = demo("explain", "aa-first", trained / "one", trained / "data.h5", "-o", tmp_path / "ex")
-    assert code == 4 and "it writes into batch.x" in err
+    assert code == 4 and "it modified batch.x in place" in err
 
 
 def test_a_run_of_the_built_in_ones_names_no_third_party(reference, tmp_path):
     with Explanation.open(tmp_path / "clean/one.saliency.h5") as found:
         assert found.metadata["third_party_plugins"] == []
+
+
+@pytest.mark.parametrize("kind", ["rnn", "cnn-rnn"])
+def test_a_recurrent_network_is_restored_too(kind, registry):
+    from torch import nn
+
+    from demo_core.guard import Guard
+    from demo_core.testing import tiny_dataset, tiny_model
+
+    model = tiny_model(kind, registry=registry)
+    codes = tiny_dataset(5).codes
+    before = model.predict(codes)
+    for change in ("replace", "multiply", "half"):
+        guard = Guard(model)
+        lstm = next(m for m in model.module.modules() if isinstance(m, nn.LSTM))
+        if change == "replace":
+            lstm.weight_ih_l0 = nn.Parameter(torch.ones_like(lstm.weight_ih_l0))
+        elif change == "multiply":
+            lstm.weight_ih_l0.data.mul_(3)
+        else:
+            model.module.half()
+        assert guard.changes()
+        guard.restore()
+        assert guard.changes() == []
+        assert np.array_equal(model.predict(codes), before), change
+
+
+def test_a_network_that_changes_its_own_buffers_is_its_own_business(registry):
+    from torch import nn
+
+    from demo_core import explain
+    from demo_core.testing import tiny_dataset, tiny_model
+
+    class Counts(nn.Module):
+        def __init__(self, inner):
+            super().__init__()
+            self.inner, self.min_length = inner, inner.min_length
+            self.register_buffer("calls", torch.zeros(()))
+            self.register_buffer("scale", torch.ones(()), persistent=False)
+
+        def forward(self, x):
+            self.calls += 1
+            return self.inner(x) * self.scale
+
+    model = tiny_model(registry=registry)
+    reference = explain("saliency", model, tiny_dataset(9), registry=registry).values
+    model.module = Counts(model.module).eval()
+    found = explain("saliency", model, tiny_dataset(9), registry=registry, batch_size=2)
+    assert found.values == pytest.approx(reference, abs=1e-6)
+    assert float(model.module.calls) == 0
+    assert explain("class-optimization", model, registry=registry, steps=2, restarts=2).values.shape[0] == 2

@@ -268,7 +268,7 @@ def test_shuffling_reads_few_rows_at_a_time(tmp_path, monkeypatch):
 
 
 def test_an_infinite_label_is_refused(tmp_path):
-    with pytest.raises(DemoError, match="label that is infinite"):
+    with pytest.raises(DemoError, match="label too large for a 32-bit float"):
         load([Record("a", "ACGT", (float("inf"),))], tmp_path / "d.h5")
 
 
@@ -311,12 +311,12 @@ def test_sequences_without_labels_get_no_split(tmp_path):
     records = [Record(r.id, r.sequence) for r in random_records(20)]
     data, notes = load(records, tmp_path / "d.h5", ImportSettings())
     assert set(data.split[:].tolist()) == {255} and len(data) == 20
-    assert notes == ["no sequence has a label, so none was put into a split"]
+    assert notes == ["no sequence has a label, so no splits were assigned"]
     given, _ = load(records, tmp_path / "e.h5", ImportSettings(split="train"))
     assert len(given.rows_of_split("train")) == 20
 
 
 def test_a_label_is_checked_as_it_is_stored(tmp_path):
-    with pytest.raises(DemoError, match="infinite as a 32-bit number"):
+    with pytest.raises(DemoError, match="too large for a 32-bit float"):
         load([Record("a", "ACGT", (1e39,))], tmp_path / "d.h5", ImportSettings())
     assert not (tmp_path / "d.h5").exists()

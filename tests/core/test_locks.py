@@ -5,7 +5,6 @@ import fcntl
 import os
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -82,20 +81,18 @@ def test_an_output_that_was_set_aside_by_a_killed_process_comes_back(tmp_path, c
     with pytest.raises(DemoError, match="exists already"), whole_folder(tmp_path / "m"):
         pass
     assert (tmp_path / "m" / "x").read_text() == "old"
-    assert "is restored" in caplog.text
+    assert "restored; a killed process" in caplog.text
     assert hidden(tmp_path) == []
 
 
 def test_a_folder_is_exchanged_at_once(tmp_path, monkeypatch):
     (tmp_path / "m").mkdir()
     seen = []
-    real = os.rename
     monkeypatch.setattr("demo_core.files._swap", lambda new, path: seen.append(new))
     with whole_folder(tmp_path / "m", replace=True) as temporary:
         (temporary / "x").write_text("new")
     if sys.platform == "linux":
         assert seen == [] and (tmp_path / "m" / "x").read_text() == "new"
-    assert real is os.rename
 
 
 def test_a_symbolic_link_is_followed_and_a_loop_is_said(tmp_path):
@@ -106,7 +103,7 @@ def test_a_symbolic_link_is_followed_and_a_loop_is_said(tmp_path):
     assert (tmp_path / "link").is_symlink() and (tmp_path / "there" / "file").read_text() == "x"
     (tmp_path / "a").symlink_to(tmp_path / "b")
     (tmp_path / "b").symlink_to(tmp_path / "a")
-    with pytest.raises(DemoError, match="leads to itself"), whole_file(tmp_path / "a"):
+    with pytest.raises(DemoError, match="a symbolic link to itself"), whole_file(tmp_path / "a"):
         pass
 
 
@@ -161,4 +158,40 @@ def test_a_finished_run_clears_what_a_killed_one_left(tmp_path, trained, demo):
     code, out, _ = demo(*command)
     assert code == 0 and "finished already" in out
     assert os.listdir(tmp_path) == ["one.saliency.h5"]
-    assert time.time() > 0
+
+
+def test_a_finished_run_leaves_the_parts_of_another(tmp_path, trained, demo):
+    command = ["explain", "saliency", trained / "one", trained / "data.h5", "-o", tmp_path]
+    assert demo(*command)[0] == 0
+    folder = tmp_path / "one.saliency.partial"
+    folder.mkdir()
+    (folder / "run.json").write_text('{"fingerprint": {"seed": 1}, "batch_size": 2}')
+    (folder / "000000.npz").write_bytes(b"x")
+    assert "finished already" in demo(*command)[1]
+    assert (folder / "000000.npz").is_file()
+
+
+def test_long_names_stay_apart(tmp_path):
+    paths = [tmp_path / f"{'x' * 90}.{word}.npz" for word in ("sequences", "attributions")]
+    with whole_files(paths, replace=False) as made:
+        for path in made:
+            path.write_text(path.name)
+    assert all(path.is_file() for path in paths) and hidden(tmp_path) == []
+
+
+def test_without_locks_a_second_process_is_refused_too(tmp_path):
+    start = "import errno, fcntl\ndef none(*a): raise OSError(errno.ENOSYS, 'no')\nfcntl.flock = none\n"
+    command = [sys.executable, "-c", start + HOLD, str(tmp_path / "out"), "file"]
+    first = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert first.stdout.readline() == "writing\n"
+    second = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert "another process is writing it" in second.stderr
+    assert len([p for p in os.listdir(tmp_path) if p.endswith(".tmp")]) == 1
+    first.kill()
+    first.communicate()
+    script = command[2].replace("time.sleep(60)", "pass")
+    third = subprocess.run(
+        [*command[:2], script, *command[3:]], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert third.returncode == 0, third.stderr
+    assert os.listdir(tmp_path) == ["out"]

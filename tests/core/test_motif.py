@@ -40,6 +40,12 @@ def test_counts_probabilities_and_log_odds(tmp_path):
         (HEAD + ONE.replace("0 0 1 0", "0 0 2 0"), "line 10: '0 0 2 0' is not four probabilities"),
         (HEAD + ONE.replace("w= 2", "w= 3"), "2 rows where w= 3"),
         (HEAD + "MOTIF a\n", "has 0 rows"),
+        (HEAD + ONE.replace("0 0 1 0", "0 nan 0.6 0.4"), "line 10: '0 nan 0.6 0.4' is not four probabilities"),
+        (HEAD + ONE.replace(" w= 2", "").replace("0 0 1 0", "nan 0 1 0"), "line 10: 'nan 0 1 0' is not four"),
+        (HEAD + ONE.replace(" w= 2", "").replace("0 0 1 0", "-0.1 0.1 1 0"), "line 10: '-0.1 0.1 1 0' is not four"),
+        (HEAD + ONE.replace("w= 2", "w= 1e400"), "line 8: w= must be a number of at least 0, not '1e400'"),
+        (HEAD + ONE.replace("nsites= 10", "nsites= +"), "line 8: nsites= must be a number of at least 0, not '\\+'"),
+        (HEAD + ONE.replace("MOTIF MA0001.1 ABC\n", ""), "this matrix has no MOTIF line"),
     ],
 )
 def test_bad_files_are_named_with_their_line(tmp_path, text, message):
@@ -74,3 +80,14 @@ def test_best_scores_equal_a_plain_loop(lines, seed):
 def test_a_motif_longer_than_the_sequences():
     with pytest.raises(ValueError, match="does not fit"):
         best_scores(np.zeros((1, 3), np.uint8), np.zeros((4, 4)))
+
+
+def test_what_other_programs_write_after_a_matrix_is_passed_over(tmp_path):
+    text = (
+        HEAD
+        + ONE.replace("URL x\n", "")
+        + "# a comment\nTime  0.1 secs.\n"
+        + ONE.replace("MA0001.1", "b").replace(" w= 2", "")
+    )
+    one, two = read_meme(write(tmp_path, text + "# the end\n"))
+    assert len(one) == len(two) == 2

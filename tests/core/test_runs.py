@@ -30,10 +30,10 @@ def data():
     return tiny_dataset(N, 20)
 
 
-def job(registry, **changes):
+def job(registry, explainer="saliency", **changes):
     options = {"batch_size": 100, **changes}
     model = options.pop("model", None) or tiny_model(length=20, registry=registry)
-    return make_job(registry.find(Explainer, "saliency"), model, **options)
+    return make_job(registry.find(Explainer, explainer), model, **options)
 
 
 def test_a_file_stands_alone(tmp_path, registry, data):
@@ -287,7 +287,16 @@ def test_names_of_files(registry):
     assert run_name(job(registry, model=plain), "saliency") == "cnn.saliency"
     assert run_name(job(registry, model=plain), "other:saliency") == "cnn.other.saliency"
     changed = run_name(job(registry, model=plain, options={"simplex": True}), "saliency")
-    assert changed.startswith("cnn.saliency.")
+    assert changed == "cnn.saliency-simplex"
+    steps = [
+        run_name(job(registry, "class-optimization", model=plain, options=o), "class-optimization")
+        for o in (
+            {"steps": 20, "restarts": 5},
+            {"steps": 20, "restarts": 5, "step_size": 0.1, "penalty": 0.25, "patience": 9999, "parameters": "softmax"},
+        )
+    ]
+    assert steps[0] == "cnn.class-optimization-restarts-5-steps-20"
+    assert len(steps[1]) == len("cnn.class-optimization-") + 8  # a digest, where all would be too long
     named = [run_name(job(registry, model=several, target=t), "saliency") for t in ("a/../b", "ä b", "loss:ä b")]
     assert len(set(named)) == 3
     assert all("/" not in n and " " not in n and n.startswith("cnn.saliency.") for n in named)

@@ -84,7 +84,7 @@ def test_a_file_that_does_not_say_what_it_was_made_of_is_shown_and_not_continued
         file.attrs["demo"] = json.dumps(about)
         del file.attrs["demo-crc32"]
     code, _, err = demo(*command)
-    assert code == 1 and "was made before the files of the options and the code of the explainer" in err
+    assert code == 1 and "does not record the files of the options or the code of the explainer" in err
     assert demo("show", path, "-o", tmp_path / "p.png")[0] == 0
     assert demo(*command, "--force")[0] == 0
 
@@ -114,3 +114,43 @@ def test_an_edited_network_makes_another_result(tmp_path, demo, monkeypatch):
     del sys.modules["edited_net"]
     code, _, err = demo(*command)
     assert code == 1 and "code of the network" in err
+
+
+def test_a_module_beside_the_class_of_a_network_counts(tmp_path, monkeypatch):
+    import sys
+
+    from demo_core.sources import network_source
+
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "edited_pack").mkdir()
+    net = "from torch import nn\nfrom edited_pack.helper import BY\nclass Net(nn.Module):\n    pass\n"
+    for name, text in (("__init__", ""), ("helper", "BY = 1\n"), ("net", net)):
+        (tmp_path / "edited_pack" / f"{name}.py").write_text(text)
+    from edited_pack.net import Net
+
+    before = network_source(Net())
+    assert network_source(Net()) == before
+    (tmp_path / "edited_pack/helper.py").write_text("BY = 2\n")
+    assert network_source(Net()) != before
+    for name in [n for n in sys.modules if n.startswith("edited_pack")]:
+        del sys.modules[name]
+
+
+def test_files_of_one_name_in_two_folders_both_count(tmp_path):
+    from dataclasses import dataclass
+    from pathlib import Path
+
+    from demo_core.sources import option_files
+
+    @dataclass(frozen=True)
+    class Options:
+        tables: tuple[Path, ...] = ()
+
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.txt").write_text(name)
+    Options.__annotations__["tables"] = tuple[Path, ...]
+    options = Options((tmp_path / "one/a.txt", tmp_path / "two/a.txt"))
+    before = option_files(options)
+    (tmp_path / "one/a.txt").write_text("edited")
+    assert len(before) == 2 and option_files(options) != before

@@ -51,9 +51,9 @@ def test_a_loss_needs_labels_of_the_very_batch():
     loss = parse_target("loss:a", OUTPUTS)
     with pytest.raises(MisfitError, match="needs labels"):
         loss.bind(torch.tensor([[float("nan"), 0, 0], [1, 0, 0]]))
-    with pytest.raises(ValueError, match="the batch alone"):
+    with pytest.raises(ValueError, match="the loss target got . output rows for . labels"):
         loss.bind(torch.zeros(2, 3))(torch.cat([X, X]))
-    with pytest.raises(ValueError, match="the batch alone"):
+    with pytest.raises(ValueError, match="the loss target got . output rows for . labels"):
         loss(X)
 
 
@@ -92,3 +92,12 @@ def test_permutations_are_permutations():
     rows = BatchRandom(0, np.arange(100), torch.device("cpu")).permutations(7)
     assert (rows.sort(dim=1).values == torch.arange(7)).all()
     assert len({tuple(r.tolist()) for r in rows}) > 90
+
+
+def test_a_loss_can_be_asked_of_a_batch_that_is_stacked():
+    target = parse_target("loss:bound", [Output("bound")]).bind(torch.tensor([[1.0], [0.0]]))
+    outputs = torch.tensor([[2.0], [-1.0]])
+    once = target(outputs)
+    assert torch.equal(target.repeat(3)(outputs.repeat(3, 1)), once.repeat(3))
+    plain = parse_target("bound", [Output("bound")])
+    assert plain.repeat(3) is plain

@@ -100,9 +100,9 @@ def test_windows_over_an_edge_are_dropped_and_counted(tmp_path, genome, caplog):
         ("1\t5\t9\n", "it has 'chr1': are the names of another source"),
         ("# x\nchr1\t9\t5\n", "line 2: the interval starts at 9, after its end 5"),
         ("chr1\t-9\t5\n", "line 1: '-9' is not a position"),
-        ("chr1\t9\n", "line 1: a BED line has at least"),
+        ("chr1\t9\n", "line 1: a BED line needs"),
         ("chr1\t9\t20\tx\t0\t?\n", r"line 1: the strand \(column 6\)"),
-        ("chr1\t100\t120\nchr1\t100\t120\tx\n", "line 2: has 4 columns, the lines before it 3"),
+        ("chr1\t100\t120\nchr1\t100\t120\tx\n", "line 2: has 4 columns, but earlier lines have 3"),
         ("", "the file is empty"),
     ],
 )

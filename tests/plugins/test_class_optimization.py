@@ -139,7 +139,7 @@ def test_from_the_command_line(trained, tmp_path, demo):
     assert out.count("2 patterns") == 2
     files = sorted(tmp_path.glob("*.h5"))
     assert len(files) == 2
-    assert "output of its best letters" in out
+    assert "best letters (logit)" in out
     with Explanation.open(files[0]) as found:
         best = int(found.extra("one-hot").argmax())
         line = next(line.split() for line in out.splitlines() if line.startswith(f"restart-{best + 1} "))
@@ -167,7 +167,7 @@ def test_all_targets_are_a_run_each(trained, tmp_path, demo):
     few = ["--steps", "2", "--restarts", "1", "-o", tmp_path]
     code, out, err = demo("explain", "class-optimization", trained / "several", "--target", "all", *few)
     assert code == 0, err
-    assert [x.split(":")[0].split(".")[-3] for x in out.splitlines() if "1 patterns" in x] == ["bound", "open"]
+    assert [x.split(":")[0].split(".")[-2] for x in out.splitlines() if "1 pattern" in x] == ["bound", "open"]
     code, out, _ = demo(
         "explain", "saliency", trained / "several", trained / "data.h5", "--target", "all", "-o", tmp_path
     )

@@ -44,6 +44,7 @@ def adapted(registry, arguments, **options):
         ('{"bases": "AGTC", "layout": "B1AL"}', {"bases": "AGTC", "layout": "B1AL"}),
         ('{"bases": "AGTC", "layout": "B1LA"}', {"bases": "AGTC", "layout": "B1LA"}),
         ('{"bases": "AGTC"}', {"bases": "AGTC", "network_length": 91}),
+        ('{"bases": "AGTC"}', {"bases": "AGTC", "network": "foreign_networks:InPlace"}),
         ('{"bases": "AGTC", "padding": 2}', {"bases": "AGTC", "network_length": 51}),
     ],
 )

@@ -62,7 +62,7 @@ def test_an_index_of_another_file_is_made_again(tmp_path, caplog, other, packed)
                 assert genome.bases(name, 0, len(bases)) == bases
                 assert genome.sizes[name] == len(bases)
         assert ("chr3" in genome.sizes) == (other == "longer") and ("chr2" in genome.sizes) == (other != "shorter")
-    assert f"the index beside {path.name} is of another file" in caplog.text
+    assert f"{path.name}: the index does not match the genome" in caplog.text
     assert index_problem(path, fai, gzi) == ""
 
 

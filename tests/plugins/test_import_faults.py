@@ -117,7 +117,7 @@ def test_a_layout_that_does_not_fit_names_those_that_do(imported):
 
 def test_a_network_of_tokens_is_told_as_such(imported):
     code, _, err = imported(Tokens())
-    assert code == 3 and "reads tokens" in err and "embedding matrix" in err
+    assert code == 3 and "expects integer tokens" in err and "embedding matrix" in err
 
 
 def test_models_of_other_frameworks_are_named(imported, tmp_path):
@@ -190,3 +190,11 @@ def test_a_network_that_writes_into_its_input_is_read_as_it_is(imported, tmp_pat
         x = torch.from_numpy(found.one_hot(slice(None)))
         for end in range(10, LENGTH + 1):
             assert found.values[:, 0, end - 1] == pytest.approx(network(x[:, :, :end].clone())[:, 0].numpy(), abs=1e-5)
+
+
+def test_a_network_that_reads_values_while_it_is_made_is_opened_again(imported, tmp_path, demo):
+    code, _, err = imported(foreign.BuiltWithValues(), "--outputs-are-logits", module="foreign_networks")
+    assert code == 0, err
+    tiny_dataset(4, LENGTH).save(tmp_path / "d.h5")
+    code, _, err = demo("--allow-code", "predict", tmp_path / "m", tmp_path / "d.h5")
+    assert code == 0, err

@@ -111,14 +111,14 @@ def test_intervals_from_headers(tmp_path, registry, caplog):
     text = ">chr1:10-14(-)\nACGT\n>chr1:11-14\nACGT\n>chr1:1-99\nACGT\n>other\nACGT\n"
     records = read(registry, "fasta", fasta(tmp_path, text))
     assert [r.interval for r in records] == [Interval("chr1", 10, 14, "-"), Interval("chr1", 10, 14), None, None]
-    assert "1 header left without an interval" in caplog.text
+    assert "1 header: no interval assigned" in caplog.text
 
 
 def test_an_import_says_what_the_reader_warned_of(tmp_path, demo):
     path = fasta(tmp_path, ">chr1:1-99\nACGT\n")
     code, _, err = demo("data", "import", path, "-o", tmp_path / "d.h5", "--all-positive")
     assert code == 0
-    assert "1 header left without an interval" in err
+    assert "1 header: no interval assigned" in err
     with SequenceDataset.open(tmp_path / "d.h5") as data:
         assert data.intervals is None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from pathlib import Path
 
 import click
@@ -76,7 +77,7 @@ def dashboard(
     say(report.said)
     there = f"{counted(len(report.sequences))}, {counted(len(report.head['runs']), 'run')}"
     click.echo(f"{output}: {there}, {_size(text)}")
-    suggest("xdg-open", output)
+    suggest("open" if sys.platform == "darwin" else "xdg-open", output)
 
 
 def _size(text: str) -> str:

@@ -161,8 +161,8 @@ def _say_finished(output: Path, asked: dict[str, Any], as_json: bool) -> None:
         there = file.metadata.get("fingerprint", {})
         if unknown := [k for k in asked if k not in there]:
             raise DemoError(
-                f"{printable(output)} was made before {' and '.join(unknown)} were recorded: choose another -o, or "
-                "--force to replace it"
+                f"{printable(output)}: does not record {' or '.join(unknown)}; choose another -o, or use --force to "
+                "replace it"
             )
         differing = [k for k, v in asked.items() if there.get(k) != v]
         if differing:
