@@ -18,6 +18,7 @@ from demo_core.device import exact_arithmetic, out_of_memory
 from demo_core.errors import DemoError, PluginError, printable
 from demo_core.explanation import Explanation, expected_shape
 from demo_core.guard import Guard, guarded
+from demo_core.interrupts import passes
 from demo_core.jobs import Job, describe_job, new_explainer
 from demo_core.model import Model, blaming_network
 from demo_core.records import SPLITS
@@ -187,7 +188,11 @@ def _one_strand(
         "outputs": outputs.float().cpu().numpy(),
         "target_values": target_values.float().cpu().numpy(),
     }
-    if job.spec.kind == "attribution" and not job.spec.hypothetical and (part["values"] * (1 - x.cpu().numpy())).any():
+    if (
+        job.spec.kind == "attribution"
+        and not job.spec.hypothetical
+        and np.nan_to_num(part["values"] * (1 - x.cpu().numpy())).any()
+    ):
         problem = "it says hypothetical=False, and gave letters that are not there a value other than 0"
         raise job.registered.broke_contract(problem)
     if job.spec.adds_up and result.baseline is None:
@@ -234,7 +239,9 @@ def _blaming(job: Job, asked: str) -> Iterator[None]:
         yield
     except DemoError:
         raise
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
+        if passes(error):
+            raise
         if out_of_memory(error):
             raise DemoError(f"{job.spec.name}: out of memory on {job.model.device} with {asked}") from None
         raise job.registered.failed(error) from error

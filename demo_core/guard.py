@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -46,6 +46,8 @@ class Guard:
             name: (p, p.requires_grad, dict(p._backward_hooks or {})) for name, p in model.module.named_parameters()
         }
         self._classes = {name: type(m) for name, m in model.module.named_modules()}
+        #: What classes and torch's own modules hold: methods and functions can be replaced there, too
+        self._shared = {holder: _members(holder) for holder in _holders(self._classes.values())}
         self._hooks = {name: dict(hooks) for name, hooks in _global_hooks().items()}
         #: Buffers that the network itself changes as it runs
         self._own: set[str] = set()
@@ -60,6 +62,10 @@ class Guard:
             found.append("hooks of all modules")
         if any(type(m) is not self._classes[name] for name, m in self._modules.items()):
             found.append("the class of a module")
+        for holder, members in self._shared.items():
+            now = vars(holder)
+            if changed := [k for k, v in members.items() if now.get(k) is not v]:
+                found.append(f"'{changed[0]}' of {holder.__name__}")
         if dict(self._module.named_modules()) != self._modules:
             found.append("the set of modules in the network")
         return list(dict.fromkeys(found + self._changed_modules() + self._changed_tensors()))
@@ -94,7 +100,11 @@ class Guard:
         return found
 
     def note_own_changes(self) -> None:
-        """Note, after the core's own forward pass, which buffers the network itself changes."""
+        """Note, after the core's own forward pass, which buffers and settings the network itself changes."""
+        for name, module in self._modules.items():
+            for key, value in _attributes(module).items():
+                if _is_plain(value) and key != "training":
+                    self._attributes[name][key] = value
         buffers = dict(self._module.named_buffers())
         for name, tensor in buffers.items():
             if name in self._copies and not _same_bits(tensor, self._copies[name]):
@@ -105,6 +115,10 @@ class Guard:
         for name, (read, write) in _SETTINGS.items():
             if read() != self._settings[name]:
                 write(self._settings[name])
+        for holder, members in self._shared.items():
+            for key, value in members.items():
+                if vars(holder).get(key) is not value:
+                    setattr(holder, key, value)
         for name, hooks in _global_hooks().items():
             if dict(hooks) != self._hooks[name]:
                 hooks.clear()
@@ -157,19 +171,42 @@ def guarded(model: Model) -> Iterator[Guard]:
 
 
 def _attributes(module: nn.Module) -> dict[str, Any]:
-    """Mode, hooks, and what stands in the place of methods; not what a network notes down for itself."""
+    """Mode, hooks, plain settings, and what stands in the place of methods."""
     found: dict[str, Any] = {"training": module.training}
     for key, value in vars(module).items():
         if isinstance(value, dict) and (key.endswith("hooks") or key in ("_modules", "_parameters")):
             found[key] = dict(value)
-        elif callable(value) and not isinstance(value, nn.Module) and callable(getattr(type(module), key, None)):
+        elif _is_plain(value) or (
+            callable(value) and not isinstance(value, nn.Module) and callable(getattr(type(module), key, None))
+        ):
             found[key] = value
     return found
 
 
 def _identity(value: Any) -> Any:
     """What tells one attribute from another: tensors would be compared number by number."""
-    return {k: id(v) for k, v in value.items()} if isinstance(value, dict) else id(value)
+    if isinstance(value, dict):
+        return {k: id(v) for k, v in value.items()}
+    return (type(value), repr(value)) if _is_plain(value) else id(value)
+
+
+def _is_plain(value: Any) -> bool:
+    """Numbers, texts, and tuples of these: a stride, a rate, a switch."""
+    if isinstance(value, tuple):
+        return all(map(_is_plain, value))
+    return value is None or isinstance(value, bool | int | float | str)
+
+
+def _holders(classes: Iterable[type]) -> list[Any]:
+    """The classes of a network with all they inherit from, and torch's modules of functions."""
+    every = {base: None for cls in classes for base in cls.__mro__ if base is not object}
+    return [*every, nn.functional, torch]
+
+
+def _members(holder: Any) -> dict[str, Any]:
+    return {
+        k: v for k, v in vars(holder).items() if callable(v) and (isinstance(holder, type) or not k.startswith("_"))
+    }
 
 
 def _tensors(module: nn.Module) -> dict[str, Tensor]:

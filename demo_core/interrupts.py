@@ -28,6 +28,11 @@ def from_outside() -> bool:
     return not _State.installed or _State.last is not None
 
 
+def passes(error: BaseException) -> bool:
+    """Whether an exception is not a plugin's own: the user's interrupt, or the end of a generator."""
+    return isinstance(error, GeneratorExit) or (isinstance(error, KeyboardInterrupt) and from_outside())
+
+
 def _interrupt(number: int, frame: FrameType | None) -> None:
     now = time.monotonic()
     if _State.last is None or now - _State.last >= _GRACE:

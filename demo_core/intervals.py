@@ -5,15 +5,24 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
-_PLACE = r"(?P<chrom>[^\s:]+):(?P<start>[\d,]+)-(?P<end>[\d,]+)"
-#: How FASTA headers give a place: the name of the form, its pattern, and whether it counts from 1 (None: either)
-_FORMS: tuple[tuple[str, re.Pattern[str], bool | None], ...] = (
+_PLACE = r"(?P<chrom>[^\s:=]+):(?P<start>[\d,]+)(?:-|\.\.)(?P<end>[\d,]+)"
+#: How FASTA headers give a place: the name of the form, its pattern, whether it counts from 1 (None: either), and
+#: whether the pattern is of a single word.
+_FORMS: tuple[tuple[str, re.Pattern[str], bool | None, bool], ...] = (
     (
         "chrom:start-end",
         re.compile(rf"(?:.*::)?{_PLACE}(?:\((?P<strand>[+\-.])\)|:(?P<sign>[+\-.*])|(?P<rc>/rc))?"),
         None,
+        True,
     ),
-    ("UCSC's range=", re.compile(rf"\S+ (?:.* )?range={_PLACE}(?: .*?strand=(?P<strand>[+\-.]).*| .*)?"), True),
+    # NCBI's form of the other strand
+    ("chrom:cEND-START", re.compile(r"(?P<chrom>[^\s:]+):(?P<rc>c)(?P<end>[\d,]+)-(?P<start>[\d,]+)"), True, True),
+    (
+        "UCSC's range=",
+        re.compile(rf"\S+ (?:.* )?range={_PLACE}(?: .*?strand=(?P<strand>[+\-.]).*| .*)?"),
+        True,
+        False,
+    ),
     (
         "Ensembl's location",
         re.compile(
@@ -21,13 +30,19 @@ _FORMS: tuple[tuple[str, re.Pattern[str], bool | None], ...] = (
             r"(?P<start>\d+):(?P<end>\d+):(?P<sign>-?[01])(?:\s.*)?"
         ),
         True,
+        False,
     ),
     (
         "chrom_start_end",
-        re.compile(r"(?P<chrom>(?:chr)?\w+?)_(?P<start>\d+)_(?P<end>\d+)(?:_(?P<strand>[+\-.]))?"),
+        re.compile(
+            r"(?:.*[_:])?(?P<chrom>chr[0-9A-Za-z]+(?:_\w+?)?)(?P<join>[_\-])(?P<start>\d+)(?P=join)(?P<end>\d+)"
+            r"(?:_(?P<strand>[+\-.]))?"
+        ),
         None,
+        True,
     ),
 )
+_SIGNS = {"1": "+", "-1": "-", "0": ".", "*": "."}
 #: Positions are below this: BED and bigWig hold them in 32 bits.
 LIMIT = 2**31
 _SIGNS = {"1": "+", "-1": "-", "0": ".", "*": "."}
@@ -97,22 +112,26 @@ def locus_in(header: str, length: int) -> tuple[Interval, str] | None:
 
     Returns None where there is none. Raises ValueError if there is one that does not span the sequence.
     """
-    word = header.split(maxsplit=1)[0] if header.split() else ""
-    for form, pattern, from_one in _FORMS:
-        match = pattern.fullmatch(word if form.startswith("chrom") else header)
-        if not match:
-            continue
-        groups = match.groupdict()
-        start, end = (int(groups[g].replace(",", "") or 0) for g in ("start", "end"))
-        strand = groups.get("strand") or groups.get("sign") or ("-" if groups.get("rc") else ".")
-        strand = _SIGNS.get(strand, strand)
-        if max(start, end) >= LIMIT:
-            raise ValueError(f"'{match['chrom']}' has no position {max(start, end)}")
-        if end - start == length and not from_one:
-            return Interval(match["chrom"], start, end, strand), f"{form}, 0-based"
-        if end - start == length - 1 and start >= 1:
-            return Interval(match["chrom"], start - 1, end, strand), f"{form}, 1-based"
-        if form == "chrom_start_end":  # as likely a name that ends in numbers
-            continue
-        raise ValueError(f"'{match['chrom']}:{start}-{end}' spans {end - start} bases, the sequence has {length}")
+    for form, pattern, from_one, of_a_word in _FORMS:
+        for text in header.split()[:4] if of_a_word else (header,):
+            if match := pattern.fullmatch(text):
+                found = _interval(match, length, form, from_one)
+                if found is not None:
+                    return found
     return None
+
+
+def _interval(match: re.Match[str], length: int, form: str, from_one: bool | None) -> tuple[Interval, str] | None:
+    groups = match.groupdict()
+    start, end = (int(groups[g].replace(",", "") or 0) for g in ("start", "end"))
+    strand = groups.get("strand") or groups.get("sign") or ("-" if groups.get("rc") else ".")
+    strand = _SIGNS.get(strand, strand)
+    if max(start, end) >= LIMIT:
+        raise ValueError(f"'{match['chrom']}' has no position {max(start, end)}")
+    if end - start == length and not from_one:
+        return Interval(match["chrom"], start, end, strand), f"{form}, 0-based"
+    if end - start == length - 1 and start >= 1:
+        return Interval(match["chrom"], start - 1, end, strand), f"{form}, 1-based"
+    if form == "chrom_start_end":  # as likely a name that ends in numbers
+        return None
+    raise ValueError(f"'{match['chrom']}:{start}-{end}' spans {end - start} bases, the sequence has {length}")

@@ -8,6 +8,7 @@ from typing import Any
 
 from demo_core.device import device_name
 from demo_core.errors import DemoError, MisfitError, printable
+from demo_core.interrupts import passes
 from demo_core.model import Model
 from demo_core.options import as_json, build, changed
 from demo_core.owner import Owner
@@ -112,7 +113,9 @@ def new_explainer(job: Job) -> Any:
         return cls(job.options)
     except DemoError:
         raise
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
+        if passes(error):
+            raise
         raise job.registered.failed(error) from error
 
 
@@ -121,5 +124,7 @@ def _unit(job: Job) -> str:
     unit = getattr(new_explainer(job), "unit", None)
     try:
         return printable(unit(job.target), 40) if callable(unit) else ""
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
+        if passes(error):
+            raise
         raise job.registered.failed(error) from error

@@ -22,6 +22,7 @@ from demo_core.dataset import SequenceDataset
 from demo_core.device import exact_arithmetic, out_of_memory
 from demo_core.errors import DemoError, MisfitError, UsageProblem, one_line, printable
 from demo_core.files import check_regular, read_json, whole_folder, write_json
+from demo_core.interrupts import passes
 from demo_core.options import as_json, build
 from demo_core.owner import Owner
 from demo_core.permission import code_allowed
@@ -327,7 +328,9 @@ def build_model(
         raise MisfitError(f"architecture '{spec.name}': {printable(' '.join(str(error).split()), 400)}") from None
     except DemoError:
         raise
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
+        if passes(error):
+            raise
         raise registered.failed(error) from error
     try:
         provides = check_capabilities(spec.name, getattr(module, "provides", spec.provides))
@@ -365,7 +368,9 @@ def blaming_network(model: Model) -> Iterator[None]:
         yield
     except DemoError:
         raise
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
+        if passes(error):
+            raise
         if out_of_memory(error):  # whoever chose the batch knows what to say
             raise
         what, module = f"architecture '{model.running.get('name', '?')}'", type(model.module).__module__

@@ -25,7 +25,7 @@ import pluggy
 from demo_core import hookspecs
 from demo_core.deprecation import Refused, deprecated, noting, refusing
 from demo_core.errors import PluginError, UsageProblem, one_line, printable, unknown_name
-from demo_core.interrupts import from_outside
+from demo_core.interrupts import passes
 from demo_core.owner import Owner
 from demo_core.registry import Registered, Registry, local_module
 from demo_core.specs import AnySpec, Architecture, Command, DatasetReader, Explainer, SpecError
@@ -174,8 +174,8 @@ def _admit(
     except Broken as error:
         candidate.reason, candidate.cause = str(error), error
     # A plugin may raise anything, SystemExit included: whatever it is must not take the others down.
-    except (Exception, SystemExit, KeyboardInterrupt) as error:
-        if isinstance(error, KeyboardInterrupt) and from_outside():
+    except BaseException as error:
+        if passes(error):
             raise
         from demo_core.blame import places
 

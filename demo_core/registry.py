@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from typing import Any, Generic, TypeVar, cast
 
 from demo_core.errors import PluginError, UsageProblem, unknown_name
+from demo_core.interrupts import passes
 from demo_core.owner import Owner
 from demo_core.specs import AnySpec, Architecture, Command, DatasetReader, Explainer, Spec
 
@@ -42,7 +43,9 @@ class Registered(Generic[T_co]):
             raise UsageProblem(f"{what} '{name}' {why}")
         try:
             return getattr(importlib.import_module(self._module()), self.spec.target.partition(":")[2])
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
+            if passes(error):
+                raise
             raise self.failed(error, "cannot be loaded") from error
 
     def _module(self) -> str:

@@ -310,6 +310,8 @@ def _run(
         batch_size=request.batch_size,
         third_party=registry.third_party(),
     )
+    if request.output.suffix == ".h5" and not request.output.exists():
+        raise UsageProblem(f"-o {printable(request.output)}: -o names a folder; name the file with --name")
     if request.output.exists() and not request.output.is_dir():
         raise DemoError(f"{printable(request.output)} is a file: -o names a folder for explanations")
     make_folder(request.output)

@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 
 from demo_adapter.network import Adapted
 from demo_core import DemoError, MisfitError, Model
+from demo_core.errors import printable
 from demo_core.targets import Output
 
 #: On so many random sequences.
 RANDOM = 64
+_NEARLY_0 = -0.01
 
 
 def tried(made: Model, again: Model, *, logits: bool) -> tuple[float, float]:
@@ -94,24 +96,32 @@ def _layouts(made: Model, codes: NDArray[np.uint8]) -> list[str]:
 
 
 def _check_logits(made: Model, found: NDArray[np.float32], codes: NDArray[np.uint8]) -> None:
-    """Raise MisfitError if outputs that should be logits look like probabilities, which would be squashed twice.
+    """Raise MisfitError if an output that should be a logit looks like a probability or the logarithm of one.
 
-    Logits of random sequences may lie within 0 and 1 by chance, but not those of inputs a hundred times as large.
+    Logits of random sequences may lie between 0 and 1, or below 0, by chance, but not those of inputs a hundred times
+    as large. Logarithms of probabilities then come close to 0.
     """
-    columns = [o.activation == "sigmoid" for o in made.outputs]
-    logistic = found[:, columns]
-    if not logistic.size or logistic.min() < 0 or logistic.max() > 1:
-        return
-    for factor in (10, -10, 100, -100):
+    samples = [found]
+    for factor in (10.0, -10.0, 1e4, -1e4):
         with contextlib.suppress(DemoError), torch.no_grad():  # a network may take nothing but one-hot
-            strained = made.module(made.one_hot(codes[:16]) * factor)[:, columns]
-            if bool((strained < 0).any() or (strained > 1).any()):
-                return
-    raise MisfitError(
-        f"outputs on {RANDOM} random sequences all lie between 0 and 1 ({logistic.min():.4g} to {logistic.max():.4g}), "
-        "but logits are expected; remove the sigmoid or softmax (--without MODULE), convert probabilities (--logit), "
-        "declare a regression (--target NAME:identity:UNIT), or confirm logits (--outputs-are-logits)"
-    )
+            samples.append(made.module(made.one_hot(codes[:16]) * factor).float().cpu().numpy())
+    every = np.concatenate(samples)
+    for column, output in enumerate(made.outputs):
+        values, low, high = every[:, column], found[:, column].min(), found[:, column].max()
+        if output.activation != "sigmoid" or np.isnan(values).all():
+            continue
+        ranged = f"output '{printable(output.name, 60)}' on {RANDOM} random sequences: {low:.4g} to {high:.4g}"
+        ways = "declare a regression (--target NAME:identity:UNIT), or confirm logits (--outputs-are-logits)"
+        if np.nanmin(values) >= 0 and np.nanmax(values) <= 1:
+            raise MisfitError(
+                f"{ranged}, all between 0 and 1, but logits are expected; remove the sigmoid or softmax (--without "
+                f"MODULE), convert probabilities (--logit), {ways}"
+            )
+        if len(samples) > 1 and np.nanmax(values) <= 0 and np.nanmax(values) > _NEARLY_0:
+            raise MisfitError(
+                f"{ranged}, never above 0, as after a log-softmax or log-sigmoid, but logits are expected; remove that "
+                f"layer (--without MODULE), {ways}"
+            )
 
 
 def _check_probabilities(made: Model, module: Adapted, codes: NDArray[np.uint8]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,9 @@ def read_weights(path: Path, key: str | None) -> tuple[dict[str, Tensor], list[s
             raise DemoError(f"{shown} is not a readable safetensors file: {one_line(error)}") from None
     else:
         try:
-            found = torch.load(path, map_location="cpu", weights_only=True)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of torch, on formats; what is wrong is said below
+                found = torch.load(path, map_location="cpu", weights_only=True)
         except Exception as error:  # noqa: BLE001 - of many types, and all mean the same here
             raise DemoError(
                 f"{shown} is no file of weights, is damaged, or holds more than weights and is not opened: where it "

@@ -35,8 +35,10 @@ class Genome:
             self._fasta = _opened(path)
         except Exception as error:  # noqa: BLE001 - pyfaidx raises RuntimeError and more; all are about the file
             said = one_line(error).partition("Please report")[0].rstrip(" .")
-            hint = "; remove empty lines (awk NF) and give all lines of a sequence one length" if "ndex" in said else ""
-            raise BadSource(path, f"this genome cannot be indexed ({said}){hint}") from None
+            raise BadSource(
+                path,
+                f"this genome cannot be indexed ({said}); give FASTA without empty lines, with lines of equal length",
+            ) from None
         self.sizes = {name: len(self._fasta[name]) for name in self._fasta.keys()}  # noqa: SIM118 - not a dict
         if not self.sizes:
             self.close()

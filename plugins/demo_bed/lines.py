@@ -11,7 +11,11 @@ from demo_core import BadSource, text_lines
 from demo_core.errors import counted, printable
 
 _log = logging.getLogger(__name__)
-_LABELS = {"1": 1.0, "0": 0.0, "-1": float("nan")}
+_LABELS = {
+    **dict.fromkeys(("1", "1.0", "True", "TRUE", "true"), 1.0),
+    **dict.fromkeys(("0", "0.0", "False", "FALSE", "false"), 0.0),
+    **dict.fromkeys(("-1", "-1.0"), float("nan")),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,8 @@ def read_intervals(path: Path, *, summits: bool = True, labels: bool = True) -> 
     rows = list(_macs(path) if kind == "MACS table" else _columns(path))
     if not rows:
         return []
+    while len(rows[0][1]) > 3 and not any(cells[-1] for _, cells in rows):  # tabs at the ends of lines
+        rows = [(number, cells[:-1]) for number, cells in rows]
     columns = len(rows[0][1])
     if kind == "bed" and columns == 10 and all(_like_narrowpeak(cells) for _, cells in rows):
         kind = "narrowPeak"
@@ -60,9 +66,13 @@ def read_intervals(path: Path, *, summits: bool = True, labels: bool = True) -> 
             )  # fmt: skip
     labelled = kind == "bed" and columns >= 4 and all(set(cells[3:]) <= set(_LABELS) for _, cells in rows)
     if labelled and labels:
-        ones, zeros = (sum(cells[3:].count(v) for _, cells in rows) for v in "10")
+        values = [_LABELS[cell] for _, cells in rows for cell in cells[3:]]
+        ones, zeros = values.count(1.0), values.count(0.0)
         which = "column 4 is" if columns == 4 else f"columns 4 to {columns} are"
-        _log.warning("%s: %s read as labels, %d positive and %d negative", path.name, which, ones, zeros)
+        rest = f", {len(values) - ones - zeros} unknown (-1)" if ones + zeros < len(values) else ""
+        _log.warning("%s: %s read as labels, %d positive, %d negative%s", path.name, which, ones, zeros, rest)
+    elif labels and kind == "bed" and columns > 4 and columns != 12:
+        _say_other_labels(path, rows, columns)
     found = [_line(path, number, cells, kind, summits, labelled and labels) for number, cells in rows]
     if summits and kind in ("narrowPeak", "MACS table"):
         without = sum(line.summit is None for line in found)
@@ -74,6 +84,16 @@ def read_intervals(path: Path, *, summits: bool = True, labels: bool = True) -> 
         else:
             _log.warning("%s: %s centred on summits", path.name, counted(len(found), "window"))
     return found
+
+
+def _say_other_labels(path: Path, rows: list[tuple[int, list[str]]], columns: int) -> None:
+    """Say of a column of 0 and 1 further on that it is not read: it may be a score."""
+    for place in range(4, columns):
+        if {cells[place] for _, cells in rows} == {"0", "1"}:
+            _log.warning(
+                "%s: column %d holds 0 and 1, and is not read as labels; put label columns right after the third",
+                path.name, place + 1,
+            )  # fmt: skip
 
 
 def _kind(path: Path) -> str:
@@ -90,7 +110,7 @@ def _columns(path: Path) -> Iterator[tuple[int, list[str]]]:
     for number, text in text_lines(path):
         if not text.strip() or text.startswith("#") or text.split()[0] in ("track", "browser"):
             continue
-        cells = text.split("\t") if "\t" in text else text.split()
+        cells = [cell.strip() for cell in text.split("\t")] if "\t" in text.strip() else text.split()
         where = f"line {number}"
         if len(cells) < 3:
             raise BadSource(path, "a BED line needs chromosome, start and end", where)
@@ -125,6 +145,8 @@ def _macs(path: Path) -> Iterator[tuple[int, list[str]]]:
         summit = "NA"
         if "abs_summit" in heads:
             summit = str(_position(path, cells[heads["abs_summit"]], where) - 1 - start)
+        elif "summit" in heads:  # MACS 1.4: within the peak, 1-based
+            summit = str(_position(path, cells[heads["summit"]], where) - 1)
         name = cells[heads["name"]] if "name" in heads else "."
         yield number, [cells[heads["chr"]], str(start), cells[heads["end"]], name, "0", ".", "0", "0", "0", summit]
 

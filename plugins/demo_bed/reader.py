@@ -31,6 +31,7 @@ class BedReader:
         self.options = options
         self.targets: tuple[str, ...] = ("bound",)
         self.info: dict[str, Any] = {}
+        self._read: list[int] = []
 
     @staticmethod
     def example() -> ReaderExample:
@@ -50,6 +51,8 @@ class BedReader:
             kept = [
                 (line, window) for _, _, lines, placed in windows for line, window in zip(lines, placed, strict=True)
             ]
+            if not kept and not any(read for read in self._read):
+                raise BadSource(source, "has no intervals, only comments; give a BED or peak file")
             if not kept:
                 raise BadSource(source, f"no window of {self.options.width} bases lies within its chromosome")
             self._check_chromosomes(source, genome, {window.chrom for _, window in kept})
@@ -104,8 +107,10 @@ class BedReader:
     def _windows(self, path: Path, genome: Genome) -> tuple[list[Line], list[Interval]]:
         """Lines whose windows lie within their chromosomes, and those windows; the others are counted aloud."""
         lines, windows, over = [], [], []
+        self._read.append(0)
         centred = self.options.width is not None and self.options.center != "midpoint"
         for line in read_intervals(path, summits=centred, labels=not self.options.unlabelled):
+            self._read[-1] += 1
             size = genome.sizes.get(line.chrom)
             if size is None:
                 problem = f"the genome has no chromosome '{printable(line.chrom, 40)}': {genome.near(line.chrom)}"

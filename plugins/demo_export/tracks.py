@@ -14,6 +14,8 @@ from demo_core.explanation import Explanation
 from demo_core.textfiles import BadSource, text_lines
 
 _AT_ONCE = 1 << 20
+#: bigWig has 32 bits for a position.
+_LONGEST = 1 << 32
 
 
 def write_bedgraph(explanation: Explanation, paths: Sequence[Path]) -> None:
@@ -93,6 +95,12 @@ def _header(explanation: Explanation, chrom_sizes: Path | None) -> dict[str, int
         where = f"{printable(chrom_sizes)} does not have" if chrom_sizes else "the data does not say"
         raise UsageProblem(
             f"{where} the size of '{printable(missing[0], 40)}': give a table of chromosome and size as --chrom-sizes"
+        )
+    if too_long := [chrom for chrom in used if sizes[chrom] >= _LONGEST]:
+        where = printable(chrom_sizes) if chrom_sizes else "the data"
+        raise UsageProblem(
+            f"{where}: chromosome '{printable(too_long[0], 40)}' has {sizes[too_long[0]]} bases, and a bigWig holds "
+            f"fewer than {_LONGEST}; correct the table"
         )
     return {chrom: sizes[chrom] for chrom in used}
 

@@ -28,6 +28,11 @@ CODE = """
             first = next(module.children())
             twice = lambda self, x: super(type(self), self).forward(x) * 2
             first.__class__ = type("Other", (type(first),), {{"forward": twice}})
+        if what == "setting": next(m for m in module.modules() if isinstance(m, torch.nn.Conv1d)).stride = (2,)
+        if what == "method":
+            old = type(module).forward
+            type(module).forward = lambda self, x: old(self, x) * 2
+        if what == "function": torch.nn.functional.relu = lambda x, inplace=False: x
         if what == "parameter":
             first = next(m for m in module.modules() if list(m.parameters(recurse=False)))
             name, old = next(iter(first.named_parameters(recurse=False)))
@@ -39,7 +44,7 @@ CODE = """
         def __init__(self, options): self.first = True
         def explain(self, model, batch, target):
             leave(self.WHAT, model.module)
-            if self.RAISES: raise RuntimeError("on purpose")
+            if self.RAISES: raise type("Panic", (BaseException,), {{}})("on purpose")
             return batch.x
 
     class Writes:
@@ -53,7 +58,7 @@ CODE = """
         register(Explainer(name="aa-first", target="leaves:{cls}", summary="Runs first.", kind="attribution"))
 """
 WAYS = ["mode", "hook", "backward-hook", "half", "weights", "frozen", "default-type", "default-device", "global-hook"]
-WAYS += ["class", "parameter"]
+WAYS += ["class", "parameter", "setting", "method", "function"]
 
 
 @pytest.fixture

@@ -86,7 +86,7 @@ def test_what_is_no_genome_gets_the_way_out(tmp_path):
     (tmp_path / "g.2bit").write_bytes(struct.pack("<IIII", 0x1A412743, 0, 1, 0))
     (tmp_path / "e.fa").write_text(">a\nACGT\nACGT\n\n\n>b\nACGT\n")
     (tmp_path / "g.fa.gz").write_bytes(gzip.compress(b">a\nACGT\n"))
-    for name, said in (("folder", "join its chromosomes"), ("g.2bit", "twoBitToFa"), ("e.fa", "remove empty lines"),
+    for name, said in (("folder", "join its chromosomes"), ("g.2bit", "twoBitToFa"), ("e.fa", "without empty lines"),
                        ("g.fa.gz", "bgzip"), ("none.fa", "no such genome")):  # fmt: skip
         with pytest.raises(BadSource, match=said):
             Genome(tmp_path / name)

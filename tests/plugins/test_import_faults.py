@@ -19,7 +19,13 @@ class Sigmoid(nn.Module):
     def __init__(self, last="sigmoid"):
         super().__init__()
         self.conv, self.head = nn.Conv1d(4, 4, 5), nn.Linear(4, 2)
-        self.last = nn.Sigmoid() if last == "sigmoid" else nn.Softmax(1) if last == "softmax" else nn.Identity()
+        ends = {
+            "sigmoid": nn.Sigmoid(),
+            "softmax": nn.Softmax(1),
+            "log": nn.LogSoftmax(1),
+            "log-sigmoid": nn.LogSigmoid(),
+        }
+        self.last = ends.get(last, nn.Identity())
         with torch.no_grad():
             self.head.weight.mul_(0.1)
             self.head.bias.fill_(0.5)  # so that logits lie within 0 and 1, too
@@ -198,3 +204,19 @@ def test_a_network_that_reads_values_while_it_is_made_is_opened_again(imported, 
     tiny_dataset(4, LENGTH).save(tmp_path / "d.h5")
     code, _, err = demo("--allow-code", "predict", tmp_path / "m", tmp_path / "d.h5")
     assert code == 0, err
+
+
+@pytest.mark.parametrize("last", ["log", "log-sigmoid"])
+def test_logarithms_of_probabilities_are_not_taken_for_logits(imported, last):
+    torch.manual_seed(0)
+    for more in (["--target", "a", "--target", "b"], ["--target", "a", "--column", "1"]):
+        code, _, err = imported(Sigmoid(last), "--option", f"last={last}", *more)
+        assert code == 3 and "never above 0, as after a log-softmax" in err, err
+
+
+def test_each_output_is_looked_at_by_itself(imported):
+    torch.manual_seed(0)
+    network = Sigmoid("softmax")
+    targets = ["--target", "a", "--target", "b:identity:share"]
+    code, _, err = imported(network, "--option", "last=softmax", *targets)
+    assert code == 3 and "output 'a'" in err

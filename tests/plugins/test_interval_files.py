@@ -32,6 +32,7 @@ def lines(tmp_path, name, text, **how):
         ("a.broadPeak", "chr1\t100\t200\tp\t5\t.\t1\t2\t3", None, ""),
         ("a.gappedPeak", "chr1\t100\t200\tp\t5\t.\t0\t0\t0\t1\t1,\t0,\t5\t6\t7", None, ""),
         ("a_peaks.xls", "# MACS\nchr\tstart\tend\tlength\tabs_summit\nchr1\t101\t200\t100\t131", 130, "summits"),
+        ("a_peaks.xls", "chr\tstart\tend\tlength\tsummit\nchr1\t101\t200\t100\t31", 130, "summits"),
         ("a_peaks.xls", "# MACS\n\nchr\tstart\tend\nchr1\t101\t200", None, "1 line of 1 without a summit"),
     ],
 )
@@ -65,7 +66,7 @@ def test_columns_of_0_and_1_are_labels(tmp_path, demo, caplog):
         "none",
     ]
     code, _, err = demo(*command, "-o", tmp_path / "d.h5")
-    assert code == 0 and "a.bed: columns 4 to 5 are read as labels, 3 positive and 4 negative" in err
+    assert code == 0 and "a.bed: columns 4 to 5 are read as labels, 3 positive, 4 negative, 1 unknown (-1)" in err
     with SequenceDataset.open(tmp_path / "d.h5") as data:
         assert data.targets == ("label-1", "label-2")
         assert np.array_equal(data.labels[:], [[1, 0], [0, 1], [1, np.nan], [0, 0]], equal_nan=True)
@@ -89,6 +90,12 @@ def test_columns_of_0_and_1_are_labels(tmp_path, demo, caplog):
         ("chromosome:GRCh38:X:101:104:1", Interval("X", 100, 104, "+")),
         ("chr1_KI270706v1_random_100_104", Interval("chr1_KI270706v1_random", 100, 104)),
         ("seq_1_2", None),
+        ("hg19_chr2_100_104_+", Interval("chr2", 100, 104, "+")),  # Galaxy
+        ("chr2-100-104", Interval("chr2", 100, 104)),  # Signac
+        ("chr2:101..104", Interval("chr2", 100, 104)),
+        ("NC_000002.12:c104-101", Interval("NC_000002.12", 100, 104, "-")),  # NCBI
+        ("peak_200 chr2:100-104(+)", Interval("chr2", 100, 104, "+")),
+        ("1 chr2:100-104(+)", Interval("chr2", 100, 104, "+")),
         ("second", None),
         ("", None),
     ],
@@ -135,3 +142,24 @@ def test_labels_that_are_measured_are_no_classes(tmp_path, demo):
     assert code == 2 and "regression labels" in err
     code, _, err = demo("train", "cnn", tmp_path / "d.h5", "-o", tmp_path / "b", *small, "--class-weights", "balanced")
     assert code == 2 and "regressions" in err
+
+
+@pytest.mark.parametrize("text", ["1\t|0\t", "1 |0 ", "1.0|0.0", "True|False"])
+def test_labels_in_other_spellings(tmp_path, caplog, text):
+    one, zero = text.split("|")
+    found = lines(tmp_path, "a.bed", f"chr1\t1\t9\t{one}\nchr1\t20\t29\t{zero}\n")
+    assert [line.labels for line in found] == [(1.0,), (0.0,)]
+    assert "column 4 is read as labels, 1 positive, 1 negative" in caplog.text
+
+
+def test_a_column_that_may_be_labels_is_not_passed_over_in_silence(tmp_path, caplog):
+    found = lines(tmp_path, "a.bed", "chr1\t1\t9\tx\t1\nchr1\t20\t29\ty\t0\n")
+    assert [line.labels for line in found] == [(), ()]
+    assert "column 5 holds 0 and 1, and is not read as labels" in caplog.text
+
+
+def test_a_file_of_comments_has_no_intervals(tmp_path, demo):
+    (tmp_path / "a.bed").write_text("# nothing\n")
+    (tmp_path / "g.fa").write_text(">chr1\nACGT\n")
+    code, _, err = demo("data", "import", tmp_path / "a.bed", "--genome", tmp_path / "g.fa", "-o", tmp_path / "d.h5")
+    assert code == 1 and "has no intervals" in err
