@@ -5,8 +5,6 @@ import subprocess
 import sys
 import time
 
-import pytest
-
 DEMO = f"{sys.executable} -m demo_core"
 
 
@@ -14,9 +12,8 @@ def shell(line, **settings):
     return subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=120, check=False, **settings)
 
 
-@pytest.mark.parametrize("end", ["2>&1 | head -1", ">&- 2>&-"])
-def test_a_closed_stream_ends_no_training(tmp_path, trained, end):
-    line = f"{DEMO} train cnn {trained / 'data.h5'} -o m --epochs 3 --filters 4 --widths 5 {end}"
+def test_a_reader_that_goes_away_ends_no_training(tmp_path, trained):
+    line = f"{DEMO} train cnn {trained / 'data.h5'} -o m --epochs 2 --filters 4 --widths 5 2>&1 | head -1"
     done = shell(f"exec 3>code; {line}; echo ${{PIPESTATUS[0]}} >&3", cwd=tmp_path)
     assert (tmp_path / "code").read_text() == "0\n", done.stderr
     assert (tmp_path / "m/weights.safetensors").is_file()
@@ -29,23 +26,6 @@ def test_an_import_without_streams_writes_the_file_and_nothing_into_it(tmp_path,
     assert demo("data", "info", tmp_path / "d.h5")[0] == 0
 
 
-@pytest.mark.parametrize("how", [signal.SIGHUP, signal.SIGINT])
-def test_a_terminal_that_closes_and_impatience_keep_the_best_so_far(tmp_path, trained, how):
-    line = [sys.executable, "-m", "demo_core", "train", "cnn", str(trained / "data.h5"), "-o", "m"]
-    line += ["--epochs", "100000", "--filters", "4", "--widths", "5"]
-    with subprocess.Popen(line, stderr=subprocess.PIPE, text=True, cwd=tmp_path) as process:
-        for text in process.stderr:
-            if text.startswith("epoch   2"):
-                break
-        for _ in range(4 if how == signal.SIGINT else 1):  # several at once
-            process.send_signal(how)
-            time.sleep(0.02)
-        rest = process.stderr.read()
-    assert process.returncode == 130, rest
-    assert "the best epoch so far was kept" in rest and "Traceback" not in rest
-    assert (tmp_path / "m/model.json").is_file()
-
-
 def test_nohup_goes_on():
     code = (
         "import signal; from demo_core.interrupts import install; signal.signal(signal.SIGHUP, signal.SIG_IGN);"
@@ -55,7 +35,7 @@ def test_nohup_goes_on():
 
 
 def test_an_interrupt_while_it_starts_is_one_line(tmp_path, trained):
-    for wait in (0.1, 0.3, 0.6):
+    for wait in (0.1, 0.5):
         process = subprocess.Popen([sys.executable, "-c",
                                     "import demo_core.__main__ as m; print('ready', flush=True); m.main()", "predict",
                                     str(trained / "one"), str(trained / "data.h5"), "-o", str(tmp_path / "x.tsv")],
