@@ -49,8 +49,9 @@ class Guard:
         #: What classes and torch's own modules hold: methods and functions can be replaced there, too
         self._shared = {holder: _members(holder) for holder in _holders(self._classes.values())}
         self._hooks = {name: dict(hooks) for name, hooks in _global_hooks().items()}
-        #: Buffers that the network itself changes as it runs
+        #: Buffers, and settings of modules, that the network itself changes as it runs
         self._own: set[str] = set()
+        self._own_settings: set[tuple[str, str]] = set()
         self._tensors = _tensors(model.module)
         self._copies = {name: t.detach().clone() for name, t in self._tensors.items()}
         self._settings = {name: read() for name, (read, _) in _SETTINGS.items()}
@@ -76,7 +77,7 @@ class Guard:
             now, before = _attributes(module), self._attributes[name]
             if module.training != before["training"]:
                 found.append("the training mode of a module")
-            elif changed := [k for k in {**before, **now} if _identity(now.get(k)) != _identity(before.get(k))]:
+            elif changed := [k for k in _different(now, before) if (name, k) not in self._own_settings]:
                 key = changed[0]
                 found.append("the hooks of a module" if key.endswith("hooks") else f"'{key}' of a module")
         for p, requires_grad, hooks in self._parameters.values():
@@ -102,9 +103,10 @@ class Guard:
     def note_own_changes(self) -> None:
         """Note, after the core's own forward pass, which buffers and settings the network itself changes."""
         for name, module in self._modules.items():
-            for key, value in _attributes(module).items():
-                if _is_plain(value) and key != "training":
-                    self._attributes[name][key] = value
+            now, before = _attributes(module), self._attributes[name]
+            self._own_settings |= {
+                (name, k) for k in _different(now, before) if k != "training" and _is_plain(now.get(k))
+            }
         buffers = dict(self._module.named_buffers())
         for name, tensor in buffers.items():
             if name in self._copies and not _same_bits(tensor, self._copies[name]):
@@ -166,7 +168,7 @@ def guarded(model: Model) -> Iterator[Guard]:
     try:
         yield guard
     finally:
-        if guard.changes() or guard._own:
+        if guard.changes() or guard._own or guard._own_settings:
             guard.restore()
 
 
@@ -188,6 +190,10 @@ def _identity(value: Any) -> Any:
     if isinstance(value, dict):
         return {k: id(v) for k, v in value.items()}
     return (type(value), repr(value)) if _is_plain(value) else id(value)
+
+
+def _different(now: dict[str, Any], before: dict[str, Any]) -> list[str]:
+    return [k for k in {**before, **now} if _identity(now.get(k)) != _identity(before.get(k))]
 
 
 def _is_plain(value: Any) -> bool:

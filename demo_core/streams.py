@@ -11,7 +11,7 @@ _TERMINAL_GONE = {errno.EIO, errno.ENXIO}
 
 
 class _Lasting(io.FileIO):
-    """A stream's file; once its reader has gone, what is written is dropped."""
+    """A stream's file that drops output once its reader has closed."""
 
     gone = False
 

@@ -280,7 +280,7 @@ def _global_state() -> dict[str, Any]:
         "numpy's random numbers": repr(np.random.get_state()),
         "Python's random numbers": random.getstate(),
         "torch's default type": torch.get_default_dtype(),
-        "torch's precision of matrix products": torch.get_float32_matmul_precision(),
+        "torch's float32 matmul precision": torch.get_float32_matmul_precision(),
         "whether cuDNN is enabled": torch.backends.cudnn.enabled,
         "the number of torch's threads": torch.get_num_threads(),
         "whether deterministic algorithms are asked for": torch.are_deterministic_algorithms_enabled(),

@@ -43,7 +43,7 @@ def read_weights(path: Path, key: str | None) -> tuple[dict[str, Tensor], list[s
     else:
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of torch, on formats; what is wrong is said below
+                warnings.simplefilter("ignore")  # torch warns about formats; the error below is enough
                 found = torch.load(path, map_location="cpu", weights_only=True)
         except Exception as error:  # noqa: BLE001 - of many types, and all mean the same here
             raise DemoError(

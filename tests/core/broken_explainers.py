@@ -248,7 +248,7 @@ EXPLAINERS = [
     ("seed", explainer(Unrepeatable), "two runs with one seed"),
     ("global-state", explainer(Unrepeatable), "torch's random numbers"),
     ("values", explainer(Exits), "failed: SystemExit: 0"),
-    ("global-state", explainer(ChangesPrecision), "torch's precision of matrix products"),
+    ("global-state", explainer(ChangesPrecision), "torch's float32 matmul precision"),
     ("model-unchanged", explainer(LeavesAWeightsHook), "hooks of a parameter"),
     ("model-unchanged", explainer(ReplacesForward), "of a module"),
     ("model-unchanged", explainer(AddsABuffer), "which buffers there are"),

@@ -1,4 +1,4 @@
-"""However a command is ended, or nobody listens: the work that was asked for is there, or it is said that it is not."""
+"""Interrupted commands and closed outputs: work is kept, or the loss is reported."""
 
 import signal
 import subprocess

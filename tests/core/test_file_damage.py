@@ -1,4 +1,4 @@
-"""Files that a disk, a kill, another program or an editor has changed: refused by name, and never quietly different."""
+"""Damaged files are refused by name, never read with changed values."""
 
 import json
 import os

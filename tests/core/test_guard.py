@@ -156,6 +156,7 @@ def test_a_network_that_changes_its_own_buffers_is_its_own_business(registry):
 
         def forward(self, x):
             self.calls += 1
+            self.count = getattr(self, "count", 0) + 1
             return self.inner(x) * self.scale
 
     model = tiny_model(registry=registry)

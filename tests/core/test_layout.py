@@ -56,7 +56,7 @@ def test_the_core_stays_small():
     """The conformance kit is counted by itself: only tests and `demo check` load it."""
     sizes = {p: lines_of_code(p.read_text()) for p in ROOT.glob("demo_core/**/*.py")}
     kit = sum(size for path, size in sizes.items() if path.parent.name == "testing")
-    assert sum(sizes.values()) - kit < 7000
+    assert sum(sizes.values()) - kit < 7250
     assert kit < 1200
 
 

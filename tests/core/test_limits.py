@@ -1,4 +1,4 @@
-"""Inputs without an end: each is refused in one line, before memory is gone."""
+"""Oversized inputs are refused in one line, before memory runs out."""
 
 import gzip
 import json

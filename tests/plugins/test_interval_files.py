@@ -1,4 +1,4 @@
-"""What a format promises is read, and what is guessed is said."""
+"""Interval formats are read as specified; assumptions are logged."""
 
 import json
 
