@@ -11,7 +11,7 @@ def test_from_peaks_to_a_figure(real_data, tmp_path, demo):
     (source,) = (real_data / "encode").glob("REST_*_AC.seq.gz")
     code, out, err = demo("data", "import", source, "-o", tmp_path / "rest.h5")
     assert code == 0, err
-    assert "dinucleotide-preserving shuffle of each was added" in err
+    assert "added a dinucleotide-preserving shuffle of each" in err
     info = json.loads(demo("data", "info", tmp_path / "rest.h5", "--json")[1])
     counts = {split: c["bound"] for split, c in info["counts"].items()}
     assert counts["train"]["positive"] + counts["validation"]["positive"] == 6406

@@ -8,6 +8,7 @@ import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import click
@@ -36,6 +37,11 @@ def suggest(*words: object) -> None:
     """Name the command that usually comes next, to a person at a terminal."""
     if sys.stderr.isatty():
         say(f"next: {' '.join(shlex.quote(str(word)) for word in words)}")
+
+
+def suggest_opening(path: Path) -> None:
+    """Name the command that shows a picture or a page."""
+    suggest("open" if sys.platform == "darwin" else "xdg-open", path)
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

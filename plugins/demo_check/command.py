@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from demo_core.cli.completing import any_name
-from demo_core.cli.output import emit_json, say
+from demo_core.cli.output import emit_json, say, suggest
 from demo_core.errors import ExitCode, UsageProblem, printable, unknown_name
 from demo_core.options import build, from_settings, options_of
 from demo_core.registry import Registered, Registry
@@ -22,6 +22,14 @@ if TYPE_CHECKING:
     from demo_core.cli.group import State
     from demo_core.model import Model
     from demo_core.testing import Check
+
+
+#: What a checked plugin is used for; NAME is its own
+_USE = {
+    "architecture": ("train", "NAME", "DATA", "-o", "models/mine"),
+    "reader": ("data", "import", "SOURCE", "--reader", "NAME", "-o", "data.h5"),
+    "explainer": ("explain", "NAME", "MODEL", "DATA", "-o", "explanations"),
+}
 
 
 @click.command()
@@ -73,6 +81,8 @@ def check(
         say(f"{passed} passed, {failed} failed, {rest}{len(rows) - passed - failed - foreseen} have nothing to check")
     if failed:
         ctx.exit(ExitCode.PLUGIN)
+    if not as_json and (use := _USE.get(found[0].spec.what)):
+        suggest("demo", *(state.registry.qualified(found[0]) if word == "NAME" else word for word in use))
 
 
 def _checks_of(

@@ -166,7 +166,7 @@ def import_(
         what = "targets" if len(dataset.targets) > 1 else "target"
         click.echo(f"{output}: {n} of {length}, {what} {_listed(dataset.targets)}")
         labelled = any(not np.isnan(block.labels).all() for block in dataset.blocks())
-    suggest("demo", *(("train", "cnn", output, "-o", "models/cnn") if labelled else ("predict", "MODEL", output)))
+    _suggest(output, labelled=labelled)
 
 
 def _say_how_to_label(dataset: SequenceDataset, registered: Registered[DatasetReader]) -> None:
@@ -223,6 +223,13 @@ def info(dataset: Path, as_json: bool) -> None:
         click.echo(f"LEAKAGE: {count} sequences of {pair.split(' and ')[1]} are also in {pair.split(' and ')[0]}")
     if not across:
         click.echo("no sequence is in two splits")
+    _suggest(
+        dataset, labelled=any(c.get("labelled", c.get("positive", 0) + c.get("negative", 0)) for _, _, c in tallies)
+    )
+
+
+def _suggest(dataset: Path, *, labelled: bool) -> None:
+    suggest("demo", *(("train", "cnn", dataset, "-o", "models/cnn") if labelled else ("predict", "MODEL", dataset)))
 
 
 def _listed(names: tuple[str, ...]) -> str:

@@ -129,7 +129,7 @@ def test_a_match_with_a_high_q_names_nothing(folder, tmp_path, demo):
         for row in file.motifs:
             best = row["matches"][0]
             assert row["name"] == (best["match_name"] if best["q"] <= 0.05 else "")
-            assert (f"? {best['match_name']}" in out) == (row["name"] == "")
+            assert (best["match_name"] in out) == (row["name"] != "")
         assert not all(row["name"] for row in file.motifs)
 
 
@@ -222,7 +222,7 @@ def test_scan_says_where_known_motifs_are(folder, tmp_path, demo):
     assert len(strong) >= 100
     assert min(float(s["value"]) for s in strong) > 10
     tiny_dataset(20).save(tmp_path / "d.h5")
-    code, _, err = demo("motifs", "scan", tmp_path / "d.h5", "AP1", "-o", tmp_path / "t")
+    code, _, err = demo("motifs", "scan", tmp_path / "d.h5", "XYZ9", "-o", tmp_path / "t")
     assert (code, "unknown motif" in err) == (2, True)
     code, out, _ = demo(
         "motifs", "scan", tmp_path / "d.h5", "MA0099", "-o", tmp_path / "t", "--background", "0.3,0.2,0.2,0.3",

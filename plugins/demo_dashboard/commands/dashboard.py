@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from pathlib import Path
 
 import click
 
-from demo_core.cli.output import say, suggest
+from demo_core.cli.output import say, suggest_opening
 from demo_core.cli.sources import seed
 from demo_core.errors import UsageProblem, printable
 from demo_dashboard.commands.common import (
@@ -77,7 +76,7 @@ def dashboard(
     say(report.said)
     there = f"{counted(len(report.sequences))}, {counted(len(report.head['runs']), 'run')}"
     click.echo(f"{output}: {there}, {_size(text)}")
-    suggest("open" if sys.platform == "darwin" else "xdg-open", output)
+    suggest_opening(output)
 
 
 def _size(text: str) -> str:

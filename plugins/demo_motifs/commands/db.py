@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from demo_core.cli.output import emit_json, say, table
+from demo_core.cli.output import emit_json, say, suggest, table
 from demo_core.errors import DemoError, counted, printable
 from demo_motifs.commands.common import database_files, db_option, force_option, json_option, taxon_option
 
@@ -60,6 +60,7 @@ def db(
         with whole_file(output, replace=force) as temporary:
             temporary.write_text(format_meme(one.motif for one in known) + "\n", encoding="utf-8")
         click.echo(f"{output}: {counted(len(known), 'motif')}")
+        suggest("demo", "motifs", "find", "EXPLANATION", "--db", output, "-o", "motifs")
         return
     rows = [
         {
@@ -80,4 +81,6 @@ def db(
         return
     heads = ("id", "name", "width", "sites", "bits", "consensus", "taxon", "family", "database")
     table(heads, [["" if row[head] is None else row[head] for head in heads] for row in rows])
-    say(f"{len(rows)} motifs")
+    say(counted(len(rows), "motif"))
+    if rows:
+        suggest("demo", "motifs", "scan", "DATA", rows[0]["id"], "-o", "sites")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from demo_core.cli.group import State
-from demo_core.cli.output import cell, emit_json, progress, say, table
+from demo_core.cli.output import cell, emit_json, progress, say, suggest_opening, table
 from demo_core.cli.sources import device, reader_option, seed
 from demo_core.errors import DemoError, UsageProblem, printable, unknown_name
 from demo_motifs.commands.common import (
@@ -125,11 +125,10 @@ def dependencies(
     counted = {(a, b): together(there[a], there[b], len(rows), same=a == b) for a, b in pairs}
     spaced = {(a, b): spacing(there[a], there[b], same=a == b) for a, b in pairs}
     planter = Planter(loaded, target, shuffled)
-    distances = range(0, given["farthest"] + 1, given["step"])
     sites = [best_site(m.ppm) for m in chosen]
     with progress("planting") as (start, advance):
         start(0, len(pairs))
-        found = interactions(planter, sites, loaded.length, distances, advance)
+        found = interactions(planter, sites, loaded.length, range(0, given["farthest"] + 1, given["step"]), advance)
     names = [m.id for m in chosen]
     with whole_folder(output, replace=force) as folder:
         _write(folder, names, counted, spaced, found)
@@ -141,6 +140,7 @@ def dependencies(
         return
     _print(summary, len(rows), _unit(target))
     click.echo(f"{output}: {_of(len(pairs), 'pair')} of {_of(len(chosen), 'motif')}")
+    suggest_opening(output / "interactions.png")
 
 
 def _motifs(source: Path, given: dict[str, Any]) -> list[Motif]:

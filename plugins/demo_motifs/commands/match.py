@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from demo_core.cli.output import cell, emit_json, say, table
+from demo_core.cli.output import cell, emit_json, say, suggest, table
 from demo_core.cli.sources import seed
 from demo_core.errors import DemoError, UsageProblem, printable
 from demo_motifs.commands.common import database_files, db_option, force_option, json_option, taxon_option
@@ -123,6 +123,7 @@ def match(
         for row in rows
     ]
     table((*heads, "matched", "share", "95 % interval", "chance"), cells)
+    suggest("demo", "motifs", "find", *dict.fromkeys(path for path, _ in pairs), "-o", "motifs")
 
 
 def _pairs(explanations: tuple[Path, ...], tf: str | None, tf_table: Path | None) -> list[tuple[Path, str]]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from demo_core.cli.group import State
-from demo_core.cli.output import emit_json, progress, say, table
+from demo_core.cli.output import emit_json, progress, say, suggest, table
 from demo_core.cli.sources import reader_option
 from demo_core.errors import UsageProblem, counted, printable
 from demo_motifs.commands.common import (
@@ -112,3 +112,7 @@ def scan(
     table(heads, [[row[head] for head in heads] for row in rows])
     sites = counted(sum(row["sites"] for row in rows), "site")
     click.echo(f"{output}: {sites} in {counted(len(sequences), 'sequence')}")
+    if isinstance(source, Explanation):
+        suggest("demo", "dashboard", data, "-o", "report.html")
+    else:
+        suggest("demo", "explain", "saliency", "MODEL", data, "-o", "explanations")
