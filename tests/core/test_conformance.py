@@ -242,6 +242,17 @@ class PathIntegral(broken.Plain):
             return Result(total - total.mean(1, keepdim=True), baseline=target(model.module(start)))
 
 
+class KeepsALittle(broken.Plain):
+    """As Captum's KernelShap does, which keeps 4.5 kB of each batch."""
+
+    def __init__(self, options):
+        self.kept = []
+
+    def explain(self, model, batch, target):
+        self.kept.append(bytes(4500))
+        return Result(batch.x)
+
+
 ISM = Explainer(name="ism", target=f"{__name__}:Mutagenesis", kind="attribution", summary="Mutagenesis.")
 IG = Explainer(
     name="ig", target=f"{__name__}:PathIntegral", kind="attribution", summary="Path.", needs={"gradients"}, adds_up=True
@@ -255,6 +266,11 @@ def test_methods_of_the_field_pass(spec, architecture):
             check.name == "adds-up" and spec.adds_up
         ):
             check()
+
+
+def test_a_few_kilobytes_a_batch_are_no_leak():
+    spec = Explainer(name="little", target=f"{__name__}:KeepsALittle", kind="attribution", summary="Little.")
+    named(spec, "memory")()
 
 
 def test_one_cause_is_said_once():

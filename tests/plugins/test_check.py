@@ -81,8 +81,8 @@ def test_options_reach_the_plugin(demo):
 
 
 def test_a_model_of_ones_own(demo, trained):
-    code, out, _ = demo("check", "temporal", "--model", trained / "one", "--only", "batch-size")
-    assert (code, out) == (0, "ok      temporal:batch-size\n")
+    code, out, _ = demo("check", "temporal", "--model", trained / "one", "--only", "global-state")
+    assert (code, out) == (0, "ok      temporal:global-state\n")
     code, _, err = demo("check", "temporal", "--model", trained / "several")
     assert code == 2 and "has 2 targets: a model of one is needed here" in err
 
