@@ -22,6 +22,7 @@ import numpy as np
 
 from demo_core.errors import DemoError, UsageProblem, one_line, printable
 from demo_core.files import check_regular, loads
+from demo_core.hdf5_heap import damaged_heap
 from demo_core.hdf5_output import OutputFile, check_written
 from demo_core.limits import ROW_BYTES, ROWS
 
@@ -133,6 +134,8 @@ def open_checked(path: Path, what: str, version: int, fields: Mapping[str, Field
     if not h5py.is_hdf5(path):
         hint = "; import it first, with demo data import" if what == "demo-dataset" else ""
         raise DemoError(f"{shown} cannot be read as HDF5: truncated, or not a {what} file{hint}")
+    if damaged_heap(path):
+        raise DemoError(f"{shown} is damaged: its strings cannot be read; copy it again or recreate it")
     try:
         file = h5py.File(path, "r")
     except OSError as error:

@@ -52,6 +52,19 @@ def test_a_flipped_byte_is_refused_or_changes_nothing(explained, tmp_path):
     assert refused > 50
 
 
+@pytest.mark.parametrize(("object_", "damage"), [(0, bytes(16)), (3, b"\x04\0\1\0\0\0\0\0" + b"\xff" * 8)])
+def test_strings_that_hdf5_would_read_forever_are_refused(tmp_path, object_, damage):
+    tiny_dataset(60).save(tmp_path / "d.h5")
+    whole = bytearray((tmp_path / "d.h5").read_bytes())
+    place = whole.find(b"GCOL") + 16
+    for _ in range(object_):  # index and references in 8 bytes, size in 8, contents padded to 8
+        place += 16 + (int.from_bytes(whole[place + 8 : place + 16], "little") + 7) // 8 * 8
+    whole[place : place + 16] = damage
+    (tmp_path / "d.h5").write_bytes(whole)
+    with pytest.raises(DemoError, match=r"d\.h5 is damaged: its strings cannot be read"):
+        SequenceDataset.open(tmp_path / "d.h5")
+
+
 def test_files_without_checksums_still_open(explained, tmp_path):
     path = tmp_path / "old.h5"
     with h5py.File(explained) as new, h5py.File(path, "w", libver=("v110", "v110")) as old:
