@@ -65,7 +65,7 @@ class Guard:
             found.append("the class of a module")
         for holder, members in self._shared.items():
             now = vars(holder)
-            if changed := [k for k, v in members.items() if now.get(k) is not v]:
+            if changed := [k for k, v in members.items() if _without_dynamo(now.get(k)) is not _without_dynamo(v)]:
                 found.append(f"'{changed[0]}' of {holder.__name__}")
         if dict(self._module.named_modules()) != self._modules:
             found.append("the set of modules in the network")
@@ -207,6 +207,13 @@ def _holders(classes: Iterable[type]) -> list[Any]:
     """The classes of a network with all they inherit from, and torch's modules of functions."""
     every = {base: None for cls in classes for base in cls.__mro__ if base is not object}
     return [*every, nn.functional, torch]
+
+
+def _without_dynamo(function: Any) -> Any:
+    """The function behind a wrapper of TorchDynamo, which wraps functions of torch when it is first imported."""
+    while getattr(function, "__globals__", {}).get("__name__") == "torch._compile":
+        function = function.__wrapped__
+    return function
 
 
 def _members(holder: Any) -> dict[str, Any]:

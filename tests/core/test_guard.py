@@ -111,6 +111,20 @@ def test_an_explainer_may_not_write_into_its_batch(trained, demo, site, monkeypa
     assert code == 4 and "it modified batch.x in place" in err
 
 
+def test_functions_that_torch_itself_wraps_are_not_changes(registry, monkeypatch):
+    # the first import of torch._dynamo does this; with some versions an optimiser imports it, on a GPU
+    from torch._compile import _disable_dynamo
+
+    from demo_core.guard import Guard
+    from demo_core.testing import tiny_model
+
+    guard = Guard(tiny_model(registry=registry))
+    monkeypatch.setattr(torch, "manual_seed", _disable_dynamo(torch.manual_seed))
+    assert guard.changes() == []
+    monkeypatch.setattr(torch, "manual_seed", _disable_dynamo(torch.seed))
+    assert guard.changes() == ["'manual_seed' of torch"]
+
+
 def test_a_run_of_the_built_in_ones_names_no_third_party(reference, tmp_path):
     with Explanation.open(tmp_path / "clean/one.saliency.h5") as found:
         assert found.metadata["third_party_plugins"] == []
