@@ -83,7 +83,7 @@ def logos(browser: object, rounds: int) -> list[dict[str, object]]:
     from demo_dashboard.page import bundle
     from matplotlib.figure import Figure
 
-    from demo_core.drawing import draw_logo
+    from demo_core.views.drawing import draw_logo
 
     random = np.random.default_rng(0)
     heights = random.normal(size=(4, 100)) * (random.random((4, 100)) < 0.25)

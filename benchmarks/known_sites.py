@@ -49,10 +49,10 @@ def main() -> None:
 
 def measure(path: Path, motif: str) -> dict[str, object]:
     from demo_dashboard.alignment import align
-    from demo_dashboard.choosing import ranking
     from demo_dashboard.motifs import read_motifs
     from demo_dashboard.runs import open_runs
     from demo_dashboard.sequence import Shown
+    from demo_dashboard.sequence_selection import ranking
 
     from demo_core.cli import run
 

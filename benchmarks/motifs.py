@@ -153,7 +153,7 @@ def planted(work: Path, data: Path) -> list[dict[str, Any]]:
 
 def positions(file: Path, out: Path, recovered: dict[str, Any]) -> tuple[dict[str, int], int]:
     """How many planted sites a seqlet overlaps, and of how many of these it gives the place within 3 bases."""
-    from demo_core.explanation import Explanation
+    from demo_core.results.explanation import Explanation
 
     widths = known_widths()
     by_motif = {v["motif"]: v for v in recovered.values()}
@@ -186,8 +186,8 @@ def known_widths() -> dict[str, int]:
 
 def shuffled(work: Path, data: Path) -> list[dict[str, Any]]:
     """Shuffles of the test positives, explained as sequences of which nothing is known: how many yield a seqlet."""
-    from demo_core.dataset import SequenceDataset
-    from demo_core.shuffling import dinucleotide_shuffle
+    from demo_core.data.dataset import SequenceDataset
+    from demo_core.sequences.shuffling import dinucleotide_shuffle
 
     rows = []
     for dataset in ("GABPA", "CTCFL", "USF1"):

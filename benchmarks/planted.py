@@ -24,8 +24,8 @@ import demo_planted
 import numpy as np
 
 from demo_core import Explanation, Model, explain
-from demo_core.drawing import pattern_probabilities
-from demo_core.motif import read_meme
+from demo_core.sequences.motif import read_meme
+from demo_core.views.drawing import pattern_probabilities
 
 ROOT = Path(__file__).parent.parent
 MODELS = ("cnn", "rnn", "cnn-rnn")

@@ -14,15 +14,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from demo_train.settings import TrainingSettings
+from demo_train.training import Epoch, History, train
 
 from demo_core import SequenceDataset, explain
 from demo_core.metrics import site_recovery
-from demo_core.model import build_model
-from demo_core.plugins import discover
-from demo_core.recipe import TrainingSettings
-from demo_core.specs import Architecture
-from demo_core.targets import Output
-from demo_core.training import Epoch, History, train
+from demo_core.models.model import build_model
+from demo_core.models.targets import Output
+from demo_core.plugins.discovery import discover
+from demo_core.plugins.specs import Architecture
 
 
 def main() -> None:

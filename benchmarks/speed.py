@@ -33,8 +33,8 @@ def start_up() -> dict[str, Callable[[], None]]:
 
 
 def shuffling() -> dict[str, Callable[[], None]]:
-    from demo_core.sequences import DNA
-    from demo_core.shuffling import dinucleotide_shuffle
+    from demo_core.sequences.alphabets import DNA
+    from demo_core.sequences.shuffling import dinucleotide_shuffle
 
     n = 100_000
     codes = np.random.default_rng(0).integers(0, 4, (n, 101)).astype(np.uint8)
@@ -55,7 +55,7 @@ def shuffling() -> dict[str, Callable[[], None]]:
 def logos() -> dict[str, Callable[[], None]]:
     from matplotlib.figure import Figure
 
-    from demo_core.drawing import draw_logo
+    from demo_core.views.drawing import draw_logo
 
     random = np.random.default_rng(0)
     heights = random.normal(size=(4, 100)) * (random.random((4, 100)) < 0.25)

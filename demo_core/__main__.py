@@ -8,8 +8,8 @@ import sys
 def main() -> None:
     """Run the command line and leave with its exit code."""
     try:
-        from demo_core.interrupts import install
-        from demo_core.streams import make_lasting
+        from demo_core.cli.streams import make_lasting
+        from demo_core.plugins.interrupts import install
 
         install()
         make_lasting()

@@ -47,7 +47,7 @@ def accuracy(labels: ArrayLike, probabilities: ArrayLike) -> float:
 
 
 def calibration_error(labels: ArrayLike, probabilities: ArrayLike, bins: int = 15) -> float:
-    """Expected calibration error: |mean label - mean probability| over bins of equal width, weighted by size.
+    """Expected calibration error: ``|mean label - mean probability|`` over bins of equal width, weighted by size.
 
     Source: Guo et al., ICML 2017 (arXiv 1706.04599), for a binary label. NaN without labels.
     """

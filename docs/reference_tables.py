@@ -9,11 +9,14 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from demo_core import dataset, explanation
-from demo_core.motif import read_meme
-from demo_core.options import Option, describe, metavar, options_of, variable
-from demo_core.plugins import discover
-from demo_core.specs import Architecture, Command, DatasetReader, Explainer, Spec
+import demo_core
+from demo_core import metrics
+from demo_core.data import dataset
+from demo_core.plugins.discovery import discover
+from demo_core.plugins.options import Option, describe, metavar, options_of, variable
+from demo_core.plugins.specs import Architecture, Command, DatasetReader, Explainer, Spec
+from demo_core.results import explanation
+from demo_core.sequences.motif import read_meme
 from demo_core.testing.check import rules_of
 from demo_core.testing.common import CommonChecks
 from demo_core.testing.conformance import CHECKS
@@ -23,7 +26,7 @@ ROOT = Path(__file__).parent.parent
 
 def hooks() -> str:
     """The hooks, as they stand in the code."""
-    text = (ROOT / "demo_core" / "hookspecs.py").read_text()
+    text = (ROOT / "demo_core" / "plugins" / "hookspecs.py").read_text()
     return "```python\n" + text[text.index("@hookspec") :].rstrip() + "\n```"
 
 
@@ -163,11 +166,10 @@ def motifs() -> str:
 API = {
     "Open, predict, explain": {
         "demo_core": ["Model", "SequenceDataset", "Explanation", "explain", "Target"],
-        "demo_core.figures": ["explanation_figure"],
+        "demo_core.views": ["explanation_figure"],
     },
     "Register a plugin": {
         "demo_core": ["hookimpl", "Architecture", "DatasetReader", "Explainer", "Command", "Register"],
-        "demo_core.deprecation": ["PluginDeprecation"],
     },
     "Write an explainer": {"demo_core": ["Batch", "Result", "RunRandom"]},
     "Write a reader": {"demo_core": ["Record", "RecordBlock", "Interval", "parse_locus", "text_lines", "BadSource"]},
@@ -175,16 +177,34 @@ API = {
     "Test a plugin": {
         "demo_core.testing": [
             "parametrize_with_checks", "checks_for", "Check", "DoesNotApply", "ReaderExample", "registered_from",
-            "tiny_model", "tiny_dataset", "planted_records",
+            "tiny_model", "tiny_dataset", "planted_records", "fit_briefly",
         ],
     },
 }  # fmt: skip
+
+ROOMS = ("sequences", "data", "models", "results", "running", "views", "storage", "plugins", "cli")
+
+
+def _pages() -> dict[str, dict[str, list[str]]]:
+    """The names by heading: the contract's, then those of each room that are not in it."""
+    contract = set(demo_core.__all__)
+    pages = {heading: dict(modules) for heading, modules in API.items()}
+    shown = {(module, name) for modules in API.values() for module, names in modules.items() for name in names}
+    for room in ROOMS:
+        module = f"demo_core.{room}"
+        door = importlib.import_module(module)
+        names = [n for n in door.__all__ if n not in contract and (module, n) not in shown]
+        if names:
+            pages[f"Room {room}"] = {module: names}
+    public = [n for n, v in vars(metrics).items() if inspect.isfunction(v) and not n.startswith("_")]
+    pages["Metrics"] = {"demo_core.metrics": public}
+    return pages
 
 
 def api() -> str:
     """Directives that write what the docstrings of the public names say."""
     lines: list[str] = []
-    for heading, modules in API.items():
+    for heading, modules in _pages().items():
         lines += [f"## {heading}", ""]
         for module, names in modules.items():
             lines += [f"From `{module}`:", "", "```{eval-rst}"]
@@ -192,10 +212,13 @@ def api() -> str:
                 found = getattr(importlib.import_module(module), name)
                 if inspect.isclass(found):
                     kind = "autoexception" if issubclass(found, BaseException) else "autoclass"
+                elif inspect.ismodule(found):
+                    kind = "automodule"
                 else:
-                    kind = "autofunction" if inspect.isfunction(found) else "autodata"
+                    plain = "autodata" if module == "demo_core" else "py:data"
+                    kind = "autofunction" if inspect.isfunction(found) else plain
                 lines.append(f".. {kind}:: {module}.{name}")
-                if kind == "autoclass":
+                if kind in ("autoclass", "automodule"):
                     lines.append("   :members:")
                 lines.append("")
             lines += ["```", ""]

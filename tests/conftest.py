@@ -137,7 +137,7 @@ def browser():
 @pytest.fixture(scope="session")
 def registry():
     """What the installed plugins register."""
-    from demo_core.plugins import discover
+    from demo_core.plugins.discovery import discover
 
     return discover(environ={"DEMO_LOAD_PLUGINS": ""}).registry
 

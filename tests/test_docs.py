@@ -87,7 +87,7 @@ def test_links_lead_somewhere(page):
 
 
 def test_every_hook_is_in_the_contract_and_has_a_test():
-    from demo_core import hookspecs
+    from demo_core.plugins import hookspecs
 
     contract = (ROOT / "docs" / "contract.md").read_text()
     tests = "".join(p.read_text() for p in ROOT.glob("tests/**/*.py"))
@@ -97,7 +97,7 @@ def test_every_hook_is_in_the_contract_and_has_a_test():
 
 
 def test_every_capability_and_kind_is_documented():
-    from demo_core.specs import CAPABILITIES, KINDS
+    from demo_core.plugins.specs import CAPABILITIES, KINDS
 
     contract = (ROOT / "docs" / "contract.md").read_text()
     for word in [*CAPABILITIES, *KINDS]:

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 
-from demo_core.explanation import Explanation
+from demo_core.results.explanation import Explanation
 
 
 def test_from_peaks_to_a_figure(real_data, tmp_path, demo):

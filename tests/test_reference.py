@@ -36,7 +36,7 @@ def every():
 def options_of(command, ctx):
     """The options of a command and, of an import, those of every reader."""
     from demo_core.cli.flags import click_options
-    from demo_core.specs import DatasetReader
+    from demo_core.plugins.specs import DatasetReader
 
     found = [p for p in command.get_params(ctx) if isinstance(p, click.Option)]
     if command.name == "import" and ctx.parent.info_name == "data":
@@ -80,8 +80,8 @@ def test_every_public_name_is_documented():
 def test_every_field_of_a_spec_and_every_option_says_what_it_is(registry):
     import reference_tables
 
-    from demo_core.options import options_of
-    from demo_core.specs import Architecture, DatasetReader, Explainer
+    from demo_core.plugins.options import options_of
+    from demo_core.plugins.specs import Architecture, DatasetReader, Explainer
 
     assert reference_tables.specs() in (ROOT / "docs" / "contract.md").read_text()
     for kind in (Architecture, DatasetReader, Explainer):
@@ -92,7 +92,7 @@ def test_every_field_of_a_spec_and_every_option_says_what_it_is(registry):
 
 def test_the_page_that_a_built_in_plugin_names_is_there(registry):
     from demo_core.cli.listings import described
-    from demo_core.specs import Architecture, Command, DatasetReader, Explainer
+    from demo_core.plugins.specs import Architecture, Command, DatasetReader, Explainer
 
     for kind in (Architecture, DatasetReader, Explainer, Command):
         for registered in registry.all(kind):

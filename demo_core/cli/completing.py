@@ -9,7 +9,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from demo_core.cli.group import State
-from demo_core.specs import Architecture, Command, DatasetReader, Explainer
+from demo_core.plugins.specs import Architecture, Command, DatasetReader, Explainer
 
 Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem[str]]]
 

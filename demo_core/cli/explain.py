@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from demo_core.cli.data_arguments import batch_size_option, device, open_data, reader_option, seed, split
 from demo_core.cli.flags import click_options
 from demo_core.cli.group import State
 from demo_core.cli.output import progress, say, suggest
-from demo_core.cli.patterns import report_patterns
+from demo_core.cli.pattern_report import report_patterns
 from demo_core.cli.requests import Request, load_config, state_of
-from demo_core.cli.sources import batch_size_option, device, open_data, reader_option, seed, split
 from demo_core.errors import (
     DemoError,
     ExitCode,
@@ -30,18 +30,18 @@ from demo_core.errors import (
     counted,
     printable,
 )
-from demo_core.options import build, from_environment, options_of
-from demo_core.registry import Registered, Registry
-from demo_core.specs import Explainer
-from demo_core.textfiles import text_lines
+from demo_core.plugins.options import build, from_environment, options_of
+from demo_core.plugins.registry import Registered, Registry
+from demo_core.plugins.specs import Explainer
+from demo_core.sequences.text_files import text_lines
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from demo_core.dataset import SequenceDataset
-    from demo_core.model import Model
-    from demo_core.runs import Selection
+    from demo_core.data.dataset import SequenceDataset
+    from demo_core.models.model import Model
+    from demo_core.running.run import Selection
 
 ALL = "all"
 
@@ -151,8 +151,8 @@ def _explain(
     paths: tuple[Path, ...],
     request: Request,
 ) -> None:
-    from demo_core.device import choose_device
-    from demo_core.model import METADATA, Model
+    from demo_core.models.device import choose_device
+    from demo_core.models.model import METADATA, Model
 
     state = state_of(ctx)
     models = [p for p in paths if (p / METADATA).is_file()]
@@ -295,9 +295,9 @@ def _run(
     request: Request,
     source: Path | None,
 ) -> None:
-    from demo_core.files import check_not_an_input, make_folder
-    from demo_core.jobs import make_job
-    from demo_core.runs import explain_to_file, pattern_to_file, run_name
+    from demo_core.running.job import make_job
+    from demo_core.running.run import explain_to_file, pattern_to_file, run_name
+    from demo_core.storage.atomic_files import check_not_an_input, make_folder
 
     pattern = registered.spec.kind == "pattern"
     job = make_job(
@@ -347,7 +347,7 @@ def _run(
 
 
 def _selection(request: Request) -> Selection:
-    from demo_core.runs import Selection
+    from demo_core.running.run import Selection
 
     return Selection(request.split, request.limit, _ids(request.ids), request.only_positive)
 

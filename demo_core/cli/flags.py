@@ -12,7 +12,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from demo_core.errors import UsageProblem
-from demo_core.options import Option, describe, metavar, options_of, usage, variable
+from demo_core.plugins.options import Option, describe, metavar, options_of, usage, variable
 
 
 def click_options(cls: type, owner: str, defaults: Mapping[str, Any] | None = None) -> list[click.Option]:

@@ -12,10 +12,10 @@ import click
 from click.shell_completion import CompletionItem
 
 from demo_core.errors import DemoError, ExitCode, PluginError, UsageProblem, unknown_name
-from demo_core.permission import code_allowed
-from demo_core.plugins import SLOW, Discovery, discover
-from demo_core.registry import Registered, Registry
-from demo_core.specs import Command
+from demo_core.models.trust import code_allowed
+from demo_core.plugins.discovery import SLOW, Discovery, discover
+from demo_core.plugins.registry import Registered, Registry
+from demo_core.plugins.specs import Command
 
 #: Core commands: where each is, and its line in the listing. A module is imported when its command runs.
 COMMANDS = {

@@ -8,11 +8,11 @@ import click
 
 from demo_core.cli.group import State
 from demo_core.cli.output import emit_json, table
-from demo_core.distributions import documentation, place_to_report
-from demo_core.options import json_schema
-from demo_core.owner import Owner
-from demo_core.registry import Registered, Registry
-from demo_core.specs import AnySpec, Architecture, Command, DatasetReader, Explainer
+from demo_core.plugins.distributions import documentation, place_to_report
+from demo_core.plugins.options import json_schema
+from demo_core.plugins.owner import Owner
+from demo_core.plugins.registry import Registered, Registry
+from demo_core.plugins.specs import AnySpec, Architecture, Command, DatasetReader, Explainer
 
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 

@@ -11,12 +11,12 @@ from demo_core.cli.completing import any_name
 from demo_core.cli.group import State
 from demo_core.cli.listings import as_json_option, described
 from demo_core.cli.output import emit_json, table
-from demo_core.distributions import requirement
 from demo_core.errors import ExitCode, UsageProblem, printable
-from demo_core.options import describe, options_of, usage, variable
-from demo_core.plugins import SLOW, Candidate, Discovery, discover
-from demo_core.registry import Registered, Registry
-from demo_core.specs import Command
+from demo_core.plugins.discovery import SLOW, Candidate, Discovery
+from demo_core.plugins.distributions import requirement
+from demo_core.plugins.options import describe, options_of, usage, variable
+from demo_core.plugins.registry import Registered, Registry
+from demo_core.plugins.specs import Command
 
 
 @click.command()
@@ -39,7 +39,7 @@ def plugins(ctx: click.Context, as_json: bool, check: bool, name: str | None, re
     if name is not None:
         _show(state, name, as_json)
         return
-    found = discover(state.files, exact=True) if check else state.discovery
+    found = state.discovery
     if requirements:
         lines = _requirements(found)
         if as_json:
@@ -81,7 +81,6 @@ def _plugin(candidate: Candidate, registry: Registry) -> dict[str, Any]:
         "module": printable(candidate.module),
         "state": state,
         "reason": printable(reason, 400),
-        "deprecated": [printable(text, 400) for text in candidate.deprecated],
         "shadowed": [registry.qualified(r) for s in specs if registry.shadowed(r := Registered(s, owner))],
         "refused": [printable(text, 400) for text in candidate.refused],
         "seconds": round(candidate.seconds, 3),
@@ -90,8 +89,6 @@ def _plugin(candidate: Candidate, registry: Registry) -> dict[str, Any]:
 
 def _state(row: dict[str, Any]) -> str:
     notes = []
-    if row["deprecated"] and row["state"] == "active":
-        notes.append(f"but for the next DEMO_API: {'; '.join(row['deprecated'])}")
     if row["refused"] and row["state"] == "active":
         notes.append(f"left out: {'; '.join(row['refused'])}")
     if row["shadowed"]:
@@ -134,12 +131,11 @@ def _show(state: State, name: str, json_wanted: bool) -> None:
     for i, (registered, one) in enumerate(zip(found, about, strict=True)):
         if i:
             click.echo()
-        older = [text for c in state.discovery.candidates if c.owner == registered.owner for text in c.deprecated]
-        for line in _lines(registered, one, older):
+        for line in _lines(registered, one):
             click.echo(printable(line, 1000))
 
 
-def _lines(registered: Registered[Any], about: dict[str, Any], deprecated: list[str]) -> Iterator[str]:
+def _lines(registered: Registered[Any], about: dict[str, Any]) -> Iterator[str]:
     spec = registered.spec
     yield f"{spec.what} {about['name']}: {spec.summary}"
     rows = {
@@ -155,7 +151,6 @@ def _lines(registered: Registered[Any], about: dict[str, Any], deprecated: list[
         "paper": about["paper"],
         "docs": about["docs"],
         "report to": about["report"],
-        "older": "; ".join(deprecated),
     }
     yield from (f"  {title + ':':<10} {text}" for title, text in rows.items() if text)
     if isinstance(spec, Command):

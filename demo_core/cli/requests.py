@@ -11,8 +11,8 @@ import click
 
 from demo_core.cli.group import State
 from demo_core.errors import UsageProblem, printable, unknown_name
-from demo_core.specs import Explainer
-from demo_core.textfiles import text_lines
+from demo_core.plugins.specs import Explainer
+from demo_core.sequences.text_files import text_lines
 
 
 @dataclass(frozen=True)

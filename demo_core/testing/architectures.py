@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from demo_core.errors import DemoError, MisfitError, UsageProblem, one_line
-from demo_core.registry import Registered, Registry
-from demo_core.specs import Architecture
+from demo_core.plugins.registry import Registered, Registry
+from demo_core.plugins.specs import Architecture
 from demo_core.testing.check import Breach, DoesNotApply, expect, expect_same, rule
 from demo_core.testing.common import CommonChecks, settings_of
 from demo_core.testing.tiny import tiny_dataset
 
 if TYPE_CHECKING:
-    from demo_core.model import Model
+    from demo_core.models.model import Model
 
 #: Members that a capability promises.
 _PROMISED = {"variable-length": "min_length", "prefix-logits": "prefix_logits", "conv-filters": "first_layer"}
@@ -46,9 +46,9 @@ class ArchitectureChecks(CommonChecks[Architecture]):
         """A model, the same at each call."""
         import torch
 
-        from demo_core.model import build_model
-        from demo_core.sequences import DNA
-        from demo_core.targets import Output
+        from demo_core.models.model import build_model
+        from demo_core.models.targets import Output
+        from demo_core.sequences.alphabets import DNA
 
         outputs = [Output(f"t{i}") for i in range(targets)]
         with torch.random.fork_rng(devices=[]):
@@ -214,7 +214,7 @@ class ArchitectureChecks(CommonChecks[Architecture]):
         """Through the model folder."""
         import torch
 
-        from demo_core.model import Model
+        from demo_core.models.model import Model
 
         registry = Registry()
         registry.add(self.registered)

@@ -13,11 +13,11 @@ from types import SimpleNamespace
 from typing import Any, ClassVar, Generic, TypeVar
 
 from demo_core.errors import DemoError
-from demo_core.options import Option, options_of
-from demo_core.owner import Owner
-from demo_core.plugins import discover
-from demo_core.registry import Registered
-from demo_core.specs import Command, Spec
+from demo_core.plugins.discovery import installed
+from demo_core.plugins.options import Option, options_of
+from demo_core.plugins.owner import Owner
+from demo_core.plugins.registry import Registered
+from demo_core.plugins.specs import Command, Spec
 from demo_core.testing.check import DoesNotApply, expect, rule
 
 S = TypeVar("S", bound=Spec)
@@ -94,7 +94,7 @@ class CommandChecks(CommonChecks[Command]):
         found = self.registered.load()
         expect(isinstance(found, click.Command), f"a {type(found).__name__}")
         # a group may make its commands of what is registered
-        given = SimpleNamespace(registry=discover().registry)
+        given = SimpleNamespace(registry=installed())
         for path, command in _with_subcommands(self.spec.name, found, given):
             expect(command.help, f"'demo {path}' has no help")
             for option in command.params:

@@ -18,9 +18,9 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from demo_core.errors import unknown_name
-from demo_core.owner import Owner
-from demo_core.registry import Registered
-from demo_core.specs import AnySpec, Architecture, Command, DatasetReader, Explainer, Spec
+from demo_core.plugins.owner import Owner
+from demo_core.plugins.registry import Registered
+from demo_core.plugins.specs import AnySpec, Architecture, Command, DatasetReader, Explainer, Spec
 from demo_core.testing.architectures import ArchitectureChecks
 from demo_core.testing.check import Check, rules_of
 from demo_core.testing.common import CommandChecks, CommonChecks
@@ -28,7 +28,7 @@ from demo_core.testing.explainers import ExplainerChecks
 from demo_core.testing.readers import ReaderChecks, ReaderExample
 
 if TYPE_CHECKING:
-    from demo_core.model import Model
+    from demo_core.models.model import Model
 
 #: What can be checked: what a module registers, or one spec.
 Checkable: TypeAlias = ModuleType | Registered[Any] | Spec
@@ -44,15 +44,10 @@ CHECKS: dict[type[Spec], type[CommonChecks[Any]]] = {
 
 def registered_from(module: ModuleType) -> list[Registered[Any]]:
     """What a plugin module registers, whether or not it is installed. Raises what discovery would report."""
-    import pluggy
+    from demo_core.plugins.discovery import specs_of
 
-    from demo_core import hookspecs
-    from demo_core.plugins import specs_of
-
-    manager = pluggy.PluginManager("demo_core")
-    manager.add_hookspecs(hookspecs)
     owner = Owner(module.__name__, "under-test", "0", "under test")
-    return [Registered(spec, owner) for spec in specs_of(module, owner.label, manager)]
+    return [Registered(spec, owner) for spec in specs_of(module)]
 
 
 def checks_for(

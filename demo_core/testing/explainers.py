@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from demo_core.errors import DemoError, MisfitError
-from demo_core.explanation import Explanation
-from demo_core.registry import Registered
-from demo_core.specs import Architecture, Explainer
+from demo_core.plugins.registry import Registered
+from demo_core.plugins.specs import Architecture, Explainer
+from demo_core.results.explanation import Explanation
 from demo_core.testing.check import Breach, DoesNotApply, expect, expect_same, rule
 from demo_core.testing.common import CommonChecks, settings_of
 from demo_core.testing.tiny import tiny_dataset, tiny_model
 
 if TYPE_CHECKING:
-    from demo_core.jobs import Job
-    from demo_core.model import Model
+    from demo_core.models.model import Model
+    from demo_core.running.job import Job
 
 _BATCH = 64
 
@@ -40,7 +40,7 @@ class ExplainerChecks(CommonChecks[Explainer]):
 
     def further_obstacle(self) -> str:
         """There has to be a model to check it on."""
-        from demo_core.jobs import misfit
+        from demo_core.running.job import misfit
 
         return "there is no model to check it on: see 'fits'" if misfit(self.spec, self.make_model()) else ""
 
@@ -53,7 +53,7 @@ class ExplainerChecks(CommonChecks[Explainer]):
 
     def job(self, model: Model | None = None, *, batch_size: int = 6, **more: Any) -> Job:
         """What is asked of the explainer."""
-        from demo_core.jobs import make_job
+        from demo_core.running.job import make_job
 
         given = {"options": self.options, **more}
         return make_job(self.registered, model or self.make_model(), batch_size=batch_size, **given)
@@ -62,8 +62,8 @@ class ExplainerChecks(CommonChecks[Explainer]):
         self, model: Model | None = None, *, n: int = 6, rows: Any = None, unknown: bool = True, **more: Any
     ) -> Explanation:
         """An explanation of n sequences, of which the last begins with unknown bases; or of the pattern."""
-        from demo_core.computing import compute_pattern
-        from demo_core.explaining import explain_rows
+        from demo_core.running.compute import compute_pattern
+        from demo_core.running.explain import explain_rows
 
         job = self.job(model, **more)
         if self.pattern:
@@ -79,7 +79,7 @@ class ExplainerChecks(CommonChecks[Explainer]):
     @rule("the model that it is checked on offers what it needs", "capabilities")
     def fits(self) -> None:
         """Or nothing else can be checked."""
-        from demo_core.jobs import misfit
+        from demo_core.running.job import misfit
 
         why = misfit(self.spec, self.make_model())
         expect(not why, f"{why}: give a model that does, --model FOLDER or model=...")
@@ -132,7 +132,7 @@ class ExplainerChecks(CommonChecks[Explainer]):
     @rule("it runs on every model that offers what it needs, and refuses the others with a sentence", "capabilities")
     def says_what_it_needs(self) -> None:
         """The built-in networks, and two that offer next to nothing."""
-        from demo_core.jobs import misfit
+        from demo_core.running.job import misfit
 
         fitting = [model for model in _models() if not misfit(self.spec, model)]
         if not fitting:
@@ -164,7 +164,7 @@ class ExplainerChecks(CommonChecks[Explainer]):
     def memory(self) -> None:
         """What is alive after ten batches against what was after three."""
         self.of_sequences()
-        from demo_core.computing import compute_batches
+        from demo_core.running.compute import compute_batches
 
         job = self.job(batch_size=_BATCH)
         data = tiny_dataset(10 * _BATCH, job.model.length)
@@ -243,7 +243,7 @@ def _rounding(found: Explanation) -> float:
 
 
 def _models() -> Iterator[Model]:
-    from demo_core.plugins import discover
+    from demo_core.plugins.discovery import discover
     from demo_core.testing.networks import bare_model
 
     registry = discover(environ={"DEMO_LOAD_PLUGINS": ""}).registry
@@ -257,7 +257,7 @@ def _models() -> Iterator[Model]:
 
 
 def _model_state(model: Model) -> Iterator[tuple[str, Any]]:
-    """What the core itself does not compare after each batch, see ``demo_core.guard``."""
+    """What the core itself does not compare after each batch, see ``demo_core.running.guard``."""
     yield "the gradient of a parameter (use torch.autograd.grad)", [p.grad is None for p in model.module.parameters()]
     yield "which buffers there are", [name for name, _ in model.module.named_buffers()]
     yield "an attribute of a module", [_plain_attributes(m) for m in model.module.modules()]

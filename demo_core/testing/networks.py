@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 if TYPE_CHECKING:
-    from demo_core.model import Model
+    from demo_core.models.model import Model
 
 
 class Linear(nn.Module):
@@ -70,9 +70,9 @@ def bare_model(length: int = 40, *, gradients: bool = True, seed: int = 0) -> Mo
 
 
 def _model(network: nn.Module, name: str, length: int, targets: Sequence[str], offers: Iterable[str]) -> Model:
-    from demo_core.model import Model
-    from demo_core.sequences import DNA
-    from demo_core.targets import Output
+    from demo_core.models.model import Model
+    from demo_core.models.targets import Output
+    from demo_core.sequences.alphabets import DNA
 
     owner = dict.fromkeys(("plugin", "distribution", "version", "origin"), "demo_core.testing")
     return Model(

@@ -15,12 +15,12 @@ from typing import Any
 
 import numpy as np
 
+from demo_core.data.record import Record, RecordBlock
 from demo_core.errors import DemoError
-from demo_core.options import build
-from demo_core.records import Record, RecordBlock
-from demo_core.registry import Registered
-from demo_core.sequences import DNA
-from demo_core.specs import DatasetReader
+from demo_core.plugins.options import build
+from demo_core.plugins.registry import Registered
+from demo_core.plugins.specs import DatasetReader
+from demo_core.sequences.alphabets import DNA
 from demo_core.testing.check import Breach, DoesNotApply, expect, rule
 from demo_core.testing.common import CommonChecks
 
@@ -190,9 +190,9 @@ class ReaderChecks(CommonChecks[DatasetReader]):
     @rule("a dataset made from it has the same bases, labels, intervals, splits and sites", "readers")
     def imported(self) -> None:
         """Through the import, as ``demo data import`` runs it."""
-        from demo_core.dataset import SequenceDataset
-        from demo_core.importing import AS_IS, import_records
-        from demo_core.records import SPLITS
+        from demo_core.data.dataset import SequenceDataset
+        from demo_core.data.importing import AS_IS, import_records
+        from demo_core.data.record import SPLITS
 
         example = self.example()
         if len({len(r.sequence) for r in example.records}) > 1:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from demo_core.dataset import SequenceDataset
-from demo_core.records import SPLITS, Record
-from demo_core.sequences import DNA
+from demo_core.data.dataset import SequenceDataset
+from demo_core.data.record import SPLITS, Record
+from demo_core.sequences.alphabets import DNA
 
 if TYPE_CHECKING:
-    from demo_core.model import Model
-    from demo_core.registry import Registry
+    from demo_core.models.model import Model
+    from demo_core.plugins.registry import Registry
 
 #: What is planted unless another word is asked for: the core that the MAF factors read, palindromic but for a base.
 WORD = "TGCTGACTCAGCA"
@@ -36,7 +36,7 @@ def planted_records(
     if len(word) > length:
         raise ValueError(f"a word of {len(word)} bases does not fit into {length}")
     random = np.random.default_rng(seed)
-    from demo_core.intervals import Interval
+    from demo_core.sequences.intervals import Interval
 
     pattern = DNA.encode(word)
     for number in range(n):
@@ -97,17 +97,17 @@ def tiny_model(
     """
     import torch
 
-    from demo_core.model import build_model
-    from demo_core.plugins import discover
-    from demo_core.specs import Architecture
-    from demo_core.targets import Output
+    from demo_core.models.model import build_model
+    from demo_core.models.targets import Output
+    from demo_core.plugins.discovery import installed
+    from demo_core.plugins.specs import Architecture
 
     small: dict[str, dict[str, Any]] = {
         "cnn": {"filters": (8, 8), "widths": (5, 3)},
         "rnn": {"units": 6},
         "cnn-rnn": {"filters": 8, "width": 5, "units": 6},
     }
-    found = (registry or discover().registry).find(Architecture, architecture)
+    found = (registry or installed()).find(Architecture, architecture)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return build_model(

@@ -11,18 +11,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from demo_adapter.options import AdapterOptions
-from demo_core.cli.completing import names_of
-from demo_core.cli.flags import click_options
-from demo_core.cli.output import say, suggest
+from demo_core.cli import click_options, names_of, say, suggest
 from demo_core.errors import DemoError, UsageProblem, printable
-from demo_core.options import from_settings
-from demo_core.registry import Registered, Registry
-from demo_core.specs import Architecture
+from demo_core.plugins import Architecture, Registered, Registry, from_settings
 
 if TYPE_CHECKING:
-    from demo_core.cli.group import State
-    from demo_core.model import Model
-    from demo_core.targets import Output
+    from demo_core.cli import State
+    from demo_core.models import Model, Output
 
 _ADAPTED = "adapter:adapted"
 
@@ -65,11 +60,11 @@ def import_(
     """
     import torch
 
-    from demo_adapter.trying import RANDOM, tried, with_all_outputs
+    from demo_adapter.smoke_test import RANDOM, tried, with_all_outputs
     from demo_adapter.weights import dropped, put, read_weights, renamed
-    from demo_core.files import make_folder
-    from demo_core.model import build_model, foreign_content
+    from demo_core.models import build_model, foreign_content
     from demo_core.sequences import DNA
+    from demo_core.storage import make_folder
 
     if folder.exists() and not force:
         raise DemoError(f"{printable(folder)} exists already: choose another name, or --force to replace it")
@@ -158,7 +153,7 @@ def _asked(
 
 
 def _outputs(targets: Sequence[str]) -> list[Output]:
-    from demo_core.targets import Output
+    from demo_core.models import Output
 
     found = []
     for text in targets:

@@ -15,9 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from demo_core import DemoError, MisfitError, UsageProblem
-from demo_core.device import out_of_memory
 from demo_core.errors import one_line, printable
-from demo_core.permission import check_code_allowed
+from demo_core.models import check_code_allowed, out_of_memory
 
 if TYPE_CHECKING:
     from demo_adapter.options import AdapterOptions

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from demo_adapter.formats import inflated, other_format
 from demo_core import DemoError, MisfitError, UsageProblem
 from demo_core.errors import one_line, printable
-from demo_core.files import check_regular
+from demo_core.storage import check_regular
 
 #: Where training frameworks keep a state dict inside a checkpoint.
 _USUAL = ("state_dict", "model_state_dict", "model", "net", "weights")

@@ -15,7 +15,7 @@ from typing import Any
 from demo_bed.index import index_problem
 from demo_core import BadSource, DemoError
 from demo_core.errors import one_line, printable
-from demo_core.files import whole_file
+from demo_core.storage import whole_file
 
 _log = logging.getLogger(__name__)
 

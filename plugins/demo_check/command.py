@@ -12,15 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from demo_core.cli.completing import any_name
-from demo_core.cli.output import emit_json, say, suggest
+from demo_core.cli import any_name, emit_json, say, suggest
 from demo_core.errors import ExitCode, UsageProblem, printable, unknown_name
-from demo_core.options import build, from_settings, options_of
-from demo_core.registry import Registered, Registry
+from demo_core.plugins import Registered, Registry, build, from_settings, options_of
 
 if TYPE_CHECKING:
-    from demo_core.cli.group import State
-    from demo_core.model import Model
+    from demo_core.cli import State
+    from demo_core.models import Model
     from demo_core.testing import Check
 
 
@@ -126,7 +124,7 @@ def _check_setting(setting: str, known: set[str], name: str) -> None:
 def _maker(registry: Registry, folder: Path | None) -> Callable[[], Model] | None:
     if folder is None:
         return None
-    from demo_core.model import Model
+    from demo_core.models import Model
 
     first = Model.load(folder, registry=registry)
     if len(first.outputs) > 1:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
-from demo_core.cli.group import root
+from demo_core.cli import root
 
 
 @click.command()

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from demo_core.metrics import auroc, mean_with_interval
 from demo_dashboard.alignment import Aligned, Floats
-from demo_dashboard.choosing import predictions
+from demo_dashboard.base_importance import sizes_of
 from demo_dashboard.numbers import number
 from demo_dashboard.sequence import Shown
-from demo_dashboard.strength import sizes_of
+from demo_dashboard.sequence_selection import predictions
 
 #: Positions of a sequence whose overlap is counted.
 STRONGEST = 10

@@ -10,9 +10,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from demo_core.dataset import SequenceDataset, take_rows
+from demo_core.data import SequenceDataset, take_rows
 from demo_core.errors import UsageProblem, printable, unknown_name
-from demo_core.intervals import Interval
+from demo_core.sequences import Interval
 from demo_dashboard.runs import Run
 
 Ints = NDArray[np.int64]

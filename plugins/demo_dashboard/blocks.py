@@ -11,7 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Colormap, Normalize, TwoSlopeNorm
 from numpy.typing import NDArray
 
-from demo_core.drawing import (
+from demo_core.errors import printable
+from demo_core.sequences import Motif
+from demo_core.views import (
+    best_restart,
     draw_logo,
     draw_map,
     draw_sequence,
@@ -19,9 +22,6 @@ from demo_core.drawing import (
     information,
     pattern_probabilities,
 )
-from demo_core.errors import printable
-from demo_core.figures import best_restart
-from demo_core.motif import Motif
 from demo_dashboard.boxes import Box
 from demo_dashboard.palettes import Palette
 from demo_dashboard.runs import Run

@@ -17,7 +17,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
 from demo_core.errors import printable
-from demo_core.motif import Motif
+from demo_core.sequences import Motif
 from demo_dashboard.blocks import Row, blocks_of
 from demo_dashboard.boxes import Box
 from demo_dashboard.palettes import Palette

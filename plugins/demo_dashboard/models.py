@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from demo_core.drawing import pattern_probabilities
 from demo_core.errors import printable
 from demo_core.metrics import accuracy, auprc, auroc, pearson
+from demo_core.views import pattern_probabilities
 from demo_dashboard.alignment import Aligned, Floats
-from demo_dashboard.choosing import predictions
 from demo_dashboard.motifs import Motifs
 from demo_dashboard.numbers import number, numbers
 from demo_dashboard.runs import Run, digest_of
+from demo_dashboard.sequence_selection import predictions
 
 _BINS = 20
 #: Restarts of a pattern that are shown, the best first.

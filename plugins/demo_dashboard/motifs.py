@@ -9,10 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from demo_core import hdf5
 from demo_core.errors import DemoError, UsageProblem, printable, unknown_name
-from demo_core.hdf5 import Field
-from demo_core.motif import Motif, read_meme
+from demo_core.sequences import Motif, read_meme
+from demo_core.storage import Field, hdf5
 from demo_dashboard.alignment import Aligned, Ints
 from demo_dashboard.runs import Run, digest_of
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from matplotlib.colors import Colormap, LinearSegmentedColormap
 
-from demo_core.drawing import BLUE_WHITE_RED, LETTER_COLOURS, WHITE_RED
+from demo_core.views import BLUE_WHITE_RED, LETTER_COLOURS, WHITE_RED
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,13 @@ import numpy as np
 from demo_core.errors import UsageProblem, printable
 from demo_dashboard.agreement import compare_models, compare_runs, site_recovery_of
 from demo_dashboard.alignment import Aligned, Ints, align
-from demo_dashboard.choosing import (
+from demo_dashboard.models import model_pages
+from demo_dashboard.motifs import read_motifs
+from demo_dashboard.numbers import numbers
+from demo_dashboard.provenance import provenance
+from demo_dashboard.runs import Run
+from demo_dashboard.sequence import Shown, bytes_of_sequence, sequence_data
+from demo_dashboard.sequence_selection import (
     WAYS,
     choose,
     disagreement,
@@ -24,12 +30,6 @@ from demo_dashboard.choosing import (
     usable,
     wrongness,
 )
-from demo_dashboard.models import model_pages
-from demo_dashboard.motifs import read_motifs
-from demo_dashboard.numbers import numbers
-from demo_dashboard.provenance import provenance
-from demo_dashboard.runs import Run
-from demo_dashboard.sequence import Shown, bytes_of_sequence, sequence_data
 
 VERSION = 1
 #: Sequences of a report, if no number is given, and the bytes that they may take.

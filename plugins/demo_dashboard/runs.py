@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from demo_core.errors import DemoError, UsageProblem, printable
-from demo_core.explanation import Explanation
+from demo_core.results import Explanation
 
 
 @dataclass(frozen=True)

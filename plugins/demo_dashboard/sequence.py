@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from demo_core.dataset import take_rows
+from demo_core.data import take_rows
 from demo_core.errors import printable
 from demo_dashboard.alignment import Aligned, Floats
 from demo_dashboard.motifs import Motifs, Site

@@ -8,19 +8,26 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from demo_core.cli.completing import words
-from demo_core.cli.flags import click_options
-from demo_core.cli.group import State
-from demo_core.cli.output import cell, emit_json, say, suggest, table
-from demo_core.cli.sources import find_reader, import_source, reader_option, seed
+from demo_core.cli import (
+    State,
+    cell,
+    click_options,
+    emit_json,
+    find_reader,
+    import_source,
+    reader_option,
+    say,
+    seed,
+    suggest,
+    table,
+    words,
+)
 from demo_core.errors import DemoError, UsageProblem, counted, printable
-from demo_core.files import check_not_an_input
-from demo_core.options import build, options_of
-from demo_core.registry import Registered, Registry
-from demo_core.specs import DatasetReader
+from demo_core.plugins import DatasetReader, Registered, Registry, build, options_of
+from demo_core.storage import check_not_an_input
 
 if TYPE_CHECKING:
-    from demo_core.dataset import SequenceDataset
+    from demo_core.data import SequenceDataset
 
 
 @click.group()
@@ -139,8 +146,8 @@ def import_(
 
     Splits keep groups together: a positive and its shuffle, and sequences that are the same on either strand.
     """
+    from demo_core.data import ImportSettings
     from demo_core.sequences import alphabet_named
-    from demo_core.splits import ImportSettings
 
     state: State = ctx.obj
     if output.is_dir():
@@ -158,7 +165,7 @@ def import_(
         say(note)
     import numpy as np
 
-    from demo_core.dataset import SequenceDataset
+    from demo_core.data import SequenceDataset
 
     with SequenceDataset.open(output) as dataset:
         _say_how_to_label(dataset, registered)
@@ -186,8 +193,7 @@ def _say_how_to_label(dataset: SequenceDataset, registered: Registered[DatasetRe
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def info(dataset: Path, as_json: bool) -> None:
     """Counts per split and label, length, composition, and duplicates: sequences in two splits are leakage."""
-    from demo_core.dataset import SequenceDataset
-    from demo_core.summary import summarise
+    from demo_core.data import SequenceDataset, summarise
 
     with SequenceDataset.open(dataset) as opened:
         found = summarise(opened)

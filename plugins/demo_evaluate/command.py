@@ -7,9 +7,19 @@ from typing import Any
 
 import click
 
-from demo_core.cli.group import State
-from demo_core.cli.output import cell, emit_json, say, suggest, table
-from demo_core.cli.sources import batch_size_option, device, open_data, reader_option, split
+from demo_core.cli import (
+    State,
+    batch_size_option,
+    cell,
+    device,
+    emit_json,
+    open_data,
+    reader_option,
+    say,
+    split,
+    suggest,
+    table,
+)
 from demo_core.errors import UsageProblem, counted, printable
 
 
@@ -33,8 +43,7 @@ def evaluate(
     batch_size: int | None, reader: str | None, device: str,
 ) -> None:  # fmt: skip
     """Measure a model on labelled sequences: AUROC, AUPRC, accuracy and calibration error of each target."""
-    from demo_core.device import choose_device
-    from demo_core.model import Model
+    from demo_core.models import Model, choose_device
     from demo_evaluate.measures import best_matrix, chosen_split, scores
 
     state: State = ctx.obj

@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from demo_core.dataset import SequenceDataset
+from demo_core.data import SequenceDataset
 from demo_core.errors import DemoError, MisfitError, UsageProblem, printable
 from demo_core.metrics import accuracy, auprc, auroc, calibration_error, pearson
-from demo_core.model import Model
-from demo_core.motif import best_scores, read_meme
-from demo_core.sequences import DNA
+from demo_core.models import Model
+from demo_core.sequences import DNA, best_scores, read_meme
 
 
 def chosen_split(dataset: SequenceDataset, name: str | None) -> tuple[str, NDArray[np.int64]]:

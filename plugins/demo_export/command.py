@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from demo_core.cli.output import say
+from demo_core.cli import say
 from demo_core.errors import DemoError, UsageProblem, counted, printable
 
 #: Bases around the middle of each sequence that modisco-lite looks at by default.
@@ -46,8 +46,8 @@ def export(explanation: Path, output: Path | None, chrom_sizes: Path | None, for
         raise UsageProblem("choose a form: --npz, --tsv, --bedgraph or --bigwig")
     if output and len(forms) > 1:
         raise UsageProblem("-o names one file: leave it out with several forms")
-    from demo_core.explanation import Explanation
-    from demo_core.files import check_not_an_input, whole_files
+    from demo_core.results import Explanation
+    from demo_core.storage import check_not_an_input, whole_files
     from demo_export.tracks import write_bigwig
     from demo_export.writers import WRITERS, files_of
 

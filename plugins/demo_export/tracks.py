@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from demo_core.dataset import take_rows
+from demo_core.data import take_rows
 from demo_core.errors import DemoError, UsageProblem, printable
-from demo_core.explanation import Explanation
-from demo_core.textfiles import BadSource, text_lines
+from demo_core.results import Explanation
+from demo_core.sequences import BadSource, text_lines
 
 _AT_ONCE = 1 << 20
 #: bigWig has 32 bits for a position.

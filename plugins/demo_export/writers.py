@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from demo_core.errors import UsageProblem, printable
-from demo_core.explanation import Explanation
+from demo_core.results import Explanation
 from demo_export.tracks import bigwig_files, write_bedgraph, write_bigwig
 
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from demo_core import BadSource, Interval, Record, text_lines
 from demo_core.errors import counted, printable
-from demo_core.intervals import locus_in
-from demo_core.limits import RECORD
+from demo_core.sequences import locus_in
+from demo_core.storage import RECORD
 from demo_fasta.options import FastaOptions
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from demo_motifs.evidence import Floats, information_content
+from demo_motifs.per_base_scores import Floats, information_content
 from demo_motifs.scanning import STEP, Scanner, composition_of
 from demo_motifs.seqlets import Ints, best_run
 from demo_motifs.windows import Windows, oriented

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from demo_core.errors import DemoError, UsageProblem, printable, unknown_name
-from demo_core.motif import Motif, read_meme
+from demo_core.sequences import Motif, read_meme
 
 #: The release that is meant by ``jaspar``.
 DEFAULT_RELEASE = "2024"

@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from demo_core.drawing import draw_logo, information
 from demo_core.errors import printable
+from demo_core.views import draw_logo, information
 from demo_motifs.naming import Match, NamedMotif
 
 #: Motifs that are drawn; the table has all.

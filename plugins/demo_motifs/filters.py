@@ -10,18 +10,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from demo_core.dataset import SequenceDataset, take_rows
-from demo_core.device import exact_arithmetic
+from demo_core.data import SequenceDataset, take_rows
 from demo_core.errors import MisfitError
-from demo_core.model import blaming_network
+from demo_core.models import blaming_network, exact_arithmetic
 from demo_core.sequences import Codes
-from demo_motifs.evidence import Floats, Rows
-from demo_motifs.found import FoundMotif, Sites
+from demo_motifs.found_motif import FoundMotif, Sites
+from demo_motifs.per_base_scores import Floats, Rows
 from demo_motifs.scanning import composition_of
 from demo_motifs.seqlets import Ints
 
 if TYPE_CHECKING:
-    from demo_core.model import Model
+    from demo_core.models import Model
 
 #: Windows of a filter that are listed.
 MOST_SITES = 10_000

@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from demo_core.errors import UsageProblem
-from demo_core.explanation import Explanation
 from demo_core.metrics import auroc
+from demo_core.results import Explanation
 from demo_motifs import clustering, windows
-from demo_motifs.evidence import Channel, Floats, Rows, channels, split_rows
-from demo_motifs.found import Builder, FoundMotif, Sites, join_sites, no_sites
-from demo_motifs.pointing import LARGEST_P, pointed_at
+from demo_motifs.enrichment import LARGEST_P, pointed_at
+from demo_motifs.found_motif import Builder, FoundMotif, Sites, join_sites, no_sites
+from demo_motifs.per_base_scores import Channel, Floats, Rows, channels, split_rows
 from demo_motifs.scanning import composition_of
 from demo_motifs.seqlets import (
     ENOUGH,

@@ -10,11 +10,11 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from demo_core.dataset import SequenceDataset
+from demo_core.data import SequenceDataset
 from demo_core.errors import printable
-from demo_core.explanation import Explanation
-from demo_motifs.evidence import Floats, channels, read, rows_at_once
-from demo_motifs.places import SIGN, genomic
+from demo_core.results import Explanation
+from demo_motifs.genome_coordinates import SIGN, genomic
+from demo_motifs.per_base_scores import Floats, channels, read, rows_at_once
 from demo_motifs.scanning import Hits, Scanner, without_overlaps
 
 HEADS = (

@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from demo_core.drawing import BLUE_WHITE_RED
 from demo_core.errors import printable
+from demo_core.views import BLUE_WHITE_RED
 from demo_motifs.interactions import Interaction
 from demo_motifs.pairs import ARRANGEMENTS
 

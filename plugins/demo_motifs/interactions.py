@@ -11,12 +11,11 @@ import numpy as np
 import torch
 
 from demo_core.sequences import DNA, Codes
-from demo_motifs.evidence import Floats
 from demo_motifs.pairs import ARRANGEMENTS
+from demo_motifs.per_base_scores import Floats
 
 if TYPE_CHECKING:
-    from demo_core.model import Model
-    from demo_core.targets import Target
+    from demo_core.models import Model, Target
 
 
 @dataclass(frozen=True)

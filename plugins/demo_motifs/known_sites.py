@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from demo_core.motif import Motif, format_meme
+from demo_core.sequences import Motif, format_meme
 from demo_motifs.hits import HitWriter, scan_sequences
 from demo_motifs.result import Part
 from demo_motifs.scanning import Scanner, composition_of

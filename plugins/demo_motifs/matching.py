@@ -9,14 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from demo_core.dataset import SequenceDataset, take_rows
-from demo_core.drawing import pattern_probabilities
+from demo_core.data import SequenceDataset, take_rows
 from demo_core.errors import UsageProblem
-from demo_core.explanation import Explanation
+from demo_core.results import Explanation
 from demo_core.sequences import DNA, Codes
+from demo_core.views import pattern_probabilities
 from demo_motifs.databases import KnownMotif
-from demo_motifs.evidence import Floats, Rows, channels, split_rows
 from demo_motifs.finding import PER_PATTERN
+from demo_motifs.per_base_scores import Floats, Rows, channels, split_rows
 from demo_motifs.seqlets import Ints, best_windows
 from demo_motifs.tomtom import compare
 

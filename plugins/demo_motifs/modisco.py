@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from demo_core.dataset import take_rows
+from demo_core.data import take_rows
 from demo_core.errors import DemoError, UsageProblem, one_line
-from demo_core.explanation import Explanation
+from demo_core.results import Explanation
 from demo_core.sequences import DNA
 from demo_motifs import clustering, windows
 from demo_motifs.compiling import call_compiled
-from demo_motifs.evidence import Rows, channels
-from demo_motifs.found import Builder, FoundMotif
+from demo_motifs.found_motif import Builder, FoundMotif
+from demo_motifs.per_base_scores import Rows, channels
 from demo_motifs.scanning import composition_of
 from demo_motifs.seqlets import Seqlets
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from demo_motifs.databases import KnownMotif
-from demo_motifs.evidence import Floats, information_content
-from demo_motifs.found import FoundMotif, reverse_complement
+from demo_motifs.found_motif import FoundMotif, reverse_complement
+from demo_motifs.per_base_scores import Floats, information_content
 from demo_motifs.tomtom import compare
 
 #: A match with a higher q names nothing.

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from demo_core.dataset import SequenceDataset
-from demo_motifs.evidence import BLOCK, Rows
+from demo_core.data import SequenceDataset
+from demo_motifs.per_base_scores import BLOCK, Rows
 from demo_motifs.scanning import Scanner, without_overlaps
 from demo_motifs.seqlets import Ints
 

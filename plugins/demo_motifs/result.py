@@ -10,16 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from demo_core import hdf5
-from demo_core.dataset import TextColumn, take_rows
+from demo_core.data import TextColumn, take_rows
 from demo_core.errors import DemoError, printable
-from demo_core.explanation import Explanation
-from demo_core.hdf5 import Field
-from demo_core.motif import Motif, format_meme
+from demo_core.results import Explanation
+from demo_core.sequences import Motif, format_meme
+from demo_core.storage import Field, hdf5
 from demo_motifs.finding import Outcome
-from demo_motifs.found import Sites
+from demo_motifs.found_motif import Sites
+from demo_motifs.genome_coordinates import SIGN, Places, genomic
 from demo_motifs.naming import NamedMotif
-from demo_motifs.places import SIGN, Places, genomic
 
 FORMAT = "demo-motifs"
 VERSION = 1

@@ -13,8 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from demo_core.errors import UsageProblem
-from demo_core.motif import UNIFORM
-from demo_core.sequences import Codes
+from demo_core.sequences import UNIFORM, Codes
 
 Floats = NDArray[np.float64]
 

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from demo_core.errors import UsageProblem
-from demo_core.explanation import Explanation
-from demo_motifs.evidence import Block, Channel, Floats, Rows, blocks
+from demo_core.results import Explanation
+from demo_motifs.per_base_scores import Block, Channel, Floats, Rows, blocks
 from demo_motifs.tomtom import false_discovery_rates
 
 Ints = NDArray[np.int64]

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from demo_core.explanation import Explanation
+from demo_core.results import Explanation
 from demo_core.sequences import DNA, Codes
-from demo_motifs.evidence import Channel, Floats, read
+from demo_motifs.per_base_scores import Channel, Floats, read
 from demo_motifs.seqlets import Ints, Seqlets
 
 #: Bases that are kept on each side of a seqlet's middle.

@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from demo_core.cli.output import say
+from demo_core.cli import say
 from demo_core.errors import DemoError, UsageProblem, printable
-from demo_core.files import whole_folder
-from demo_core.specs import Architecture, Command, DatasetReader, Explainer
+from demo_core.plugins import Architecture, Command, DatasetReader, Explainer
+from demo_core.storage import whole_folder
 
 if TYPE_CHECKING:
-    from demo_core.cli.group import State
+    from demo_core.cli import State
 
 _KINDS: dict[str, Any] = {
     "explainer": Explainer,
@@ -100,7 +100,7 @@ def _check_name(state: State, kind: str, name: str) -> None:
             f"'{printable(name, 40)}' must be lower-case words joined by hyphens, like 'my-method', "
             f"of at most {_LONGEST} letters"
         )
-    from demo_core.cli.group import COMMANDS
+    from demo_core.cli import COMMANDS
 
     if kind == "command" and name in COMMANDS:
         raise UsageProblem(f"'{name}' is a command of the core: choose another name")

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from demo_core import Interval, RecordBlock, UsageProblem
 from demo_core.errors import unknown_name
-from demo_core.motif import Motif, read_meme
-from demo_core.sequences import DNA
+from demo_core.sequences import DNA, Motif, read_meme
 from demo_planted.background import Background
 
 if TYPE_CHECKING:

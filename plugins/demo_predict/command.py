@@ -10,9 +10,7 @@ from typing import Any, TextIO
 
 import click
 
-from demo_core.cli.group import State
-from demo_core.cli.output import progress, say, suggest
-from demo_core.cli.sources import batch_size_option, device, open_data, reader_option
+from demo_core.cli import State, batch_size_option, device, open_data, progress, reader_option, say, suggest
 from demo_core.errors import DemoError, counted, printable
 
 
@@ -45,9 +43,8 @@ def predict(
     device: str,
 ) -> None:
     """Write a model's predictions as a table: id, interval, split, then label, output and prediction of each target."""
-    from demo_core.device import choose_device
-    from demo_core.files import check_not_an_input, whole_file
-    from demo_core.model import Model
+    from demo_core.models import Model, choose_device
+    from demo_core.storage import check_not_an_input, whole_file
 
     state: State = ctx.obj
     if str(output) != "-" and output.exists() and not force:
@@ -71,9 +68,9 @@ def predict(
 def _write(file: TextIO, model: Any, dataset: Any, rows: Any, batch_size: int | None) -> None:
     import numpy as np
 
-    from demo_core.computing import labels_for
-    from demo_core.records import SPLITS
-    from demo_core.streams import reader_gone
+    from demo_core.cli import reader_gone
+    from demo_core.data import SPLITS
+    from demo_core.running import labels_for
 
     names = [" ".join(printable(o.name).split()) for o in model.outputs]
     columns = [f"{part}:{name}" for name in names for part in ("label", "output", "prediction")]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from demo_core import Command, DemoError
-from demo_core.cli.group import State
+from demo_core.cli import State
 
 if TYPE_CHECKING:
     from demo_quickstart.table import Row
@@ -58,7 +58,7 @@ def quickstart(output: Path, small: bool, force: bool) -> None:
     is compiled. Steps that are done already are not done again. Options of networks and explainers that the environment
     sets are left aside.
     """
-    from demo_core.files import make_folder
+    from demo_core.storage import make_folder
 
     _forget_options()
     started = time.monotonic()
@@ -177,8 +177,8 @@ def _draw(title: str, files: Sequence[Path], figure: Path) -> None:
 
 
 def _report(output: Path, data: Path, folders: Sequence[str], files: dict[str, list[Path]]) -> None:
-    from demo_core.cli.output import table
-    from demo_core.files import write_json
+    from demo_core.cli import table
+    from demo_core.storage import write_json
     from demo_quickstart.table import HEADS, measured
 
     rows: list[Row] = [

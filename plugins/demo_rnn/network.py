@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 from torch import Tensor, nn
 
-from demo_core.networks import Lstm, MeanReadout
+from demo_core.models import Lstm, MeanReadout
 
 if TYPE_CHECKING:
     from demo_rnn.options import RnnOptions

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from demo_core.cli.output import suggest
+from demo_core.cli import suggest
 from demo_core.errors import DemoError, UsageProblem, printable, unknown_name
 
 FORMATS = ("png", "svg", "pdf")
@@ -40,10 +40,9 @@ def show(explanations: tuple[Path, ...], name: str | None, output: Path, force: 
         raise UsageProblem(unknown_name("kind of figure", output.suffix, (f".{f}" for f in FORMATS)))
     if output.exists() and not force:
         raise DemoError(f"{printable(output)} exists already: choose another name, or --force to replace it")
-    from demo_core.drawing import save_figure
-    from demo_core.explanation import Explanation
-    from demo_core.figures import best_restart, explanation_figure
-    from demo_core.files import check_not_an_input, whole_file
+    from demo_core.results import Explanation
+    from demo_core.storage import check_not_an_input, whole_file
+    from demo_core.views import best_restart, explanation_figure, save_figure
 
     check_not_an_input(output, *explanations)
     with ExitStack() as stack:

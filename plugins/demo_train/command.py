@@ -8,22 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from demo_core.checkpoint import Checkpoint, only_process, state_file
-from demo_core.cli.flags import click_options
-from demo_core.cli.group import State
-from demo_core.cli.output import cell, progress, say, suggest
-from demo_core.cli.sources import device, seed
+from demo_core.cli import State, cell, click_options, device, progress, say, seed, suggest
 from demo_core.errors import DemoError, ExitCode, Interrupted, UsageProblem, printable
-from demo_core.files import make_folder, read_json
-from demo_core.options import options_of
-from demo_core.recipe import TrainingSettings
-from demo_core.registry import Registered
-from demo_core.specs import Architecture
+from demo_core.plugins import Architecture, Registered, build, options_of
+from demo_core.storage import make_folder, read_json
+from demo_train.checkpoint import Checkpoint, only_process, state_file
+from demo_train.settings import TrainingSettings
 
 if TYPE_CHECKING:
-    from demo_core.dataset import SequenceDataset
-    from demo_core.model import Model
-    from demo_core.training import Epoch, History
+    from demo_core.data import SequenceDataset
+    from demo_core.models import Model
+    from demo_train.training import Epoch, History
 
 
 class TrainGroup(click.Group):
@@ -50,6 +45,10 @@ def train() -> None:
 
 def _command(registered: Registered[Architecture], name: str) -> click.Command:
     spec = registered.spec
+    try:
+        build(TrainingSettings, spec.training, "training")
+    except UsageProblem as error:
+        raise registered.broke_contract(str(error)) from None
 
     @click.command(
         name,
@@ -74,7 +73,7 @@ def _command(registered: Registered[Architecture], name: str) -> click.Command:
     def command(
         ctx: click.Context, /, data: Path, output: Path, resume: bool, force: bool, device: str, **values: Any
     ) -> None:
-        from demo_core.dataset import SequenceDataset
+        from demo_core.data import SequenceDataset
 
         options = {o.name: values.pop(o.name) for o in options_of(spec.options)}
         if resume and force:
@@ -118,11 +117,10 @@ def _train(
 ) -> None:
     import torch
 
-    from demo_core.device import choose_device, out_of_memory
-    from demo_core.model import build_model, foreign_content
-    from demo_core.ranks import device_of_rank, joined
-    from demo_core.sources import editable_source
-    from demo_core.training import train as fit
+    from demo_core.models import build_model, choose_device, foreign_content, out_of_memory
+    from demo_core.running import editable_source
+    from demo_train.distributed import device_of_rank, joined
+    from demo_train.training import train as fit
 
     settings = TrainingSettings(**values)
     where = choose_device(device_of_rank(device))
@@ -188,7 +186,7 @@ def _keep(
     ctx: click.Context, model: Model, history: History, record: dict[str, Any], output: Path, checkpoint: Checkpoint
 ) -> None:
     """Write the trained model, and say how good it is."""
-    from demo_core.drawing import learning_curve_figure
+    from demo_core.views import learning_curve_figure
 
     best = record["epochs"][history.best_epoch - 1]
     model.metrics = {"validation": {history.score_name: best["validation_score"], "loss": best["validation_loss"]}}
@@ -247,7 +245,7 @@ def _output(dataset: Any, column: int) -> Any:
     """What an output predicts: a probability where all its labels are 0 or 1, else a number of the data's own unit."""
     import numpy as np
 
-    from demo_core.targets import Output
+    from demo_core.models import Output
 
     labels = dataset.labels[:, column]
     known = labels[~np.isnan(labels)]

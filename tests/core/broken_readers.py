@@ -6,8 +6,8 @@ import click
 from broken_explainers import Plain
 
 from demo_core import Command, DatasetReader, Record
+from demo_core.sequences.text_files import BadSource, text_lines
 from demo_core.testing import ReaderExample
-from demo_core.textfiles import BadSource, text_lines
 
 
 class Lines(Plain):

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from demo_core.explanation import Explanation
+from demo_core.results.explanation import Explanation
 from demo_core.testing import planted_records
 
 FASTA = "".join(f">{int(r.labels[0])}\n{r.sequence}\n" for r in planted_records(60, 40, "TGACTCA"))
@@ -234,8 +234,8 @@ def test_names_from_data_cannot_reach_the_terminal(here, demo):
 
 
 def test_predictions_are_the_models(here, trained, demo, registry):
-    from demo_core.dataset import SequenceDataset
-    from demo_core.model import Model
+    from demo_core.data.dataset import SequenceDataset
+    from demo_core.models.model import Model
 
     _, out, _ = demo("predict", trained / "one", trained / "data.h5")
     with SequenceDataset.open(trained / "data.h5") as data:

@@ -16,10 +16,10 @@ import torch
 
 import demo_core
 from demo_core import Architecture, Command, DatasetReader, Explainer, MisfitError, Record, Result
-from demo_core.owner import Owner
-from demo_core.permission import code_allowed
-from demo_core.plugins import discover
-from demo_core.registry import Registered
+from demo_core.models.trust import code_allowed
+from demo_core.plugins.discovery import discover
+from demo_core.plugins.owner import Owner
+from demo_core.plugins.registry import Registered
 from demo_core.testing import (
     DoesNotApply,
     ReaderExample,
@@ -334,7 +334,7 @@ def test_the_front_of_the_package_is_frozen():
     import demo_core.testing as kit
 
     assert kit.__all__ == [
-        "Check", "DoesNotApply", "ReaderExample", "checks_for", "parametrize_with_checks", "planted_records",
+        "Check", "DoesNotApply", "ReaderExample", "checks_for", "fit_briefly", "parametrize_with_checks", "planted_records",
         "registered_from", "tiny_dataset", "tiny_model",
     ]  # fmt: skip
     assert demo_core.__all__ == sorted(demo_core.__all__)

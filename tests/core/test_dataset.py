@@ -3,9 +3,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from demo_core.dataset import SequenceDataset
+from demo_core.data.dataset import SequenceDataset
+from demo_core.data.summary import summarise
 from demo_core.errors import UsageProblem
-from demo_core.summary import summarise
 from demo_core.testing import tiny_dataset
 
 
@@ -27,7 +27,7 @@ def test_rows_from_a_file_are_rows_from_memory(stored, rows):
 
 
 def test_rows_across_blocks(stored, monkeypatch):
-    import demo_core.dataset as module
+    import demo_core.data.dataset as module
 
     monkeypatch.setattr(module, "BLOCK", 8)
     rows = [49, 3, 3, 17, 0]

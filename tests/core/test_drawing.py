@@ -8,7 +8,7 @@ from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch
 
-from demo_core.drawing import (
+from demo_core.views.drawing import (
     LETTER_COLOURS,
     WHITE_RED,
     draw_logo,

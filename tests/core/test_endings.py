@@ -28,7 +28,7 @@ def test_an_import_without_streams_writes_the_file_and_nothing_into_it(tmp_path,
 
 def test_nohup_goes_on():
     code = (
-        "import signal; from demo_core.interrupts import install; signal.signal(signal.SIGHUP, signal.SIG_IGN);"
+        "import signal; from demo_core.plugins.interrupts import install; signal.signal(signal.SIGHUP, signal.SIG_IGN);"
         "install(); print(signal.getsignal(signal.SIGHUP) == signal.SIG_IGN)"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "True\n"
@@ -56,7 +56,7 @@ def test_a_result_that_cannot_be_printed_is_one_line(trained):
 
 
 def test_a_second_interrupt_counts_once_the_first_is_long_ago(monkeypatch):
-    from demo_core import interrupts
+    from demo_core.plugins import interrupts
 
     now = [100.0]
     monkeypatch.setattr(interrupts.time, "monotonic", lambda: now[0])

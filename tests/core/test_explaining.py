@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from demo_core import Explainer, Result, explain
-from demo_core.computing import n_batches
 from demo_core.errors import DemoError, MisfitError, PluginError, UsageProblem
-from demo_core.explaining import explain_rows
-from demo_core.jobs import make_job, misfit
-from demo_core.owner import Owner
-from demo_core.registry import Registered, Registry
+from demo_core.plugins.owner import Owner
+from demo_core.plugins.registry import Registered, Registry
+from demo_core.running.compute import n_batches
+from demo_core.running.explain import explain_rows
+from demo_core.running.job import make_job, misfit
 from demo_core.testing import tiny_dataset, tiny_model
 
 OWNER = Owner("test", "demo-test", "1.0", "installed")

@@ -8,8 +8,8 @@ from matplotlib.collections import QuadMesh
 from matplotlib.patches import Rectangle
 
 from demo_core import UsageProblem, explain
-from demo_core.figures import best_restart, explanation_figure
 from demo_core.testing import tiny_dataset, tiny_model
+from demo_core.views.figures import best_restart, explanation_figure
 
 HOSTILE = [
     "$\\frac{1}{0",
@@ -234,7 +234,7 @@ def test_show_chooses_a_sequence_that_all_files_explain(trained, tmp_path, demo)
 
 
 def test_labels_in_svg_and_pdf_are_text(tmp_path):
-    from demo_core.drawing import save_figure
+    from demo_core.views.drawing import save_figure
 
     figure = explanation_figure(explain("saliency", tiny_model(), tiny_dataset(2)), 0)
     for kind, word in (("svg", b"<text"), ("pdf", b"CIDFontType2")):

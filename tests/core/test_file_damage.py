@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from demo_core import Model
-from demo_core.dataset import SequenceDataset
+from demo_core.data.dataset import SequenceDataset
 from demo_core.errors import DemoError
-from demo_core.explanation import Explanation
-from demo_core.files import loads
+from demo_core.results.explanation import Explanation
+from demo_core.storage.atomic_files import parse_json
 from demo_core.testing import tiny_dataset, tiny_model
 
 
@@ -81,8 +81,8 @@ WRITES = """
 import sys
 from pathlib import Path
 import numpy as np
-from demo_core import hdf5
-from demo_core.files import whole_file
+from demo_core.storage import hdf5
+from demo_core.storage.atomic_files import whole_file
 with whole_file(Path(sys.argv[1])) as temporary, hdf5.create(temporary) as file:
     hdf5.add_column(file, "values", hdf5.Field("float32", 2), (1000,))
     for _ in range(int(sys.argv[2])):
@@ -111,7 +111,7 @@ def test_a_full_disk_is_one_line_and_no_crash(tmp_path):
 
 
 def test_data_that_is_edited_while_it_is_explained_makes_no_file(tmp_path, demo, monkeypatch):
-    from demo_core import runs
+    from demo_core.running import run as runs
 
     tiny_dataset(600, 400).save(tmp_path / "d.h5")
     with h5py.File(tmp_path / "d.h5", "r+") as file:  # in one piece, of which HDF5 keeps little in memory
@@ -170,9 +170,9 @@ def test_infinite_values_are_missing_and_told_once(explained, tmp_path, demo, re
 
 
 def test_half_a_character_is_no_json():
-    assert loads('["\\ud83d\\ude00"]') == ["\U0001f600"]
+    assert parse_json('["\\ud83d\\ude00"]') == ["\U0001f600"]
     with pytest.raises(ValueError, match="lone surrogate"):
-        loads('["\\ud83d"]')
+        parse_json('["\\ud83d"]')
 
 
 def test_what_is_closed_or_compared_answers_in_a_sentence(explained, trained, registry):

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from demo_core.errors import DemoError
-from demo_core.files import read_json, whole_file, whole_folder, write_json, write_text
-from demo_core.parts import Parts
+from demo_core.storage.atomic_files import read_json, whole_file, whole_folder, write_json, write_text
+from demo_core.storage.part_files import Parts
 
 
 def test_a_failure_leaves_the_old_content_and_nothing_else(tmp_path):
@@ -55,7 +55,7 @@ def test_a_failure_between_the_two_renames_brings_the_old_folder_back(tmp_path, 
             raise error
         return rename(self, target)
 
-    monkeypatch.setattr("demo_core.files.exchange", lambda one, other: False)  # as on other systems
+    monkeypatch.setattr("demo_core.storage.atomic_files.exchange", lambda one, other: False)  # as on other systems
     with pytest.raises(error), whole_folder(path, replace=True) as temporary:
         (temporary / "x").write_text("new")
         monkeypatch.setattr(Path, "replace", failing)

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from demo_core.cli import run
-from demo_core.explanation import Explanation
+from demo_core.results.explanation import Explanation
 
 CODE = """
     from demo_core import Explainer, hookimpl
@@ -115,7 +115,7 @@ def test_functions_that_torch_itself_wraps_are_not_changes(registry, monkeypatch
     # the first import of torch._dynamo does this; with some versions an optimiser imports it, on a GPU
     from torch._compile import _disable_dynamo
 
-    from demo_core.guard import Guard
+    from demo_core.running.guard import Guard
     from demo_core.testing import tiny_model
 
     guard = Guard(tiny_model(registry=registry))
@@ -134,7 +134,7 @@ def test_a_run_of_the_built_in_ones_names_no_third_party(reference, tmp_path):
 def test_a_recurrent_network_is_restored_too(kind, registry):
     from torch import nn
 
-    from demo_core.guard import Guard
+    from demo_core.running.guard import Guard
     from demo_core.testing import tiny_dataset, tiny_model
 
     model = tiny_model(kind, registry=registry)

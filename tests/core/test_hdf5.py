@@ -6,9 +6,9 @@ import h5py
 import numpy as np
 import pytest
 
-from demo_core.dataset import SequenceDataset
+from demo_core.data.dataset import SequenceDataset
 from demo_core.errors import DemoError
-from demo_core.explanation import Explanation
+from demo_core.results.explanation import Explanation
 from demo_core.testing import tiny_dataset
 
 
@@ -176,7 +176,7 @@ def test_ids_that_are_not_text_are_refused(path):
 
 
 def test_rows_too_large_for_a_chunk_are_cut(tmp_path):
-    from demo_core.hdf5 import Field, add_column, append, create
+    from demo_core.storage.hdf5 import Field, add_column, append, create
 
     with create(tmp_path / "x.h5") as file:
         add_column(file, "values", Field("float32", 3), (3000, 3000))

@@ -5,13 +5,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from demo_core.dataset import SequenceDataset
+from demo_core.data.dataset import SequenceDataset
+from demo_core.data.importing import AS_IS, import_records
+from demo_core.data.record import Record
+from demo_core.data.splits import ImportSettings
 from demo_core.errors import DemoError, UsageProblem
-from demo_core.importing import AS_IS, import_records
-from demo_core.intervals import Interval
-from demo_core.records import Record
-from demo_core.sequences import DNA
-from demo_core.splits import ImportSettings
+from demo_core.sequences.alphabets import DNA
+from demo_core.sequences.intervals import Interval
 
 
 def load(records, path, settings=AS_IS, targets=("bound",)):
@@ -191,7 +191,7 @@ def test_one_split_for_all(tmp_path):
 
 
 def test_blocks_do_not_show(tmp_path, monkeypatch):
-    import demo_core.importing as module
+    import demo_core.data.importing as module
 
     records = random_records(50) + [Record("late", "A" * 20, (1.0,), Interval("c", 0, 20))]
     whole, _ = load(records, tmp_path / "a.h5", ImportSettings(negatives="none"))
@@ -217,7 +217,7 @@ def test_a_failure_half_way_leaves_the_old_file(tmp_path):
 
 
 def test_blocks_of_arrays_are_records(tmp_path):
-    from demo_core.records import RecordBlock
+    from demo_core.data.record import RecordBlock
     from demo_core.testing import tiny_dataset
 
     tiny = tiny_dataset(30)
@@ -253,8 +253,8 @@ def test_positives_that_have_no_other_order_get_no_negative(tmp_path):
 
 
 def test_shuffling_reads_few_rows_at_a_time(tmp_path, monkeypatch):
-    import demo_core.dataset as dataset_module
-    import demo_core.importing as module
+    import demo_core.data.dataset as dataset_module
+    import demo_core.data.importing as module
 
     monkeypatch.setattr(module, "BLOCK", 16)
     monkeypatch.setattr(dataset_module, "BLOCK", 16)

@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from demo_core.intervals import Interval, parse_locus
-from demo_core.sequences import DNA
+from demo_core.sequences.alphabets import DNA
+from demo_core.sequences.intervals import Interval, parse_locus
 
 GENOME = "ACGTTGCAAGCTTACGGATCCATGCAAATTTGGGCCC" * 3
 

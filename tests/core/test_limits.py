@@ -14,11 +14,11 @@ import pytest
 import torch
 
 from demo_core import Model
-from demo_core.dataset import SequenceDataset
+from demo_core.data.dataset import SequenceDataset
 from demo_core.errors import DemoError
-from demo_core.limits import Limit
+from demo_core.sequences.text_files import BadSource, text_lines
+from demo_core.storage.limits import Limit
 from demo_core.testing import tiny_dataset
-from demo_core.textfiles import BadSource, text_lines
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def test_sources_without_an_end(tmp_path, bounded):
 
 def test_a_pipe_that_nobody_writes_to_is_given_up(tmp_path, demo, monkeypatch, trained):
     os.mkfifo(tmp_path / "p.fa")
-    monkeypatch.setattr("demo_core.textfiles._WAIT", 0.2)
+    monkeypatch.setattr("demo_core.sequences.text_files._WAIT", 0.2)
     code, _, err = demo("data", "import", tmp_path / "p.fa", "-o", tmp_path / "d.h5")
     assert code == 1 and "no process wrote to this pipe" in err
     for name in ("model.json", "weights.safetensors"):
@@ -146,9 +146,9 @@ def test_an_id_that_no_reader_would_take_is_refused_at_import(tmp_path, demo):
 def test_long_sequences_are_held_a_few_at_a_time(tmp_path):
     import tracemalloc
 
-    from demo_core.importing import import_records
-    from demo_core.records import Record
-    from demo_core.splits import ImportSettings
+    from demo_core.data.importing import import_records
+    from demo_core.data.record import Record
+    from demo_core.data.splits import ImportSettings
 
     def records():
         for i in range(400):

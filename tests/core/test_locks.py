@@ -9,13 +9,13 @@ import sys
 import pytest
 
 from demo_core.errors import DemoError
-from demo_core.files import whole_file, whole_files, whole_folder
-from demo_core.locks import lock
+from demo_core.storage.atomic_files import whole_file, whole_files, whole_folder
+from demo_core.storage.locks import lock
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from demo_core.files import whole_file, whole_folder
+from demo_core.storage.atomic_files import whole_file, whole_folder
 make = whole_folder if sys.argv[2] == "folder" else whole_file
 with make(Path(sys.argv[1]), replace=True) as temporary:
     (temporary / "x" if sys.argv[2] == "folder" else temporary).write_text("half")
@@ -88,7 +88,7 @@ def test_an_output_that_was_set_aside_by_a_killed_process_comes_back(tmp_path, c
 def test_a_folder_is_exchanged_at_once(tmp_path, monkeypatch):
     (tmp_path / "m").mkdir()
     seen = []
-    monkeypatch.setattr("demo_core.files._swap", lambda new, path: seen.append(new))
+    monkeypatch.setattr("demo_core.storage.atomic_files._swap", lambda new, path: seen.append(new))
     with whole_folder(tmp_path / "m", replace=True) as temporary:
         (temporary / "x").write_text("new")
     if sys.platform == "linux":

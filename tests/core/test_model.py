@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from demo_core.device import choose_device, exact_arithmetic
 from demo_core.errors import DemoError, MisfitError, UsageProblem
-from demo_core.model import Model, one_hot
+from demo_core.models.device import choose_device, exact_arithmetic
+from demo_core.models.model import Model, one_hot
 from demo_core.testing import tiny_dataset, tiny_model
 
 

@@ -3,9 +3,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from demo_core.motif import Motif, best_scores, format_meme, read_meme
-from demo_core.sequences import DNA
-from demo_core.textfiles import BadSource
+from demo_core.sequences.alphabets import DNA
+from demo_core.sequences.motif import Motif, best_scores, format_meme, read_meme
+from demo_core.sequences.text_files import BadSource
 
 HEAD = "MEME version 4\n\nALPHABET= ACGT\n\nstrands: + -\n\n"
 ONE = (

@@ -1,16 +1,21 @@
 """What a notebook shows: a table and a picture, of names that may be anything."""
 
 import re
+import subprocess
+import sys
 from base64 import b64decode
 from html.parser import HTMLParser
 from io import BytesIO
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from IPython.core.formatters import DisplayFormatter
 from matplotlib.image import imread
 
 from demo_core import Explanation, SequenceDataset, explain
 from demo_core.testing import tiny_dataset, tiny_model
+from demo_core.views import register_with_ipython
 
 VOID = {"img"}
 
@@ -42,9 +47,32 @@ def picture(text):
     return imread(BytesIO(b64decode(data)))
 
 
+def shown(value):
+    """What IPython's own formatter makes of it."""
+    formatter = DisplayFormatter()
+    register_with_ipython(SimpleNamespace(display_formatter=formatter))
+    formats, _ = formatter.format(value, include={"text/html"})
+    return formats["text/html"]
+
+
+def test_importing_demo_core_in_ipython_registers_them(tmp_path, trained):
+    code = (
+        "import demo_core, sys; assert 'matplotlib' not in sys.modules\n"
+        f"data = demo_core.SequenceDataset.open({str(trained / 'data.h5')!r})\n"
+        "html = get_ipython().display_formatter.formatters['text/html']\n"
+        "html.enabled = True  # which it is in a notebook\n"
+        "print(html(data)[:80])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "IPython", "--no-banner", "--colors=nocolor", "-c", code],
+        capture_output=True, text=True, check=False, timeout=120, env={"PATH": "", "IPYTHONDIR": str(tmp_path)},
+    )  # fmt: skip
+    assert "<div><p><strong>SequenceDataset: 48 sequences" in done.stdout, done.stdout + done.stderr
+
+
 def test_a_dataset(trained, tmp_path):
     dataset = tiny_dataset(48)
-    text = dataset._repr_html_()
+    text = shown(dataset)
     page = Page(text)
     counted = {tuple(page.cells[i : i + 4]) for i in range(0, 12, 4)}
     labels, split = np.asarray(dataset.labels[:, 0]), np.asarray(dataset.split[:])
@@ -56,23 +84,23 @@ def test_a_dataset(trained, tmp_path):
     assert "and 43 more" in text
     assert picture(text).std() > 0.1
     with SequenceDataset.open(trained / "data.h5") as opened:
-        assert opened._repr_html_() == text
-    assert "closed" in opened._repr_html_()
+        assert shown(opened) == text
+    assert "closed" in shown(opened)
 
 
 def test_a_model(registry):
     model = tiny_model(registry=registry, targets=("bound", "open"))
-    page = Page(model._repr_html_())
+    page = Page(shown(model))
     assert f"{sum(p.numel() for p in model.module.parameters()):,}" in page.cells
     assert {"bound", "open", "sigmoid"} <= set(page.cells)
-    assert "no record of a training" in model._repr_html_()
+    assert "no record of a training" in shown(model)
 
 
 def test_a_trained_model_shows_its_learning_curve(trained, tmp_path, demo):
     from demo_core import Model
 
     demo("train", "cnn", trained / "data.h5", "-o", tmp_path / "m", "--epochs", "2", "--filters", "4,4,4")
-    text = Model.load(tmp_path / "m")._repr_html_()
+    text = shown(Model.load(tmp_path / "m"))
     assert "validation AUROC" in Page(text).cells
     assert picture(text).std() > 0.1
 
@@ -85,7 +113,7 @@ def test_an_explanation(explainer, registry, tmp_path):
         if explainer == "class-optimization"
         else explain(explainer, model, data, registry=registry)
     )
-    text = made._repr_html_()
+    text = shown(made)
     page = Page(text)
     assert explainer in text
     best = made.sequences.ids[int(np.argmax(made.target_values))]
@@ -97,8 +125,8 @@ def test_an_explanation(explainer, registry, tmp_path):
 def test_a_file_that_was_closed(trained, tmp_path, demo):
     demo("explain", "saliency", trained / "one", trained / "data.h5", "-o", tmp_path)
     with Explanation.open(tmp_path / "one.saliency.h5") as opened:
-        assert "<img" in opened._repr_html_()
-    assert "closed" in opened._repr_html_()
+        assert "<img" in shown(opened)
+    assert "closed" in shown(opened)
 
 
 def test_names_do_nothing(registry):
@@ -106,16 +134,16 @@ def test_names_do_nothing(registry):
     data = tiny_dataset(8)
     data.ids[0] = evil
     data.targets = (evil,)
-    text = data._repr_html_()
+    text = shown(data)
     assert Page(text).tags <= {"div", "p", "strong", "table", "thead", "tbody", "tr", "th", "td", "img"}
     assert "\x1b" not in text
     model = tiny_model(registry=registry, targets=(evil,))
     model.name = evil
-    assert "script" not in Page(model._repr_html_()).tags
+    assert "script" not in Page(shown(model)).tags
 
 
 def test_an_empty_dataset_has_no_picture():
-    text = tiny_dataset(8).take(np.arange(0))._repr_html_()
+    text = shown(tiny_dataset(8).take(np.arange(0)))
     assert "<img" not in text and "0 sequences" in text
 
 
@@ -138,42 +166,42 @@ def test_what_is_read_and_shown_of_a_large_dataset_is_bounded():
     data.labels = np.zeros((n, 1000), np.float32)
     data.targets = tuple(f"t{i}" for i in range(1000))
     data.codes = Counted(data.codes)
-    text = data._repr_html_()
+    text = shown(data)
     assert data.codes.read <= 2000
     assert "and 995 more targets" in text and "t999" not in text
     assert len(Page(text).cells) < 100
     data.labels = np.broadcast_to(np.float32(0), (n, 3000))
     data.targets = tuple(f"t{i}" for i in range(3000))
-    assert "too many to be counted" in data._repr_html_()
+    assert "too many to be counted" in shown(data)
 
 
 def test_a_record_that_others_wrote_is_shown_as_far_as_it_goes(registry):
     model = tiny_model(registry=registry)
     for training in ({"epochs": "abc", "best_epoch": 1}, {"epochs": [{"x": 1}], "best_epoch": 1}, {"epochs": []}):
         model.training = training
-        assert "no record of a training" in model._repr_html_()
+        assert "no record of a training" in shown(model)
     made = explain("saliency", model, tiny_dataset(8), registry=registry)
     del made.metadata["seed"], made.metadata["device"]
     made.metadata["explainer"]["version"] = 3
     made.sequences.ids[:] = [f"<script>{i}</script>" for i in range(8)]
-    assert "script" not in Page(made._repr_html_()).tags
+    assert "script" not in Page(shown(made)).tags
 
 
 def test_labels_that_are_numbers_or_not_known_are_told_as_such():
     data = tiny_dataset(48)
     data.labels[:, 0] = np.arange(48)
     data.labels[5] = np.nan
-    page = Page(data._repr_html_())
+    page = Page(shown(data))
     told = [cell for cell in page.cells if "median" in cell]
     assert len(told) == 3 and sum("1 unknown" in cell for cell in told) == 1
     assert not any("positive" in cell for cell in page.cells if "positive-" not in cell)
     data.labels[:] = np.nan
-    assert "unknown" in Page(data._repr_html_()).cells
+    assert "unknown" in Page(shown(data)).cells
 
 
 def test_the_pattern_that_is_drawn_is_the_one_whose_letters_do_best(registry):
     made = explain("class-optimization", tiny_model(registry=registry), registry=registry, steps=2, restarts=4)
-    text = made._repr_html_()
+    text = shown(made)
     best = made.sequences.ids[int(np.argmax(made.extra("one-hot")))]
     assert f'alt="The values of {best}"' in text
     cells = Page(text).cells

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from demo_core.cli.flags import click_options
 from demo_core.errors import UsageProblem
-from demo_core.options import RESERVED, as_json, build, changed, check_options_class, json_schema, options_of
+from demo_core.plugins.options import RESERVED, as_json, build, changed, check_options_class, json_schema, options_of
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ def test_every_parameter_of_a_core_command_that_takes_options_is_reserved(regist
     from demo_train import command as train
 
     from demo_core.cli import explain
-    from demo_core.specs import Architecture, DatasetReader, Explainer
+    from demo_core.plugins.specs import Architecture, DatasetReader, Explainer
 
     def names(params, options):
         return {p.name for p in params} - {o.name for o in options_of(options)} - {"help"}

@@ -7,8 +7,8 @@ import textwrap
 import pytest
 
 from demo_core.errors import PluginError, UsageProblem
-from demo_core.plugins import discover
-from demo_core.specs import Architecture, Explainer
+from demo_core.plugins.discovery import discover
+from demo_core.plugins.specs import Architecture, Explainer
 
 GOOD = """
     from demo_core import Explainer, hookimpl
@@ -235,7 +235,7 @@ ALL_HOOKS = """
 
 
 def test_each_hook_brings_its_kind_of_spec(site):
-    from demo_core.specs import Command, DatasetReader
+    from demo_core.plugins.specs import Command, DatasetReader
 
     site("demo-all", "all_hooks", ALL_HOOKS)
     registry = discover(environ={}).registry

@@ -9,7 +9,7 @@ from local_plugins import ABOUT, HELLO, local
 
 
 def test_where_to_report_is_read_from_what_the_distribution_says(site):
-    from demo_core.distributions import documentation, place_to_report
+    from demo_core.plugins.distributions import documentation, place_to_report
 
     site("demo-a", "a_plugin", "", about=ABOUT)
     site("demo-b", "b_plugin", "", about="Home-page: https://example.org/b\nAuthor-email: me@example.org\n")
@@ -109,7 +109,7 @@ def test_the_lines_that_bring_the_same_set(site, demo, here, monkeypatch):
 def test_a_requirement_says_where_it_came_from(site, tmp_path, origin, line):
     from packaging.requirements import Requirement
 
-    from demo_core.distributions import requirement
+    from demo_core.plugins.distributions import requirement
 
     site("demo-a", "a_plugin", "")
     if origin:
@@ -138,7 +138,7 @@ def test_a_requirement_says_where_it_came_from(site, tmp_path, origin, line):
     ],
 )
 def test_a_requirement_has_no_secret_and_no_second_line(site, tmp_path, origin, line):
-    from demo_core.distributions import requirement
+    from demo_core.plugins.distributions import requirement
 
     site("demo-a", "a_plugin", "")
     (tmp_path / "demo_a-1.0.dist-info" / "direct_url.json").write_text(origin)

@@ -7,14 +7,14 @@ import sys
 
 import pytest
 import torch
+from demo_train.checkpoint import Checkpoint, only_process
+from demo_train.settings import TrainingSettings
+from demo_train.training import train
 
-from demo_core.checkpoint import Checkpoint, only_process
 from demo_core.errors import DemoError
-from demo_core.model import Model
-from demo_core.recipe import TrainingSettings
-from demo_core.specs import Architecture, SpecError
+from demo_core.models.model import Model
+from demo_core.plugins.specs import Architecture, SpecError
 from demo_core.testing import tiny_dataset, tiny_model
-from demo_core.training import train
 
 SMALL = ["--filters", "8,8", "--widths", "5,3"]
 SETTINGS = TrainingSettings(epochs=5, batch_size=32, learning_rate=0.02)
@@ -197,9 +197,16 @@ def test_an_architecture_brings_its_own_defaults(registry, folder, demo):
     assert demo("train", "rnn", folder / "d.h5", "-o", folder / "m", "--epochs", "1", "--units", "2")[0] == 0
     assert Model.load(folder / "m", registry=registry).training["settings"]["learning_rate"] == 0.01
     assert "[at least 1e-08; default: 0.01]" in " ".join(demo("train", "rnn", "--help")[1].split())
+    with pytest.raises(SpecError, match="must be a mapping"):
+        Architecture(name="x", target="m:X", summary="x", training=("learning_rate", 1))
     for wrong, message in [({"learning_rat": 1}, "did you mean 'learning_rate'"), ({"epochs": 0}, "at least 1")]:
-        with pytest.raises(SpecError, match=message):
-            Architecture(name="x", target="m:X", summary="x", training=wrong)
+        (folder / "odd.py").write_text(
+            "from demo_core import Architecture, hookimpl\nDEMO_API = 1\n@hookimpl\n"
+            "def register_architectures(register):\n"
+            f"    register(Architecture(name='odd', target='odd:X', summary='x', training={wrong}))\n"
+        )
+        code, _, err = demo("--plugin", folder / "odd.py", "train", "odd", folder / "d.h5", "-o", folder / "n")
+        assert code == 4 and "architecture 'odd' of plugin 'odd'" in err and message in err
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3, 4, 5])

@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 
 from demo_core.errors import DemoError, UsageProblem
-from demo_core.explaining import explain
-from demo_core.explanation import Explanation
-from demo_core.jobs import make_job
-from demo_core.runs import Selection, explain_to_file, run_name
-from demo_core.specs import Explainer
+from demo_core.plugins.specs import Explainer
+from demo_core.results.explanation import Explanation
+from demo_core.running.explain import explain
+from demo_core.running.job import make_job
+from demo_core.running.run import Selection, explain_to_file, run_name
 from demo_core.testing import tiny_dataset, tiny_model
 
 N = 2500
@@ -107,7 +107,7 @@ def test_an_interrupted_run_goes_on_within_its_batch_boundaries(tmp_path, regist
 
 
 def test_a_slow_run_keeps_each_batch(tmp_path, registry, data, monkeypatch):
-    import demo_core.runs as module
+    import demo_core.running.run as module
 
     monkeypatch.setattr(module, "_PART_SECONDS", 0.0)
     interrupted(registry, data, tmp_path / "a.h5", after=3)
@@ -153,7 +153,7 @@ def test_an_interrupted_forced_run_goes_on_when_it_is_forced_again(tmp_path, reg
 
 
 def test_a_run_finished_by_another_process_meanwhile_is_not_replaced(tmp_path, registry, data):
-    from demo_core.parts import Parts
+    from demo_core.storage.part_files import Parts
 
     path, rows, enter = tmp_path / "a.h5", np.arange(30), Parts.open.__func__
 
@@ -180,7 +180,7 @@ def test_a_folder_of_the_users_is_not_touched(tmp_path, registry, data):
 
 
 def test_a_kill_during_assembly_leaves_nothing_after_the_next_run(tmp_path, registry, data):
-    import demo_core.runs as module
+    import demo_core.running.run as module
 
     class Killed(BaseException):
         pass
@@ -209,8 +209,8 @@ def test_another_version_of_the_architecture_is_another_run(tmp_path, registry, 
 
 
 def test_a_damaged_part_is_computed_again(tmp_path, registry, data, monkeypatch):
-    import demo_core.runs as module
-    from demo_core.parts import Parts
+    import demo_core.running.run as module
+    from demo_core.storage.part_files import Parts
 
     explain_to_file(job(registry), data, np.arange(N), tmp_path / "a.h5")
     write = Parts.write
@@ -324,7 +324,7 @@ def test_memory_does_not_grow_with_the_number_of_parts(tmp_path, registry, monke
     """The part files bound it: a run of ten parts holds no more arrays than a run of two."""
     import tracemalloc
 
-    import demo_core.runs as module
+    import demo_core.running.run as module
 
     monkeypatch.setattr(module, "_PART_BYTES", 300_000)
 

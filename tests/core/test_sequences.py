@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from demo_core.sequences import DNA, IllegalLetter, composition, fit_length, strand_free_keys
+from demo_core.sequences.alphabets import DNA, IllegalLetter, composition, fit_length, strand_free_keys
 
 dna = st.text(alphabet="ACGT", min_size=0, max_size=60)
 with_unknown = st.text(alphabet="ACGTN", min_size=1, max_size=60)

@@ -9,12 +9,12 @@ import sys
 
 import pytest
 import torch
+from demo_train.distributed import Ranks, device_of_rank, joined
+from demo_train.settings import TrainingSettings
+from demo_train.training import _Fit
 
 from demo_core.errors import UsageProblem
-from demo_core.ranks import Ranks, device_of_rank, joined
-from demo_core.recipe import TrainingSettings
 from demo_core.testing import tiny_dataset, tiny_model
-from demo_core.training import _Fit
 
 SMALL = ["--filters", "8,8", "--widths", "5,3"]
 SETTINGS = TrainingSettings(epochs=5, batch_size=32, learning_rate=0.02)
@@ -22,7 +22,7 @@ TOGETHER = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--np
 
 ONE_GOES = """
 import os, torch
-from demo_core.ranks import joined
+from demo_train.distributed import joined
 
 with joined(torch.device("cpu")) as ranks:
     if ranks.rank:
@@ -32,7 +32,7 @@ with joined(torch.device("cpu")) as ranks:
 
 LEAVES_NO_THREADS = """
 import pathlib, sys, torch
-from demo_core.ranks import joined
+from demo_train.distributed import joined
 
 def threads():
     return sorted(p.read_text().strip() for p in pathlib.Path("/proc/self/task").glob("*/comm"))

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from demo_core.sequences import DNA
-from demo_core.shuffling import dinucleotide_shuffle, shuffle
+from demo_core.sequences.alphabets import DNA
+from demo_core.sequences.shuffling import dinucleotide_shuffle, shuffle
 
 texts = st.lists(st.text(alphabet="ACGTN", min_size=12, max_size=12), min_size=1, max_size=8)
 

@@ -1,7 +1,7 @@
 import pytest
 
 from demo_core import Architecture, Command, DatasetReader, Explainer
-from demo_core.specs import SpecError
+from demo_core.plugins.specs import SpecError
 
 GOOD = {"name": "a-b", "target": "a.b:C", "summary": "One line."}
 

@@ -4,9 +4,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from demo_core.batch import BatchRandom
 from demo_core.errors import MisfitError, UsageProblem
-from demo_core.targets import Output, parse_target
+from demo_core.models.targets import Output, parse_target
+from demo_core.running.batch import BatchRandom
 
 OUTPUTS = (Output("a"), Output("b:c"), Output("height", "identity", "log counts"))
 X = torch.tensor([[1.0, -2.0, 3.0], [0.5, 4.0, -1.0]])

@@ -1,15 +1,15 @@
 import numpy as np
 import pytest
 import torch
+from demo_train.settings import TrainingSettings
+from demo_train.training import _Fit, _positive_weights, train
 
 from demo_core.errors import DemoError, UsageProblem
 from demo_core.metrics import auroc
-from demo_core.model import build_model
-from demo_core.recipe import TrainingSettings
-from demo_core.specs import Architecture
-from demo_core.targets import Output
+from demo_core.models.model import build_model
+from demo_core.models.targets import Output
+from demo_core.plugins.specs import Architecture
 from demo_core.testing import tiny_dataset, tiny_model
-from demo_core.training import _Fit, _positive_weights, train
 
 FAST = TrainingSettings(epochs=6, batch_size=32, learning_rate=0.02)
 
@@ -159,7 +159,7 @@ def test_epochs_follow_from_the_number_of_steps(n, epochs):
 
 
 def test_predictions_that_do_not_vary_are_the_worst_epoch():
-    from demo_core.training import Epoch
+    from demo_train.training import Epoch
 
     constant, poor = (Epoch(1, 1.0, 0.5, score, 0.01, 1.0) for score in (float("nan"), -0.2))
     assert poor.rank > constant.rank

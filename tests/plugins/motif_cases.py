@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from demo_core import hdf5
-from demo_core.dataset import SequenceDataset
-from demo_core.explanation import FIELDS, FORMAT, VERSION, Explanation
-from demo_core.sequences import DNA
+from demo_core.data.dataset import SequenceDataset
+from demo_core.results.explanation import FIELDS, FORMAT, VERSION, Explanation
+from demo_core.sequences.alphabets import DNA
+from demo_core.storage import hdf5
 
 REST = "TTCAGCACCATGGACAGCGCC"
 GATA = "AGATAAGG"

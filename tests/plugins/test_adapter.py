@@ -301,7 +301,7 @@ def adapted(cls, **how):
     from demo_adapter.network import Adapted
     from demo_adapter.options import AdapterOptions
 
-    from demo_core.permission import code_allowed
+    from demo_core.models.trust import code_allowed
 
     torch.manual_seed(0)
     targets = how.pop("targets", 1)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from demo_core import BadSource, SequenceDataset
 from demo_core.cli.group import State
-from demo_core.sequences import DNA
+from demo_core.sequences.alphabets import DNA
 
 CHR1 = "".join("ACGT"[i * i % 7 % 4] for i in range(400))
 CHR2 = "".join("ACGTN"[i * 3 % 11 % 5] for i in range(300))
@@ -178,7 +178,7 @@ def test_the_command_imports_with_negatives_sizes_and_digest(tmp_path, genome, d
 def test_suffixes_choose_the_reader():
     from pathlib import Path
 
-    from demo_core.cli.sources import find_reader
+    from demo_core.cli.data_arguments import find_reader
 
     for name in ("x.bed", "x.bed.gz", "x.narrowPeak", "x.narrowPeak.gz"):
         assert find_reader(State().registry, Path(name), None).spec.name == "bed"

@@ -7,7 +7,7 @@ from demo_class_optimization.explainer import ClassOptimization
 from demo_class_optimization.options import ClassOptimizationOptions
 
 from demo_core import RunRandom, explain
-from demo_core.explanation import Explanation
+from demo_core.results.explanation import Explanation
 from demo_core.testing import tiny_dataset, tiny_model
 
 MODELS = ["cnn", "rnn", "cnn-rnn"]

@@ -7,23 +7,23 @@ import numpy as np
 import pytest
 from demo_dashboard.agreement import compare_runs, site_recovery_of
 from demo_dashboard.alignment import align
+from demo_dashboard.base_importance import sizes_of
 from demo_dashboard.boxes import boxes_of
-from demo_dashboard.choosing import choose, disagreement, ranking, wrongness
 from demo_dashboard.motifs import Motifs, Site, read_motifs
 from demo_dashboard.numbers import bytes_of, quantised, restored
 from demo_dashboard.page import bundle, embedded, page_html
 from demo_dashboard.report import Choice, _chosen, make_report
 from demo_dashboard.runs import open_runs
 from demo_dashboard.sequence import Shown, sequence_data
-from demo_dashboard.strength import sizes_of
+from demo_dashboard.sequence_selection import choose, disagreement, ranking, wrongness
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
 from demo_core import SequenceDataset, UsageProblem, explain
 from demo_core.cli import run as run_command
-from demo_core.explanation import Explanation
 from demo_core.metrics import site_recovery
+from demo_core.results.explanation import Explanation
 from demo_core.testing import tiny_dataset, tiny_model
 
 
@@ -167,10 +167,10 @@ def test_what_cannot_stand_side_by_side(files, tmp_path, trained, demo):
 
 
 def test_a_file_without_sequences_is_refused(files, tmp_path, demo):
-    from demo_core import hdf5
+    from demo_core.storage import hdf5
 
     empty = tmp_path / "empty.h5"
-    from demo_core.explanation import FIELDS
+    from demo_core.results.explanation import FIELDS
 
     with Explanation.open(of_kind(files, "saliency")[0]) as there, hdf5.create(empty) as file:
         for name, field in FIELDS.items():

@@ -62,7 +62,7 @@ def test_zoom_keeps_what_is_pointed_at_in_place_and_stays_inside(run):
     ("interval", "place", "position"), [([0, 100, 200, "+"], 5, 106), ([0, 100, 200, "-"], 5, 195), (None, 5, None)]
 )
 def test_places_in_the_genome_are_those_of_intervals(run, interval, place, position):
-    from demo_core.intervals import Interval
+    from demo_core.sequences.intervals import Interval
 
     assert run("([i, p]) => $scale.genomic(i, p)", [interval, place]) == position
     if interval:
@@ -95,7 +95,7 @@ def test_a_logo_stacks_letters_by_size_on_both_sides(run):
 def test_bits_are_those_of_the_core(run):
     import numpy as np
 
-    from demo_core.drawing import information
+    from demo_core.views.drawing import information
 
     ppm = [[0.7, 0.25, 1], [0.1, 0.25, 0], [0.1, 0.25, 0], [0.1, 0.25, 0]]
     found = run("(p) => $logo.bits(p).map((r) => Array.from(r))", ppm)

@@ -15,7 +15,7 @@ from demo_dashboard.report import Choice, make_report
 from demo_dashboard.runs import _named
 
 from demo_core import explain
-from demo_core.explanation import Explanation
+from demo_core.results.explanation import Explanation
 from demo_core.testing import tiny_dataset, tiny_model
 
 PARTS = ("#sequence", "#model/0", "#compare", "#runs")

@@ -3,19 +3,19 @@
 import numpy as np
 import pytest
 import torch
+from demo_train.checkpoint import Checkpoint
+from demo_train.settings import TrainingSettings
+from demo_train.training import train
 
 from demo_core import explain
-from demo_core.checkpoint import Checkpoint
 from demo_core.errors import MisfitError
-from demo_core.explaining import explain_rows
-from demo_core.explanation import Explanation
-from demo_core.jobs import make_job
-from demo_core.parts import Parts
-from demo_core.recipe import TrainingSettings
-from demo_core.runs import explain_to_file, pattern_to_file
-from demo_core.specs import Architecture, Explainer
+from demo_core.plugins.specs import Architecture, Explainer
+from demo_core.results.explanation import Explanation
+from demo_core.running.explain import explain_rows
+from demo_core.running.job import make_job
+from demo_core.running.run import explain_to_file, pattern_to_file
+from demo_core.storage.part_files import Parts
 from demo_core.testing import tiny_dataset, tiny_model
-from demo_core.training import train
 
 ARCHITECTURES = ["cnn", "cnn-rnn", "rnn"]
 EXPLAINERS = ["saliency", "temporal"]
@@ -55,7 +55,7 @@ def test_resuming_changes_nothing(registry, tmp_path, monkeypatch, explainer, ar
     data, model = tiny_dataset(30), tiny_model(architecture, registry=registry, **options)
     job = make_job(registry.find(Explainer, explainer), model, batch_size=7)
     rows = np.arange(30)
-    monkeypatch.setattr("demo_core.runs._PART_SECONDS", 0.0)  # a part for each batch
+    monkeypatch.setattr("demo_core.running.run._PART_SECONDS", 0.0)  # a part for each batch
     seen = []
 
     def stop(n):

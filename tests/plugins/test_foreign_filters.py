@@ -6,11 +6,11 @@ from demo_motifs.filters import filter_motifs, strongest_windows
 from motif_cases import dataset
 
 from demo_core import MisfitError
-from demo_core.model import build_model
-from demo_core.permission import code_allowed
-from demo_core.sequences import DNA
-from demo_core.specs import Architecture
-from demo_core.targets import Output
+from demo_core.models.model import build_model
+from demo_core.models.targets import Output
+from demo_core.models.trust import code_allowed
+from demo_core.plugins.specs import Architecture
+from demo_core.sequences.alphabets import DNA
 
 LENGTH = 60
 

@@ -81,7 +81,7 @@ def test_probabilities_are_not_taken_for_logits(imported, tmp_path, last):
     ways |= {"without": ["--without", "last", *targets]} if last == "sigmoid" else {}
     for name, way in ways.items():
         assert imported(network, *option, *way, out=name)[0] == 0, name
-    from demo_core.permission import code_allowed
+    from demo_core.models.trust import code_allowed
 
     data = tiny_dataset(4, LENGTH)
     with code_allowed(), torch.no_grad():

@@ -7,7 +7,7 @@ import pytest
 from demo_bed.lines import read_intervals
 
 from demo_core import BadSource, SequenceDataset
-from demo_core.intervals import Interval, locus_in
+from demo_core.sequences.intervals import Interval, locus_in
 
 PEAK = "chr1\t100\t200\tp\t5\t.\t1\t2\t3\t{}"
 

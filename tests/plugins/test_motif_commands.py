@@ -10,8 +10,8 @@ from demo_motifs.result import MotifsFile
 from motif_cases import GATA, REST, dataset, explained, planted, save
 
 from demo_core.errors import DemoError, MisfitError
-from demo_core.motif import format_meme, read_meme
-from demo_core.sequences import DNA
+from demo_core.sequences.alphabets import DNA
+from demo_core.sequences.motif import format_meme, read_meme
 from demo_core.testing import tiny_dataset, tiny_model
 
 

@@ -10,7 +10,7 @@ from demo_motifs import compiling, databases
 from demo_motifs.tomtom import compare
 
 from demo_core.errors import DemoError, UsageProblem
-from demo_core.motif import format_meme, read_meme
+from demo_core.sequences.motif import format_meme, read_meme
 
 pytest.importorskip("pyjaspar", reason="needs the extra motifs")
 

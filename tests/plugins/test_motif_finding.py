@@ -2,22 +2,22 @@ import numpy as np
 import pytest
 from demo_bed.options import BedOptions
 from demo_bed.reader import BedReader
-from demo_motifs import clustering, evidence, windows
+from demo_motifs import clustering, per_base_scores, windows
 from demo_motifs.clustering import likeness
+from demo_motifs.enrichment import binomial_tail
 from demo_motifs.finding import Settings, doubts, find
 from demo_motifs.naming import consensus
-from demo_motifs.pointing import binomial_tail
 from demo_motifs.scanning import Scanner
 from demo_motifs.seqlets import Seqlets, best_windows
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from motif_cases import GATA, REST, dataset, explained, planted
 
-from demo_core.dataset import SequenceDataset
+from demo_core.data.dataset import SequenceDataset
+from demo_core.data.importing import import_records
+from demo_core.data.splits import ImportSettings
 from demo_core.errors import UsageProblem
-from demo_core.importing import import_records
-from demo_core.sequences import DNA
-from demo_core.splits import ImportSettings
+from demo_core.sequences.alphabets import DNA
 
 
 def turned(word):
@@ -243,8 +243,8 @@ def test_likeness_knows_neither_strand_nor_order(seed, shift):
 
 def test_placing_agrees_with_a_scan():
     explanation, _ = planted(n=60)
-    (channel,) = evidence.channels(explanation)
-    rows, _, _ = evidence.split_rows(explanation)
+    (channel,) = per_base_scores.channels(explanation)
+    rows, _, _ = per_base_scores.split_rows(explanation)
     found = best_windows(explanation, channel, rows, 9).seqlets
     cut = windows.cut(explanation, channel, found)
     mass = np.pad(np.cumsum(windows.weights(cut), axis=1), ((0, 0), (1, 0)))
@@ -261,7 +261,7 @@ def test_placing_agrees_with_a_scan():
 
 def test_windows_at_the_edges_are_empty_beyond():
     explanation, _ = planted(n=4)
-    (channel,) = evidence.channels(explanation)
+    (channel,) = per_base_scores.channels(explanation)
     edge = Seqlets(np.array([0, 1]), np.array([0, 75]), np.array([4, 80]), np.zeros(2), np.zeros(2))
     cut = windows.cut(explanation, channel, edge)
     x = explanation.one_hot(slice(None))
@@ -285,8 +285,8 @@ def test_the_binomial_tail_is_scipys():
 @given(seed=st.integers(0, 10_000), stranded=st.booleans())
 def test_every_seqlet_and_hit_gives_back_its_bases_from_the_genome(tmp_path_factory, seed, stranded):
     """From BED to a hit: interval and strand, read from the FASTA, are the bases of the hit."""
+    from demo_motifs.genome_coordinates import genomic
     from demo_motifs.hits import HitWriter, scan_sequences
-    from demo_motifs.places import genomic
 
     folder = tmp_path_factory.mktemp("trace-back")
     random = np.random.default_rng(seed)

@@ -8,8 +8,8 @@ from demo_motifs.interactions import Planter, best_site, interactions
 from demo_motifs.pairs import Occurrences, fisher, spacing, together
 from motif_cases import GATA, planted, save
 
-from demo_core.motif import Motif, format_meme
-from demo_core.sequences import DNA
+from demo_core.sequences.alphabets import DNA
+from demo_core.sequences.motif import Motif, format_meme
 from demo_core.testing import tiny_dataset, tiny_model
 
 A, B = "GATTACA", "CCCTGT"

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from demo_core.errors import UsageProblem
-from demo_core.motif import Motif
-from demo_core.sequences import DNA
+from demo_core.sequences.alphabets import DNA
+from demo_core.sequences.motif import Motif
 
 SKEWED = (0.4, 0.3, 0.2, 0.1)
 

@@ -2,7 +2,7 @@ import itertools
 
 import numpy as np
 import pytest
-from demo_motifs import evidence
+from demo_motifs import per_base_scores
 from demo_motifs.seqlets import (
     Null,
     _in_blocks,
@@ -34,8 +34,8 @@ def test_the_best_run_is_that_of_all_runs(values):
 
 def test_best_windows_are_those_of_a_loop():
     explanation, _ = planted(n=30)
-    (channel,) = evidence.channels(explanation)
-    rows, _, how = evidence.split_rows(explanation)
+    (channel,) = per_base_scores.channels(explanation)
+    rows, _, how = per_base_scores.split_rows(explanation)
     assert how == "labelled"
     found = best_windows(explanation, channel, rows, 9).seqlets
     actual = (explanation.values * explanation.one_hot(slice(None))).sum(1)
@@ -65,7 +65,7 @@ def trace(steps, where):
 
 def test_windows_of_traces_end_where_the_score_rises_as_bases_are_read():
     explanation = trace([0.9, 0.8], [20, 3])
-    forward, backward = evidence.channels(explanation)
+    forward, backward = per_base_scores.channels(explanation)
     rows = np.arange(2)
     ahead = best_windows(explanation, forward, rows, 9).seqlets
     assert list(zip(ahead.start, ahead.end, strict=True)) == [(12, 21), (0, 9)]  # moved to fit into the sequence
@@ -77,16 +77,16 @@ def test_windows_of_traces_end_where_the_score_rises_as_bases_are_read():
 def test_scores_that_are_missing_are_no_change():
     explanation = trace([0.9], [20])
     explanation.values[0, 0, :5] = np.nan
-    forward, _ = evidence.channels(explanation)
-    block = evidence.read(explanation, forward, np.arange(1))
+    forward, _ = per_base_scores.channels(explanation)
+    block = per_base_scores.read(explanation, forward, np.arange(1))
     assert np.isfinite(block.values).all()
     assert block.values[0].nonzero()[0].tolist() == [20]
 
 
 def test_significant_runs_are_the_planted_ones():
     explanation, truth = planted()
-    (channel,) = evidence.channels(explanation)
-    rows, negatives, _ = evidence.split_rows(explanation)
+    (channel,) = per_base_scores.channels(explanation)
+    rows, negatives, _ = per_base_scores.split_rows(explanation)
     null = null_from_rows(explanation, channel, negatives, "negatives")
     found = significant_runs(explanation, channel, rows, null)
     assert found.searched == 200
@@ -108,8 +108,8 @@ def test_several_runs_in_a_sequence():
         for place in range(start, start + 8):
             values[np.arange(150), codes[:150, place], place] += 1
     explanation = explained(dataset(codes, np.arange(300) < 150), values)
-    (channel,) = evidence.channels(explanation)
-    rows, negatives, _ = evidence.split_rows(explanation)
+    (channel,) = per_base_scores.channels(explanation)
+    rows, negatives, _ = per_base_scores.split_rows(explanation)
     null = null_from_rows(explanation, channel, negatives, "negatives")
     found = significant_runs(explanation, channel, rows, null).seqlets
     assert np.bincount(found.row, minlength=150)[:150].min() == 2
@@ -121,8 +121,8 @@ def test_several_runs_in_a_sequence():
 def test_noise_yields_no_seqlets(seed):
     explanation, _ = planted(n=600, noise=1.0, words=("A",), seed=seed)
     explanation.values[:] = np.random.default_rng(seed).normal(size=explanation.values.shape)
-    (channel,) = evidence.channels(explanation)
-    rows, negatives, _ = evidence.split_rows(explanation)
+    (channel,) = per_base_scores.channels(explanation)
+    rows, negatives, _ = per_base_scores.split_rows(explanation)
     for null in (
         null_from_rows(explanation, channel, negatives, "negatives"),
         null_from_values(explanation, channel, rows),
@@ -136,7 +136,7 @@ def test_padded_noise_yields_no_seqlets():
     codes = random.integers(0, 4, (600, 160))
     codes[:, :100] = 4
     explanation = explained(dataset(codes, np.ones(600)), random.normal(size=(600, 4, 160)))
-    (channel,) = evidence.channels(explanation)
+    (channel,) = per_base_scores.channels(explanation)
     rows = np.arange(600)
     null = null_from_values(explanation, channel, rows)
     runs = significant_runs(explanation, channel, rows, null, fdr=0.999).seqlets
@@ -159,7 +159,7 @@ def test_values_are_mixed_in_blocks_and_none_is_lost():
 def test_measured_quantities_are_neither_positive_nor_negative():
     explanation, _ = planted(n=40)
     explanation.metadata["target"]["outputs"][0]["activation"] = "identity"
-    rows, negatives, how = evidence.split_rows(explanation)
+    rows, negatives, how = per_base_scores.split_rows(explanation)
     assert (len(rows), len(negatives), how) == (40, 0, "unlabelled")
 
 
@@ -178,8 +178,8 @@ def test_false_discovery_rates_are_scipys(p):
 def test_without_labels_the_model_says_which_are_positive():
     explanation, _ = planted(n=40)
     explanation.sequences.labels[:] = np.nan
-    rows, negatives, how = evidence.split_rows(explanation)
+    rows, negatives, how = per_base_scores.split_rows(explanation)
     assert how == "called"
     assert rows.tolist() == list(range(0, 40, 2))
     assert negatives.tolist() == []  # the model chose them, so they say nothing of chance
-    assert len(evidence.split_rows(explanation, every=True)[0]) == 40
+    assert len(per_base_scores.split_rows(explanation, every=True)[0]) == 40

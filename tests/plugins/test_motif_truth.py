@@ -5,15 +5,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from demo_motifs.evidence import Channel
-from demo_motifs.found import FoundMotif, Sites
-from demo_motifs.pointing import binomial_tail, pointed_at
+from demo_motifs.enrichment import binomial_tail, pointed_at
+from demo_motifs.found_motif import FoundMotif, Sites
+from demo_motifs.per_base_scores import Channel
 from demo_motifs.result import MotifsFile
 from demo_motifs.seqlets import Found, Seqlets
 from motif_cases import REST, dataset, explained, planted, save
 
-from demo_core.motif import read_meme
-from demo_core.sequences import DNA
+from demo_core.sequences.alphabets import DNA
+from demo_core.sequences.motif import read_meme
 
 WORD = REST[:13]
 

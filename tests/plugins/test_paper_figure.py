@@ -18,7 +18,7 @@ from matplotlib.colors import to_hex
 from matplotlib.patches import PathPatch, Rectangle
 
 from demo_core import explain
-from demo_core.motif import Motif
+from demo_core.sequences.motif import Motif
 from demo_core.testing import tiny_dataset, tiny_model
 
 MOTIF = Motif(

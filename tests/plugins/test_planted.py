@@ -11,10 +11,10 @@ from demo_planted.reader import PlantedReader
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from demo_core.dataset import SequenceDataset
+from demo_core.data.dataset import SequenceDataset
 from demo_core.errors import DemoError, UsageProblem
-from demo_core.motif import read_meme
-from demo_core.sequences import DNA
+from demo_core.sequences.alphabets import DNA
+from demo_core.sequences.motif import read_meme
 
 SHIPPED = Path("jaspar")
 

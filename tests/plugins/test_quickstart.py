@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from demo_quickstart.table import changes
 
-from demo_core.explanation import Explanation
 from demo_core.metrics import site_recovery
+from demo_core.results.explanation import Explanation
 
 MODELS = ("cnn", "rnn", "cnn-rnn")
 LAST = ("motifs", "figure", "dashboard")

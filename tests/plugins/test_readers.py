@@ -8,11 +8,11 @@ from demo_fasta.options import FastaOptions
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from demo_core.dataset import SequenceDataset
+from demo_core.data.dataset import SequenceDataset
 from demo_core.errors import DemoError, UsageProblem
-from demo_core.intervals import Interval
-from demo_core.options import build
-from demo_core.specs import DatasetReader
+from demo_core.plugins.options import build
+from demo_core.plugins.specs import DatasetReader
+from demo_core.sequences.intervals import Interval
 
 HEADER = "FoldID\tEventID\tseq\tBound\n"
 

@@ -8,14 +8,14 @@ from demo_cnn_rnn.network import CnnRnn
 from demo_cnn_rnn.options import CnnRnnOptions
 from demo_rnn.network import Rnn
 from demo_rnn.options import RnnOptions
+from demo_train.settings import TrainingSettings
+from demo_train.training import Epoch, train
 from torch import nn
 
 from demo_core import explain
 from demo_core.metrics import auroc
-from demo_core.networks import MeanReadout
-from demo_core.recipe import TrainingSettings
+from demo_core.models.layers import MeanReadout
 from demo_core.testing import tiny_dataset, tiny_model
-from demo_core.training import Epoch, train
 
 BUILT = {"rnn": (Rnn, RnnOptions), "cnn-rnn": (CnnRnn, CnnRnnOptions)}
 

@@ -8,9 +8,9 @@ import torch
 from captum.attr import Saliency as CaptumSaliency
 
 from demo_core import explain
-from demo_core.explaining import explain_rows
-from demo_core.jobs import make_job
-from demo_core.specs import Explainer
+from demo_core.plugins.specs import Explainer
+from demo_core.running.explain import explain_rows
+from demo_core.running.job import make_job
 from demo_core.testing import tiny_dataset, tiny_model
 
 TARGETS = ["bound", "probability:bound", "loss:bound", "difference:bound:open"]
@@ -40,7 +40,7 @@ def test_equals_autograd_in_float64(registry, data, target):
     model.module.double()
     job = make_job(registry.find(Explainer, "saliency"), model, target=target, batch_size=3)
     instance = job.registered.load()(job.options)
-    from demo_core.batch import Batch, BatchRandom
+    from demo_core.running.batch import Batch, BatchRandom
 
     index = np.arange(8)
     labels = torch.from_numpy(data.labels)

@@ -6,7 +6,7 @@ from demo_sites.options import SitesOptions
 from demo_sites.reader import SitesReader
 
 from demo_core import BadSource
-from demo_core.dataset import SequenceDataset
+from demo_core.data.dataset import SequenceDataset
 
 SEQUENCES = "ACGTAC\nGGGCCC\nTTTAAA\n"
 MARKS = "001100\n000000\n100001\n"

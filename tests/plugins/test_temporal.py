@@ -142,7 +142,7 @@ def test_one_pass_where_the_network_offers_it(registry):
 
 
 def test_regression_outputs_stay_what_they_are(registry):
-    from demo_core.targets import Output
+    from demo_core.models.targets import Output
 
     model = tiny_model("rnn", registry=registry)
     model.outputs = (Output("bound", "identity", "log counts"),)

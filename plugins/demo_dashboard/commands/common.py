@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from demo_core.cli.output import say
+from demo_core.cli import say
 from demo_core.errors import DemoError, UsageProblem, printable
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ id_option = click.option("--id", "names", multiple=True, metavar="ID", help="A s
 
 def check_output(output: Path, force: bool, inputs: Sequence[Path], folders: Sequence[Path]) -> None:
     """Raise DemoError unless ``output`` may be written: it is no input, and new or to be replaced."""
-    from demo_core.files import check_file_can_be, check_not_an_input
+    from demo_core.storage import check_file_can_be, check_not_an_input
 
     check_file_can_be(output)
     check_not_an_input(output, *inputs, *folders)

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import click
 
-from demo_core.cli.output import say, suggest_opening
-from demo_core.cli.sources import seed
+from demo_core.cli import say, seed, suggest_opening
 from demo_core.errors import UsageProblem, printable
 from demo_dashboard.commands.common import (
     check_output,
@@ -60,7 +59,7 @@ def dashboard(
     one_of(id=names, sequences=number)
     one_of(id=names, choose=ways)
     check_output(output, force, explanations, folders)
-    from demo_core.files import write_text
+    from demo_core.storage import write_text
     from demo_dashboard.page import page_html
     from demo_dashboard.report import Choice, counted, make_report
     from demo_dashboard.runs import open_runs

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from demo_core.cli.output import say, suggest
-from demo_core.cli.sources import seed
+from demo_core.cli import say, seed, suggest
 from demo_core.errors import UsageProblem, printable
 from demo_dashboard.commands.common import (
     check_output,
@@ -25,7 +24,7 @@ from demo_dashboard.commands.common import (
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from demo_core.motif import Motif
+    from demo_core.sequences import Motif
     from demo_dashboard.alignment import Aligned
     from demo_dashboard.figure import Subject
     from demo_dashboard.runs import Run
@@ -148,7 +147,7 @@ def figure(
 
 
 def _chosen(aligned: Aligned, names: Sequence[str], top: int, draw: int | None, seed: int) -> list[int]:
-    from demo_dashboard.choosing import positives, ranking
+    from demo_dashboard.sequence_selection import positives, ranking
 
     if names:
         return list(dict.fromkeys(aligned.place_of(name) for name in names))
@@ -206,8 +205,8 @@ def _write(figures: Iterable[Figure], files: Sequence[Path], kind: str, force: b
     from matplotlib import rc_context
     from matplotlib.backends.backend_pdf import PdfPages
 
-    from demo_core.drawing import save_figure
-    from demo_core.files import whole_files
+    from demo_core.storage import whole_files
+    from demo_core.views import save_figure
 
     with whole_files(files, replace=force) as temporary:
         if kind == "pdf":

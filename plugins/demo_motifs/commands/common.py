@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from demo_core.cli.sources import open_data
+from demo_core.cli import open_data
 from demo_core.errors import DemoError, UsageProblem, printable
 
 if TYPE_CHECKING:
-    from demo_core.dataset import SequenceDataset
-    from demo_core.explanation import Explanation
-    from demo_core.registry import Registry
+    from demo_core.data import SequenceDataset
+    from demo_core.plugins import Registry
+    from demo_core.results import Explanation
 
 db_option = click.option(
     "--db", "databases", multiple=True, default=("jaspar",), show_default=True, metavar="jaspar|jaspar2020|FILE.meme",
@@ -65,7 +65,7 @@ def check_output(output: Path, written: Collection[str], *inputs: Path | None) -
 
     ``written`` are the names of the files that the command writes.
     """
-    from demo_core.files import check_folder_of, check_not_an_input
+    from demo_core.storage import check_folder_of, check_not_an_input
 
     check_folder_of(output)
     check_not_an_input(output, *inputs)
@@ -120,7 +120,7 @@ def open_either(registry: Registry, source: Path, reader: str | None) -> Iterato
     """An explanation, or a dataset from any file that a reader knows."""
     import h5py
 
-    from demo_core.explanation import Explanation
+    from demo_core.results import Explanation
 
     if not reader and source.is_file() and h5py.is_hdf5(source):
         with h5py.File(source, "r") as file:
@@ -136,7 +136,7 @@ def open_either(registry: Registry, source: Path, reader: str | None) -> Iterato
 @contextmanager
 def open_sequences(registry: Registry, source: Path, reader: str | None) -> Iterator[SequenceDataset]:
     """The sequences of a dataset, an explanation, or a file that a reader knows. Raises UsageProblem on patterns."""
-    from demo_core.explanation import Explanation
+    from demo_core.results import Explanation
 
     with open_either(registry, source, reader) as found:
         if isinstance(found, Explanation) and found.kind == "pattern":
@@ -147,7 +147,7 @@ def open_sequences(registry: Registry, source: Path, reader: str | None) -> Iter
 @contextmanager
 def opened(paths: Sequence[Path]) -> Iterator[list[Explanation]]:
     """Explanations, opened."""
-    from demo_core.explanation import Explanation
+    from demo_core.results import Explanation
 
     with ExitStack() as stack:
         yield [stack.enter_context(Explanation.open(path)) for path in paths]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from demo_core.cli.output import emit_json, say, suggest, table
+from demo_core.cli import emit_json, say, suggest, table
 from demo_core.errors import DemoError, counted, printable
 from demo_motifs.commands.common import database_files, db_option, force_option, json_option, taxon_option
 
@@ -34,11 +34,11 @@ def db(
     JASPAR's releases come with pyjaspar: no network is used. A motif is counts (PFM) in JASPAR, probabilities in MEME
     files; log-odds are made of them where they are needed, with one site of the background as pseudo-count.
     """
-    from demo_core.files import check_file_can_be, check_not_an_input, whole_file
-    from demo_core.motif import format_meme
+    from demo_core.sequences import format_meme
+    from demo_core.storage import check_file_can_be, check_not_an_input, whole_file
     from demo_motifs import databases as motif_databases
-    from demo_motifs.evidence import information_content
     from demo_motifs.naming import consensus
+    from demo_motifs.per_base_scores import information_content
 
     if releases:
         found = motif_databases.releases()

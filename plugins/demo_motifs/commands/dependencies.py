@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from demo_core.cli.group import State
-from demo_core.cli.output import cell, emit_json, progress, say, suggest_opening, table
-from demo_core.cli.sources import device, reader_option, seed
+from demo_core.cli import State, cell, device, emit_json, progress, reader_option, say, seed, suggest_opening, table
 from demo_core.errors import DemoError, UsageProblem, printable, unknown_name
 from demo_motifs.commands.common import (
     check_new,
@@ -26,9 +24,9 @@ from demo_motifs.commands.common import (
 )
 
 if TYPE_CHECKING:
-    from demo_core.dataset import SequenceDataset
-    from demo_core.motif import Motif
-    from demo_core.targets import Target
+    from demo_core.data import SequenceDataset
+    from demo_core.models import Target
+    from demo_core.sequences import Motif
     from demo_motifs.interactions import Interaction
     from demo_motifs.pairs import Together
 
@@ -89,11 +87,10 @@ def dependencies(
     """  # fmt: skip
     import numpy as np
 
-    from demo_core.device import choose_device
-    from demo_core.drawing import save_figure
-    from demo_core.files import whole_folder
-    from demo_core.model import Model
-    from demo_core.shuffling import dinucleotide_shuffle
+    from demo_core.models import Model, choose_device
+    from demo_core.sequences import dinucleotide_shuffle
+    from demo_core.storage import whole_folder
+    from demo_core.views import save_figure
     from demo_motifs.interaction_figure import interactions_figure
     from demo_motifs.interactions import Planter, best_site, interactions
     from demo_motifs.pairs import occurrences, spacing, together

@@ -11,9 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from demo_core.cli.group import State
-from demo_core.cli.output import emit_json, say, suggest, table
-from demo_core.cli.sources import seed
+from demo_core.cli import State, emit_json, say, seed, suggest, table
 from demo_core.errors import DemoError, UsageProblem, counted, printable
 from demo_motifs.commands.common import (
     check_output,
@@ -28,7 +26,7 @@ from demo_motifs.commands.common import (
 )
 
 if TYPE_CHECKING:
-    from demo_core.explanation import Explanation
+    from demo_core.results import Explanation
     from demo_motifs.databases import KnownMotif
     from demo_motifs.finding import Outcome, Settings
     from demo_motifs.result import Part
@@ -123,9 +121,9 @@ def find(
     have intervals, known.meme and known.tsv with the best matches and their sites, and motifs.h5 with everything.
     Positions are 0-based, as in BED.
     """  # fmt: skip
-    from demo_core.files import whole_folder
-    from demo_core.sources import editable_source
-    from demo_core.specs import Command
+    from demo_core.plugins import Command
+    from demo_core.running import editable_source
+    from demo_core.storage import whole_folder
     from demo_motifs import databases
     from demo_motifs.result import motif_rows
 
@@ -196,7 +194,7 @@ def _part(ctx: click.Context, file: Explanation, name: str, given: dict[str, Any
 
 
 def _find(file: Explanation, given: dict[str, Any]) -> Outcome:
-    from demo_core.explanation import Explanation
+    from demo_core.results import Explanation
     from demo_motifs.finding import find as find_motifs
 
     settings = settings_of(given)
@@ -226,11 +224,11 @@ def settings_of(given: dict[str, Any]) -> Settings:
 def _filters(ctx: click.Context, file: Explanation, given: dict[str, Any]) -> tuple[Outcome, list[int]]:
     import numpy as np
 
-    from demo_core.model import Model
-    from demo_motifs.evidence import split_rows
+    from demo_core.models import Model
     from demo_motifs.filters import SHARE, filter_motifs
     from demo_motifs.finding import Outcome, searched
-    from demo_motifs.found import no_sites
+    from demo_motifs.found_motif import no_sites
+    from demo_motifs.per_base_scores import split_rows
 
     state: State = ctx.obj
     model = Model.load(given["filters"], registry=state.registry)
@@ -250,12 +248,12 @@ def _write(
     folder: Path, parts: list[Part], known: list[KnownMotif], asked: dict[str, Any], given: dict[str, Any]
 ) -> int | None:
     """Write every file into a folder; returns how many hits there are, None where they were not wanted."""
-    from demo_core.drawing import save_figure
+    from demo_core.views import save_figure
     from demo_motifs.figure import motifs_figure
+    from demo_motifs.genome_coordinates import has_places
     from demo_motifs.hits import HitWriter, scan_sequences
     from demo_motifs.known_sites import write_known
     from demo_motifs.naming import as_database
-    from demo_motifs.places import has_places
     from demo_motifs.result import motif_rows, write_h5, write_meme, write_motif_table, write_seqlets
     from demo_motifs.scanning import Scanner
 

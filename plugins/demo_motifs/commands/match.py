@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from demo_core.cli.output import cell, emit_json, say, suggest, table
-from demo_core.cli.sources import seed
+from demo_core.cli import cell, emit_json, say, seed, suggest, table
 from demo_core.errors import DemoError, UsageProblem, printable
 from demo_motifs.commands.common import database_files, db_option, force_option, json_option, taxon_option
 
 if TYPE_CHECKING:
-    from demo_core.explanation import Explanation
-    from demo_core.registry import Registry
+    from demo_core.plugins import Registry
+    from demo_core.results import Explanation
 
 HEADS = ("factor", "explanation", "model", "method", "matched", "of", "unit", "share", "low", "high", "chance")
 
@@ -64,8 +63,8 @@ def match(
     finds it as like one of the factor's motifs as --largest-p asks. Chance is the share that match of windows at random
     places of the same sequences. Intervals are of 95 %.
     """
-    from demo_core.explanation import Explanation
-    from demo_core.files import check_file_can_be, check_not_an_input, write_text
+    from demo_core.results import Explanation
+    from demo_core.storage import check_file_can_be, check_not_an_input, write_text
     from demo_motifs.databases import load, named
     from demo_motifs.matching import count, explanation_windows
 
@@ -136,7 +135,7 @@ def _pairs(explanations: tuple[Path, ...], tf: str | None, tf_table: Path | None
         if not tf:
             raise UsageProblem("--tf: which factor's motif? A name such as CTCFL, or an id; see 'demo motifs db'")
         return [(path, tf) for path in explanations]
-    from demo_core.textfiles import BadSource, text_lines
+    from demo_core.sequences import BadSource, text_lines
 
     pairs = []
     for number, line in text_lines(tf_table):
@@ -152,7 +151,7 @@ def _pairs(explanations: tuple[Path, ...], tf: str | None, tf_table: Path | None
 
 
 def _filter_windows(registry: Registry, path: Path, file: Explanation, width: int, seed: int) -> Any:
-    from demo_core.model import Model
+    from demo_core.models import Model
     from demo_motifs.filters import strongest_windows
     from demo_motifs.matching import sequence_windows, test_positives
 

@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from demo_core.cli.group import State
-from demo_core.cli.output import emit_json, progress, say, suggest, table
-from demo_core.cli.sources import reader_option
+from demo_core.cli import State, emit_json, progress, reader_option, say, suggest, table
 from demo_core.errors import UsageProblem, counted, printable
 from demo_motifs.commands.common import (
     background_option,
@@ -60,12 +58,12 @@ def scan(
     """
     import numpy as np
 
-    from demo_core.explanation import Explanation
-    from demo_core.files import whole_folder
-    from demo_core.motif import format_meme
+    from demo_core.results import Explanation
+    from demo_core.sequences import format_meme
+    from demo_core.storage import whole_folder
     from demo_motifs import databases as motif_databases
+    from demo_motifs.genome_coordinates import has_places
     from demo_motifs.hits import HitWriter, scan_sequences
-    from demo_motifs.places import has_places
     from demo_motifs.scanning import Scanner, composition_of
 
     check_output(output, ("sites.tsv", "sites.bed", "sites.narrowPeak", "known.meme"), data, *database_files(databases))

@@ -15,8 +15,7 @@ def test_contract(check: Check) -> None:
 def test_a_window_of_one_letter_has_no_effect() -> None:
     import numpy as np
 
-    from demo_core.explaining import explain_rows
-    from demo_core.jobs import make_job
+    from demo_core.running import explain_rows, make_job
     from demo_core.testing import tiny_dataset, tiny_model
 
     dataset = tiny_dataset(4)

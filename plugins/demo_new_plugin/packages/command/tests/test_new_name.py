@@ -7,10 +7,8 @@ import numpy as np
 from click.testing import CliRunner
 from demo_new_name.command import new_name
 
-from demo_core.jobs import make_job
-from demo_core.plugins import discover
-from demo_core.runs import explain_to_file
-from demo_core.specs import Explainer
+from demo_core.plugins import Explainer, discover
+from demo_core.running import explain_to_file, make_job
 from demo_core.testing import Check, parametrize_with_checks, tiny_dataset, tiny_model
 
 

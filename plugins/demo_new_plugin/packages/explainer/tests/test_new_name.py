@@ -3,8 +3,7 @@
 import demo_new_name
 import numpy as np
 
-from demo_core.explaining import explain_rows
-from demo_core.jobs import make_job
+from demo_core.running import explain_rows, make_job
 from demo_core.testing import Check, parametrize_with_checks, registered_from, tiny_dataset, tiny_model
 
 (registered,) = registered_from(demo_new_name)

@@ -1,0 +1,185 @@
+"""Data as commands take it: a dataset file, or straight a file that a reader knows."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.shell_completion import CompletionItem
+
+from demo_core.cli.completing import names_of, words
+from demo_core.cli.output import say
+from demo_core.data.record import Record, RecordBlock
+from demo_core.errors import DemoError, UsageProblem, one_line, printable
+from demo_core.plugins.options import as_json, build
+from demo_core.plugins.registry import Registered, Registry
+from demo_core.plugins.specs import DatasetReader
+
+if TYPE_CHECKING:
+    from demo_core.data.dataset import SequenceDataset
+    from demo_core.data.splits import ImportSettings
+
+seed = click.option(
+    "--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, envvar="DEMO_SEED", metavar="N",
+    help="Makes a run repeatable.",
+)  # fmt: skip
+device = click.option(
+    "--device", default="auto", show_default=True, envvar="DEMO_DEVICE", metavar="auto|cpu|cuda[:n]",
+    shell_complete=words("auto", "cpu", "cuda"),
+    help="Where to compute.",
+)  # fmt: skip
+split = click.option("--split", metavar="SPLIT", shell_complete=words("train", "validation", "test", "all"),
+                     help="train, validation, test or all [default: test, else all]")  # fmt: skip
+reader_option = click.option("--reader", metavar="NAME", shell_complete=names_of(DatasetReader),
+                             help="How to read the source [default: by its suffix]")  # fmt: skip
+
+
+class BatchSize(click.ParamType[int | None]):
+    """A number, or ``auto``, which is None."""
+
+    name = "auto|N"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | None:
+        """Read a whole number of at least 1."""
+        if value is None or value == "auto":
+            return None
+        if isinstance(value, bool) or not str(value).isdecimal() or int(value) < 1:
+            self.fail(f"expected auto or a number of at least 1, got '{printable(value, 20)}'", param, ctx)
+        return int(value)
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
+        """``auto``, or a number that nobody can guess."""
+        return words("auto")(ctx, param, incomplete)
+
+
+batch_size_option = click.option(
+    "--batch-size", type=BatchSize(), default="auto", show_default=True, envvar="DEMO_BATCH_SIZE",
+    help="Sequences per batch.",
+)  # fmt: skip
+
+
+def find_reader(registry: Registry, source: Path, name: str | None) -> Registered[DatasetReader]:
+    """The reader of that name, or the one whose suffix is the longest that fits."""
+    if name:
+        return registry.find(DatasetReader, name)
+    text = source.name.lower()
+    fitting = [
+        (len(suffix), r) for r in registry.all(DatasetReader) for suffix in r.spec.suffixes if text.endswith(suffix)
+    ]
+    if not fitting and source.is_dir():
+        raise DemoError(f"{printable(source)}: this is a folder; give a file")
+    if not fitting and not source.exists() and source.suffix:
+        raise DemoError(f"{printable(source)}: there is no such file")
+    if not fitting:
+        known = ", ".join(f"{r.spec.name} ({' '.join(r.spec.suffixes)})" for r in registry.all(DatasetReader))
+        raise UsageProblem(
+            f"{printable(source)}: no reader knows this suffix; name one with --reader: {known or 'none'}"
+        )
+    longest = max(length for length, _ in fitting)
+    best = [r for length, r in fitting if length == longest]
+    if len(best) > 1:
+        names = " or ".join(registry.qualified(r) for r in best)
+        raise UsageProblem(f"{printable(source)}: several readers know this suffix; choose with --reader {names}")
+    return best[0]
+
+
+def import_source(
+    registered: Registered[DatasetReader],
+    options: Any,
+    source: Path,
+    output: Path,
+    settings: ImportSettings,
+    *,
+    replace: bool = True,
+) -> list[str]:
+    """Run a reader and write a dataset file; returns what was decided on the way, a line each."""
+    from demo_core.data.importing import import_records
+
+    notes = _Notes()
+    logging.getLogger().addHandler(notes)
+    try:
+        reader = _blamed(registered, source, lambda: registered.load()(options))
+        records = _records(registered, reader, source)
+        targets = lambda: tuple(getattr(reader, "targets", ("bound",)))  # noqa: E731
+        # of files the names alone: where they lie on this machine is nobody else's business
+        plain = {k: Path(v).name if isinstance(getattr(options, k), Path) else v for k, v in as_json(options).items()}
+        about = {"name": registered.spec.name, "options": plain}
+        info = lambda: dict(getattr(reader, "info", {}))  # noqa: E731
+        made = import_records(records, output, targets, settings, source.name, about, info, replace)
+        return made + notes.lines
+    finally:
+        logging.getLogger().removeHandler(notes)
+
+
+def _records(registered: Registered[DatasetReader], reader: Any, source: Path) -> Iterator[Any]:
+    records = iter(_blamed(registered, source, lambda: reader.read(source)))
+    end = object()
+    while (record := _blamed(registered, source, lambda: next(records, end))) is not end:
+        if not isinstance(record, Record | RecordBlock):
+            raise registered.broke_contract(f"it must yield Record or RecordBlock, not {type(record).__name__}")
+        if isinstance(record, Record) and not isinstance(record.sequence, str):
+            raise registered.broke_contract(f"a record's sequence must be text, not {type(record.sequence).__name__}")
+        yield record
+
+
+def _blamed(registered: Registered[DatasetReader], source: Path, call: Callable[[], Any]) -> Any:
+    """What a reader's own code gives; what it raises, other than errors for the user, is the plugin's failure."""
+    try:
+        return call()
+    except (DemoError, OSError):
+        raise
+    except Exception as error:
+        if registered.owner.origin == "built-in":  # what nobody foresaw of a file is told of the file
+            what = f"{printable(source)} cannot be read as {registered.spec.name}"
+            raise DemoError(f"{what} ({one_line(error)}); use --debug to see where") from error
+        raise registered.failed(error) from error
+
+
+@contextmanager
+def open_data(registry: Registry, source: Path, reader: str | None = None) -> Iterator[SequenceDataset]:
+    """A dataset from a dataset file or, as it is, from any file that a reader knows."""
+    from demo_core.data.dataset import SequenceDataset
+    from demo_core.data.importing import AS_IS
+
+    if not source.exists():
+        raise DemoError(f"{printable(source)}: there is no such file")
+    if not reader and _is_hdf5(source):
+        with SequenceDataset.open(source) as dataset:
+            yield dataset
+        return
+    registered = find_reader(registry, source, reader)
+    with tempfile.TemporaryDirectory(prefix="demo-") as folder:
+        output = Path(folder) / "data.h5"
+        try:
+            options: Any = build(registered.spec.options, {}, f"reader '{registered.spec.name}'")
+        except UsageProblem as error:
+            raise UsageProblem(f"{error}: make a dataset file of it first, with demo data import") from None
+        for note in import_source(registered, options, source, output, AS_IS):
+            say(note)
+        with SequenceDataset.open(output) as dataset:
+            yield dataset
+
+
+def _is_hdf5(source: Path) -> bool:
+    if source.suffix in (".h5", ".hdf5"):
+        return True
+    if not source.is_file():
+        return False
+    with source.open("rb") as file:
+        return file.read(8) == b"\x89HDF\r\n\x1a\n"
+
+
+class _Notes(logging.Handler):
+    """Gathers what a reader warns of through logging."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(printable(record.getMessage(), 400))

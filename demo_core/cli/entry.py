@@ -1,0 +1,75 @@
+"""The ``demo`` command line: light until a command runs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from demo_core.cli.group import root
+from demo_core.cli.streams import drop
+from demo_core.errors import DemoError, ExitCode, one_line, printable
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run a command line and return its exit code; every failure is one line on stderr."""
+    if os.environ.get("_DEMO_COMPLETE"):  # a plugin's warnings would stand in the line that is being typed
+        sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115 - for as long as this process lives
+    debug = "--debug" in arguments or os.environ.get("DEMO_DEBUG", "") not in ("", "0")
+    try:
+        code = _invoke(arguments)
+        sys.stdout.flush()  # here, where what cannot be written still is an error
+        return code
+    except KeyboardInterrupt:
+        return _end("interrupted; run the same command again to go on", ExitCode.INTERRUPTED)
+    except Exception as error:  # noqa: BLE001 - told from each other, and shown, there
+        return _failed(error, debug)
+    finally:
+        _let_go_of_stdout()
+
+
+def _let_go_of_stdout() -> None:
+    """Give up on what cannot be written, or the interpreter would try once more at its end, with a traceback."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        drop(sys.stdout.fileno())
+
+
+def _failed(error: Exception, debug: bool) -> int:
+    if os.environ.get("_DEMO_COMPLETE"):  # a half typed line is often wrong, and there is no place to say so
+        return ExitCode.FAILED
+    if debug:
+        raise error
+    if isinstance(error, DemoError):
+        return _end(str(error), error.exit_code)
+    if isinstance(error, MemoryError):
+        return _end("out of memory; use smaller batches (--batch-size) or fewer sequences", ExitCode.FAILED)
+    if isinstance(error, OSError):
+        where = f"{printable(error.filename)}: " if error.filename else ""
+        return _end(f"{where}{printable(error.strerror or one_line(error))}", ExitCode.FAILED)
+    return _end(f"unexpected {one_line(error)} (--debug shows where)", ExitCode.FAILED)
+
+
+def _invoke(arguments: Sequence[str]) -> int:
+    try:
+        code = root.main(args=list(arguments), prog_name="demo", standalone_mode=False)
+        return code if isinstance(code, int) else ExitCode.DONE
+    except click.Abort:
+        raise KeyboardInterrupt from None
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return ExitCode.USAGE
+    except click.ClickException as error:
+        context = getattr(error, "ctx", None)
+        path = context.command_path if context else "demo"
+        message = " ".join(error.format_message().split())
+        return _end(f"{message} (see '{path} --help')", ExitCode.USAGE)
+
+
+def _end(message: str, code: ExitCode) -> int:
+    click.echo(f"demo: {message}", err=True)
+    return code

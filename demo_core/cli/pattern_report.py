@@ -1,0 +1,33 @@
+"""What is said of a file of patterns once it is made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from demo_core.cli.output import table
+from demo_core.errors import printable
+
+
+def report_patterns(path: Path) -> None:
+    """What the patterns of a file reach, those first whose best letters reach most."""
+    import numpy as np
+
+    from demo_core.results.explanation import Explanation
+
+    with Explanation.open(path) as found:
+        target = found.metadata["target"]
+        logit = target["form"] == "output" and target["outputs"][0]["activation"] == "sigmoid"
+        reached, letters = found.target_values[:], found.extra("one-hot")
+        ids = found.sequences.ids[:]
+    unit = printable(target["outputs"][0]["unit"], 30)
+    heads = ["pattern", f"reaches ({unit})", f"its best letters ({unit})"]
+    columns = [reached, letters]
+    if logit:
+        heads = ["pattern", "output (logit)", "probability", "best letters (logit)", "probability"]
+        columns = [reached, 1 / (1 + np.exp(-reached)), letters, 1 / (1 + np.exp(-letters))]
+    best = np.argsort(-letters, kind="stable")[:10]
+    table(heads, [[ids[row], *(f"{float(c[row]):.4g}" for c in columns)] for row in best])
+    if len(ids) > len(best):
+        click.echo(f"the best {len(best)} of {len(ids)}")

@@ -1,0 +1,5 @@
+"""Labelled sequences: the records that readers yield, importing them, dataset files, and summaries."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

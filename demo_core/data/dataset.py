@@ -1,0 +1,384 @@
+"""Sequences with labels, in memory or in an HDF5 file, read by slices either way."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from demo_core.data.record import SPLITS
+from demo_core.errors import DemoError, UsageProblem, printable, unknown_name
+from demo_core.sequences.alphabets import ALPHABETS, DNA, Alphabet
+from demo_core.sequences.intervals import LIMIT, Interval
+from demo_core.storage import hdf5
+from demo_core.storage.hdf5 import PAGE, Column, Field, checksum, reading, text_checksums
+from demo_core.storage.limits import rows_of
+
+FORMAT = "demo-dataset"
+VERSION = 1
+#: The split code of a sequence that has none.
+NO_SPLIT = 255
+BLOCK = 8192
+
+FIELDS = {
+    "codes": Field("uint8", 2),
+    "labels": Field("float32", 2),
+    "ids": Field("str", 1),
+    "group": Field("int64", 1),
+    "split": Field("uint8", 1),
+    "intervals": Field("int64", 2, required=False),
+    "sites": Field("uint8", 2, required=False),
+}
+
+
+@dataclass(repr=False, eq=False)
+class SequenceDataset:
+    """N sequences of one length L with labels for T targets.
+
+    Parameters
+    ----------
+    codes
+        (N, L) uint8, a letter's place in the alphabet; the alphabet's length for unknown letters and padding.
+    labels
+        (N, T) float32, NaN where unknown.
+    targets
+        T names.
+    ids
+        N unique strings.
+    group
+        (N,) int64; sequences of one group are never parted by a split.
+    split
+        (N,) uint8: a place in ``demo_core.data.record.SPLITS``, 255 for none.
+    intervals
+        (N, 4) int64: chromosome (a place in ``chroms``, -1 for no interval), start, end, strand (1, -1 or 0).
+    sites
+        (N, L) uint8: 1 where a known binding site is.
+    info
+        What else the file says about itself: source, chromosome sizes, the genome's digest.
+    """
+
+    codes: Any
+    labels: Any
+    targets: tuple[str, ...]
+    ids: Any
+    group: Any
+    split: Any
+    alphabet: Alphabet = DNA
+    intervals: Any = None
+    chroms: tuple[str, ...] = ()
+    sites: Any = None
+    info: dict[str, Any] = field(default_factory=dict)
+    _file: h5py.File | None = None
+
+    @classmethod
+    def open(cls, path: str | Path) -> SequenceDataset:
+        """Open a dataset file; sequences stay on disk until they are asked for. Raises DemoError."""
+        path = Path(path)
+        file, meta = hdf5.open_checked(path, FORMAT, VERSION, FIELDS)
+        try:
+            return cls._from_file(file, meta)
+        except (KeyError, TypeError, ValueError) as error:
+            file.close()
+            raise DemoError(f"{printable(path)} is refused: {printable(error)}") from None
+
+    @classmethod
+    def from_open_file(cls, file: h5py.File) -> SequenceDataset:
+        """The sequences in a file that this process is writing, once it has been described."""
+        return cls._from_file(file, json.loads(file.attrs[hdf5.ATTRIBUTE]))
+
+    @classmethod
+    def _from_file(cls, file: h5py.File, meta: dict[str, Any]) -> SequenceDataset:
+        if meta.get("alphabet") not in ALPHABETS:
+            raise ValueError(unknown_name("alphabet", str(meta.get("alphabet")), ALPHABETS))
+        targets, chroms = meta["targets"], meta.get("chroms", [])
+        if not all(isinstance(n, str) for n in [*targets, *chroms]):
+            raise ValueError("names of targets and chromosomes must be text")
+        if len(targets) != file["labels"].shape[1] or len(set(targets)) != len(targets):
+            raise ValueError("names of targets and columns of labels differ")
+        if "sites" in file and file["sites"].shape != file["codes"].shape:
+            raise ValueError("sites and codes differ in shape")
+        if "intervals" in file and file["intervals"].shape[1] != 4:
+            raise ValueError("intervals must have 4 columns")
+        if not targets and "labels" in file:
+            raise ValueError("it has no target")
+        chroms = tuple(chroms)
+        if "intervals" in file:
+            for start in range(0, file["intervals"].shape[0], 1 << 16):
+                some = Column(file["intervals"])[start : start + (1 << 16)]
+                if (wrong := impossible_intervals(some, len(chroms), file["codes"].shape[1])).any():
+                    raise ValueError(f"row {start + int(np.argmax(wrong)) + 1} (1-based) has an invalid interval")
+        return cls(
+            codes=Column(file["codes"]),
+            labels=Column(file["labels"]),
+            targets=tuple(targets),
+            ids=TextColumn(file["ids"], text_checksums(meta, "ids", file["ids"].shape[0])),
+            group=Column(file["group"]),
+            split=Column(file["split"]),
+            alphabet=ALPHABETS[meta["alphabet"]],
+            intervals=Column(file["intervals"]) if "intervals" in file else None,
+            chroms=chroms,
+            sites=Column(file["sites"]) if "sites" in file else None,
+            info=dict(meta.get("info", {})),
+            _file=file,
+        )
+
+    def __len__(self) -> int:
+        return int(self.codes.shape[0])
+
+    def __repr__(self) -> str:
+        if self._file is not None and not self._file:
+            return "<SequenceDataset of a file that is closed>"
+        return f"<SequenceDataset: {len(self)} sequences of {self.length} letters, targets {', '.join(self.targets)}>"
+
+    @property
+    def length(self) -> int:
+        """L, the length of every sequence."""
+        return int(self.codes.shape[1])
+
+    def __enter__(self) -> SequenceDataset:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file behind it, if there is one."""
+        if self._file is not None:
+            self._file.close()
+
+    def take(self, rows: Sequence[int] | NDArray[np.int64] | slice) -> SequenceDataset:
+        """The given rows, in that order, in memory."""
+        if isinstance(rows, slice):
+            rows = np.arange(*rows.indices(len(self)))
+        index = np.asarray(rows, np.int64)
+        taken = SequenceDataset(
+            codes=take_rows(self.codes, index),
+            labels=take_rows(self.labels, index),
+            targets=self.targets,
+            ids=take_rows(self.ids, index),
+            group=take_rows(self.group, index),
+            split=take_rows(self.split, index),
+            alphabet=self.alphabet,
+            intervals=None if self.intervals is None else take_rows(self.intervals, index),
+            chroms=self.chroms,
+            sites=None if self.sites is None else take_rows(self.sites, index),
+            info=self.info,
+        )
+        if self._file is not None:
+            taken._check_content(self._file.filename)
+        return taken
+
+    def rows_at_once(self) -> int:
+        """How many rows are held in memory at a time."""
+        return rows_of(self.length * (1 if self.sites is None else 2), BLOCK)
+
+    def _check_content(self, name: str) -> None:
+        """Refuse content that the format forbids, as it is read: looking at all of it at opening would take long."""
+        problems = [
+            ("a letter that its alphabet does not have", self.codes > self.alphabet.unknown),
+            ("an unknown split", (self.split >= len(SPLITS)) & (self.split != NO_SPLIT)),
+        ]
+        if self.intervals is not None:
+            wrong = impossible_intervals(self.intervals, len(self.chroms), self.length)
+            problems.append(("an invalid interval", wrong))
+        for problem, where in problems:
+            if where.any():
+                row = int(np.argmax(where.reshape(len(where), -1).any(axis=1)))
+                raise DemoError(f"{printable(name)} is damaged: {printable(self.ids[row], 60)} has {problem}")
+
+    def blocks(self, size: int | None = None) -> Iterator[SequenceDataset]:
+        """All rows in memory, ``size`` at a time; as many as fit into some megabytes, if it is left out."""
+        size = size or self.rows_at_once()
+        for start in range(0, len(self), size):
+            yield self.take(slice(start, start + size))
+
+    def rows_of_split(self, name: str) -> NDArray[np.int64]:
+        """Rows of a split (``all`` for every row). Raises UsageProblem on an unknown name."""
+        if name == "all":
+            return np.arange(len(self))
+        if name not in SPLITS:
+            raise UsageProblem(unknown_name("split", name, [*SPLITS, "all"]))
+        return np.flatnonzero(self.split[:] == SPLITS.index(name))
+
+    def interval(self, row: int) -> Interval | None:
+        """The interval of a row, if it has one."""
+        if self.intervals is None:
+            return None
+        chrom, start, end, strand = (int(v) for v in self.intervals[row])
+        if not 0 <= chrom < len(self.chroms):
+            return None
+        return Interval(self.chroms[chrom], start, end, {1: "+", -1: "-"}.get(strand, "."))
+
+    def digest(self) -> str:
+        """SHA-256 of the content: alphabet, targets, and every column."""
+        content = hashlib.sha256()
+        head = [self.alphabet.name, self.targets, self.chroms, self.length]
+        content.update(json.dumps(head, ensure_ascii=False).encode())
+        for block in self.blocks():
+            for name in FIELDS:
+                column = getattr(block, name)
+                if column is None:
+                    continue
+                if name == "ids":
+                    content.update("\0".join(column).encode("utf-8", "surrogatepass"))
+                else:
+                    content.update(np.ascontiguousarray(column).tobytes())
+        return content.hexdigest()
+
+    def save(self, path: str | Path) -> None:
+        """Write a dataset file, whole or not at all."""
+        from demo_core.storage.atomic_files import whole_file
+
+        with whole_file(Path(path)) as temporary, DatasetWriter(temporary) as writer:
+            for block in self.blocks():
+                writer.append(block)
+
+
+class TextColumn:
+    """Strings of an HDF5 dataset, read a few at a time.
+
+    HDF5 keeps such strings apart from the dataset, and many may share one: a small file could unfold into any amount
+    of memory. So they are bounded as they are read. Raises DemoError for text that is too long or not UTF-8.
+    """
+
+    _MOST_BYTES = 16 << 20
+
+    def __init__(self, dataset: h5py.Dataset, checksums: Sequence[int] | None = None) -> None:
+        self._dataset = dataset
+        self._checksums = checksums
+
+    def __len__(self) -> int:
+        return int(self._dataset.shape[0])
+
+    def __getitem__(self, key: int | slice) -> Any:
+        if isinstance(key, slice):
+            start, stop, step = key.indices(len(self))
+            first = start - start % PAGE
+            found = [self._page(i) for i in range(first, stop, PAGE)]
+            return np.concatenate(found)[start - first : stop - first : step] if found else np.array([], dtype=object)
+        row = range(len(self))[key]
+        return self._page(row - row % PAGE)[row % PAGE]
+
+    def _page(self, start: int) -> NDArray[np.object_]:
+        name = printable(self._dataset.file.filename)
+        with reading(name):
+            raw = self._dataset[start : start + PAGE]
+        if sum(map(len, raw)) > self._MOST_BYTES:
+            raise DemoError(f"{name} is refused: its ids are too long, from row {start + 1} on")
+        if self._checksums is not None and self._checksums[start // PAGE] != checksum(list(raw)):
+            raise DemoError(
+                f"{name} is damaged: checksum mismatch in ids from row {start + 1} (1-based); copy the file again"
+            )
+        try:
+            return np.array([text.decode("utf-8") for text in raw], dtype=object)
+        except UnicodeDecodeError:
+            raise DemoError(f"{name} is damaged: an id after row {start} is not text") from None
+
+
+class DatasetWriter:
+    """Writes a dataset file block by block; give it a temporary path, see ``demo_core.storage.whole_file``.
+
+    All blocks must agree in length, targets and alphabet, and in whether they have intervals and sites. Chromosome
+    names may grow from block to block.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._output = hdf5.create(path)
+        self._file = self._output.file
+        self._last: SequenceDataset | None = None
+        self.info: dict[str, Any] = {}
+
+    def __enter__(self) -> DatasetWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None:
+                self._describe()
+        except BaseException:
+            self._output.close(check=False)
+            raise
+        self._output.close(check=kind is None)
+
+    def append(self, block: SequenceDataset) -> None:
+        """Add the rows of a block."""
+        for name, spec in FIELDS.items():
+            column = getattr(block, name)
+            if column is None:
+                continue
+            if name not in self._file:
+                hdf5.add_column(self._file, name, spec, tuple(column.shape[1:]))
+            hdf5.append(self._file[name], column[:])
+        self._last = block
+
+    def column(self, name: str) -> Any:
+        """What was written of a column so far."""
+        return self._file[name]
+
+    def rewrite(self, name: str, values: Any) -> None:
+        """Replace a whole column, for what is known only at the end."""
+        self._file[name][:] = values
+
+    def drop(self, name: str) -> None:
+        """Take a column out again that turned out to be unused."""
+        del self._file[name]
+
+    def _describe(self) -> None:
+        block = self._last
+        if block is None:
+            raise ValueError("a dataset needs at least one block")
+        hdf5.describe(
+            self._file,
+            {
+                "format": FORMAT,
+                "version": VERSION,
+                "alphabet": block.alphabet.name,
+                "targets": list(block.targets),
+                "chroms": list(block.chroms),
+                "splits": list(SPLITS),
+                "info": {**block.info, **self.info},
+            },
+        )
+
+
+def impossible_intervals(intervals: NDArray[np.int64], n_chroms: int, length: int) -> NDArray[np.bool_]:
+    """(n,): which rows (chromosome, start, end, strand) cannot be intervals of sequences of that length."""
+    chrom, start, end, strand = intervals.T
+    wrong = (chrom < -1) | (chrom >= n_chroms) | (end < start) | (np.abs(strand) > 1)
+    wrong |= (end >= LIMIT) | (start <= -LIMIT)
+    return np.asarray(wrong | ((chrom >= 0) & (end - start != length)))
+
+
+def take_rows(column: Any, index: NDArray[np.int64]) -> Any:
+    """Rows of an array or HDF5 dataset in the order asked for, read by contiguous slices."""
+    if isinstance(column, np.ndarray):
+        return column[index]
+    if len(index) == 0:
+        return column[:0]
+    first, last = int(index.min()), int(index.max()) + 1
+    if last - first == len(index) and (len(index) == 1 or bool((np.diff(index) == 1).all())):
+        return column[first:last]
+    order = np.argsort(index, kind="stable")
+    in_order = index[order]
+    pieces = []
+    size = rows_of(int(np.prod(getattr(column, "shape", ())[1:])) * 4, BLOCK)
+    for start in range(first, last, size):
+        low, high = np.searchsorted(in_order, [start, start + size])
+        if low < high:
+            pieces.append(column[start : start + size][in_order[low:high] - start])
+    gathered = np.concatenate(pieces)
+    result = np.empty_like(gathered)
+    result[order] = gathered
+    return result

@@ -1,0 +1,93 @@
+"""What a dataset reader yields."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from demo_core.sequences.intervals import Interval
+
+#: The splits a dataset has; a record may leave its split open.
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One sequence as a reader found it.
+
+    Parameters
+    ----------
+    id
+        Its name, or '' if it has none; made unique on import.
+    sequence
+        Letters; case does not matter.
+    labels
+        One number per target; NaN, or an empty tuple for all, where unknown.
+    interval
+        Where it lies in the genome, as long as the sequence.
+    split
+        ``train``, ``validation`` or ``test``; None leaves it to the import.
+    group
+        Records of one group are never parted by a split.
+    sites
+        Known binding sites, a '0' or '1' for each base.
+    where
+        Where it stands in its source ("line 7"), for messages.
+    """
+
+    id: str
+    sequence: str
+    labels: tuple[float, ...] = ()
+    interval: Interval | None = None
+    split: str | None = None
+    group: Hashable | None = None
+    sites: str | None = None
+    where: str = ""
+
+
+class Decoder(Protocol):
+    """What turns codes into letters: an alphabet."""
+
+    def decode(self, codes: Any) -> str:
+        """Letters of codes (L,)."""
+
+
+@dataclass(frozen=True)
+class RecordBlock:
+    """Many records as arrays, for readers of formats that hold arrays.
+
+    Parameters
+    ----------
+    codes
+        (n, L) uint8, a letter's place in the alphabet; the alphabet's length for unknown letters.
+    labels
+        (n, T), NaN where unknown; None if nothing is known.
+    ids, intervals, splits, groups
+        One for each sequence, as in ``Record``; None for none.
+    sites
+        (n, L), 1 on a known site.
+    """
+
+    codes: Any
+    labels: Any = None
+    ids: Sequence[str] | None = None
+    intervals: Sequence[Interval | None] | None = None
+    splits: Sequence[str | None] | None = None
+    groups: Sequence[Hashable] | None = None
+    sites: Any = None
+    where: str = ""
+
+    def records(self, alphabet: Decoder) -> Iterator[Record]:
+        """The records, one by one."""
+        for row, codes in enumerate(self.codes):
+            yield Record(
+                id=str(self.ids[row]) if self.ids is not None else "",
+                sequence=alphabet.decode(codes),
+                labels=tuple(float(v) for v in self.labels[row]) if self.labels is not None else (),
+                interval=self.intervals[row] if self.intervals is not None else None,
+                split=self.splits[row] if self.splits is not None else None,
+                group=self.groups[row] if self.groups is not None else None,
+                sites="".join("1" if v else "0" for v in self.sites[row]) if self.sites is not None else None,
+                where=self.where,
+            )

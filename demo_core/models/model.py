@@ -1,0 +1,380 @@
+"""A trained model: a network in eval mode, what its outputs mean, and a folder to keep it in."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors.torch
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from demo_core.data.dataset import SequenceDataset
+from demo_core.errors import DemoError, MisfitError, UsageProblem, one_line, printable
+from demo_core.models.device import exact_arithmetic, out_of_memory
+from demo_core.models.targets import Output, Target, parse_target
+from demo_core.models.trust import code_allowed
+from demo_core.models.weights import allocating_at_most, load_weights
+from demo_core.plugins.discovery import installed
+from demo_core.plugins.failures import broke_contract, plugin_failed
+from demo_core.plugins.interrupts import passes
+from demo_core.plugins.options import as_json, build
+from demo_core.plugins.owner import Owner
+from demo_core.plugins.registry import Registered, Registry
+from demo_core.plugins.specs import Architecture, SpecError, check_capabilities
+from demo_core.sequences.alphabets import Alphabet, alphabet_named
+from demo_core.storage.atomic_files import check_regular, read_json, whole_folder, write_json
+
+_log = logging.getLogger(__name__)
+
+FORMAT = "demo-model"
+VERSION = 1
+METADATA = "model.json"
+WEIGHTS = "weights.safetensors"
+#: Pictures that a training leaves beside them.
+PICTURES = ("learning_curve.png",)
+
+
+@dataclass(repr=False)
+class Model:
+    """A network with all that is needed to use and explain it.
+
+    Parameters
+    ----------
+    module
+        In eval mode; takes one-hot (B, A, L), gives outputs (B, T) before activation.
+    outputs
+        What each of the T outputs is.
+    length
+        The length of the sequences it was trained on.
+    capabilities
+        What it offers explainers.
+    architecture
+        Name, plugin, distribution and version of its architecture.
+    options
+        Resolved options of the architecture, plain values.
+    training, metrics
+        How it was trained and how well it did.
+    running
+        The owner of the code that runs now; ``architecture`` names the one it was trained with.
+    """
+
+    module: nn.Module
+    outputs: tuple[Output, ...]
+    alphabet: Alphabet
+    length: int
+    capabilities: frozenset[str]
+    architecture: dict[str, str]
+    options: dict[str, Any]
+    training: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, Any] = field(default_factory=dict)
+    name: str = "model"
+    running: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.module.eval()
+        self.running = dict(self.running or self.architecture)
+
+    def __repr__(self) -> str:
+        targets = ", ".join(o.name for o in self.outputs)
+        kind = self.architecture.get("name", "?")
+        return f"<Model '{self.name}': {kind}, {self.length} letters, targets {targets}, on {self.device}>"
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next((p.device for p in self.module.parameters()), torch.device("cpu"))
+
+    @property
+    def min_length(self) -> int:
+        """The shortest sequence it takes, its own length unless it offers ``variable-length``."""
+        if "variable-length" not in self.capabilities:
+            return self.length
+        return int(self.module.min_length)  # type: ignore[arg-type]
+
+    def to(self, device: torch.device | str) -> Model:
+        """Move to a device, in place."""
+        self.module.to(device)
+        return self
+
+    def target(self, name: str | None = None) -> Target:
+        """The target that ``--target NAME`` means. Raises UsageProblem."""
+        return parse_target(name, self.outputs)
+
+    def one_hot(self, codes: NDArray[np.uint8] | Tensor) -> Tensor:
+        """Codes (B, L) as one-hot float (B, A, L) on the model's device, in its precision."""
+        on_device = torch.as_tensor(codes).to(self.device)
+        return one_hot(on_device, len(self.alphabet.letters), self.dtype)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The precision of the weights."""
+        return next((p.dtype for p in self.module.parameters()), torch.float32)
+
+    def automatic_batch_size(self) -> int:
+        """Sequences at a time: about 26,000 positions on a CPU, four times that on a GPU, between 1 and 1,024."""
+        positions = 26_000 * (4 if self.device.type == "cuda" else 1)
+        return max(1, min(1024, positions // self.length))
+
+    def outputs_of(self, x: Tensor, network: nn.Module | None = None) -> Tensor:
+        """Outputs (B, T) of one-hot (B, A, L).
+
+        Raises PluginError where the network gives anything else, or writes into ``x``, which its caller goes on using.
+        """
+        version = None if x.is_inference() else x._version
+        outputs = (network or self.module)(x)
+        what = f"architecture '{self.running.get('name', '?')}'"
+        if version is not None and x._version != version:
+            problem = "its forward modifies its input in place; write x = x - 1 instead of x -= 1"
+            raise broke_contract(what, Owner.from_json(self.running), problem)
+        wanted = (len(x), len(self.outputs))
+        if not isinstance(outputs, Tensor) or outputs.shape != wanted or not outputs.is_floating_point():
+            came = f"{tuple(outputs.shape)}" if isinstance(outputs, Tensor) else type(outputs).__name__
+            raise broke_contract(what, Owner.from_json(self.running), f"outputs must be floats {wanted}, not {came}")
+        return outputs
+
+    def predict(self, codes: NDArray[np.uint8], batch_size: int | None = None) -> NDArray[np.float32]:
+        """Outputs (N, T), before activation, of codes (N, L); ``batch_size`` None: see ``automatic_batch_size``."""
+        if isinstance(codes, SequenceDataset):
+            raise UsageProblem("predict takes codes (N, L), not a dataset: model.predict(dataset.codes[:])")
+        found, size = [], batch_size or self.automatic_batch_size()
+        try:
+            with torch.inference_mode(), exact_arithmetic(self.device), blaming_network(self):
+                for start in range(0, len(codes), size):
+                    found.append(self.outputs_of(self.one_hot(codes[start : start + size])).float().cpu())
+        except (RuntimeError, MemoryError) as error:
+            if not out_of_memory(error):
+                raise
+            smaller = f"--batch-size {max(1, size // 4)}"
+            raise DemoError(f"out of memory on {self.device} in batches of {size}; try {smaller}") from None
+        empty = torch.zeros(0, len(self.outputs))
+        return torch.cat(found).numpy() if found else empty.numpy()
+
+    def activate(self, outputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Predictions (N, T): each output through its activation."""
+        logistic = np.array([o.activation == "sigmoid" for o in self.outputs])
+        squashed = torch.sigmoid(torch.from_numpy(outputs)).numpy()
+        return np.where(logistic, squashed, outputs).astype(np.float32)
+
+    def check_data(self, dataset: SequenceDataset, source: object) -> None:
+        """Raise MisfitError, in one line, unless the model can read the dataset."""
+        if dataset.alphabet != self.alphabet:
+            raise MisfitError(
+                f"model '{self.name}' reads {self.alphabet.name}, {printable(source)} is {dataset.alphabet.name}"
+            )
+        if dataset.length != self.length:
+            raise MisfitError(
+                f"model '{self.name}' was trained on {self.length} bases, {printable(source)} has {dataset.length}: "
+                f"import the data with --length {self.length}, or train a model on it"
+            )
+
+    def metadata(self) -> dict[str, Any]:
+        """The content of ``model.json``."""
+        return {
+            "format": FORMAT,
+            "version": VERSION,
+            "architecture": self.architecture,
+            "options": self.options,
+            "alphabet": self.alphabet.name,
+            "length": self.length,
+            "targets": [o.as_json() for o in self.outputs],
+            "training": self.training,
+            "metrics": self.metrics,
+        }
+
+    def digest(self) -> str:
+        """SHA-256 of what decides its outputs: architecture, options and weights."""
+        content = hashlib.sha256()
+        named = {k: self.architecture.get(k) for k in ("name", "plugin", "distribution")}
+        head = [named, self.options, self.alphabet.name, self.length, [o.as_json() for o in self.outputs]]
+        content.update(json.dumps(head, sort_keys=True).encode())
+        for key, tensor in sorted(self.module.state_dict().items()):
+            content.update(f"{key}{tuple(tensor.shape)}{tensor.dtype}".encode())
+            content.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+        return content.hexdigest()
+
+    def save(self, folder: str | Path, *, replace: bool = False, pictures: dict[str, Any] | None = None) -> None:
+        """Write a model folder, whole or not at all; ``pictures`` are matplotlib figures by names of ``PICTURES``."""
+        path = Path(folder)
+        if unknown := set(pictures or {}) - set(PICTURES):
+            raise ValueError(
+                f"{min(unknown)} is not one of {', '.join(PICTURES)}, which alone a later save may replace"
+            )
+        if path.exists() and not replace:
+            raise DemoError(f"{printable(path)} exists already: choose another name, or --force to replace it")
+        if path.exists() and (strange := foreign_content(path)):
+            raise DemoError(
+                f"{printable(path)} holds {printable(strange, 60)}, which is not part of a model and would be deleted: "
+                "move it away, or choose another name"
+            )
+        with whole_folder(path, replace=replace) as temporary:
+            weights = {k: v.detach().cpu().contiguous().clone() for k, v in self.module.state_dict().items()}
+            # not save_file, whose error on a full disk is none of the system's
+            (temporary / WEIGHTS).write_bytes(safetensors.torch.save(weights))
+            write_json(temporary / METADATA, self.metadata())
+            for name, figure in (pictures or {}).items():
+                figure.savefig(temporary / name)
+            (temporary / WEIGHTS).chmod((temporary / METADATA).stat().st_mode)
+
+    @classmethod
+    def load(
+        cls, folder: str | Path, *, registry: Registry | None = None, device: str | torch.device = "cpu",
+        allow_code: bool = False,
+    ) -> Model:  # fmt: skip
+        """Open a model folder. Its architecture must be an enabled plugin; nothing in the folder is run.
+
+        ``allow_code`` lets the folder name a class that is no plugin, which is imported from where Python finds it.
+
+        Raises DemoError naming the folder and what is wrong with it.
+        """
+        path = Path(folder)
+        shown = printable(path)
+        if not path.is_dir():
+            what = "this is a file, not a model folder" if path.exists() else "there is no such model folder"
+            raise DemoError(f"{shown}: {what}")
+        meta = read_json(path / METADATA, "model description")
+        said = _parse(meta, shown)
+        found = _find(registry or installed(), said.architecture, shown)
+        check_regular(path / WEIGHTS)
+        with code_allowed(allow_code), allocating_at_most(path / WEIGHTS):
+            model = build_model(found, said.options, alphabet=said.alphabet, length=said.length, outputs=said.outputs)
+        if model.architecture != said.architecture:
+            _log.warning("%s", _another_owner(shown, said.architecture, model.architecture))
+        model.architecture = said.architecture
+        model.training, model.metrics = said.training, said.metrics
+        model.name = path.resolve().name
+        if model.training.get("interrupted"):
+            _log.warning("%s is of a training that was interrupted", shown)
+        load_weights(model.module, path / WEIGHTS)
+        return model.to(device)
+
+
+@dataclass(frozen=True)
+class _Description:
+    architecture: dict[str, str]
+    options: dict[str, Any]
+    alphabet: Alphabet
+    length: int
+    outputs: tuple[Output, ...]
+    training: dict[str, Any]
+    metrics: dict[str, Any]
+
+
+def _parse(meta: Any, shown: str) -> _Description:
+    """What ``model.json`` says, every field checked."""
+    try:
+        if meta["format"] != FORMAT or not isinstance(meta["version"], int) or meta["version"] > VERSION:
+            raise ValueError(f"format {printable(meta['format'], 40)} {printable(meta['version'], 20)} cannot be read")
+        owner = meta["architecture"]
+        architecture = {k: str(owner.get(k, "unknown")) for k in ("plugin", "distribution", "version", "origin")}
+        length = meta["length"]
+        if not isinstance(length, int) or not 1 <= length <= 10**9:
+            raise ValueError("length must be a number of letters")
+        outputs = tuple(Output(o["name"], o["activation"], o["unit"]) for o in meta["targets"])
+        if not outputs or len({o.name for o in outputs}) != len(outputs):
+            raise ValueError("targets must have different names")
+        sections = [meta["options"], meta.get("training", {}), meta.get("metrics", {})]
+        if not all(isinstance(section, dict) for section in sections):
+            raise ValueError("options, training and metrics must be objects")
+        alphabet = alphabet_named(str(meta["alphabet"]))
+        return _Description(
+            {"name": str(owner["name"]), **architecture}, sections[0], alphabet, length, outputs, *sections[1:]
+        )
+    except (KeyError, TypeError, ValueError, AttributeError, UsageProblem) as error:
+        raise DemoError(f"{shown}/{METADATA} is not a model description: {one_line(error)}") from None
+
+
+def _another_owner(shown: str, there: dict[str, str], here: dict[str, str]) -> str:
+    def named(owner: dict[str, str]) -> str:
+        return printable(f"{owner['plugin']} ({owner['distribution']} {owner['version'][:19]})", 120)
+
+    return f"{shown} was trained with the {here['name']} of {named(there)}; what runs now is that of {named(here)}"
+
+
+def build_model(
+    registered: Registered[Architecture],
+    options: dict[str, Any],
+    *,
+    alphabet: Alphabet,
+    length: int,
+    outputs: Sequence[Output],
+) -> Model:
+    """A new, untrained model of a registered architecture.
+
+    Raises UsageProblem on bad options, MisfitError if the architecture refuses the length.
+    """
+    spec = registered.spec
+    resolved: Any = build(spec.options, options, f"architecture '{spec.name}'")
+    network = registered.load()
+    try:
+        module = network(resolved, letters=len(alphabet.letters), length=length, n_targets=len(outputs))
+    except ValueError as error:  # how an architecture refuses options that do not go together, or a length
+        raise MisfitError(f"architecture '{spec.name}': {printable(' '.join(str(error).split()), 400)}") from None
+    except DemoError:
+        raise
+    except BaseException as error:
+        if passes(error):
+            raise
+        raise registered.failed(error) from error
+    try:
+        provides = check_capabilities(spec.name, getattr(module, "provides", spec.provides))
+    except SpecError as error:
+        raise registered.broke_contract(str(error)) from None
+    return Model(
+        module=module,
+        outputs=tuple(outputs),
+        alphabet=alphabet,
+        length=length,
+        capabilities=provides,
+        architecture={"name": spec.name, **registered.owner.as_json()},
+        options=as_json(resolved),
+        name=spec.name,
+    )
+
+
+def foreign_content(folder: Path) -> str:
+    """The name of something in a folder that saving a model does not write; '' if there is nothing."""
+    if not folder.is_dir():
+        return "no model but a file"
+    return next((p.name for p in sorted(folder.iterdir()) if p.name not in (METADATA, WEIGHTS, *PICTURES)), "")
+
+
+def one_hot(codes: Tensor, letters: int, dtype: torch.dtype = torch.float32) -> Tensor:
+    """Codes (B, L) as one-hot (B, A, L) on the same device; codes beyond the alphabet are columns of zeros."""
+    rows = torch.arange(letters, dtype=codes.dtype, device=codes.device)[:, None]
+    return (codes[:, None, :] == rows).to(dtype)
+
+
+@contextmanager
+def blaming_network(model: Model) -> Iterator[None]:
+    """What a network raises, other than errors for the user, is the failure of the plugin that brought it."""
+    try:
+        yield
+    except DemoError:
+        raise
+    except BaseException as error:
+        if passes(error):
+            raise
+        if out_of_memory(error):  # whoever chose the batch knows what to say
+            raise
+        what, module = f"architecture '{model.running.get('name', '?')}'", type(model.module).__module__
+        raise plugin_failed(what, Owner.from_json(model.running), error, module) from error
+
+
+def _find(registry: Registry, architecture: dict[str, str], shown: str) -> Registered[Architecture]:
+    name, plugin = architecture["name"], architecture["plugin"]
+    try:
+        return registry.find(Architecture, name)
+    except UsageProblem as error:
+        try:
+            return registry.find(Architecture, f"{plugin}:{name}")
+        except UsageProblem:
+            raise UsageProblem(f"{shown} was made by plugin '{printable(plugin)}': {error}") from None

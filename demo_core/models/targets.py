@@ -1,0 +1,127 @@
+"""What is explained: one output of a model, or a function of its outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from demo_core.errors import MisfitError, UsageProblem, printable, unknown_name
+
+Activation = Literal["sigmoid", "identity"]
+Form = Literal["output", "probability", "loss", "difference"]
+
+
+@dataclass(frozen=True)
+class Output:
+    """One output of a model: its name, what turns it into a prediction, and the prediction's unit."""
+
+    name: str
+    activation: Activation = "sigmoid"
+    unit: str = "probability"
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not isinstance(self.unit, str) or not self.name:
+            raise ValueError("a target needs a name and a unit, as text")
+        if self.activation not in ("sigmoid", "identity"):
+            raise ValueError(unknown_name("activation", str(self.activation), ("sigmoid", "identity")))
+
+    def as_json(self) -> dict[str, str]:
+        """For ``model.json``."""
+        return {"name": self.name, "activation": self.activation, "unit": self.unit}
+
+
+@dataclass(frozen=True)
+class Target:
+    """A callable from outputs ``(B, T)`` to ``(B,)``.
+
+    ``output`` is the value before the activation (for a sigmoid, the logit), ``probability`` the value after it,
+    ``loss`` the training loss against the batch's own labels, ``difference`` one output minus another.
+    """
+
+    form: Form
+    columns: tuple[int, ...]
+    outputs: tuple[Output, ...]
+    labels: Tensor | None = None
+
+    @property
+    def name(self) -> str:
+        """As typed after ``--target``."""
+        names = ":".join(o.name for o in self.outputs)
+        return names if self.form == "output" else f"{self.form}:{names}"
+
+    def as_json(self) -> dict[str, Any]:
+        """For provenance."""
+        return {"name": self.name, "form": self.form, "outputs": [o.as_json() for o in self.outputs]}
+
+    def bind(self, labels: Tensor) -> Target:
+        """This target for a batch whose labels ``(B, T)`` are known; only the loss needs them."""
+        if self.form != "loss":
+            return self
+        mine = labels[:, self.columns[0]]
+        if torch.isnan(mine).any():
+            raise MisfitError(f"target '{printable(self.name)}' needs labels, and some sequences have none")
+        return replace(self, labels=mine)
+
+    def repeat(self, k: int) -> Target:
+        """This target for a batch that is stacked ``k`` times, as ``x.repeat(k, 1, 1)`` does; the loss needs it.
+
+        Outputs are then (k * B, T), and sequence b of copy c is in row c * B + b.
+        """
+        return self if self.labels is None else replace(self, labels=self.labels.repeat(k))
+
+    def __call__(self, outputs: Tensor) -> Tensor:
+        """The target (B,) of outputs (B, T)."""
+        value = outputs[:, self.columns[0]]
+        if self.form == "probability":
+            return torch.sigmoid(value)
+        if self.form == "difference":
+            return value - outputs[:, self.columns[1]]
+        if self.form == "loss":
+            if self.labels is None or len(self.labels) != len(value):
+                known = 0 if self.labels is None else len(self.labels)
+                raise ValueError(
+                    f"the loss target got {len(value)} output rows for {known} labels; for a batch stacked k times, "
+                    "use target.repeat(k)"
+                )
+            return loss_of(value, self.labels, self.outputs[0].activation)
+        return value
+
+
+def loss_of(value: Tensor, label: Tensor, activation: Activation) -> Tensor:
+    """Loss of each element: cross-entropy of a logit, or squared error."""
+    if activation == "sigmoid":
+        return torch.nn.functional.binary_cross_entropy_with_logits(value, label.to(value), reduction="none")
+    return (value - label) ** 2
+
+
+def parse_target(text: str | None, outputs: Sequence[Output]) -> Target:
+    """The target that a user names; with a single output and no name, that output.
+
+    Raises UsageProblem listing the outputs if there are several and none is named, or the name is unknown.
+    """
+    names = [o.name for o in outputs]
+    if text is None:
+        if len(outputs) == 1:
+            return Target("output", (0,), (outputs[0],))
+        listed = ", ".join(printable(n, 60) for n in names[:50]) + (", ..." if len(names) > 50 else "")
+        raise UsageProblem(f"the model has {len(names)} targets: choose one with --target, from {listed}")
+    if text in names:
+        column = names.index(text)
+        return Target("output", (column,), (outputs[column],))
+    form, _, rest = text.partition(":")
+    if form in ("probability", "loss", "output") and rest in names:
+        column = names.index(rest)
+        if form == "probability" and outputs[column].activation != "sigmoid":
+            raise UsageProblem(f"target '{printable(rest)}' is a {printable(outputs[column].unit)}, not a probability")
+        return Target(form, (column,), (outputs[column],))  # type: ignore[arg-type]
+    if form == "difference":
+        pairs = [(a, b) for a in names for b in names if a != b and f"{a}:{b}" == rest]
+        if pairs:
+            first, second = (names.index(n) for n in pairs[0])
+            return Target("difference", (first, second), (outputs[first], outputs[second]))
+    forms = [f"{f}:{names[0]}" for f in ("probability", "loss")] if names else []
+    raise UsageProblem(unknown_name("target", text, [*names, *forms]))

@@ -1,0 +1,15 @@
+from .discovery import discover as discover
+from .discovery import installed as installed
+from .discovery import reload as reload
+from .hookspecs import hookimpl as hookimpl
+from .options import build as build
+from .options import from_settings as from_settings
+from .options import options_of as options_of
+from .registry import Registered as Registered
+from .registry import Registry as Registry
+from .specs import CAPABILITIES as CAPABILITIES
+from .specs import KINDS as KINDS
+from .specs import Architecture as Architecture
+from .specs import Command as Command
+from .specs import DatasetReader as DatasetReader
+from .specs import Explainer as Explainer

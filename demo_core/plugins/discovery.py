@@ -1,0 +1,334 @@
+"""Finding plugins, and keeping the failure of one from touching the others.
+
+A plugin is a light module behind an entry point of the group ``demo_core``, or one local file that the user
+names with ``--plugin``. Each is loaded, checked and asked for its specs by itself, so that the owner of
+every spec is known and a broken plugin costs one line on stderr.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import logging
+import os
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import redirect_stdout
+from dataclasses import dataclass, field
+from importlib import metadata
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pluggy
+
+from demo_core.errors import PluginError, UsageProblem, one_line, printable, unknown_name
+from demo_core.plugins import hookspecs
+from demo_core.plugins.interrupts import passes
+from demo_core.plugins.owner import Owner
+from demo_core.plugins.registry import Registered, Registry, local_module
+from demo_core.plugins.specs import AnySpec, Architecture, Command, DatasetReader, Explainer, SpecError, refusals
+
+#: The version of the contract between plugins and the core.
+API = 1
+GROUP = "demo_core"
+#: The environment variables that discovery reads.
+_VARIABLES = ("DEMO_LOAD_PLUGINS", "DEMO_DISABLE_PLUGINS", "DEMO_STRICT_PLUGINS")
+_log = logging.getLogger(__name__)
+#: Seconds of import that are worth telling.
+SLOW = 0.5
+DISTRIBUTION = "deep-motif-dashboard"
+
+_HOOKS: dict[str, Any] = {
+    "register_architectures": Architecture,
+    "register_datasets": DatasetReader,
+    "register_explainers": Explainer,
+    "register_commands": Command,
+}
+
+
+class Broken(Exception):
+    """Why a plugin cannot be used; the message is the cause alone."""
+
+
+@dataclass
+class Candidate:
+    """A plugin that was found, whatever became of it."""
+
+    owner: Owner
+    module: str
+    state: str = "active"
+    reason: str = ""
+    specs: list[AnySpec] = field(default_factory=list)
+    #: Why single specs were left out, while the others work
+    refused: list[str] = field(default_factory=list)
+    #: How long its import and registration took
+    seconds: float = 0.0
+    cause: BaseException | None = None
+
+    def line(self) -> str:
+        """The one line that reports a failure."""
+        from demo_core.plugins.failures import report_to
+
+        return f"plugin {self.owner.describe()} failed: {self.reason}{report_to(self.owner)}"
+
+    def problems(self) -> list[str]:
+        """One line for the failure of the plugin, or for each spec that was left out."""
+        from demo_core.plugins.failures import report_to
+
+        if self.state == "failed":
+            return [self.line()]
+        plugin, report = self.owner.describe(), report_to(self.owner)
+        return [f"plugin {plugin}: one spec is left out: {printable(why, 400)}{report}" for why in self.refused]
+
+
+@dataclass
+class Discovery:
+    """All plugins found and the registry of what the working ones register."""
+
+    candidates: list[Candidate]
+    registry: Registry
+
+    def problems(self) -> list[str]:
+        """One line for each failed plugin and each name that two plugins claim."""
+        return [line for c in self.candidates for line in c.problems()] + self.registry.conflicts()
+
+    def meant(self, name: str) -> list[Registered[Any]]:
+        """What a name means: specs of that name, or all of the plugin of that name. Raises UsageProblem."""
+        registry, kinds = self.registry, tuple(_HOOKS.values())
+        found: list[Registered[Any]] = [registry.find(k, name) for k in kinds if registry.has(k, name)]
+        found += [r for k in kinds for r in registry.all(k) if r.owner.named_in({name}) and r not in found]
+        if found:
+            return found
+        for candidate in self.candidates:
+            if candidate.owner.named_in({name}):
+                if candidate.state == "failed":
+                    raise PluginError(candidate.line())
+                raise UsageProblem(f"plugin {printable(name, 60)} is disabled, {candidate.reason}")
+        known = {n for k in kinds for n in registry.names(k)}
+        known |= {n for c in self.candidates for n in (c.owner.entry_point, c.owner.distribution)}
+        raise UsageProblem(unknown_name("plugin", name, known))
+
+
+def discover(files: Iterable[Path] = (), environ: Mapping[str, str] | None = None) -> Discovery:
+    """Load every enabled plugin and collect its specs.
+
+    Parameters
+    ----------
+    files
+        Local plugin files the user named; nothing is ever loaded from a folder implicitly.
+    environ
+        Where ``DEMO_LOAD_PLUGINS``, ``DEMO_DISABLE_PLUGINS`` and ``DEMO_STRICT_PLUGINS`` are read from.
+
+    Raises
+    ------
+    PluginError
+        On the first failing plugin, if ``DEMO_STRICT_PLUGINS=1``.
+    """
+    env = os.environ if environ is None else environ
+    registry = Registry()
+    points = sorted(metadata.entry_points(group=GROUP), key=_built_in_first)
+    built_in = {p.module.split(".")[0] for p in points if _is_built_in(p)}
+    taken: dict[str, Path] = {}
+    found = [(Candidate(_owner(p), p.value), functools.partial(_import, p, built_in)) for p in points]
+    found += [(Candidate(_file_owner(f), str(f)), functools.partial(_import_file, f, taken)) for f in files]
+    for candidate, load in found:
+        _admit(candidate, env, load, registry)
+    if env.get("DEMO_STRICT_PLUGINS", "") not in ("", "0"):
+        for candidate, _ in found:
+            if problems := candidate.problems():
+                raise PluginError(problems[0]) from candidate.cause
+    return Discovery([candidate for candidate, _ in found], registry)
+
+
+def installed() -> Registry:
+    """The registry of all installed plugins, found once in a process; failed plugins are logged as warnings then."""
+    return _installed(tuple(sys.path), *(os.environ.get(name) for name in _VARIABLES))
+
+
+def reload() -> Registry:
+    """Find plugins again, as after ``pip install`` in a notebook. Imported modules stay as they are."""
+    importlib.invalidate_caches()
+    _installed.cache_clear()
+    return installed()
+
+
+@functools.lru_cache(maxsize=1)
+def _installed(*where: object) -> Registry:
+    found = discover()
+    for line in found.problems():
+        _log.warning("%s", line)
+    return found.registry
+
+
+def _admit(candidate: Candidate, env: Mapping[str, str], load: Callable[[], ModuleType], registry: Registry) -> None:
+    owner = candidate.owner
+    if why := _switched_off(owner, env):
+        candidate.state, candidate.reason = "disabled", why
+        registry.away[owner.entry_point] = f"is disabled {why}"
+        return
+    try:
+        started = time.perf_counter()
+        with refusals() as candidate.refused, redirect_stdout(sys.stderr):  # what it prints is no result
+            candidate.specs = specs_of(load(), candidate.refused)
+        candidate.seconds = time.perf_counter() - started
+        for spec in candidate.specs:
+            registry.add(Registered(spec, owner))
+        return
+    except Broken as error:
+        candidate.reason, candidate.cause = str(error), error
+    # A plugin may raise anything, SystemExit included: whatever it is must not take the others down.
+    except BaseException as error:
+        if passes(error):
+            raise
+        from demo_core.plugins.failures import places
+
+        module = local_module(Path(candidate.module).stem) if owner.origin == "local file" else candidate.module
+        candidate.reason, candidate.cause = one_line(error) + places(error, module), error
+    candidate.state, registry.away[owner.entry_point] = "failed", "failed"
+
+
+def specs_of(module: ModuleType, refused: list[str] | None = None) -> list[AnySpec]:
+    """What a module registers. Raises Broken, or whatever the module raises.
+
+    With ``refused``, specs that break the contract are left out, and why is added to it.
+    """
+    api = getattr(module, "DEMO_API", None)
+    if api is None:
+        raise Broken(f"does not say which DEMO_API it was built for: a line DEMO_API = {API} is missing")
+    if api != API:
+        lagging = DISTRIBUTION if isinstance(api, int) and api > API else "version of it"
+        raise Broken(
+            f"was built for DEMO_API {printable(repr(api), 40)}; this is DEMO_API {API}: a newer {lagging} is needed"
+        )
+    manager = pluggy.PluginManager(GROUP)  # of its own, so that what a plugin does wrong stays with it
+    manager.add_hookspecs(hookspecs)
+    try:
+        manager.register(module)
+    except Exception as error:
+        raise Broken(one_line(error)) from error
+    for hook in manager.get_hookcallers(module) or []:
+        if not hook.has_spec():
+            raise Broken(unknown_name("hook", hook.name, _HOOKS))
+    found: list[AnySpec] = []
+    for name, kind in _HOOKS.items():
+        getattr(manager.hook, name)(register=_collector(name, kind, found, refused))
+    if not found and refused:
+        raise Broken("; ".join(refused))
+    if not found:
+        raise Broken("registers nothing: a module needs at least one function marked @hookimpl")
+    return found
+
+
+def _collector(hook: str, kind: type, found: list[AnySpec], refused: list[str] | None) -> Any:
+    def register(spec: AnySpec) -> None:
+        if getattr(spec, "refused", False):  # why was said when it was made
+            return
+        problem = ""
+        if not isinstance(spec, kind):
+            problem = f"{hook} takes {kind.__name__}(...), not {printable(repr(spec), 60)}"
+        elif any(type(s) is type(spec) and s.name == spec.name for s in found):
+            problem = f"{hook}: '{spec.name}' is registered twice"
+        if not problem:
+            found.append(spec)
+        elif refused is None:
+            raise SpecError(problem)
+        else:
+            refused.append(problem)
+
+    return register
+
+
+def _import(point: metadata.EntryPoint, built_in: set[str]) -> ModuleType:
+    top = point.module.split(".")[0]
+    if not _is_built_in(point) and top in built_in:
+        raise Broken(f"its module '{top}' has the name of a built-in one")
+    found = point.load()
+    if _is_built_in(point):
+        _check_place(point, found)
+    if not isinstance(found, ModuleType):
+        raise Broken(f"its entry point must name a module, not {printable(point.value)}")
+    return found
+
+
+def _check_place(point: metadata.EntryPoint, module: ModuleType) -> None:
+    where = Path(module.__file__ or "")
+    root = Path(__file__).parents[2]
+    relative = Path(*point.module.split("."), "__init__.py")
+    allowed = [root / relative, root / "plugins" / relative]
+    if point.dist is not None:
+        allowed.append(Path(str(point.dist.locate_file(relative))))
+    if where not in allowed:
+        raise Broken(f"'{point.module}' was imported from {where}, which is not where {DISTRIBUTION} keeps it")
+
+
+def _import_file(path: Path, taken: dict[str, Path]) -> ModuleType:
+    if not path.is_file():
+        raise Broken("there is no such file")
+    name = local_module(path.stem)
+    if name in taken:
+        raise Broken(f"its module would be called {name}, as that of {taken[name]}: rename one of the files")
+    taken[name] = path
+    import importlib.util
+
+    spec: ModuleSpec | None = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise Broken("is not a Python file: its name must end in .py")
+    module = importlib.util.module_from_spec(spec)
+    # registered first, so that dataclasses and lazy targets ("demo_local_x:Class") find it
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def _owner(point: metadata.EntryPoint) -> Owner:
+    name, version = _identity(point.dist)
+    return Owner(
+        entry_point=point.name,
+        distribution=name,
+        version=version,
+        origin="built-in" if _is_built_in(point) else "installed",
+    )
+
+
+# a distribution parses its metadata anew at every access to its name
+@functools.cache
+def _identity(dist: metadata.Distribution | None) -> tuple[str, str]:
+    try:
+        return (str(dist.name or "unknown"), str(dist.version or "unknown")) if dist else ("unknown", "unknown")
+    except Exception:  # noqa: BLE001 - a distribution that an interrupted pip left behind has no metadata, or half of it
+        return ("unknown", "unknown")
+
+
+def _file_owner(path: Path) -> Owner:
+    import hashlib
+
+    digest = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "missing"
+    return Owner(entry_point=path.stem, distribution=path.name, version=f"sha256:{digest}", origin="local file")
+
+
+def _is_built_in(point: metadata.EntryPoint) -> bool:
+    return _identity(point.dist)[0].replace("_", "-").lower() == DISTRIBUTION
+
+
+def _built_in_first(point: metadata.EntryPoint) -> tuple[bool, str, str]:
+    return (not _is_built_in(point), point.name, _identity(point.dist)[0])
+
+
+def _switched_off(owner: Owner, env: Mapping[str, str]) -> str:
+    if owner.named_in(_names(env.get("DEMO_DISABLE_PLUGINS", ""))):
+        return "by DEMO_DISABLE_PLUGINS"
+    allowed = env.get("DEMO_LOAD_PLUGINS")
+    if allowed is not None and owner.origin == "installed" and not owner.named_in(_names(allowed)):
+        return "not in DEMO_LOAD_PLUGINS"
+    return ""
+
+
+def _names(text: str) -> set[str]:
+    return {name.strip() for name in text.split(",") if name.strip()}

@@ -1,0 +1,167 @@
+"""From names to specs and from specs to classes, with a sentence for every "why not"."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from typing import Any, Generic, TypeVar, cast
+
+from demo_core.errors import PluginError, UsageProblem, unknown_name
+from demo_core.plugins.interrupts import passes
+from demo_core.plugins.owner import Owner
+from demo_core.plugins.specs import AnySpec, Architecture, Command, DatasetReader, Explainer, Spec
+
+T_co = TypeVar("T_co", bound=Spec, covariant=True)
+U = TypeVar("U", Architecture, Command, DatasetReader, Explainer)
+
+
+@dataclass(frozen=True)
+class Registered(Generic[T_co]):
+    """A spec and its owner."""
+
+    spec: T_co
+    owner: Owner
+
+    def missing(self) -> tuple[str, ...]:
+        """Required modules that are not installed; nothing is imported to find out."""
+        return tuple(m for m in self.spec.requires if not _importable(m))
+
+    def why_unavailable(self) -> str:
+        """A sentence with the pip line that helps, or '' if everything required is there."""
+        missing = self.missing()
+        if not missing:
+            return ""
+        owner, extra = self.owner, self.spec.extra
+        wanted = f"'{owner.distribution}[{extra}]'" if extra else " ".join(missing)
+        return f"needs {', '.join(missing)}, which is not installed: pip install {wanted}"
+
+    def load(self) -> Any:
+        """The target, imported. Raises UsageProblem if something required is missing, PluginError if it fails."""
+        what, name = self.spec.what, self.spec.name
+        if why := self.why_unavailable():
+            raise UsageProblem(f"{what} '{name}' {why}")
+        try:
+            return getattr(importlib.import_module(self._module()), self.spec.target.partition(":")[2])
+        except BaseException as error:
+            if passes(error):
+                raise
+            raise self.failed(error, "cannot be loaded") from error
+
+    def _module(self) -> str:
+        module = self.spec.target.partition(":")[0]
+        return (
+            local_module(module) if self.owner.origin == "local file" and module == self.owner.entry_point else module
+        )
+
+    def failed(self, error: BaseException, did: str = "failed") -> PluginError:
+        """The error to raise for what the plugin's code raised."""
+        from demo_core.plugins.failures import plugin_failed
+
+        return plugin_failed(f"{self.spec.what} '{self.spec.name}'", self.owner, error, self._module(), did)
+
+    def broke_contract(self, problem: str) -> PluginError:
+        """The error to raise where the plugin gave what the contract does not allow."""
+        from demo_core.plugins.failures import broke_contract
+
+        return broke_contract(f"{self.spec.what} '{self.spec.name}'", self.owner, problem)
+
+
+@dataclass
+class Registry:
+    """Everything that plugins registered, by kind of spec and name."""
+
+    _entries: dict[str, dict[str, list[Registered[Any]]]] = field(default_factory=dict)
+    #: Plugins that register nothing, by entry point, and why: what is asked for may be theirs.
+    away: dict[str, str] = field(default_factory=dict)
+
+    def add(self, registered: Registered[AnySpec]) -> None:
+        """Keep a spec; several owners of one name are all kept, and told apart when it is used."""
+        by_name = self._entries.setdefault(registered.spec.what, {})
+        by_name.setdefault(registered.spec.name, []).append(registered)
+
+    def all(self, kind: type[U]) -> list[Registered[U]]:
+        """All specs of a kind, by name and then owner."""
+        by_name = self._entries.get(kind.what, {})
+        return [r for name in sorted(by_name) for r in sorted(by_name[name], key=lambda r: r.owner.label)]
+
+    def names(self, kind: type[U]) -> list[str]:
+        """What a user can type: the plain name, or ENTRYPOINT:name where it means another plugin's."""
+        by_name = self._entries.get(kind.what, {})
+        return [self.qualified(r) for name in sorted(by_name) for r in by_name[name]]
+
+    def find(self, kind: type[U], name: str) -> Registered[U]:
+        """The spec called ``name`` or ``ENTRYPOINT:name``; of a plain name the built-in one, if there is one.
+
+        Raises UsageProblem: unknown (naming the closest match), or claimed by two third-party plugins (naming both).
+        """
+        by_name = self._entries.get(kind.what, {})
+        entry_point, _, plain = name.rpartition(":")
+        found = by_name.get(plain, [])
+        if entry_point:
+            found = [r for r in found if r.owner.entry_point == entry_point]
+        elif built_in := [r for r in found if r.owner.origin == "built-in"]:
+            found = built_in
+        if not found:
+            why = f"; plugin '{plain}' {self.away[plain]}" if plain in self.away else ""
+            raise UsageProblem(unknown_name(kind.what, name, self.names(kind)) + why)
+        if len(found) > 1:
+            raise UsageProblem(f"{_claimed(kind.what, plain, found)}; {_say_which(plain, found)}")
+        return cast("Registered[U]", found[0])
+
+    def has(self, kind: type[U], name: str) -> bool:
+        """Whether ``find`` would know the name, be it that several plugins claim it."""
+        entry_point, _, plain = name.rpartition(":")
+        found = self._entries.get(kind.what, {}).get(plain, [])
+        return any(not entry_point or r.owner.entry_point == entry_point for r in found)
+
+    def qualified(self, registered: Registered[Any]) -> str:
+        """The name that finds this very spec."""
+        same = self._entries[registered.spec.what][registered.spec.name]
+        name = registered.spec.name
+        plain = len(same) == 1 or registered.owner.origin == "built-in"
+        return name if plain else f"{registered.owner.entry_point}:{name}"
+
+    def shadowed(self, registered: Registered[Any]) -> bool:
+        """Whether a built-in has the plain name of a third party's spec."""
+        same = self._entries[registered.spec.what][registered.spec.name]
+        return registered.owner.origin != "built-in" and any(r.owner.origin == "built-in" for r in same)
+
+    def third_party(self) -> tuple[Owner, ...]:
+        """Owners of all registered third-party plugins."""
+        entries = (r for by_name in self._entries.values() for found in by_name.values() for r in found)
+        owners = {r.owner.label: r.owner for r in entries if r.owner.origin != "built-in"}
+        return tuple(owners[label] for label in sorted(owners))
+
+    def conflicts(self) -> list[str]:
+        """One line for each name that several plugins claim, none of which is built in."""
+        return [
+            f"{_claimed(what, name, found)}; {_say_which(name, found)}"
+            for what, by_name in self._entries.items()
+            for name, found in by_name.items()
+            if len(found) > 1 and not any(r.owner.origin == "built-in" for r in found)
+        ]
+
+
+def local_module(stem: str) -> str:
+    """The module name that a local plugin file gets; its own targets may say the stem alone."""
+    return "demo_local_" + "".join(c if c.isalnum() else "_" for c in stem)
+
+
+def _claimed(what: str, name: str, found: list[Registered[Any]]) -> str:
+    owners = " and ".join(r.owner.describe() for r in found)
+    return f"{what} '{name}' is registered by {owners}"
+
+
+def _say_which(name: str, found: list[Registered[Any]]) -> str:
+    points = [r.owner.entry_point for r in found]
+    if len(set(points)) < len(points):
+        return "disable one of them with DEMO_DISABLE_PLUGINS=DISTRIBUTION"
+    return "say which: " + " or ".join(f"{point}:{name}" for point in points)
+
+
+def _importable(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except Exception:  # noqa: BLE001 - a dotted name imports its parent, which may be missing or fail in any way
+        return False

@@ -1,0 +1,255 @@
+"""What a plugin registers: light descriptions whose targets are imported when first used."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, TypeAlias, TypeVar, cast, dataclass_transform
+
+from demo_core.errors import unknown_name
+from demo_core.plugins.options import NO_OPTIONS, check_options_class
+
+#: What a model can offer. Each word promises a member: see docs/contract.md.
+CAPABILITIES = frozenset({"gradients", "variable-length", "recurrent", "prefix-logits", "conv-filters", "attention"})
+
+#: Kinds of explanation, closed in version 1.
+KINDS = ("attribution", "trace", "pattern", "interaction")
+
+_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+_TARGET = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
+
+S_contra = TypeVar("S_contra", contravariant=True)
+#: The function a hook receives; call it once per spec.
+Register: TypeAlias = Callable[[S_contra], None]
+
+
+class SpecError(ValueError):
+    """A spec is not what the contract asks for; the message says which field and why."""
+
+
+_refusals: ContextVar[list[str] | None] = ContextVar("refusals", default=None)
+
+
+@contextmanager
+def refusals() -> Iterator[list[str]]:
+    """Within this block a spec that breaks the contract is marked ``refused``, and the list says why."""
+    found: list[str] = []
+    token = _refusals.set(found)
+    try:
+        yield found
+    finally:
+        _refusals.reset(token)
+
+
+C = TypeVar("C", bound=type)
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(field,))
+def _spec(cls: C) -> C:
+    """Make a frozen dataclass whose bad arguments ``refusals`` can collect."""
+    made: Any = dataclass(frozen=True, kw_only=True)(cls)
+    initialise = made.__init__
+
+    @functools.wraps(initialise)
+    def __init__(self: Any, *values: Any, **given: Any) -> None:
+        try:
+            initialise(self, *values, **given)
+        except (ValueError, TypeError) as error:
+            collected = _refusals.get()
+            if collected is None:
+                raise
+            collected.append(f"{cls.__name__} '{given.get('name', '?')}': {error}")
+            object.__setattr__(self, "refused", True)
+
+    made.__init__ = __init__
+    return cast("C", made)
+
+
+@_spec
+class Spec:
+    """The fields that every spec has.
+
+    Parameters
+    ----------
+    name
+        What the user types: lower-case words joined by hyphens.
+    target
+        ``"package.module:attribute"``, imported when first used, so that listing plugins stays fast.
+    summary
+        One line for listings.
+    options
+        A frozen dataclass of options; left out means none.
+    requires
+        Modules that must be importable; checked without importing them.
+    extra
+        The extra of the plugin's distribution that brings what ``requires`` names.
+    docs
+        Where it is documented, a URL; left out means the pages that the distribution's metadata names.
+    paper
+        Where the method comes from, one line: "Simonyan 2013, arXiv:1312.6034".
+    """
+
+    what: ClassVar[str] = "spec"
+    #: Whether the contract was broken, see ``refusals``.
+    refused: ClassVar[bool] = False
+
+    name: str
+    target: str
+    summary: str
+    options: type = NO_OPTIONS
+    requires: tuple[str, ...] = ()
+    extra: str | None = None
+    docs: str = ""
+    paper: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse what the contract does not allow, naming the field."""
+        if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):
+            raise SpecError(f"name {self.name!r} must be lower-case words joined by hyphens, like 'my-method'")
+        if not isinstance(self.target, str) or not _TARGET.fullmatch(self.target):
+            raise SpecError(f"target {self.target!r} of '{self.name}' must look like 'package.module:Class'")
+        for where in ("summary", "docs", "paper"):
+            text = getattr(self, where)
+            if not isinstance(text, str) or not text.isprintable() or (where == "summary" and not text.strip()):
+                raise SpecError(f"{where} of '{self.name}' must be one line of text")
+        object.__setattr__(self, "requires", _words("requires", self.name, self.requires))
+        try:
+            check_options_class(self.options)
+        except TypeError as error:
+            raise SpecError(f"options of '{self.name}': {error}") from None
+
+
+@_spec
+class Architecture(Spec):
+    """A network: the target is a ``torch.nn.Module`` class.
+
+    ``__init__(options, *, letters, length, n_targets)``; ``forward(x)`` takes one-hot ``(B, A, L)`` floats and
+    gives outputs ``(B, T)`` before any activation.
+
+    Parameters
+    ----------
+    provides
+        What a built model offers; the module's own ``provides`` may overrule it once its options are known.
+    training
+        Training settings that differ for this network, ``{"learning_rate": 0.01}``; ``demo train`` checks them.
+    """
+
+    what: ClassVar[str] = "architecture"
+
+    provides: Iterable[str] = frozenset({"gradients"})
+    training: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Check capabilities and training as well."""
+        super().__post_init__()
+        object.__setattr__(self, "provides", check_capabilities(self.name, self.provides))
+        if not isinstance(self.training, Mapping) or not all(isinstance(key, str) for key in self.training):
+            raise SpecError(f"training of '{self.name}' must be a mapping of names to values, not {self.training!r}")
+
+
+@_spec
+class DatasetReader(Spec):
+    """A reader of sequence files: the target is a class with ``__init__(options)`` and ``read(source)``.
+
+    ``read`` yields ``Record`` or ``RecordBlock``.
+
+    Parameters
+    ----------
+    suffixes
+        ``".fa"``, ``".fa.gz"``: by them ``demo data import`` chooses the reader by itself.
+    """
+
+    what: ClassVar[str] = "reader"
+
+    suffixes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Check the suffixes as well."""
+        super().__post_init__()
+        suffixes = _words("suffixes", self.name, self.suffixes)
+        for suffix in suffixes:
+            if not suffix.startswith((".", "_")) or "." not in suffix or suffix != suffix.lower():
+                problem = "must be lower case, contain a dot, and begin with a dot or an underscore"
+                raise SpecError(f"suffix {suffix!r} of '{self.name}' {problem}")
+        object.__setattr__(self, "suffixes", suffixes)
+
+
+@_spec
+class Explainer(Spec):
+    """A way of explaining: the target is a class with ``__init__(options)`` and ``explain(model, batch, target)``.
+
+    Parameters
+    ----------
+    kind
+        The shape of what comes back: attribution ``(B, A, L)``, trace ``(B, C, L)``, interaction ``(B, L, L)``;
+        pattern ``(R, A, L)`` for one target, from ``explain(model, target, random)``.
+    channels
+        Names of a trace's channels.
+    needs
+        Capabilities the model must offer.
+    hypothetical
+        For attributions: whether letters that are not there get a value as well.
+    adds_up
+        Whether the sum of ``values * x`` should be the output minus ``Result.baseline``; checked and recorded.
+    tolerance
+        Largest mean completeness error, as a fraction of the mean sum of ``|values * x|``. A path integral of 50 steps
+        reaches about 0.01.
+    """
+
+    what: ClassVar[str] = "explainer"
+
+    kind: str
+    channels: tuple[str, ...] = ()
+    needs: Iterable[str] = frozenset()
+    hypothetical: bool = True
+    adds_up: bool = False
+    tolerance: float = 0.01
+
+    def __post_init__(self) -> None:
+        """Check kind, channels and needs as well."""
+        super().__post_init__()
+        if self.kind not in KINDS:
+            raise SpecError(f"'{self.name}': " + unknown_name("kind", str(self.kind), KINDS))
+        object.__setattr__(self, "channels", _words("channels", self.name, self.channels))
+        object.__setattr__(self, "needs", check_capabilities(self.name, self.needs))
+        if (self.kind == "trace") != bool(self.channels):
+            raise SpecError(f"'{self.name}': channels are named by explainers of kind trace, and only by them")
+        if self.name == "all":
+            raise SpecError("'all' is what stands for every explainer: choose another name")
+        if self.adds_up and self.kind != "attribution":
+            raise SpecError(f"'{self.name}': only attributions can add up")
+        if not isinstance(self.tolerance, int | float) or not 0 < self.tolerance < 1:
+            raise SpecError(f"'{self.name}': tolerance must be a number between 0 and 1, not {self.tolerance!r}")
+
+
+@_spec
+class Command(Spec):
+    """A further ``demo`` command: the target is a click command."""
+
+    what: ClassVar[str] = "command"
+
+    options: type = field(default=NO_OPTIONS, init=False)
+
+
+AnySpec: TypeAlias = Architecture | DatasetReader | Explainer | Command
+
+
+def check_capabilities(name: str, words: Iterable[str]) -> frozenset[str]:
+    """The capabilities as a set; raises SpecError on a word that is not one."""
+    found = frozenset(_words("capabilities", name, tuple(words) if not isinstance(words, str) else words))
+    for word in sorted(found - CAPABILITIES):
+        raise SpecError(f"'{name}': " + unknown_name("capability", word, CAPABILITIES))
+    return found
+
+
+def _words(where: str, name: str, words: object) -> tuple[str, ...]:
+    # A bare string is iterable too: ("captum") for ("captum",) would become six modules.
+    if isinstance(words, str) or not isinstance(words, tuple | list | set | frozenset):
+        raise SpecError(f"{where} of '{name}' must be a tuple of strings, not {words!r}")
+    if not all(isinstance(word, str) and word for word in words):
+        raise SpecError(f"{where} of '{name}' must be a tuple of non-empty strings, not {words!r}")
+    return tuple(words)

@@ -1,0 +1,114 @@
+"""What an explainer is given and what it gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+
+class BatchRandom:
+    """Random numbers that depend on seed, place in the dataset and call alone.
+
+    Batch size, order, shards and resuming never change a draw, and every device gets the same ones. Each sequence
+    has its own SplitMix64 stream for each call (Steele, Lea & Flood, OOPSLA 2014).
+    """
+
+    def __init__(self, seed: int, index: NDArray[np.int64], device: torch.device, stream: int = 0) -> None:
+        self._index = np.asarray(index, np.int64).astype(np.uint64)
+        self._key = _mix(_mix(np.array([seed % 2**64], np.uint64)) ^ np.uint64(stream))
+        self._device = device
+        self._calls = 0
+
+    def uniform(self, k: int) -> Tensor:
+        """A tensor (B, k) of float32 in [0, 1); a further call gives further numbers."""
+        self._calls += 1
+        with np.errstate(over="ignore"):
+            start = _mix(self._key + _mix(self._index + np.uint64(1)))
+            start = _mix(start + np.uint64(self._calls) * _GAMMA)
+            state = start[:, None] + np.arange(1, k + 1, dtype=np.uint64) * _GAMMA
+        # 24 bits are what a float32 holds exactly, so that 1.0 is never reached
+        numbers = (_mix(state) >> np.uint64(40)).astype(np.float32) * np.float32(2.0**-24)
+        return torch.from_numpy(numbers).to(self._device)
+
+    def permutations(self, k: int) -> Tensor:
+        """A tensor (B, k) of int64, each row a random order of 0 to k - 1."""
+        return self.uniform(k).argsort(dim=1, stable=True)
+
+
+class RunRandom:
+    """Random numbers for a run that reads no data: of as many rows as the explainer makes.
+
+    ``progress(done, total)`` may be called while it works, and moves a bar where there is one.
+    """
+
+    def __init__(
+        self, seed: int, device: torch.device, progress: Callable[[int, int], None] = lambda done, total: None
+    ) -> None:
+        self._seed, self._device = seed, device
+        self.progress = progress
+
+    def rows(self, n: int) -> BatchRandom:
+        """Numbers for rows 0 to n - 1; those of a row do not depend on n."""
+        return BatchRandom(self._seed, np.arange(n, dtype=np.int64), self._device)
+
+
+_GAMMA = np.uint64(0x9E3779B97F4A7C15)
+
+
+def _mix(z: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    with np.errstate(over="ignore"):
+        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Sequences to explain, on the model's device.
+
+    Parameters
+    ----------
+    x
+        One-hot (B, A, L) float; an unknown letter is a column of zeros.
+    codes
+        (B, L) uint8.
+    labels
+        (B, T) float32, NaN where unknown.
+    index
+        (B,) int64: each sequence's place in the dataset.
+    random
+        The only source of randomness an explainer should use.
+    """
+
+    x: Tensor
+    codes: Tensor
+    labels: Tensor
+    index: Tensor
+    random: BatchRandom
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What an explainer found for a batch.
+
+    Parameters
+    ----------
+    values
+        Of the kind's shape, see ``demo_core.plugins.specs.Explainer``.
+    baseline
+        (B,), the target at the reference, for methods whose values add up.
+    per_sequence
+        Further numbers (B,), by name, the same names for every batch; of a pattern (R,), for each restart.
+    """
+
+    values: Tensor
+    baseline: Tensor | None = None
+    per_sequence: Mapping[str, Tensor] = field(default_factory=dict)

@@ -1,0 +1,130 @@
+"""What is asked of an explainer: one model, one explainer with its options, one target."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from demo_core.errors import DemoError, MisfitError, printable
+from demo_core.models.device import device_name
+from demo_core.models.model import Model
+from demo_core.models.targets import Target
+from demo_core.plugins.interrupts import passes
+from demo_core.plugins.options import as_json, build, changed
+from demo_core.plugins.owner import Owner
+from demo_core.plugins.registry import Registered
+from demo_core.plugins.specs import Explainer
+
+
+@dataclass(frozen=True)
+class Job:
+    """One model, one explainer with its options, one target.
+
+    ``average_strands`` explains the reverse complement as well, flips its values back and averages.
+    """
+
+    registered: Registered[Explainer]
+    options: Any
+    model: Model
+    target: Target
+    seed: int = 0
+    average_strands: bool = False
+    batch_size: int = 0
+    #: Owners of all third-party plugins that are active, for the record
+    third_party: tuple[Owner, ...] = ()
+
+    @property
+    def spec(self) -> Explainer:
+        """The explainer's spec."""
+        return self.registered.spec
+
+
+def make_job(
+    registered: Registered[Explainer],
+    model: Model,
+    *,
+    options: Mapping[str, Any] | None = None,
+    target: str | None = None,
+    seed: int = 0,
+    average_strands: bool = False,
+    batch_size: int | None = None,
+    third_party: tuple[Owner, ...] = (),
+) -> Job:
+    """A checked job. Raises UsageProblem on bad options or target, MisfitError if explainer and model do not fit."""
+    spec = registered.spec
+    resolved: Any = build(spec.options, options or {}, f"explainer '{spec.name}'")
+    if why := misfit(spec, model):
+        raise MisfitError(why)
+    if average_strands and spec.kind in ("trace", "pattern"):
+        raise MisfitError(f"--average-strands has no meaning for '{spec.name}', which gives a {spec.kind}")
+    if average_strands and not model.alphabet.complement:
+        raise MisfitError(f"--average-strands: the alphabet {model.alphabet.name} has no other strand")
+    chosen = model.target(target)
+    if spec.kind == "pattern" and chosen.form == "loss":
+        raise MisfitError(f"target '{printable(chosen.name)}' needs labels, and {spec.name} reads no data")
+    if average_strands and chosen.form == "loss":
+        raise MisfitError("--average-strands averages outputs, and a loss is not an output")
+    size = batch_size or model.automatic_batch_size()
+    return Job(registered, resolved, model, chosen, seed, average_strands, size, third_party)
+
+
+def misfit(spec: Explainer, model: Model) -> str:
+    """Why an explainer cannot serve a model, in a sentence; '' if it can."""
+    needs = frozenset(spec.needs)
+    missing = needs - model.capabilities
+    if missing:
+        offered = ", ".join(sorted(model.capabilities)) or "nothing"
+        return f"{spec.name} needs a model that offers {', '.join(sorted(missing))}; '{model.name}' offers {offered}"
+    return ""
+
+
+def describe_job(job: Job) -> dict[str, Any]:
+    """What a run is about, for its file."""
+    spec = job.spec
+    return {
+        "kind": spec.kind,
+        "channels": list(spec.channels),
+        "hypothetical": spec.hypothetical,
+        "adds_up": spec.adds_up,
+        "explainer": {"name": spec.name, **job.registered.owner.as_json()},
+        "options": as_json(job.options),
+        "options_changed": changed(job.options),
+        "third_party_plugins": [owner.as_json() for owner in job.third_party],
+        "target": job.target.as_json(),
+        "unit": _unit(job),
+        "seed": job.seed,
+        "average_strands": job.average_strands,
+        "batch_size": job.batch_size,
+        "device": device_name(job.model.device),
+        "model": {
+            "name": job.model.name,
+            "digest": job.model.digest(),
+            **job.model.metadata(),
+            "architecture_running": job.model.running,
+        },
+    }
+
+
+def new_explainer(job: Job) -> Any:
+    """The explainer of a job. Raises PluginError, naming the plugin, if it cannot be made."""
+    cls = job.registered.load()
+    try:
+        return cls(job.options)
+    except DemoError:
+        raise
+    except BaseException as error:
+        if passes(error):
+            raise
+        raise job.registered.failed(error) from error
+
+
+def _unit(job: Job) -> str:
+    """What the values are in, where the explainer says so by ``unit(target)``; '' where it does not."""
+    unit = getattr(new_explainer(job), "unit", None)
+    try:
+        return printable(unit(job.target), 40) if callable(unit) else ""
+    except BaseException as error:
+        if passes(error):
+            raise
+        raise job.registered.failed(error) from error

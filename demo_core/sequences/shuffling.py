@@ -1,0 +1,160 @@
+"""Shuffled sequences, as negatives and as backgrounds.
+
+Unknown letters stay where they are. Sequences are shuffled many at a time: no Python loop runs over them.
+"""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from demo_core.sequences.alphabets import Codes
+
+#: Runs of letters handled at once, which bounds the memory whatever N is.
+_BLOCK = 20_000
+#: A last-exit tree is drawn from a full list of (letters - 1) ** (letters - 1) of them for each root.
+_MOST_LETTERS = 6
+
+
+def shuffle(codes: Codes, random: Generator, unknown: int = 4) -> Codes:
+    """Permute the known letters of each row of (N, L) codes, every order equally likely."""
+    known = codes < unknown
+    keys = np.where(known, random.random(codes.shape), np.inf)
+    order = np.argsort(keys, axis=1)
+    drawn = np.take_along_axis(codes, order, axis=1)
+    # the n known letters now come first in each row: deal them out to the known places
+    place = np.cumsum(known, axis=1) - 1
+    dealt = np.take_along_axis(drawn, np.maximum(place, 0), axis=1)
+    return np.where(known, dealt, codes)
+
+
+def dinucleotide_shuffle(codes: Codes, random: Generator, unknown: int = 4) -> Codes:
+    """Shuffle each row of (N, L) codes, keeping exactly how often each letter follows each other letter.
+
+    Every sequence with the same first letter, last letter and dinucleotide counts is equally likely. Unknown
+    letters stay in place and each stretch of known letters between them is shuffled by itself.
+
+    Method: Altschul & Erickson, Mol. Biol. Evol. 1985, 2:526-538. The letters are the nodes of a graph and the
+    dinucleotides its edges; a shuffle is an Eulerian path. The last edge out of each node is drawn as a random tree
+    towards the last letter, with probability in proportion to its number of labelled trees; all other edges are
+    used in random order.
+
+    When not to use it: as a null for methods that are themselves about dinucleotides; and for repeats, where few
+    other orders, or none, exist.
+
+    Raises
+    ------
+    ValueError
+        For alphabets of more than six letters.
+    """
+    if unknown > _MOST_LETTERS:
+        raise ValueError(f"dinucleotide_shuffle takes alphabets of at most {_MOST_LETTERS} letters, not {unknown}")
+    shuffled = np.array(codes, dtype=np.uint8)
+    rows, starts, lengths = _known_runs(shuffled < unknown)
+    # the path through three letters or fewer is fixed by its ends
+    long_enough = lengths > 3
+    rows, starts, lengths = rows[long_enough], starts[long_enough], lengths[long_enough]
+    for first in range(0, len(rows), _BLOCK):
+        part = slice(first, first + _BLOCK)
+        row, start, length = rows[part], starts[part], lengths[part]
+        columns = start[:, None] + np.arange(int(length.max()))
+        inside = np.arange(columns.shape[1]) < length[:, None]
+        columns = np.minimum(columns, shuffled.shape[1] - 1)
+        runs = np.where(inside, shuffled[row[:, None], columns], 0)
+        done = _shuffle_runs(runs, length, random, unknown)
+        shuffled[np.broadcast_to(row[:, None], columns.shape)[inside], columns[inside]] = done[inside]
+    return shuffled
+
+
+def _known_runs(known: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Row, start and length of each stretch of True."""
+    edges = np.diff(np.pad(known, ((0, 0), (1, 1))).astype(np.int8), axis=1)
+    rows, starts = np.nonzero(edges == 1)
+    _, ends = np.nonzero(edges == -1)
+    return rows, starts, ends - starts
+
+
+def _shuffle_runs(runs: Codes, lengths: NDArray[np.int64], random: Generator, letters: int) -> Codes:
+    """Shuffle the first ``lengths[i]`` letters of each row i of (N, M)."""
+    n, width = runs.shape
+    each = np.arange(n)
+    here, there = runs[:, :-1].astype(np.int64), runs[:, 1:].astype(np.int64)
+    real = np.arange(width - 1) < (lengths - 1)[:, None]
+    last = runs[each, lengths - 1].astype(np.int64)
+
+    # counts[i, a, b]: how often b follows a in row i
+    flat = (each[:, None] * letters + here) * letters + there
+    counts = np.bincount(flat[real], minlength=n * letters * letters).reshape(n, letters, letters)
+    exits = _last_exits(counts, last, random)
+
+    # All edges in random order, grouped by the letter they leave, its last exit at the end of each group.
+    # Among equal edges the first one is made the last exit: they are indistinguishable, so any will do.
+    keys = np.where(real, here * 2 + random.random(here.shape), np.inf)
+    for letter in range(letters):
+        is_exit = real & (here == letter) & (there == exits[:, letter, None]) & (last != letter)[:, None]
+        found = np.flatnonzero(is_exit.any(axis=1))
+        keys[found, is_exit[found].argmax(axis=1)] = letter * 2 + 1.5
+    targets = np.take_along_axis(there, np.argsort(keys, axis=1), axis=1)
+
+    # Walk: each letter hands out its edges one after the other
+    degree = counts.sum(axis=2)
+    cursor = np.cumsum(degree, axis=1) - degree
+    walked = runs.copy()
+    at = runs[:, 0].astype(np.int64)
+    for step in range(1, width):
+        moving = step < lengths
+        edge = np.minimum(cursor[each, at], width - 2)
+        cursor[each, at] += 1
+        at = np.where(moving, targets[each, edge], at)
+        walked[:, step] = np.where(moving, at, walked[:, step])
+    return walked
+
+
+def _last_exits(counts: NDArray[np.int64], last: NDArray[np.int64], random: Generator) -> NDArray[np.int64]:
+    """For each row and letter, the letter that its last edge leads to: a random tree rooted at ``last``."""
+    n, letters, _ = counts.shape
+    exits = np.zeros((n, letters), np.int64)
+    weights = counts.astype(np.float64)
+    # A letter that never occurs constrains nothing: give it one imaginary edge to the root
+    absent = counts.sum(axis=2) == 0
+    rows, unused = np.nonzero(absent)
+    weights[rows, unused, last[rows]] = 1.0
+    for root in range(letters):
+        mine = np.flatnonzero(last == root)
+        if not len(mine):
+            continue
+        others = [a for a in range(letters) if a != root]
+        trees = _trees(letters, root)
+        # log of the number of labelled trees of each shape; no edge, no tree
+        with np.errstate(divide="ignore"):
+            logs = np.log(weights[mine])
+        total = np.zeros((len(mine), len(trees)))
+        for column, letter in enumerate(others):
+            total += logs[:, letter, trees[:, column]]
+        # the Gumbel maximum is a draw in proportion to exp(total)
+        draw = (total + random.gumbel(size=total.shape)).argmax(axis=1)
+        exits[mine[:, None], others] = trees[draw]
+    return exits
+
+
+def _trees(letters: int, root: int) -> NDArray[np.int64]:
+    """Every way to give each letter but the root a next letter such that all lead to the root."""
+    others = [a for a in range(letters) if a != root]
+    found = []
+    for choice in itertools.product(*([b for b in range(letters) if b != a] for a in others)):
+        step = dict(zip(others, choice, strict=True))
+        if all(_reaches(a, root, step) for a in others):
+            found.append(choice)
+    return np.array(found, np.int64)
+
+
+def _reaches(start: int, root: int, step: dict[int, int]) -> bool:
+    at = start
+    for _ in range(len(step)):
+        at = step.get(at, root)
+        if at == root:
+            return True
+    return at == root

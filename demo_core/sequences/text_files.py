@@ -1,0 +1,89 @@
+"""Lines of a text file, plain or gzip, with errors that say where."""
+
+from __future__ import annotations
+
+import io
+import os
+import select
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from demo_core.errors import DemoError, printable
+from demo_core.storage.limits import RECORD
+
+#: Seconds to wait for a process that writes into a named pipe.
+_WAIT = 10.0
+
+
+class BadSource(DemoError):
+    """A source file is not what its reader expects; the message names the file and the place."""
+
+    def __init__(self, path: Path, problem: str, where: str = "") -> None:
+        super().__init__(": ".join(part for part in (printable(path), where, problem) if part))
+
+
+def text_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Number (from 1) and text of each line, without its line ending; gzip is told by its first bytes.
+
+    Pipes and process substitution are read as files are. Raises BadSource if the file is missing, empty, not text, a
+    damaged or truncated gzip file, or has a line of more than ``limits.RECORD`` bytes.
+    """
+    import gzip  # with zlib, a noticeable part of the start-up of commands that read nothing
+    import zlib
+
+    number, most = 0, RECORD.value
+    try:
+        with open_source(path) as raw:
+            packed = raw.peek(2)[:2] == b"\x1f\x8b"  # type: ignore[attr-defined]
+            stream = gzip.GzipFile(fileobj=raw) if packed else raw
+            with io.TextIOWrapper(cast("BinaryIO", stream), encoding="utf-8-sig", errors="replace") as text:
+                while line := text.readline(most + 1):
+                    number += 1
+                    if "\0" in line:
+                        raise BadSource(path, "this is not a text file", f"line {number}")
+                    if len(line) > most and not line.endswith("\n"):
+                        raise BadSource(path, RECORD.exceeded(), f"line {number}")
+                    yield number, line.rstrip("\r\n")
+    except EOFError:
+        raise BadSource(path, "the gzip file is truncated: copy it again", f"after line {number}") from None
+    except (gzip.BadGzipFile, zlib.error) as error:
+        raise BadSource(path, f"the gzip file is damaged ({error})", f"after line {number}") from None
+    if number == 0:
+        raise BadSource(path, "the file is empty")
+
+
+def open_source(path: Path) -> BinaryIO:
+    """Open a file for reading in binary, or a pipe into which some process writes. Raises BadSource."""
+    try:
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
+            raise BadSource(path, "this is a folder; give a file")
+        if stat.S_ISFIFO(mode):
+            return _open_pipe(path)
+        return path.open("rb")
+    except FileNotFoundError:
+        raise BadSource(path, "there is no such file") from None
+    except OSError as error:
+        raise BadSource(path, f"cannot be read ({error.strerror})") from None
+
+
+def _open_pipe(path: Path) -> BinaryIO:
+    # without waiting, since opening a named pipe would wait forever where nobody writes
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    poll = select.poll()
+    poll.register(handle, select.POLLIN)
+    if not poll.poll(_WAIT * 1000):
+        try:
+            nobody = os.read(handle, 1) == b""
+        except BlockingIOError:  # somebody is there, and has not written yet
+            nobody = False
+        if nobody:
+            os.close(handle)
+            raise BadSource(
+                path,
+                f"no process wrote to this pipe within {_WAIT:g} seconds; start the writing process, or give a file",
+            )
+    os.set_blocking(handle, True)
+    return os.fdopen(handle, "rb")

@@ -1,0 +1,5 @@
+"""Files that are whole or absent: HDF5 with checks, atomic replacement, part files, locks, and size limits."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,291 @@
+"""Whole or nothing: a file gets its name when it is complete, and never before."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from demo_core.errors import DemoError, printable
+from demo_core.storage.limits import TEXT
+from demo_core.storage.locks import clear_leftovers, exchange, hidden_name, lock
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+@contextlib.contextmanager
+def whole_file(path: Path, *, within: Path | None = None, replace: bool = True) -> Iterator[Path]:
+    """A temporary path beside ``path``; renamed to it on success, removed on any failure.
+
+    The content is fsynced before the rename, so that a crash leaves the old file or the new one. What killed processes
+    left of earlier tries is deleted first. A symbolic link is followed.
+
+    Parameters
+    ----------
+    within
+        Another folder, of the same file system, for what a kill may leave behind.
+    replace
+        Whether an existing file may be replaced, and a file that appears in the meantime.
+
+    Raises
+    ------
+    DemoError
+        If it cannot be written, exists and may not be replaced, another process is writing it, or the disk is full.
+    """
+    with whole_files([path], within=within, replace=replace) as (temporary,):
+        yield temporary
+
+
+@contextlib.contextmanager
+def whole_files(paths: Sequence[Path], *, within: Path | None = None, replace: bool = True) -> Iterator[list[Path]]:
+    """Temporary paths for several files of one result, which get their names together, see ``whole_file``."""
+    targets = [_followed(path) for path in paths]
+    for path in targets:
+        check_file_can_be(path)
+        if not replace:
+            _check_new(path)
+    with contextlib.ExitStack() as stack:
+        made = [stack.enter_context(_temporary_file(path, within or path.parent)) for path in targets]
+        with saying_full(paths[0]):
+            yield made
+            for temporary in made:
+                temporary.chmod(0o666 & ~_umask())  # mkstemp's 0600 would keep colleagues out
+                fsync(temporary)
+            if not replace:
+                for path in targets:
+                    _check_new(path)
+            for temporary, path in zip(made, targets, strict=True):
+                _take_name(temporary, path, replace)
+            for folder in {path.parent for path in targets}:
+                fsync(folder)
+
+
+@contextlib.contextmanager
+def _temporary_file(path: Path, folder: Path) -> Iterator[Path]:
+    _check_not_busy(path, folder)
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{hidden_name(path)}.", suffix=".tmp" + path.suffix, dir=folder)
+    except OSError as error:  # whose text names a file that nobody asked for
+        raise DemoError(f"{printable(path)} cannot be written ({error.strerror}): choose another place") from None
+    os.close(handle)
+    temporary = Path(name)
+    held = lock(temporary)  # as long as this process lives, nobody takes it for a leftover
+    try:
+        yield temporary
+    finally:
+        temporary.unlink(missing_ok=True)
+        held.release()
+
+
+def _take_name(temporary: Path, path: Path, replace: bool) -> None:
+    if replace:
+        temporary.replace(path)
+        return
+    try:
+        os.link(temporary, path)  # fails if another process was faster
+    except FileExistsError:
+        _check_new(path)
+        raise
+    except OSError:  # a file system without hard links
+        temporary.replace(path)
+
+
+@contextlib.contextmanager
+def whole_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
+    """A temporary folder beside ``path``; takes its name on success, is removed on any failure.
+
+    With ``replace`` an existing folder is exchanged for it at once where the system can. Elsewhere it is moved aside
+    first, and moved back on any failure; after a kill between the two renames the next call does that.
+    """
+    path = _followed(path)
+    check_folder_of(path)
+    _check_not_busy(path, path.parent)
+    if not replace:
+        _check_new(path)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{hidden_name(path)}.", suffix=".tmp", dir=path.parent))
+    held = lock(temporary, folder=True)
+    try:
+        with saying_full(path):
+            yield temporary
+            temporary.chmod(0o777 & ~_umask())
+            for inside in temporary.rglob("*"):
+                fsync(inside)
+            if not replace:
+                _check_new(path)
+            if not replace or not path.exists():
+                _rename_folder(temporary, path)
+            elif not exchange(temporary, path):
+                _swap(temporary, path)
+            fsync(path.parent)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+        held.release()
+
+
+@contextlib.contextmanager
+def saying_full(path: Path) -> Iterator[None]:
+    """Turn a full disk into a DemoError that names the output and the disk."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        raise DemoError(
+            f"{printable(path)}: cannot write to the file system at {printable(_mount(path))} ({error.strerror}); "
+            "free space, or choose another output"
+        ) from None
+
+
+def _mount(path: Path) -> Path:
+    folder = path.absolute().parent
+    while not os.path.ismount(folder):
+        folder = folder.parent
+    return folder
+
+
+def _followed(path: Path) -> Path:
+    """Where an output really lies: a symbolic link stays, and what it points to is replaced."""
+    if not path.is_symlink():
+        return path
+    try:
+        return path.resolve(strict=False)
+    except (OSError, RuntimeError):
+        raise DemoError(f"{printable(path)} is a symbolic link to itself; choose another output") from None
+
+
+def _check_new(path: Path) -> None:
+    if path.exists():
+        raise DemoError(f"{printable(path)} exists already; choose another name, or use --force to replace it")
+
+
+def _check_not_busy(path: Path, folder: Path) -> None:
+    if clear_leftovers(path, folder):
+        raise DemoError(f"{printable(path)}: another process is writing it; wait for it to end, or choose another name")
+
+
+def _rename_folder(temporary: Path, path: Path) -> None:
+    try:
+        temporary.rename(path)
+    except OSError as error:
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):  # another process was faster
+            _check_new(path)
+        raise
+
+
+def _swap(new: Path, path: Path) -> None:
+    aside = Path(tempfile.mkdtemp(prefix=f".{hidden_name(path)}.", suffix=".old", dir=path.parent))
+    old = aside / "was"
+    try:
+        path.replace(old)
+        new.replace(path)
+    except BaseException:
+        if old.exists() and not path.exists():
+            old.replace(path)
+        raise
+    finally:
+        # never while it holds the only copy
+        if path.exists():
+            shutil.rmtree(aside, ignore_errors=True)
+
+
+def write_text(path: Path, text: str, *, replace: bool = True) -> None:
+    """Write a text file, whole or not at all."""
+    with whole_file(path, replace=replace) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON, whole or not at all."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def check_regular(path: Path) -> None:
+    """Raise DemoError if a path is there and is no regular file: a pipe or a device could be read without end."""
+    if not path.exists():
+        raise DemoError(f"{printable(path)}: there is no such file")
+    if path.is_dir():
+        raise DemoError(f"{printable(path)}: this is a folder; give a file")
+    if not path.is_file():
+        raise DemoError(f"{printable(path)} is a pipe or a device; give a regular file")
+
+
+def read_json(path: Path, what: str) -> Any:
+    """JSON from a file; raises DemoError naming file and place."""
+    try:
+        if path.exists():
+            check_regular(path)
+            TEXT.check(path.stat().st_size, printable(path))
+        return parse_json(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DemoError(f"{printable(path)}: there is no such {what}") from None
+    except (UnicodeDecodeError, ValueError, RecursionError) as error:
+        raise DemoError(f"{printable(path)} is not a readable {what}: {printable(error)}") from None
+
+
+def parse_json(text: str) -> Any:
+    """JSON as the standard has it: NaN, Infinity and halves of characters, which Python takes, are a ValueError."""
+
+    def refuse(word: str) -> Any:
+        raise ValueError(f"{word} is not JSON")
+
+    value = json.loads(text, parse_constant=refuse)
+    if "\\ud" in text.lower():
+        try:
+            json.dumps(value, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            raise ValueError("a string contains a lone surrogate (half of a UTF-16 pair)") from None
+    return value
+
+
+def check_folder_of(path: Path) -> None:
+    """Raise DemoError unless something called ``path`` could be made."""
+    folder = path.parent
+    if not folder.is_dir():
+        raise DemoError(f"{printable(folder)}: there is no such folder to write {printable(path.name)} into")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise DemoError(f"{printable(folder)}: this folder cannot be written to; choose another output")
+
+
+def check_file_can_be(path: Path) -> None:
+    """Raise DemoError unless a file called ``path`` could be made, or replaced."""
+    check_folder_of(path)
+    if path.is_dir():
+        raise DemoError(f"{printable(path)} is a folder, and a file is to be written: choose another name")
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder, and those it lies in. Raises DemoError if that cannot be."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DemoError(f"{printable(path)}: no such folder can be made ({error.strerror}): choose another") from None
+
+
+def check_not_an_input(output: Path, *inputs: Path | None) -> None:
+    """Raise DemoError if an output is one of the inputs, or lies in one: no --force may destroy what is being read."""
+    for source in inputs:
+        if source is None or not output.exists() or not source.exists():
+            continue
+        if output.samefile(source) or source.resolve() in output.resolve().parents:
+            raise DemoError(f"{printable(output)} is what is read here, so it cannot be written: choose another output")
+
+
+def fsync(path: Path) -> None:
+    """Make a file's content, or a folder's entries, durable."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

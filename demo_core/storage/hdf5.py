@@ -1,0 +1,297 @@
+"""HDF5 from outside is hostile: read only what the format promises, and check it before reading.
+
+A file is refused if anything in it is not a plain, hard-linked, fully allocated dataset of an expected name, type
+and shape, stored with HDF5's own filters. What a file says about itself is one JSON string attribute, because HDF5
+cannot hold other attributes over 64 kB.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from demo_core.errors import DemoError, UsageProblem, one_line, printable
+from demo_core.storage.atomic_files import check_regular, parse_json
+from demo_core.storage.hdf5_heap import damaged_heap
+from demo_core.storage.hdf5_output import OutputFile, check_written
+from demo_core.storage.limits import ROW_BYTES, ROWS
+
+_log = logging.getLogger(__name__)
+
+ATTRIBUTE = "demo"
+_SUM_OF_TEXT = "demo-crc32"
+#: The entry of the metadata that has a checksum for each page of each column of strings.
+CHECKSUMS = "text_checksums"
+#: Strings of a page.
+PAGE = 256
+#: Rows of a chunk are chosen to make chunks of about this many bytes.
+CHUNK_BYTES = 1 << 18
+_MOST_CHUNK_BYTES = 64 << 20
+_MOST_RATIO = 1100
+_MOST_METADATA = 64 << 20
+# deflate, shuffle and Fletcher's checksum: any other filter would load a library by name
+_FILTERS = {1, 2, 3}
+
+
+@dataclass(frozen=True)
+class Field:
+    """What a dataset of a format must be: numpy type ('str' for text), number of axes, whether it must be there."""
+
+    dtype: str
+    axes: int
+    required: bool = True
+
+
+def create(path: Path) -> OutputFile:
+    """A new file to write to, in a ``with`` statement."""
+    return OutputFile(path)
+
+
+def describe(file: h5py.File, metadata: Mapping[str, Any]) -> None:
+    """Write what the file says about itself, with checksums of this text and of the strings in the file."""
+    sums = {name: _checksums(file[name]) for name in file if h5py.check_string_dtype(file[name].dtype)}
+    text = json.dumps({**metadata, CHECKSUMS: sums}, ensure_ascii=False, allow_nan=False)
+    file.attrs.create(ATTRIBUTE, text, dtype=h5py.string_dtype("utf-8"))
+    file.attrs.create(_SUM_OF_TEXT, np.uint32(zlib.crc32(text.encode())))
+    check_written()
+
+
+def checksum(texts: Sequence[bytes]) -> int:
+    """CRC-32 of a page of strings, which HDF5 keeps where its own checksums do not reach."""
+    return zlib.crc32(b"\0".join(texts))
+
+
+def _checksums(dataset: h5py.Dataset) -> list[int]:
+    return [checksum(list(dataset[i : i + PAGE])) for i in range(0, dataset.shape[0], PAGE)]
+
+
+def add_column(file: h5py.File, name: str, field: Field, row_shape: tuple[int, ...]) -> h5py.Dataset:
+    """An empty dataset that grows along its first axis."""
+    dtype = h5py.string_dtype("utf-8") if field.dtype == "str" else np.dtype(field.dtype)
+    row_bytes = max(1, math.prod(row_shape) * (16 if field.dtype == "str" else np.dtype(dtype).itemsize))
+    rows = max(1, min(65536, CHUNK_BYTES // row_bytes))
+    inner = [max(1, n) for n in row_shape]
+    while row_bytes > _MOST_CHUNK_BYTES // 4:  # a row too large for a chunk is cut along its longest axis
+        longest = inner.index(max(inner))
+        inner[longest] = -(-inner[longest] // 2)
+        row_bytes = math.prod(inner) * np.dtype(dtype).itemsize
+    return file.create_dataset(
+        name,
+        shape=(0, *row_shape),
+        maxshape=(None, *row_shape),
+        chunks=(rows, *inner),
+        dtype=dtype,
+        compression="gzip",
+        compression_opts=1,
+        shuffle=field.dtype != "str",
+        fletcher32=field.dtype != "str",
+    )
+
+
+def append(dataset: h5py.Dataset, rows: Any) -> None:
+    """Add rows at the end of a dataset that grows."""
+    start = dataset.shape[0]
+    dataset.resize(start + len(rows), axis=0)
+    dataset[start:] = rows
+    check_written()
+
+
+def open_checked(path: Path, what: str, version: int, fields: Mapping[str, Field]) -> tuple[h5py.File, Any]:
+    """Open a file of ours for reading, having checked every promise of its format.
+
+    Parameters
+    ----------
+    what
+        The name of the format, as its metadata must say.
+    version
+        The newest version that can be read.
+    fields
+        Every dataset that may be there. All that are share their first axis.
+
+    Returns
+    -------
+    The open file and its metadata, a dict.
+
+    Raises
+    ------
+    DemoError
+        Naming the file and what is wrong with it.
+    """
+    shown = printable(path)
+    if path.is_dir():
+        raise DemoError(f"{shown} is a folder, not a {what} file")
+    check_regular(path)
+    if not h5py.is_hdf5(path):
+        hint = "; import it first, with demo data import" if what == "demo-dataset" else ""
+        raise DemoError(f"{shown} cannot be read as HDF5: truncated, or not a {what} file{hint}")
+    if damaged_heap(path):
+        raise DemoError(f"{shown} is damaged: its strings cannot be read; copy it again or recreate it")
+    try:
+        file = h5py.File(path, "r")
+    except OSError as error:
+        raise DemoError(
+            f"{shown} cannot be read as HDF5: truncated, or not a {what} file ({one_line(error)})"
+        ) from None
+    try:
+        metadata = _metadata(file, what, version)
+        _check_contents(file, fields)
+    except (_Refused, UsageProblem) as error:
+        file.close()
+        raise DemoError(f"{shown} is refused: {error}") from None
+    # The HDF5 library reports damage as whatever its innermost part met: all of it means the file is bad.
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError, RecursionError) as error:
+        file.close()
+        raise DemoError(f"{shown} is damaged, or not a {what} file: {one_line(error)}") from None
+    return file, metadata
+
+
+class _Refused(Exception):
+    pass
+
+
+def _metadata(file: h5py.File, what: str, version: int) -> Any:
+    if ATTRIBUTE not in file.attrs:
+        raise _Refused(f"it does not say that it is a {what} file")
+    kind = h5py.check_string_dtype(file.attrs.get_id(ATTRIBUTE).dtype)
+    if kind is None or file.attrs.get_id(ATTRIBUTE).shape != ():
+        raise _Refused("its metadata is not one string")
+    text = file.attrs[ATTRIBUTE]
+    if not isinstance(text, str) or len(text) > _MOST_METADATA:
+        raise _Refused("its metadata is not a string, or too long")
+    metadata = parse_json(text)
+    if not isinstance(metadata, dict) or metadata.get("format") != what:
+        said = printable(metadata.get("format"), 40) if isinstance(metadata, dict) else "nothing"
+        raise _Refused(f"its format is {said}, not {what}")
+    if not isinstance(metadata.get("version"), int) or not 1 <= metadata["version"] <= version:
+        raise _Refused(
+            f"its format version is {printable(metadata.get('version'), 20)}; this program reads up to {version}: "
+            "upgrade deep-motif-dashboard"
+        )
+    if _SUM_OF_TEXT in file.attrs and int(file.attrs[_SUM_OF_TEXT]) != zlib.crc32(text.encode()):
+        raise _Refused("metadata checksum mismatch: the file is damaged; copy it again or recreate it")
+    return metadata
+
+
+def _check_contents(file: h5py.File, fields: Mapping[str, Field]) -> None:
+    rows = None
+    for name in file:
+        shown = printable(repr(name), 60)
+        if name not in fields:
+            raise _Refused(f"it holds {shown}, which the format does not have")
+        if not isinstance(file.get(name, getlink=True), h5py.HardLink):
+            raise _Refused(f"{shown} is a link to somewhere else")
+        dataset = file[name]
+        if not isinstance(dataset, h5py.Dataset):
+            raise _Refused(f"{shown} is not a dataset")
+        _check_type(shown, dataset, fields[name])
+        if dataset.shape[0] > ROWS.value:
+            raise _Refused(f"{shown} has {dataset.shape[0]:,} rows: {ROWS.exceeded()}")
+        if math.prod(dataset.shape[1:]) * dataset.dtype.itemsize > ROW_BYTES.value:
+            raise _Refused(f"{shown} has rows of shape {dataset.shape[1:]}: {ROW_BYTES.exceeded()}")
+        _check_storage(shown, dataset)
+        if rows is not None and dataset.shape[0] != rows:
+            raise _Refused(f"{shown} has {dataset.shape[0]} rows where others have {rows}")
+        rows = dataset.shape[0]
+    for name, field in fields.items():
+        if field.required and name not in file:
+            raise _Refused(f"it has no dataset '{name}'")
+
+
+def _check_type(name: str, dataset: h5py.Dataset, field: Field) -> None:
+    if field.dtype == "str":
+        text = h5py.check_string_dtype(dataset.dtype)
+        right = text is not None and text.encoding == "utf-8"
+    else:
+        right = dataset.dtype == np.dtype(field.dtype)
+    if not right or dataset.ndim != field.axes:
+        raise _Refused(
+            f"{name} has type {dataset.dtype} and {dataset.ndim} axes; it must have {field.dtype} and {field.axes}"
+        )
+
+
+def _check_storage(name: str, dataset: h5py.Dataset) -> None:
+    properties = dataset.id.get_create_plist()
+    if properties.get_external_count() or dataset.is_virtual:
+        raise _Refused(f"{name} is stored in another file")
+    if any(properties.get_filter(i)[0] not in _FILTERS for i in range(properties.get_nfilters())):
+        raise _Refused(f"{name} is stored with a filter other than gzip")
+    logical = dataset.size * dataset.dtype.itemsize
+    if logical == 0:
+        return
+    chunks = dataset.chunks
+    if chunks is not None:
+        if math.prod(chunks) * dataset.dtype.itemsize > _MOST_CHUNK_BYTES:
+            raise _Refused(f"{name} has chunks of more than 64 MiB")
+        expected = math.prod(-(-n // c) for n, c in zip(dataset.shape, chunks, strict=True))
+        if dataset.id.get_num_chunks() != expected:
+            raise _Refused(f"{name} has chunks that were never written")
+        # the last chunk along an axis is stored whole
+        logical = expected * math.prod(chunks) * dataset.dtype.itemsize
+    stored = dataset.id.get_storage_size()
+    if stored == 0 or logical / stored > _MOST_RATIO:
+        raise _Refused(f"{name} claims {logical} bytes but stores {stored}")
+
+
+class Column:
+    """A dataset of an open file, read by slices. Raises DemoError naming the file where it is damaged.
+
+    With ``said``, infinite numbers are read as NaN, which everything takes for missing; that is logged once for all
+    columns that share ``said``.
+    """
+
+    def __init__(self, dataset: h5py.Dataset, said: set[str] | None = None) -> None:
+        self._dataset, self._said = dataset, said
+        self.shape: tuple[int, ...] = dataset.shape
+        self.dtype, self.ndim, self.size = dataset.dtype, dataset.ndim, dataset.size
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __bool__(self) -> bool:
+        """Whether its file is open, as h5py has it."""
+        return bool(self._dataset)
+
+    def __getitem__(self, key: Any) -> Any:
+        if not self._dataset:
+            raise UsageProblem("the file is closed; open it again, or read the data inside the with statement")
+        name = printable(self._dataset.file.filename)
+        with reading(name):
+            found = self._dataset[key]
+        if self._said is None or not np.isinf(found).any():
+            return found
+        if name not in self._said:
+            self._said.add(name)
+            _log.warning("%s contains infinite values, which are read as NaN (missing)", name)
+        return np.where(np.isinf(found), found.dtype.type(np.nan), found)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        return np.asarray(self[:], dtype)
+
+
+def text_checksums(metadata: Mapping[str, Any], name: str, rows: int) -> list[int] | None:
+    """The checksums of a column of strings; None in files that were made before there were any. Raises ValueError."""
+    sums: list[int] | None = metadata.get(CHECKSUMS, {}).get(name)
+    if sums is not None and len(sums) != -(-rows // PAGE):
+        raise ValueError(f"{name} has {len(sums)} checksums, expected {-(-rows // PAGE)}")
+    return sums
+
+
+@contextmanager
+def reading(name: str) -> Iterator[None]:
+    """Raise DemoError, naming the file, when HDF5 meets damaged data."""
+    try:
+        yield
+    except (OSError, RuntimeError, KeyError) as error:
+        raise DemoError(
+            f"{name} is damaged and cannot be read ({one_line(error)}); copy the file again or recreate it"
+        ) from None

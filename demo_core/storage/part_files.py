@@ -1,0 +1,119 @@
+"""Part files: what a long run has done so far, safe against being killed at any moment.
+
+An HDF5 file that is being appended to does not survive a full disk; a folder of small whole files does. The folder
+``RUN.partial`` holds ``run.json`` (what is being computed) and parts: ``000123.npz`` has batch 123 and perhaps some
+that follow it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from demo_core.errors import DemoError, printable
+from demo_core.storage.atomic_files import check_folder_of, read_json, whole_file, write_json
+from demo_core.storage.locks import Lock, lock
+
+_PART = re.compile(r"\d{6,}\.npz")
+
+Arrays = Mapping[str, NDArray[Any]]
+
+
+class Parts:
+    """The part files of one run. Use ``Parts.open``, which makes sure that there is one writer."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @classmethod
+    @contextlib.contextmanager
+    def open(cls, folder: Path) -> Iterator[Parts]:
+        """The parts in ``folder``, made if need be.
+
+        Raises DemoError while another process writes them, or if the folder holds anything that is not ours.
+        """
+        check_folder_of(folder)
+        if folder.exists() and not folder.is_dir():
+            raise DemoError(
+                f"{printable(folder)} is a file, and the parts of this run would go into a folder of that name"
+            )
+        held = _locked(folder)
+        try:
+            if foreign := [p.name for p in folder.iterdir() if not _ours(p.name)]:
+                raise DemoError(
+                    f"{printable(folder)} holds {printable(foreign[0], 60)}, which is not part of a run: "
+                    "move it away, or choose another --name"
+                )
+            yield cls(folder)
+        finally:
+            held.release()
+
+    def run(self) -> dict[str, Any] | None:
+        """What was being computed here, if any part of it is finished."""
+        path = self.folder / "run.json"
+        if not path.exists() or not self.finished():
+            return None
+        return dict(read_json(path, "record of an unfinished run"))
+
+    def finished(self) -> list[int]:
+        """The numbers of the parts that are there: of each the first batch."""
+        return sorted(int(p.stem) for p in self.folder.glob("*.npz") if _PART.fullmatch(p.name))
+
+    def begin(self, run: Mapping[str, Any]) -> None:
+        """Forget earlier parts and say what is computed from now on."""
+        for path in self.folder.iterdir():
+            if path.name not in ("lock", "lock.held"):
+                path.unlink()
+        write_json(self.folder / "run.json", dict(run))
+
+    def write(self, number: int, arrays: Arrays) -> None:
+        """Keep a part."""
+        with whole_file(self._path(number)) as temporary, temporary.open("wb") as file:
+            np.savez(file, **arrays)  # type: ignore[arg-type]
+
+    def read(self, number: int) -> dict[str, NDArray[Any]] | None:
+        """A part, or None if it is not there, or not readable and so to be computed again."""
+        try:
+            with self._path(number).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+                return {name: arrays[name] for name in arrays.files}
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile):
+            self._path(number).unlink(missing_ok=True)
+            return None
+
+    def remove(self) -> None:
+        """Delete the folder, its work being done."""
+        for path in self.folder.iterdir():
+            path.unlink(missing_ok=True)
+        self.folder.rmdir()
+
+    def _path(self, number: int) -> Path:
+        return self.folder / f"{number:06d}.npz"
+
+
+def _ours(name: str) -> bool:
+    return (
+        name in ("lock", "lock.held", "run.json")
+        or bool(_PART.fullmatch(name))
+        or (name.startswith(".") and ".tmp" in name)
+    )
+
+
+def _locked(folder: Path) -> Lock:
+    """An exclusive lock on the folder's lock file."""
+    while True:
+        folder.mkdir(exist_ok=True)
+        try:
+            return lock(folder / "lock")
+        except FileNotFoundError:  # removed by a process that finished just now
+            continue
+        except BlockingIOError:
+            raise DemoError(f"{printable(folder)}: another process is computing this; wait for it to end") from None

@@ -1,0 +1,14 @@
+from .drawing import BLUE_WHITE_RED as BLUE_WHITE_RED
+from .drawing import LETTER_COLOURS as LETTER_COLOURS
+from .drawing import WHITE_RED as WHITE_RED
+from .drawing import draw_logo as draw_logo
+from .drawing import draw_map as draw_map
+from .drawing import draw_sequence as draw_sequence
+from .drawing import draw_strip as draw_strip
+from .drawing import information as information
+from .drawing import learning_curve_figure as learning_curve_figure
+from .drawing import pattern_probabilities as pattern_probabilities
+from .drawing import save_figure as save_figure
+from .figures import best_restart as best_restart
+from .figures import explanation_figure as explanation_figure
+from .registration import register_with_ipython as register_with_ipython

@@ -1,0 +1,374 @@
+"""Explanations as figures: each kind has its rows, and several files of the same sequences share one axis."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import Normalize, TwoSlopeNorm
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from numpy.typing import NDArray
+
+from demo_core.errors import UsageProblem, printable
+from demo_core.results.explanation import Explanation
+from demo_core.views.drawing import (
+    BLUE_WHITE_RED,
+    WHITE_RED,
+    draw_logo,
+    draw_map,
+    draw_sequence,
+    draw_strip,
+    draw_traces,
+    information,
+    pattern_probabilities,
+)
+
+_SITE = "#5e3c99"
+_CHANNELS = ("#1b7837", "#b35806", "#2166ac", "#c51b7d")
+# A row of height 1, in inches
+_UNIT = 0.21
+# Points of a caption's letters
+_CAPTION = 7.5
+
+
+@dataclass(frozen=True)
+class _Row:
+    """One panel: ``draw`` gets its axes and those of its colour bar."""
+
+    height: float
+    draw: Callable[[Axes, Axes], None]
+    boxed: bool = True
+
+
+def explanation_figure(
+    explanations: Explanation | Sequence[Explanation], row: int, restarts: Sequence[int] | None = None
+) -> Figure:
+    """One sequence as one or several explanations of it see it, on one axis of positions.
+
+    Attributions are a logo with strips of size and sign; traces are curves, and blue-white-red strips; interactions
+    maps; patterns, which are of no sequence, logos at the top.
+
+    Parameters
+    ----------
+    row
+        Of the first explanation that is of sequences; the others are searched for the same id. Where all are patterns,
+        the restart in the first of them.
+    restarts
+        Of each pattern; left out, each shows its best.
+
+    Raises
+    ------
+    UsageProblem
+        If the others do not have that sequence, or lengths differ.
+    """
+    several = [explanations] if isinstance(explanations, Explanation) else list(explanations)
+    of_data = [e for e in several if e.kind != "pattern"]
+    patterns = [e for e in several if e.kind == "pattern"]
+    lengths = {e.sequences.length for e in several}
+    if len(lengths) > 1:
+        raise UsageProblem(
+            f"these explanations are of {' and '.join(map(str, sorted(lengths)))} bases: one axis is one length"
+        )
+    of_each = list(restarts) if restarts is not None else [best_restart(e) for e in patterns]
+    if not of_data:
+        of_each[0] = row
+    letters = _letters_of_a_line(lengths)
+    rows = [r for e, restart in zip(patterns, of_each, strict=True) for r in _pattern_rows(e, restart, letters)]
+    places = [row, *(_same_sequence(of_data[0], row, e) for e in of_data[1:])] if of_data else []
+    if of_data:
+        sequences = of_data[0].sequences
+        text = sequences.alphabet.decode(np.asarray(sequences.codes[row]))
+        rows.append(_note("the inputs above are made up, and their positions are their own") if patterns else _gap(0.2))
+        rows.append(_Row(1, lambda axes, bar: _letters(axes, text)))
+    for explanation, place in zip(of_data, places, strict=True):
+        rows.append(_caption(explanation, place, letters))
+        rows += _ROWS[explanation.kind](explanation, place)
+    return _laid_out(rows, several[0] if not of_data else of_data[0], row, of_data, lengths.pop())
+
+
+def best_restart(pattern: Explanation) -> int:
+    """The restart of a pattern whose best letters reach most: what a free input reaches, no DNA may."""
+    return int(np.argmax(np.nan_to_num(pattern.extra("one-hot"), nan=-np.inf)))
+
+
+def _same_sequence(first: Explanation, row: int, other: Explanation) -> int:
+    name = str(first.sequences.ids[row])
+    try:
+        found = other.row_of(name)
+    except UsageProblem:
+        raise UsageProblem(
+            f"{_file_of(other)} does not explain '{printable(name, 60)}', which {_file_of(first)} does: "
+            "draw explanations of the same data, or choose another --id"
+        ) from None
+    if not np.array_equal(first.sequences.codes[row], other.sequences.codes[found]):
+        raise UsageProblem(
+            f"'{printable(name, 60)}' is another sequence in {_file_of(other)} than in {_file_of(first)}: "
+            "draw explanations of the same data"
+        )
+    return found
+
+
+def _file_of(explanation: Explanation) -> str:
+    return printable(explanation._file.filename) if explanation._file else _source(explanation)
+
+
+def _width(length: int) -> float:
+    """Of a figure, in inches."""
+    return float(np.clip(length * 0.125 + 2.2, 7, 40))
+
+
+def _letters_of_a_line(lengths: set[int]) -> int:
+    """How much of a caption fits beside the labels and the colour bars."""
+    return int((_width(min(lengths)) - 1.7) * 72 / _CAPTION / 0.6)
+
+
+def _laid_out(rows: list[_Row], main: Explanation, row: int, of_data: list[Explanation], length: int) -> Figure:
+    width = _width(length)
+    top, bottom = (0.45 if of_data else 0.1), 0.5
+    height = sum(r.height for r in rows) * _UNIT * 1.12 + top + bottom
+    figure = Figure(figsize=(width, height), dpi=150)
+    panels = figure.subplots(
+        len(rows),
+        2,
+        sharex="col",
+        squeeze=False,
+        gridspec_kw={
+            "height_ratios": [r.height for r in rows],
+            "width_ratios": [width * 4, 1],
+            "hspace": 0.12 * len(rows) / sum(r.height for r in rows),
+            "wspace": 0.03,
+        },
+    )
+    for axes in panels[:, 1]:
+        axes.axis("off")
+    for (axes, bar), one in zip(panels, rows, strict=True):
+        one.draw(axes, bar)
+    if of_data and main.sequences.sites is not None:
+        boxed = [axes for axes, one in zip(panels[:, 0], rows, strict=True) if one.boxed]
+        _box_sites(boxed, np.asarray(main.sequences.sites[row]))
+    _position_axis(panels[-1, 0], main if of_data else None, row, length)
+    if of_data:
+        title = _title(of_data, row)
+        figure.suptitle(title, x=0.5, y=1 - 0.12 / height, fontsize=9, va="top", parse_math=False)
+    figure.subplots_adjust(left=0.95 / width, right=1 - 0.75 / width, top=1 - top / height, bottom=bottom / height)
+    return figure
+
+
+def _attribution_rows(explanation: Explanation, row: int) -> list[_Row]:
+    sequences = explanation.sequences
+    x = sequences.alphabet.one_hot(np.asarray(sequences.codes[row]))
+    actual = np.asarray(explanation.values[row], np.float64) * x
+    strength = actual.sum(axis=0)
+    finite = np.abs(strength[np.isfinite(strength)])
+    largest = float(finite.max(initial=0.0)) or 1.0
+
+    def logo(axes: Axes, bar: Axes) -> None:
+        draw_logo(axes, actual, sequences.alphabet.letters)
+        _frame(axes)
+
+    return [
+        _Row(6, logo),
+        _strip_row("|value|", np.abs(strength), WHITE_RED, Normalize(0, largest)),
+        _strip_row("value", strength, BLUE_WHITE_RED, TwoSlopeNorm(0, -largest, largest)),
+    ]
+
+
+def _trace_rows(explanation: Explanation, row: int) -> list[_Row]:
+    values = np.asarray(explanation.values[row], np.float64)
+    finite = values[np.isfinite(values)]
+    largest = float(np.abs(finite).max(initial=0.0)) or 1.0
+    # probabilities are coloured by which side of 0.5 they are on, everything else by its sign
+    probability = explanation.metadata.get("unit") == "probability"
+    low, middle, high = (0.0, 0.5, 1.0) if probability else (-largest, 0.0, largest)
+    names = [printable(c, 20) for c in explanation.metadata["channels"]]
+    colours = [_CHANNELS[i % len(_CHANNELS)] for i in range(len(names))]
+
+    def curves(axes: Axes, bar: Axes) -> None:
+        draw_traces(axes, values, colours, middle=middle, low=low, high=high)
+        _frame(axes)
+        _row_label(axes, "P" if probability else "score")
+
+    strips = [
+        _strip_row(name, channel, BLUE_WHITE_RED, TwoSlopeNorm(middle, low, high), colour)
+        for name, channel, colour in zip(names, values, colours, strict=True)
+    ]
+    return [_Row(4, curves), *strips]
+
+
+def _interaction_rows(explanation: Explanation, row: int) -> list[_Row]:
+    values = np.asarray(explanation.values[row], np.float64)
+    largest = float(np.abs(values[np.isfinite(values)]).max(initial=0.0)) or 1.0
+
+    def square(axes: Axes, bar: Axes) -> None:
+        _with_bar(bar, draw_map(axes, values, BLUE_WHITE_RED, TwoSlopeNorm(0, -largest, largest)))
+        axes.tick_params(axis="x", bottom=False, labelbottom=False)
+        axes.tick_params(axis="y", labelsize=7)
+
+    return [_Row(20, square)]
+
+
+_ROWS: dict[str, Callable[[Explanation, int], list[_Row]]] = {
+    "attribution": _attribution_rows,
+    "trace": _trace_rows,
+    "interaction": _interaction_rows,
+}
+
+
+def _pattern_rows(explanation: Explanation, restart: int, letters_of_a_line: int) -> list[_Row]:
+    values = np.asarray(explanation.values[restart], np.float64)
+    letters = explanation.sequences.alphabet.letters
+
+    def logo(axes: Axes, bar: Axes) -> None:
+        draw_logo(axes, information(pattern_probabilities(values)), letters)
+        axes.set_ylim(0, np.log2(len(letters)))
+        _frame(axes)
+        _row_label(axes, "bits")
+
+    return [_caption(explanation, restart, letters_of_a_line), _Row(5, logo, boxed=False)]
+
+
+def _strip_row(label: str, values: NDArray[Any], colours: Any, norm: Normalize, ink: str = "black") -> _Row:
+    def strip(axes: Axes, bar: Axes) -> None:
+        _with_bar(bar, draw_strip(axes, values, colours, norm))
+        _row_label(axes, label, ink)
+
+    return _Row(1, strip)
+
+
+def _letters(axes: Axes, text: str) -> None:
+    draw_sequence(axes, text)
+    _row_label(axes, "sequence")
+
+
+def _note(text: str) -> _Row:
+    def write(axes: Axes, bar: Axes) -> None:
+        axes.axis("off")
+        axes.text(1, 0.5, text, transform=axes.transAxes, fontsize=6.5, ha="right", va="center", color="#666666")
+
+    return _Row(1.2, write, boxed=False)
+
+
+def _gap(height: float) -> _Row:
+    return _Row(height, lambda axes, bar: axes.axis("off") and None, boxed=False)
+
+
+def _caption(explanation: Explanation, row: int, letters_of_a_line: int) -> _Row:
+    """Text above a block: whose values these are, and what the model says."""
+    source, said = _source(explanation), _said(explanation, row)
+    whole = f"{source}   {said}"
+    parts = [whole] if len(whole) <= letters_of_a_line else [source, said]
+    lines = [line for part in parts for line in textwrap.wrap(part, letters_of_a_line) or [""]]
+
+    def write(axes: Axes, bar: Axes) -> None:
+        axes.axis("off")
+        text = "\n".join(lines)
+        axes.text(0, 0.1, text, transform=axes.transAxes, fontsize=_CAPTION, va="bottom", parse_math=False)
+
+    return _Row(1.2 + 0.65 * (len(lines) - 1), write, boxed=False)
+
+
+def _source(explanation: Explanation) -> str:
+    model, explainer = printable(explanation.model_name, 40), printable(explanation.explainer, 40)
+    target = explanation.metadata["target"]
+    logit = target.get("form") == "output" and target["outputs"][0]["activation"] == "sigmoid"
+    # what a trace or a pattern is of, its rows say
+    of = f"{printable(explanation.target, 60)}{' (logit)' if logit and explanation.kind == 'attribution' else ''}"
+    changed = explanation.metadata.get("options_changed", explanation.metadata["options"])
+    notes = [f"{printable(n, 40)} = {printable(v, 40)}" for n, v in changed.items()]
+    if explanation.metadata["average_strands"]:
+        notes.append("both strands averaged")
+    return f"{model}: {explainer} of {of}" + (f" ({', '.join(notes)})" if notes else "")
+
+
+def _said(explanation: Explanation, row: int) -> str:
+    """What the model says of the sequence, or of a pattern and of its best letters."""
+    if explanation.kind == "pattern":
+        of = f"{printable(explanation.sequences.ids[row], 40)} of {len(explanation)}"
+        reached, one_hot = float(explanation.target_values[row]), float(explanation.extra("one-hot")[row])
+        return f"{of} reaches {_reached(explanation, reached)}; its best letters {_reached(explanation, one_hot)}"
+    outputs = explanation.metadata["model"]["targets"]
+    names = [o["name"] for o in explanation.metadata["target"]["outputs"]]
+    predictions = explanation.probabilities()[row]
+    parts = []
+    for column, output in enumerate(outputs):
+        if output["name"] in names:
+            unit = "P" if output["activation"] == "sigmoid" else ""
+            parts.append(f"{unit}({printable(output['name'], 30)}) = {predictions[column]:.3f}")
+    if not np.isfinite(explanation.values[row]).all():
+        parts.append("grey: no score" if explanation.kind == "trace" else "some values are not numbers")
+    return "   ".join(parts)
+
+
+def _reached(explanation: Explanation, value: float) -> str:
+    """A target's value; of a logit its probability too."""
+    target = explanation.metadata["target"]
+    if target.get("form") == "output" and target["outputs"][0]["activation"] == "sigmoid":
+        return f"logit {value:.3g} (P {1 / (1 + np.exp(-np.clip(value, -700, 700))):.3f})"
+    return f"{value:.3g}"
+
+
+def _title(explanations: Sequence[Explanation], row: int) -> str:
+    """Which sequence this is, by its row in the first, and what is known of it."""
+    sequences = explanations[0].sequences
+    parts = [printable(sequences.ids[row], 60)]
+    if (interval := sequences.interval(row)) and str(interval) != parts[0]:
+        parts.append(printable(interval, 60))
+    for name in dict.fromkeys(o["name"] for e in explanations for o in e.metadata["target"]["outputs"]):
+        if name in sequences.targets:
+            label = float(sequences.labels[row, sequences.targets.index(name)])
+            shown = "unknown" if np.isnan(label) else f"{label:g}"
+            parts.append(f"label {printable(name, 30)}: {shown}")
+    return "   ".join(parts)
+
+
+def _frame(axes: Axes) -> None:
+    axes.spines[["top", "right", "bottom"]].set_visible(False)
+    axes.tick_params(axis="x", bottom=False, labelbottom=False)
+    axes.tick_params(axis="y", labelsize=7)
+    axes.yaxis.set_major_formatter(lambda value, place: f"{value:.3g}")  # no common factor above the caption
+
+
+def _row_label(axes: Axes, text: str, ink: str = "black") -> None:
+    axes.set_ylabel(text, rotation=0, ha="right", va="center", fontsize=8, color=ink, parse_math=False)
+
+
+def _with_bar(place: Axes, mappable: Any) -> None:
+    place.axis("on")
+    bar = place.figure.colorbar(mappable, cax=place)
+    bar.ax.tick_params(labelsize=6, length=2)
+    bar.outline.set_linewidth(0.4)
+    low, high = mappable.norm.vmin, mappable.norm.vmax
+    bar.set_ticks([low, high], labels=[f"{low:.2g}", f"{high:.2g}"])
+    low_label, high_label = bar.ax.get_yticklabels()
+    low_label.set_verticalalignment("bottom")  # the strips are so low that the labels of two would meet
+    high_label.set_verticalalignment("top")
+
+
+def _box_sites(panels: Sequence[Axes], sites: NDArray[np.uint8]) -> None:
+    edges = np.diff(np.pad(sites > 0, 1).astype(int))
+    for start, end in zip(np.flatnonzero(edges == 1).tolist(), np.flatnonzero(edges == -1).tolist(), strict=True):
+        for axes in panels:
+            low, high = sorted(axes.get_ylim())
+            box = Rectangle((start - 0.5, low), end - start, high - low, fill=False, edgecolor=_SITE, linewidth=1.2)
+            axes.add_patch(box)
+        where = (start - 0.5, panels[0].get_ylim()[1])
+        panels[0].annotate("known site", where, fontsize=7, color=_SITE, va="bottom", ha="left")
+
+
+def _position_axis(axes: Axes, explanation: Explanation | None, row: int, length: int) -> None:
+    step = max(1, round(length / 10 / 5) * 5)
+    ticks = list(range(0, length, step))
+    interval = explanation.sequences.interval(row) if explanation else None
+    axes.spines["bottom"].set_visible(True)
+    axes.tick_params(axis="x", bottom=True, labelbottom=True, labelsize=7)
+    if interval is None:
+        axes.set_xticks(ticks, labels=[str(t + 1) for t in ticks])
+        axes.set_xlabel(f"position in the {'sequence' if explanation else 'pattern'} (from 1)", fontsize=8)
+    else:
+        axes.set_xticks(ticks, labels=[f"{interval.position(t) + 1:,}" for t in ticks])
+        axes.set_xlabel(f"position on {printable(interval.chrom, 60)} (from 1)", fontsize=8, parse_math=False)

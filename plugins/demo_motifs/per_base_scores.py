@@ -1,0 +1,140 @@
+"""What an explanation of any kind says of each base: the common ground on which motifs are looked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from demo_core.data import take_rows
+from demo_core.errors import UsageProblem
+from demo_core.results import Explanation
+from demo_core.sequences import DNA, Codes
+from demo_core.storage import rows_of
+from demo_core.views import pattern_probabilities
+
+Floats = NDArray[np.float64]
+Rows = NDArray[np.int64]
+
+#: Rows that are read at a time.
+BLOCK = 4096
+
+
+@dataclass(frozen=True)
+class Channel:
+    """One reading of an explanation: a trace has one for each direction, the other kinds have one, called ''.
+
+    ``reads`` says to which side of a change its cause lies: 1 if bases are read from the left, so that a site ends
+    where a score rises, -1 if from the right, 0 if the value stands on the base itself.
+    """
+
+    name: str
+    reads: int
+
+
+@dataclass(frozen=True)
+class Block:
+    """Some sequences with their evidence.
+
+    Parameters
+    ----------
+    rows
+        (n,), their places in the explanation.
+    codes
+        (n, L); for patterns the best letter of each position.
+    letters
+        (n, 4, L), how much of each letter is there: one-hot, or a pattern's probabilities.
+    values
+        (n, L), what the base that is there counts: its attribution; the change of the score on reading it; for
+        patterns the information content of the position, in bits. Not finite becomes 0.
+    hypothetical
+        (n, 4, L), what each letter would be worth, for attributions; else None.
+    """
+
+    rows: Rows
+    codes: Codes
+    letters: Floats
+    values: Floats
+    hypothetical: Floats | None
+
+
+def channels(explanation: Explanation) -> list[Channel]:
+    """The readings there are. Raises UsageProblem for kinds that say nothing of single bases."""
+    if explanation.sequences.alphabet != DNA:
+        raise UsageProblem("motifs are of DNA, and the explanation is of another alphabet")
+    if explanation.kind == "trace":
+        ways = {"forward": 1, "backward": -1}
+        return [Channel(str(name), ways.get(str(name), 0)) for name in explanation.metadata["channels"]]
+    if explanation.kind in ("attribution", "pattern"):
+        return [Channel("", 0)]
+    raise UsageProblem(f"kind {explanation.kind} says nothing of single bases, so there is no motif to find in it")
+
+
+def read(explanation: Explanation, channel: Channel, rows: Rows, *, sign: int = 1) -> Block:
+    """The evidence of some rows; ``sign`` -1 turns attributions and changes round, to look for what speaks against."""
+    codes = take_rows(explanation.sequences.codes, rows)
+    raw = np.nan_to_num(take_rows(explanation.values, rows).astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
+    one_hot = DNA.one_hot(codes).astype(np.float64)
+    if explanation.kind == "pattern":
+        letters = np.stack([pattern_probabilities(pattern) for pattern in raw]) if len(raw) else one_hot
+        return Block(rows, codes, letters, information_content(letters), None)
+    if explanation.kind == "attribution":
+        return Block(rows, codes, one_hot, sign * (raw * one_hot).sum(axis=1), sign * raw)
+    names = [str(name) for name in explanation.metadata["channels"]]
+    given = take_rows(explanation.values, rows)[:, names.index(channel.name)].astype(np.float64)
+    steps = np.zeros_like(given)
+    if not channel.reads:
+        steps = given
+    elif channel.reads < 0:
+        steps[:, :-1] = given[:, :-1] - given[:, 1:]
+    else:
+        steps[:, 1:] = given[:, 1:] - given[:, :-1]
+    # where a prefix is shorter than the model takes there is no score, and so no change
+    return Block(rows, codes, one_hot, sign * np.where(np.isfinite(steps), steps, 0.0), None)
+
+
+def blocks(explanation: Explanation, channel: Channel, rows: Rows, *, sign: int = 1) -> Iterator[Block]:
+    """The evidence of many rows, some at a time."""
+    size = rows_at_once(explanation.sequences.length)
+    for start in range(0, len(rows), size):
+        yield read(explanation, channel, rows[start : start + size], sign=sign)
+
+
+def rows_at_once(length: int) -> int:
+    """How many rows are read at a time, so that their values stay within some tens of megabytes."""
+    return rows_of(48 * length, BLOCK)
+
+
+def information_content(probabilities: Floats) -> Floats:
+    """Bits of (..., 4, L) columns: 2 minus their entropy, over the axis of letters."""
+    p = np.asarray(probabilities, np.float64)
+    logs = np.log2(p, out=np.zeros_like(p), where=p > 0)
+    return np.asarray(2.0 + (p * logs).sum(axis=-2))
+
+
+def split_rows(explanation: Explanation, *, every: bool = False) -> tuple[Rows, Rows, str]:
+    """The rows to search, the negatives, and how they were told apart.
+
+    Positives and negatives by their labels. Where no sequence is labelled, those that the model itself calls positive
+    (its output above 0, where that is a logit) are searched; the others are no negatives, since the model chose them.
+    Patterns are all searched, and so is all if ``every``.
+    """
+    rows = np.arange(len(explanation), dtype=np.int64)
+    none = rows[:0]
+    if explanation.kind == "pattern":
+        return rows, none, "patterns"
+    output = explanation.metadata["target"]["outputs"][0]
+    name = output["name"]
+    if output["activation"] != "sigmoid":  # of a measured quantity none is positive or negative
+        return rows, none, "unlabelled"
+    if name in explanation.sequences.targets:
+        labels = np.asarray(explanation.sequences.labels[:, explanation.sequences.targets.index(name)])
+        if not np.isnan(labels).all():
+            known = np.nan_to_num(labels, nan=-1.0)
+            positive, negative = rows[known > 0.5], rows[(known >= 0) & (known <= 0.5)]
+            return (rows if every else positive), negative, "labelled"
+    column = [o["name"] for o in explanation.metadata["model"]["targets"]].index(name)
+    called = np.nan_to_num(np.asarray(explanation.outputs[:, column]), nan=-1.0) > 0
+    return (rows if every else rows[called]), none, "called"

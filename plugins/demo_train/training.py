@@ -1,0 +1,340 @@
+"""Fit a model: one recipe that trains without tuning, and keeps the best it saw."""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from demo_core.data import SequenceDataset
+from demo_core.errors import DemoError, UsageProblem, one_line, printable
+from demo_core.metrics import auroc, pearson
+from demo_core.models import Model, Output, blaming_network, loss_of, one_hot
+from demo_train.checkpoint import Checkpoint
+from demo_train.distributed import ALONE, Ranks
+from demo_train.settings import TrainingSettings
+
+
+class Diverged(DemoError):
+    """The loss is no finite number any more."""
+
+
+@dataclass
+class Epoch:
+    """What one pass came to."""
+
+    epoch: int
+    train_loss: float
+    validation_loss: float
+    validation_score: float
+    learning_rate: float
+    seconds: float
+    #: Whether the network trained in another form than it is used in, see ``train``
+    warm_up: bool = False
+
+    @property
+    def rank(self) -> tuple[bool, float, float]:
+        """What makes an epoch the best: its score (none, as of constant predictions, is the worst), then its loss.
+
+        Any epoch after a warm-up is better than any within: there a score may be high already while the form in use has
+        hardly been trained, and is far from calibrated.
+        """
+        score, loss = self.validation_score, self.validation_loss
+        return (not self.warm_up, -math.inf if math.isnan(score) else score, -math.inf if math.isnan(loss) else -loss)
+
+
+@dataclass
+class History:
+    """The record of a training."""
+
+    epochs: list[Epoch] = field(default_factory=list)
+    planned: int = 0
+    best_epoch: int = 0
+    score_name: str = "AUROC"
+    interrupted: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        """For ``model.json``; NaN becomes null."""
+        return {
+            "planned_epochs": self.planned,
+            "best_epoch": self.best_epoch,
+            "score": self.score_name,
+            "interrupted": self.interrupted,
+            "epochs": [{k: _number(v) for k, v in asdict(e).items()} for e in self.epochs],
+        }
+
+
+def train(
+    model: Model,
+    dataset: SequenceDataset,
+    settings: TrainingSettings,
+    on_epoch: Callable[[Epoch, History], None] = lambda epoch, history: None,
+    *,
+    on_step: Callable[[int, int], None] = lambda done, total: None,
+    ranks: Ranks = ALONE,
+    checkpoint: Checkpoint | None = None,
+) -> History:
+    """Fit ``model`` in place on the training split; its best validation epoch is what it holds afterwards.
+
+    AdamW under a one-cycle learning rate that is always run to its end, gradient clipping by norm, and a loss that
+    leaves unknown labels out. A module with ``set_progress(fraction)`` is told before each step how much of the
+    training is over; while its ``warming_up`` is true, epochs are kept only for want of later ones. Ctrl-C ends it
+    early, with the best so far; before the first epoch is over it raises KeyboardInterrupt. Random state outside is
+    left as it was.
+
+    Parameters
+    ----------
+    on_epoch
+        Called after each epoch, in the first process.
+    on_step
+        Called after each step with the steps done and planned, in the first process.
+    ranks
+        The processes that share the work: each batch is divided among them, and its gradient is that of the whole.
+    checkpoint
+        Where the state is kept after each epoch; one that is there is gone on from. On the CPU that ends with the very
+        same weights; on a GPU with weights as close as those of two trainings are there.
+
+    Raises
+    ------
+    UsageProblem
+        If the training split has no labels.
+    DemoError
+        If the loss stops being a number; the model is then unusable. If the checkpoint is another training's.
+    """
+    train_set = dataset.take(dataset.rows_of_split("train"))
+    held_out = dataset.take(dataset.rows_of_split("validation"))
+    if not len(train_set) or np.isnan(train_set.labels).all():
+        raise UsageProblem("there is no labelled sequence in the training split: see 'demo data info'")
+    with torch.random.fork_rng(devices=[model.device] if model.device.type == "cuda" else []):
+        torch.manual_seed(settings.seed + ranks.rank)  # dropout differs between processes, all else is the same
+        fit = _Fit(
+            model, train_set, held_out, settings, ranks, on_step if ranks.rank == 0 else lambda done, total: None
+        )
+        if checkpoint and (kept := checkpoint.load()):
+            try:
+                fit.restore(*kept)
+            except (KeyError, TypeError, ValueError, RuntimeError) as error:
+                shown = printable(checkpoint.path)
+                raise DemoError(f"{shown} cannot be gone on from ({one_line(error)}): --force begins anew") from None
+        return fit.run(on_epoch, checkpoint)
+
+
+class _Fit:
+    def __init__(
+        self,
+        model: Model,
+        train_set: SequenceDataset,
+        held_out: SequenceDataset,
+        settings: TrainingSettings,
+        ranks: Ranks = ALONE,
+        on_step: Callable[[int, int], None] = lambda done, total: None,
+    ) -> None:
+        self.on_step = on_step
+        self.model, self.settings, self.ranks = model, settings, ranks
+        self.train_set, self.held_out = train_set, held_out
+        self.codes = torch.from_numpy(np.ascontiguousarray(train_set.codes))
+        self.labels = torch.from_numpy(np.ascontiguousarray(train_set.labels))
+        self.order = torch.Generator().manual_seed(settings.seed)
+        # The complement is looked up by code, on the device; its last entry keeps unknown bases unknown
+        alphabet = model.alphabet
+        self.complement = (
+            torch.tensor([*alphabet.complement_order, alphabet.unknown], dtype=torch.uint8, device=model.device)
+            if settings.reverse_complement and alphabet.complement
+            else None
+        )
+        self.positive_weight = _positive_weights(self.labels, model.outputs, settings).to(model.device)
+        epochs = settings.epochs_for(len(train_set))
+        self.steps = math.ceil(len(train_set) / settings.batch_size)
+        self.network = ranks.wrap(model.module)
+        self.optimizer = torch.optim.AdamW(
+            model.module.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+        )
+        total = epochs * self.steps + 1
+        rise = max(0.25, 1.5 / total)  # of four steps a quarter is a rise of no length, and a division by zero
+        self.schedule = torch.optim.lr_scheduler.OneCycleLR(
+            self.optimizer, max_lr=settings.learning_rate, total_steps=total, pct_start=rise
+        )
+        sigmoid = all(o.activation == "sigmoid" for o in model.outputs)
+        self.history = History(planned=epochs, score_name="AUROC" if sigmoid else "Pearson r")
+        self.best: dict[str, Tensor] | None = None
+
+    def run(self, on_epoch: Callable[[Epoch, History], None], checkpoint: Checkpoint | None = None) -> History:
+        try:
+            for number in range(len(self.history.epochs) + 1, self.history.planned + 1):
+                try:
+                    epoch = self._epoch(number)
+                except Diverged:
+                    if checkpoint and self.ranks.rank == 0:
+                        checkpoint.remove()
+                    raise
+                self.history.epochs.append(epoch)
+                self._keep_if_best(epoch)
+                if checkpoint:
+                    self._save(checkpoint)
+                if self.ranks.rank == 0:
+                    on_epoch(epoch, self.history)
+        except KeyboardInterrupt:
+            if self.best is None:
+                raise
+            self.history.interrupted = True
+        finally:
+            self.network = self.model.module  # see ranks.joined
+        assert self.best is not None
+        self.model.module.load_state_dict(self.best)
+        self.model.module.eval()
+        return self.history
+
+    def _epoch(self, number: int) -> Epoch:
+        started = time.perf_counter()
+        self.network.train()
+        set_progress = getattr(self.model.module, "set_progress", lambda fraction: None)
+        mixed = torch.autocast(self.model.device.type, dtype=torch.bfloat16, enabled=self.settings.precision == "bf16")
+        total, warm_up = torch.zeros((), device=self.model.device), False
+        order = torch.randperm(len(self.codes), generator=self.order)
+        for step, rows in enumerate(torch.split(order, self.settings.batch_size), start=(number - 1) * self.steps):
+            x, labels = self._share(rows)
+            set_progress(step / (self.steps * self.history.planned))
+            warm_up = warm_up or bool(getattr(self.model.module, "warming_up", False))
+            self.optimizer.zero_grad(set_to_none=True)
+            with blaming_network(self.model), mixed:
+                outputs = self.model.outputs_of(x, self.network)
+            loss = self._loss(outputs.float(), labels, self.ranks)
+            loss.backward()  # type: ignore[no-untyped-call]
+            nn.utils.clip_grad_norm_(self.model.module.parameters(), self.settings.clip_norm)
+            self.optimizer.step()
+            self.schedule.step()
+            total += loss.detach() * len(rows)
+            self.on_step(step + 1, self.steps * self.history.planned)
+        train_loss = float(self.ranks.total(total)) / len(self.codes) / self.ranks.size
+        measured = self._validate() if self.ranks.rank == 0 else (math.nan, math.nan)
+        loss_held_out, score = self.ranks.from_first(list(measured), self.model.device)
+        if not math.isfinite(train_loss) or math.isinf(loss_held_out):
+            raise Diverged(
+                f"the loss is no finite number in epoch {number}, so training stopped and nothing was kept: "
+                f"try a --learning-rate below {self.settings.learning_rate:g}"
+            )
+        rate, seconds = self.schedule.get_last_lr()[0], time.perf_counter() - started
+        return Epoch(number, train_loss, loss_held_out, score, float(rate), seconds, warm_up)
+
+    def _share(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """This process's equal share of a batch, one-hot and labels; what fills it up has no label and no weight."""
+        ranks = self.ranks
+        codes, labels = self.codes[rows], self.labels[rows]
+        codes = self._either_strand(codes.to(self.model.device))
+        if missing := -len(rows) % ranks.size:
+            codes = torch.cat([codes, codes[:1].expand(missing, -1)])
+            labels = torch.cat([labels, torch.full((missing, labels.shape[1]), torch.nan)])
+        mine = slice(ranks.rank, None, ranks.size)
+        return one_hot(codes[mine], len(self.model.alphabet.letters)), labels[mine].to(self.model.device)
+
+    def _either_strand(self, codes: Tensor) -> Tensor:
+        if self.complement is None:
+            return codes
+        flip = torch.rand(len(codes), generator=self.order).to(codes.device) < 0.5
+        other = self.complement[codes.flip(1).int()]
+        return torch.where(flip[:, None], other, codes)
+
+    def _loss(self, outputs: Tensor, labels: Tensor, ranks: Ranks = ALONE) -> Tensor:
+        """The weighted mean; of several processes, such that the mean of theirs is that of the whole batch."""
+        known = ~torch.isnan(labels)
+        filled = torch.where(known, labels, torch.zeros_like(labels))
+        columns = [loss_of(outputs[:, i], filled[:, i], o.activation) for i, o in enumerate(self.model.outputs)]
+        each = torch.stack(columns, dim=1)
+        weight = known * torch.where(filled > 0.5, self.positive_weight, 1.0)
+        whole = ranks.agree_to_stop(weight.sum())
+        # torch.where, not a product alone: 0 * inf is NaN
+        return torch.where(known, each * weight, 0.0).sum() * ranks.size / whole.clamp(min=1e-12)
+
+    def _validate(self) -> tuple[float, float]:
+        if np.isnan(self.held_out.labels).all():  # none there, or none of them labelled
+            return math.nan, math.nan
+        self.model.module.eval()
+        outputs = self.model.predict(self.held_out.codes)
+        if not np.isfinite(outputs).all():
+            return math.inf, math.nan
+        labels = self.held_out.labels
+        with torch.inference_mode():
+            device = self.model.device
+            loss = self._loss(torch.from_numpy(outputs).to(device), torch.from_numpy(labels).to(device))
+        measure = auroc if self.history.score_name == "AUROC" else pearson
+        scores = np.array([measure(labels[:, i], outputs[:, i]) for i in range(outputs.shape[1])])
+        # a target whose labels are all alike has no score in any epoch; constant predictions have none in this one
+        varied = np.array([len(np.unique(column[~np.isnan(column)])) > 1 for column in labels.T])
+        return float(loss), float(scores[varied].mean()) if varied.any() else math.nan
+
+    def _keep_if_best(self, epoch: Epoch) -> None:
+        # with nothing held out, or no score to be had, the latest
+        best = self.history.epochs[self.history.best_epoch - 1].rank if self.best else (False, -math.inf, -math.inf)
+        if epoch.rank > best or math.isnan(epoch.validation_loss):
+            self.best = copy.deepcopy(self.model.module.state_dict())
+            self.history.best_epoch = epoch.epoch
+
+    def _save(self, checkpoint: Checkpoint) -> None:
+        assert self.best is not None
+        device = self.model.device
+        random = torch.cuda.get_rng_state(device) if device.type == "cuda" else torch.get_rng_state()
+        every = self.ranks.gathered(random, device)
+        if self.ranks.rank:
+            return
+        optimizer = self.optimizer.state_dict()
+        tensors = {f"now.{k}": v for k, v in self.model.module.state_dict().items()}
+        tensors |= {f"best.{k}": v for k, v in self.best.items()}
+        tensors |= {f"moment.{i}.{k}": v for i, state in optimizer["state"].items() for k, v in state.items()}
+        tensors |= {f"random.{rank}": state for rank, state in enumerate(every)} | {"order": self.order.get_state()}
+        record = {
+            "history": self.history.as_json(),
+            "groups": optimizer["param_groups"],
+            "schedule": self.schedule.state_dict(),
+        }
+        checkpoint.save(tensors, record)
+
+    def restore(self, tensors: dict[str, Tensor], record: dict[str, Any]) -> None:
+        """Go back to a state that ``_save`` kept."""
+
+        def part(name: str) -> dict[str, Tensor]:
+            return {k.removeprefix(name): v for k, v in tensors.items() if k.startswith(name)}
+
+        device = self.model.device
+        self.model.module.load_state_dict(part("now."))
+        self.best = {k: v.to(device) for k, v in part("best.").items()}
+        moments: dict[int, dict[str, Tensor]] = {}
+        for key, value in part("moment.").items():
+            number, _, name = key.partition(".")
+            moments.setdefault(int(number), {})[name] = value
+        self.optimizer.load_state_dict({"state": moments, "param_groups": record["groups"]})
+        self.schedule.load_state_dict(record["schedule"])
+        self.order.set_state(tensors["order"])
+        random = tensors[f"random.{self.ranks.rank}"]
+        if device.type == "cuda":
+            torch.cuda.set_rng_state(random, device)
+        else:
+            torch.set_rng_state(random)
+        history = record["history"]
+        every: list[dict[str, Any]] = [
+            {k: math.nan if v is None else v for k, v in e.items()} for e in history["epochs"]
+        ]
+        self.history.epochs = [Epoch(**e) for e in every]
+        self.history.best_epoch = int(history["best_epoch"])
+
+
+def _positive_weights(labels: Tensor, outputs: tuple[Output, ...], settings: TrainingSettings) -> Tensor:
+    """The weight (T,) of each target's positives. Raises UsageProblem if no target has classes to balance."""
+    if settings.class_weights == "none":
+        return torch.ones(labels.shape[1])
+    classes = torch.tensor([o.activation == "sigmoid" for o in outputs])
+    if not classes.any():
+        raise UsageProblem("--class-weights balanced: all targets are regressions, not 0 and 1; omit --class-weights")
+    positive, negative = (labels > 0.5).sum(0), (labels <= 0.5).sum(0)
+    weights = torch.where(positive > 0, negative / positive.clamp(min=1), torch.ones(())).clamp(1e-3, 1e3)
+    return torch.where(classes, weights, torch.ones(()))
+
+
+def _number(value: float) -> float | None:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
