@@ -334,7 +334,7 @@ def test_the_front_of_the_package_is_frozen():
     import demo_core.testing as kit
 
     assert kit.__all__ == [
-        "Check", "DoesNotApply", "ReaderExample", "checks_for", "fit_briefly", "parametrize_with_checks", "planted_records",
-        "registered_from", "tiny_dataset", "tiny_model",
+        "Check", "DoesNotApply", "ReaderExample", "checks_for", "fit_briefly", "parametrize_with_checks",
+        "planted_records", "registered_from", "tiny_dataset", "tiny_model",
     ]  # fmt: skip
     assert demo_core.__all__ == sorted(demo_core.__all__)
