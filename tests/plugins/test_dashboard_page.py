@@ -244,6 +244,17 @@ def test_models_explainers_and_orders_are_chosen(report, opened):
     assert not page.is_visible(".panel")
 
 
+def drag(page, pixels):
+    """Move along the sequence to its end."""
+    box = page.query_selector(".canvas").bounding_box()
+    start = box["x"] + (100 if pixels > 0 else 700)
+    for _ in range(10):
+        page.mouse.move(start, box["y"] + 40)
+        page.mouse.down()
+        page.mouse.move(start + pixels, box["y"] + 40, steps=2)
+        page.mouse.up()
+
+
 def test_scales_and_ways_to_draw(report, opened):
     page = opened(report)
     drawn = lambda: page.inner_html(".canvas")  # noqa: E731
@@ -259,10 +270,16 @@ def test_scales_and_ways_to_draw(report, opened):
     assert len(seen) == 5
     page.select_option("select[data-setting=attribution]", "logo")
     page.select_option("select[data-setting=scale]", "own")
-    page.click("button[aria-label='Zoom in']")
-    whole = drawn()
-    page.select_option("select[data-setting=scale]", "view")
-    assert drawn() != whole
+    for _ in range(3):
+        page.click("button[aria-label='Zoom in']")
+    different = []
+    for way in (600, -600):  # the largest value cannot be at both ends
+        drag(page, way)
+        page.select_option("select[data-setting=scale]", "own")
+        whole = drawn()
+        page.select_option("select[data-setting=scale]", "view")
+        different.append(drawn() != whole)
+    assert any(different)
     page.select_option("select[aria-label=Colours]", "safe")
     page.click("button[aria-label='Dark or light']")
     assert page.get_attribute("html", "data-theme") == "dark"

@@ -125,6 +125,8 @@ export class Table {
         : { column, descending: same ? !this.sort.descending : Boolean(column.numeric || column.most) };
     this.preset = null;
     this.update();
+    this.box.scrollTop = 0;
+    this.render();
   }
 
   clearFilters() {
