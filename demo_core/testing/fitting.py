@@ -26,25 +26,28 @@ def fit_briefly(
 
     rows = dataset.rows_of_split("train")
     codes, labels = torch.as_tensor(dataset.codes[rows]), torch.as_tensor(dataset.labels[rows])
-    order = torch.Generator().manual_seed(seed)
     optimizer = torch.optim.AdamW(model.module.parameters())
     steps = -(-len(rows) // batch_size)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.003, epochs=epochs, steps_per_epoch=steps)
     losses = []
     model.module.train()
-    for epoch in range(epochs):
-        total = 0.0
-        if set_progress := getattr(model.module, "set_progress", None):
-            set_progress(epoch / epochs)
-        for batch in torch.split(torch.randperm(len(rows), generator=order), batch_size):
-            optimizer.zero_grad()
-            outputs, known = model.outputs_of(model.one_hot(codes[batch])), labels[batch].to(model.device)
-            columns = [loss_of(outputs[:, i], known[:, i], o.activation) for i, o in enumerate(model.outputs)]
-            loss = torch.stack(columns, dim=1)[~torch.isnan(known)].mean()
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            schedule.step()
-            total += loss.item() * len(batch)
-        losses.append(total / len(rows))
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        for epoch in range(epochs):
+            total = 0.0
+            if set_progress := getattr(model.module, "set_progress", None):
+                set_progress(epoch / epochs)
+            for batch in torch.split(torch.randperm(len(rows)), batch_size):
+                optimizer.zero_grad()
+                outputs, known = model.outputs_of(model.one_hot(codes[batch])), labels[batch].to(model.device)
+                # Unknown labels become 0 before the loss: the gradient of a NaN is NaN, even where a mask leaves it out
+                filled = torch.nan_to_num(known)
+                columns = [loss_of(outputs[:, i], filled[:, i], o.activation) for i, o in enumerate(model.outputs)]
+                loss = torch.stack(columns, dim=1)[~torch.isnan(known)].mean()
+                loss.backward()  # type: ignore[no-untyped-call]
+                optimizer.step()
+                schedule.step()
+                total += loss.item() * len(batch)
+            losses.append(total / len(rows))
     model.module.eval()
     return losses

@@ -162,3 +162,16 @@ def test_devices():
             choose_device(name)
     with pytest.raises(UsageProblem, match="there is no cuda:99"):
         choose_device("cuda:99")
+
+
+def test_fit_briefly_learns_and_leaves_unknown_labels_out(registry):
+    from demo_core.testing import fit_briefly
+
+    data, other = tiny_dataset(60), tiny_dataset(60)
+    unknown = data.rows_of_split("train")[::5]
+    for one in (data, other):
+        one.labels[unknown] = np.nan
+    other.codes[unknown] = 0  # another sequence without a label, which must change nothing
+    losses = [fit_briefly(tiny_model(registry=registry), one, epochs=150) for one in (data, other)]
+    assert len(losses[0]) == 150 and losses[0][-1] < 0.9 * losses[0][0]
+    assert losses[0] == losses[1]

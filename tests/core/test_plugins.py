@@ -283,3 +283,19 @@ def test_requirements_whose_parent_fails_are_missing(site, tmp_path):
     (tmp_path / "brokenpkg" / "__init__.py").write_text("raise RuntimeError('boom')")
     site("demo-thing", "thing_plugin", good(more=", requires=('brokenpkg.sub',)"))
     assert discover(environ={}).registry.find(Explainer, "thing").missing() == ("brokenpkg.sub",)
+
+
+def test_python_finds_plugins_once_warns_once_and_again_after_a_reload(site, monkeypatch, caplog):
+    from demo_core.plugins import installed, reload
+
+    monkeypatch.delenv("DEMO_LOAD_PLUGINS")
+    site("demo-broken", "broken_plugin", "raise SystemError('on purpose')")
+    first = installed()
+    assert installed() is first and not first.has(Explainer, "late")
+    (said,) = [r.getMessage() for r in caplog.records if "broken_plugin" in r.getMessage()]
+    assert said.startswith("plugin 'broken_plugin' (demo-broken 1.0) failed: SystemError: on purpose, at ")
+    site("demo-late", "late_plugin", good("late", "late_plugin"))
+    assert not installed().has(Explainer, "late")
+    assert reload().has(Explainer, "late") and installed().has(Explainer, "late")
+    monkeypatch.setenv("DEMO_DISABLE_PLUGINS", "late_plugin")
+    assert not installed().has(Explainer, "late")

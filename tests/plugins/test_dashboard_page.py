@@ -13,24 +13,13 @@ from axe_playwright_python.sync_playwright import Axe
 from demo_dashboard.page import page_html
 from demo_dashboard.report import Choice, make_report
 from demo_dashboard.runs import _named
+from report_page import download, drag, files_of, ids_shown, title
 
 from demo_core import explain
 from demo_core.results.explanation import Explanation
 from demo_core.testing import tiny_dataset, tiny_model
 
 PARTS = ("#sequence", "#model/0", "#compare", "#runs")
-
-
-def files_of(report):
-    return {p.name.removesuffix(".h5"): p for p in (report.parent / "explanations").glob("*.h5")}
-
-
-def ids_shown(page):
-    return page.eval_on_selector_all("tbody tr[id] td.id", "cells => cells.map((c) => c.textContent)")
-
-
-def title(page):
-    return page.text_content(".viewer h2")
 
 
 @pytest.mark.parametrize(
@@ -244,17 +233,6 @@ def test_models_explainers_and_orders_are_chosen(report, opened):
     assert not page.is_visible(".panel")
 
 
-def drag(page, pixels):
-    """Move along the sequence to its end."""
-    box = page.query_selector(".canvas").bounding_box()
-    start = box["x"] + (100 if pixels > 0 else 700)
-    for _ in range(10):
-        page.mouse.move(start, box["y"] + 40)
-        page.mouse.down()
-        page.mouse.move(start + pixels, box["y"] + 40, steps=2)
-        page.mouse.up()
-
-
 def test_scales_and_ways_to_draw(report, opened):
     page = opened(report)
     drawn = lambda: page.inner_html(".canvas")  # noqa: E731
@@ -284,14 +262,6 @@ def test_scales_and_ways_to_draw(report, opened):
     page.click("button[aria-label='Dark or light']")
     assert page.get_attribute("html", "data-theme") == "dark"
     assert drawn() not in seen
-
-
-def download(page, button, folder):
-    with page.expect_download() as waiting:
-        page.click(f"button[aria-label='{button}']")
-    path = folder / waiting.value.suggested_filename
-    waiting.value.save_as(path)
-    return path
 
 
 def test_what_is_taken_along(report, opened, tmp_path):
