@@ -61,7 +61,7 @@ def measure(path: Path, motif: str) -> dict[str, object]:
             sys.exit("demo motifs scan failed")
         aligned = align(runs)
         name = runs[0].output["name"]
-        called = runs[0].explanation.probabilities()[:, 0] >= 0.5
+        called = runs[0].explanation.predictions[:, 0] >= 0.5
         positive = np.nan_to_num(aligned.labels(name)) > 0.5
         order = ranking(aligned, "top")
         chosen = np.array([i for i in order if positive[i] and called[i]][:MOST])

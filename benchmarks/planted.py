@@ -62,7 +62,7 @@ def flips(found: Explanation) -> dict[str, int]:
     above = np.nan_to_num(values) > 0.5  # what is too short to be scored is not above
     forward = last_rise(above[:, 0])
     backward = sites.shape[1] - 1 - last_rise(above[:, 1, ::-1])
-    said = found.probabilities()[positive, 0] > 0.5
+    said = found.predictions[positive, 0] > 0.5
     ahead = said & (forward >= start) & (forward <= end + LATE)
     back = said & (backward <= end) & (backward >= start - LATE)
     return {

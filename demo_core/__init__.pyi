@@ -5,10 +5,15 @@ from .errors import DemoError as DemoError
 from .errors import ExitCode as ExitCode
 from .errors import MisfitError as MisfitError
 from .errors import PluginError as PluginError
+from .errors import Unsuitable as Unsuitable
 from .errors import UsageProblem as UsageProblem
 from .models.model import Model as Model
 from .models.targets import Target as Target
 from .plugins.hookspecs import hookimpl as hookimpl
+from .plugins.interfaces import Network as Network
+from .plugins.interfaces import PatternExplainer as PatternExplainer
+from .plugins.interfaces import Reader as Reader
+from .plugins.interfaces import SequenceExplainer as SequenceExplainer
 from .plugins.specs import Architecture as Architecture
 from .plugins.specs import Command as Command
 from .plugins.specs import DatasetReader as DatasetReader

@@ -45,6 +45,10 @@ class MisfitError(DemoError):
     exit_code = ExitCode.MISFIT
 
 
+class Unsuitable(MisfitError, ValueError):
+    """What a plugin raises to refuse a model, data or a combination of options; the text is for the user."""
+
+
 class PluginError(DemoError):
     """A plugin failed: the message names it and who ships it; ``report`` ends it with where to report that."""
 

@@ -171,9 +171,10 @@ API = {
     "Register a plugin": {
         "demo_core": ["hookimpl", "Architecture", "DatasetReader", "Explainer", "Command", "Register"],
     },
-    "Write an explainer": {"demo_core": ["Batch", "Result", "RunRandom"]},
-    "Write a reader": {"demo_core": ["Record", "RecordBlock", "Interval", "parse_locus", "text_lines", "BadSource"]},
-    "Errors": {"demo_core": ["DemoError", "UsageProblem", "MisfitError", "PluginError", "ExitCode"]},
+    "Write an explainer": {"demo_core": ["SequenceExplainer", "PatternExplainer", "Batch", "Result", "RunRandom"]},
+    "Write a network": {"demo_core": ["Network"]},
+    "Write a reader": {"demo_core": ["Reader", "Record", "RecordBlock", "Interval", "parse_locus", "text_lines", "BadSource"]},
+    "Errors": {"demo_core": ["DemoError", "UsageProblem", "MisfitError", "Unsuitable", "PluginError", "ExitCode"]},
     "Test a plugin": {
         "demo_core.testing": [
             "parametrize_with_checks", "checks_for", "Check", "DoesNotApply", "ReaderExample", "registered_from",

@@ -11,6 +11,7 @@ from .data_arguments import seed as seed
 from .data_arguments import split as split
 from .entry import run as run
 from .flags import click_options as click_options
+from .flags import take_options as take_options
 from .group import COMMANDS as COMMANDS
 from .group import State as State
 from .group import root as root

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from demo_core.cli.data_arguments import batch_size_option, device, open_data, reader_option, seed, split
-from demo_core.cli.flags import click_options
+from demo_core.cli.flags import click_options, take_options
 from demo_core.cli.group import State
 from demo_core.cli.output import progress, say, suggest
 from demo_core.cli.pattern_report import report_patterns
@@ -40,8 +40,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from demo_core.data.dataset import SequenceDataset
+    from demo_core.data.selection import Selection
     from demo_core.models.model import Model
-    from demo_core.running.run import Selection
+    from demo_core.running.job import Job
+    from demo_core.running.sinks import Outcome
 
 ALL = "all"
 
@@ -121,12 +123,12 @@ def _command(registered: Registered[Explainer] | None, name: str) -> click.Comma
     @device
     @click.pass_context
     def command(ctx: click.Context, /, paths: tuple[Path, ...], **values: Any) -> None:
-        own = options_of(registered.spec.options) if registered else ()
-        options = {o.name: values.pop(o.name) for o in own}
+        spec = registered.spec if registered else None
+        options = take_options(spec.options, spec.name, values) if spec else {}
         _explain(ctx, registered, options, paths, Request(**values))
 
     if registered:
-        command.params += click_options(registered.spec.options, registered.spec.name)
+        command.params += click_options(registered.spec.options, registered.spec.name, command.params)
     return command
 
 
@@ -295,8 +297,8 @@ def _run(
     request: Request,
     source: Path | None,
 ) -> None:
+    from demo_core.cli.run_names import run_name
     from demo_core.running.job import make_job
-    from demo_core.running.run import explain_to_file, pattern_to_file, run_name
     from demo_core.storage.atomic_files import check_not_an_input, make_folder
 
     pattern = registered.spec.kind == "pattern"
@@ -320,18 +322,7 @@ def _run(
         / f"{(request.name or '').removesuffix('.h5') or run_name(job, registry.qualified(registered))}.h5"
     )
     check_not_an_input(output, source)
-    if pattern:
-        begun = lambda: say(f"{model.name} {job.spec.name}: at work on {printable(job.target.name)}")  # noqa: E731
-        try:
-            # what a plugin prints is no result
-            with progress(f"{model.name} {job.spec.name}") as (start, _), redirect_stdout(sys.stderr):
-                outcome = pattern_to_file(job, output, force=request.force, on_start=begun, on_progress=start)
-        except KeyboardInterrupt:
-            raise Interrupted("interrupted: patterns are made all at once, so nothing was kept") from None
-    else:
-        assert dataset is not None and rows is not None
-        with progress(f"{model.name} {job.spec.name}") as (start, advance), redirect_stdout(sys.stderr):
-            outcome = explain_to_file(job, dataset, rows, output, force=request.force, on_start=start, on_batch=advance)
+    outcome = _run_into(output, job, dataset, rows, request.force)
     for warning in outcome.warnings:
         say(f"warning: {model.name} {job.spec.name}: {warning}")
     said = {
@@ -346,8 +337,35 @@ def _run(
     request.made.append(outcome.path)
 
 
+def _run_into(
+    output: Path, job: Job, dataset: SequenceDataset | None, rows: NDArray[np.int64] | None, force: bool
+) -> Outcome:
+    """Run a job into a file, with a progress bar. What the plugin prints goes to stderr."""
+    from demo_core.running.pipeline import run
+    from demo_core.running.sinks import File
+    from demo_core.running.sources import Patterns, Rows
+
+    title, sink = f"{job.model.name} {job.spec.name}", File(output, force=force)
+    with progress(title) as (start, advance), redirect_stdout(sys.stderr):
+        if dataset is not None and job.spec.kind != "pattern":
+            return run(job, Rows(dataset, rows), sink, on_start=start, on_batch=advance)
+        begun = False
+
+        def on_start(done: int, total: int) -> None:
+            nonlocal begun
+            if not begun:
+                say(f"{title}: at work on {printable(job.target.name)}")
+            begun = True
+            start(done, total)
+
+        try:
+            return run(job, Patterns(), sink, on_start=on_start)
+        except KeyboardInterrupt:
+            raise Interrupted("interrupted: patterns are made all at once, so nothing was kept") from None
+
+
 def _selection(request: Request) -> Selection:
-    from demo_core.running.run import Selection
+    from demo_core.data.selection import Selection
 
     return Selection(request.split, request.limit, _ids(request.ids), request.only_positive)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,72 +15,99 @@ from demo_core.errors import UsageProblem
 from demo_core.plugins.options import Option, describe, metavar, options_of, usage, variable
 
 
-def click_options(cls: type, owner: str, defaults: Mapping[str, Any] | None = None) -> list[click.Option]:
-    """One click option per field, with help, default and validation.
+class PluginOption(click.Option):
+    """A field of an options class as a flag of a command.
 
-    ``owner`` is the plugin's name for it: ``DEMO_OWNER_FIELD`` in the environment stands in for a flag. ``defaults``
-    take the place of the class's own.
+    ``--FIELD`` unless the command has such a flag itself; ``--OWNER-FIELD`` always works too.
     """
 
-    class Value(click.ParamType[Any]):
-        def __init__(self, option: Option) -> None:
-            self.option = option
-            self.name = metavar(option)
+    def __init__(self, option: Option, owner: str, taken: Container[str], **given: Any) -> None:
+        self.field = option.name
+        self._long = [usage(option, owner)] if option.is_switch else [option.flag_of(owner)]
+        short = [usage(option)] if option.is_switch else [option.flag]
+        collides = any(flag in taken for flag in short[0].split("/"))
+        super().__init__([*(self._long if collides else short), _name(owner, option)], **given)
 
-        def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-            try:
-                if self.option.items is not None and not isinstance(value, str | tuple | list):
-                    value = (value,)  # one of a list in a config file
-                return self.option.parse(value) if isinstance(value, str) else self.option.check(value)
-            except ValueError as error:
-                variable = str(param.envvar) if param and param.envvar else ""
-                if variable and os.environ.get(variable) == value:  # then nobody typed the flag
-                    raise UsageProblem(f"{variable} in the environment: {error}") from None
-                self.fail(str(error), param, ctx)
+    def add_to_parser(self, parser: Any, ctx: click.Context) -> None:
+        """Accept the long form as well, which help and messages leave out."""
+        shown = self.opts, self.secondary_opts
+        long, _, no_long = self._long[0].partition("/")
+        self.opts = list(dict.fromkeys([*self.opts, long]))
+        self.secondary_opts = list(dict.fromkeys([*self.secondary_opts, *([no_long] if no_long else [])]))
+        super().add_to_parser(parser, ctx)
+        self.opts, self.secondary_opts = shown
 
-        def split_envvar_value(self, rv: str) -> list[str]:
-            return [rv]  # commas part values there as they do after a flag
 
-        def shell_complete(
-            self, ctx: click.Context, param: click.Parameter, incomplete: str
-        ) -> list[CompletionItem[str]]:
-            if self.option.scalar is Path:
-                return [CompletionItem(incomplete, type="file")]
-            known = self.option.choices or (("true", "false") if self.option.scalar is bool else ())
-            before, comma, last = incomplete.rpartition(",") if self.option.items is not None else ("", "", incomplete)
-            return [CompletionItem(f"{before}{comma}{w}") for w in map(str, known) if w.startswith(last)]
+def click_options(
+    cls: type, owner: str, beside: Iterable[click.Parameter] = (), defaults: Mapping[str, Any] | None = None
+) -> list[PluginOption]:
+    """One click option per field, with help, default and validation.
 
+    Parameters
+    ----------
+    owner
+        The plugin's name for it: ``DEMO_OWNER_FIELD`` in the environment stands in for a flag.
+    beside
+        The command's own parameters, whose flags stay theirs.
+    defaults
+        Take the place of the class's own.
+    """
+    taken = _PROGRAM | {flag for p in beside for flag in (*p.opts, *p.secondary_opts)}
     made = []
     for option in options_of(cls):
         option = dataclasses.replace(option, default=(defaults or {}).get(option.name, option.default))  # noqa: PLW2901
-        note = describe(option)
         default = None if option.required else option.default
-        if option.is_switch:
-            made.append(
-                click.Option(
-                    [usage(option), option.name],
-                    default=default,
-                    help=note,
-                    is_flag=True,
-                    envvar=variable(owner, option),
-                )
-            )
-            continue
+        given: dict[str, Any] = {"help": describe(option), "envvar": variable(owner, option)}
         several = option.items is not None
-        made.append(
-            click.Option(
-                [option.flag, option.name],
-                type=Value(option),
-                default=None if several else default,
-                required=option.required,
-                metavar=metavar(option),
-                help=note,
-                envvar=variable(owner, option),
-                multiple=several,
-                callback=_joined(option, default) if several else None,
-            )
-        )
+        if option.is_switch:
+            given |= {"default": default, "is_flag": True}
+        else:
+            given |= {"type": _Value(option), "required": option.required, "metavar": metavar(option)}
+            given |= {"default": None if several else default, "multiple": several}
+            given["callback"] = _joined(option, default) if several else None
+        made.append(PluginOption(option, owner, taken, **given))
     return made
+
+
+def take_options(cls: type, owner: str, values: dict[str, Any]) -> dict[str, Any]:
+    """The values of an options class, taken out of those that click gave the command."""
+    return {option.name: values.pop(_name(owner, option)) for option in options_of(cls)}
+
+
+#: Flags of the program, which it takes wherever they stand.
+_PROGRAM = frozenset({"--help", "-h", "--debug", "--allow-code", "--plugin", "--version"})
+
+
+def _name(owner: str, option: Option) -> str:
+    """The name that click passes the value by; no parameter of a command has two underscores."""
+    return f"{owner.replace('-', '_').replace(':', '_')}__{option.name}"
+
+
+class _Value(click.ParamType[Any]):
+    def __init__(self, option: Option) -> None:
+        self.option = option
+        self.name = metavar(option)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            if self.option.items is not None and not isinstance(value, str | tuple | list):
+                value = (value,)  # one of a list in a config file
+            return self.option.parse(value) if isinstance(value, str) else self.option.check(value)
+        except ValueError as error:
+            variable = str(param.envvar) if param and param.envvar else ""
+            if variable and os.environ.get(variable) == value:  # then nobody typed the flag
+                raise UsageProblem(f"{variable} in the environment: {error}") from None
+            self.fail(str(error), param, ctx)
+
+    def split_envvar_value(self, rv: str) -> list[str]:
+        return [rv]  # commas part values there as they do after a flag
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
+        if self.option.scalar is Path:
+            return [CompletionItem(incomplete, type="file")]
+        known = self.option.choices or (("true", "false") if self.option.scalar is bool else ())
+        before, comma, last = incomplete.rpartition(",") if self.option.items is not None else ("", "", incomplete)
+        return [CompletionItem(f"{before}{comma}{w}") for w in map(str, known) if w.startswith(last)]
 
 
 def _joined(option: Option, default: Any) -> Callable[[click.Context, click.Parameter, Any], Any]:

@@ -14,19 +14,19 @@ def report_patterns(path: Path) -> None:
     """What the patterns of a file reach, those first whose best letters reach most."""
     import numpy as np
 
+    from demo_core.models.outputs import logistic
     from demo_core.results.explanation import Explanation
 
     with Explanation.open(path) as found:
-        target = found.metadata["target"]
-        logit = target["form"] == "output" and target["outputs"][0]["activation"] == "sigmoid"
+        target = found.provenance.target
         reached, letters = found.target_values[:], found.extra("one-hot")
         ids = found.sequences.ids[:]
-    unit = printable(target["outputs"][0]["unit"], 30)
+    unit = printable(target.outputs[0].unit, 30)
     heads = ["pattern", f"reaches ({unit})", f"its best letters ({unit})"]
     columns = [reached, letters]
-    if logit:
+    if target.is_logit:
         heads = ["pattern", "output (logit)", "probability", "best letters (logit)", "probability"]
-        columns = [reached, 1 / (1 + np.exp(-reached)), letters, 1 / (1 + np.exp(-letters))]
+        columns = [reached, logistic(reached), letters, logistic(letters)]
     best = np.argsort(-letters, kind="stable")[:10]
     table(heads, [[ids[row], *(f"{float(c[row]):.4g}" for c in columns)] for row in best])
     if len(ids) > len(best):

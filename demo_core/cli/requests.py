@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from demo_core.cli.flags import PluginOption
 from demo_core.cli.group import State
 from demo_core.errors import UsageProblem, printable, unknown_name
 from demo_core.plugins.specs import Explainer
@@ -46,10 +47,11 @@ def load_config(ctx: click.Context, param: click.Parameter, path: Path | None) -
         values = tomllib.loads("\n".join(line for _, line in text_lines(path)))
     except tomllib.TOMLDecodeError as error:
         raise UsageProblem(f"{printable(path)} is not TOML ({printable(error)}); correct the file") from None
-    own = {str(p.name) for p in ctx.command.params if isinstance(p, click.Option)} - {"config", "help"}
-    known = own | {one.name for one in fields(Request)} - {
-        "made"
-    }  # a file serves several explainers, also those of no data
+    options = [p for p in ctx.command.params if isinstance(p, click.Option) and p.name not in ("config", "help")]
+    own = {str(p.name): str(p.name) for p in options if not isinstance(p, PluginOption)}
+    of_plugin = {p.field: str(p.name) for p in options if isinstance(p, PluginOption)}
+    # a file serves several explainers, also those that read no data
+    known = {one.name: one.name for one in fields(Request) if one.name != "made"}
     flat = {key: value for key, value in values.items() if not isinstance(value, dict)}
     tables = {key: value for key, value in values.items() if isinstance(value, dict)}
     for table in tables:
@@ -57,23 +59,31 @@ def load_config(ctx: click.Context, param: click.Parameter, path: Path | None) -
             names = state_of(ctx).registry.names(Explainer)
             raise UsageProblem(f"{printable(path)}: " + unknown_name("table", table, names))
     ctx.meta["demo.tables"] = tables
-    flat |= tables.get(str(ctx.command.name), {})
-    flat = {key.replace("-", "_"): value for key, value in flat.items()}
-    if isinstance(flat.get("ids"), list):
-        flat["ids"] = ",".join(map(str, flat["ids"]))
-    for key in flat:
+    # in an explainer's own table its options come first, elsewhere those of the command
+    given = _named(path, flat, {**known, **of_plugin, **own})
+    given |= _named(path, tables.get(str(ctx.command.name), {}), {**known, **own, **of_plugin})
+    if isinstance(given.get("ids"), list):
+        given["ids"] = ",".join(map(str, given["ids"]))
+    _check_kinds(options, path, given)
+    ctx.default_map = {**(ctx.default_map or {}), **{p.name: given[p.name] for p in options if p.name in given}}
+
+
+def _named(path: Path, settings: dict[str, Any], known: dict[str, str]) -> dict[str, Any]:
+    """Settings of a file by the names of the parameters that they are for."""
+    plain = {key.replace("-", "_"): value for key, value in settings.items()}
+    for key in plain:
         if key not in known:
             raise UsageProblem(f"{printable(path)}: " + unknown_name("setting", key, known))
-    _check_kinds(ctx, path, flat)
-    ctx.default_map = {**(ctx.default_map or {}), **{k: v for k, v in flat.items() if k in own}}
+    return {known[key]: value for key, value in plain.items()}
 
 
-def _check_kinds(ctx: click.Context, path: Path, flat: dict[str, Any]) -> None:
+def _check_kinds(options: list[click.Option], path: Path, given: dict[str, Any]) -> None:
     """Raise UsageProblem on a setting of the wrong kind: click takes true for 1, and fails on 5 as a switch."""
-    for param in ctx.command.params:
-        if param.name not in flat or not isinstance(param, click.Option):
+    for param in options:
+        if param.name not in given:
             continue
-        value, shown = flat[param.name], f"{printable(path)}: {printable(param.name, 40)}"
+        name = param.field if isinstance(param, PluginOption) else param.name
+        value, shown = given[param.name], f"{printable(path)}: {printable(name, 40)}"
         if param.is_flag and not isinstance(value, bool):
             raise UsageProblem(f"{shown} must be true or false, not {printable(repr(value), 40)}")
         if not param.is_flag and isinstance(value, bool):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -19,7 +19,8 @@ from demo_core.errors import DemoError, UsageProblem, printable, unknown_name
 from demo_core.sequences.alphabets import ALPHABETS, DNA, Alphabet
 from demo_core.sequences.intervals import LIMIT, Interval
 from demo_core.storage import hdf5
-from demo_core.storage.hdf5 import PAGE, Column, Field, checksum, reading, text_checksums
+from demo_core.storage.hdf5 import Field
+from demo_core.storage.hdf5_columns import Column, TextColumn, text_checksums
 from demo_core.storage.limits import rows_of
 
 FORMAT = "demo-dataset"
@@ -84,18 +85,14 @@ class SequenceDataset:
         path = Path(path)
         file, meta = hdf5.open_checked(path, FORMAT, VERSION, FIELDS)
         try:
-            return cls._from_file(file, meta)
+            return cls.from_file(file, meta)
         except (KeyError, TypeError, ValueError) as error:
             file.close()
             raise DemoError(f"{printable(path)} is refused: {printable(error)}") from None
 
     @classmethod
-    def from_open_file(cls, file: h5py.File) -> SequenceDataset:
-        """The sequences in a file that this process is writing, once it has been described."""
-        return cls._from_file(file, json.loads(file.attrs[hdf5.ATTRIBUTE]))
-
-    @classmethod
-    def _from_file(cls, file: h5py.File, meta: dict[str, Any]) -> SequenceDataset:
+    def from_file(cls, file: h5py.File, meta: Mapping[str, Any]) -> SequenceDataset:
+        """The sequences in an open file of a format that has the columns of a dataset. Raises ValueError."""
         if meta.get("alphabet") not in ALPHABETS:
             raise ValueError(unknown_name("alphabet", str(meta.get("alphabet")), ALPHABETS))
         targets, chroms = meta["targets"], meta.get("chroms", [])
@@ -109,23 +106,30 @@ class SequenceDataset:
             raise ValueError("intervals must have 4 columns")
         if not targets and "labels" in file:
             raise ValueError("it has no target")
-        chroms = tuple(chroms)
+        length, alphabet, n_chroms = file["codes"].shape[1], ALPHABETS[meta["alphabet"]], len(chroms)
+        ids = TextColumn(file["ids"], text_checksums(meta, "ids", file["ids"].shape[0]))
         if "intervals" in file:
             for start in range(0, file["intervals"].shape[0], 1 << 16):
                 some = Column(file["intervals"])[start : start + (1 << 16)]
-                if (wrong := impossible_intervals(some, len(chroms), file["codes"].shape[1])).any():
+                if (wrong := impossible_intervals(some, n_chroms, length)).any():
                     raise ValueError(f"row {start + int(np.argmax(wrong)) + 1} (1-based) has an invalid interval")
+        forbidden: dict[str, tuple[str, Callable[[Any], Any]]] = {
+            "codes": ("a letter that its alphabet does not have", lambda codes: codes > alphabet.unknown),
+            "split": ("an unknown split", lambda split: (split >= len(SPLITS)) & (split != NO_SPLIT)),
+            "intervals": ("an invalid interval", lambda found: impossible_intervals(found, n_chroms, length)),
+        }
+        columns = {name: Column(file[name]) for name in ("labels", "group", "sites") if name in file}
+        columns |= {
+            name: Column(file[name], ids=ids, problem=problem, forbidden=rule)
+            for name, (problem, rule) in forbidden.items()
+            if name in file
+        }
         return cls(
-            codes=Column(file["codes"]),
-            labels=Column(file["labels"]),
+            **columns,
             targets=tuple(targets),
-            ids=TextColumn(file["ids"], text_checksums(meta, "ids", file["ids"].shape[0])),
-            group=Column(file["group"]),
-            split=Column(file["split"]),
-            alphabet=ALPHABETS[meta["alphabet"]],
-            intervals=Column(file["intervals"]) if "intervals" in file else None,
-            chroms=chroms,
-            sites=Column(file["sites"]) if "sites" in file else None,
+            ids=ids,
+            alphabet=alphabet,
+            chroms=tuple(chroms),
             info=dict(meta.get("info", {})),
             _file=file,
         )
@@ -137,6 +141,11 @@ class SequenceDataset:
         if self._file is not None and not self._file:
             return "<SequenceDataset of a file that is closed>"
         return f"<SequenceDataset: {len(self)} sequences of {self.length} letters, targets {', '.join(self.targets)}>"
+
+    @property
+    def path(self) -> Path | None:
+        """The file behind it; None in memory."""
+        return Path(self._file.filename) if self._file else None
 
     @property
     def length(self) -> int:
@@ -161,7 +170,7 @@ class SequenceDataset:
         if isinstance(rows, slice):
             rows = np.arange(*rows.indices(len(self)))
         index = np.asarray(rows, np.int64)
-        taken = SequenceDataset(
+        return SequenceDataset(
             codes=take_rows(self.codes, index),
             labels=take_rows(self.labels, index),
             targets=self.targets,
@@ -174,27 +183,10 @@ class SequenceDataset:
             sites=None if self.sites is None else take_rows(self.sites, index),
             info=self.info,
         )
-        if self._file is not None:
-            taken._check_content(self._file.filename)
-        return taken
 
     def rows_at_once(self) -> int:
         """How many rows are held in memory at a time."""
         return rows_of(self.length * (1 if self.sites is None else 2), BLOCK)
-
-    def _check_content(self, name: str) -> None:
-        """Refuse content that the format forbids, as it is read: looking at all of it at opening would take long."""
-        problems = [
-            ("a letter that its alphabet does not have", self.codes > self.alphabet.unknown),
-            ("an unknown split", (self.split >= len(SPLITS)) & (self.split != NO_SPLIT)),
-        ]
-        if self.intervals is not None:
-            wrong = impossible_intervals(self.intervals, len(self.chroms), self.length)
-            problems.append(("an invalid interval", wrong))
-        for problem, where in problems:
-            if where.any():
-                row = int(np.argmax(where.reshape(len(where), -1).any(axis=1)))
-                raise DemoError(f"{printable(name)} is damaged: {printable(self.ids[row], 60)} has {problem}")
 
     def blocks(self, size: int | None = None) -> Iterator[SequenceDataset]:
         """All rows in memory, ``size`` at a time; as many as fit into some megabytes, if it is left out."""
@@ -209,6 +201,12 @@ class SequenceDataset:
         if name not in SPLITS:
             raise UsageProblem(unknown_name("split", name, [*SPLITS, "all"]))
         return np.flatnonzero(self.split[:] == SPLITS.index(name))
+
+    def labels_of(self, target: str) -> NDArray[np.float64]:
+        """Labels (N,) of a target, NaN where unknown, as for a target that the data does not label."""
+        if target not in self.targets:
+            return np.full(len(self), np.nan)
+        return np.asarray(self.labels[:, self.targets.index(target)], np.float64)
 
     def interval(self, row: int) -> Interval | None:
         """The interval of a row, if it has one."""
@@ -242,47 +240,6 @@ class SequenceDataset:
         with whole_file(Path(path)) as temporary, DatasetWriter(temporary) as writer:
             for block in self.blocks():
                 writer.append(block)
-
-
-class TextColumn:
-    """Strings of an HDF5 dataset, read a few at a time.
-
-    HDF5 keeps such strings apart from the dataset, and many may share one: a small file could unfold into any amount
-    of memory. So they are bounded as they are read. Raises DemoError for text that is too long or not UTF-8.
-    """
-
-    _MOST_BYTES = 16 << 20
-
-    def __init__(self, dataset: h5py.Dataset, checksums: Sequence[int] | None = None) -> None:
-        self._dataset = dataset
-        self._checksums = checksums
-
-    def __len__(self) -> int:
-        return int(self._dataset.shape[0])
-
-    def __getitem__(self, key: int | slice) -> Any:
-        if isinstance(key, slice):
-            start, stop, step = key.indices(len(self))
-            first = start - start % PAGE
-            found = [self._page(i) for i in range(first, stop, PAGE)]
-            return np.concatenate(found)[start - first : stop - first : step] if found else np.array([], dtype=object)
-        row = range(len(self))[key]
-        return self._page(row - row % PAGE)[row % PAGE]
-
-    def _page(self, start: int) -> NDArray[np.object_]:
-        name = printable(self._dataset.file.filename)
-        with reading(name):
-            raw = self._dataset[start : start + PAGE]
-        if sum(map(len, raw)) > self._MOST_BYTES:
-            raise DemoError(f"{name} is refused: its ids are too long, from row {start + 1} on")
-        if self._checksums is not None and self._checksums[start // PAGE] != checksum(list(raw)):
-            raise DemoError(
-                f"{name} is damaged: checksum mismatch in ids from row {start + 1} (1-based); copy the file again"
-            )
-        try:
-            return np.array([text.decode("utf-8") for text in raw], dtype=object)
-        except UnicodeDecodeError:
-            raise DemoError(f"{name} is damaged: an id after row {start} is not text") from None
 
 
 class DatasetWriter:
@@ -354,8 +311,8 @@ class DatasetWriter:
 
 
 def impossible_intervals(intervals: NDArray[np.int64], n_chroms: int, length: int) -> NDArray[np.bool_]:
-    """(n,): which rows (chromosome, start, end, strand) cannot be intervals of sequences of that length."""
-    chrom, start, end, strand = intervals.T
+    """Which rows (..., 4) of chromosome, start, end, strand cannot be intervals of sequences of that length."""
+    chrom, start, end, strand = np.moveaxis(intervals, -1, 0)
     wrong = (chrom < -1) | (chrom >= n_chroms) | (end < start) | (np.abs(strand) > 1)
     wrong |= (end >= LIMIT) | (start <= -LIMIT)
     return np.asarray(wrong | ((chrom >= 0) & (end - start != length)))

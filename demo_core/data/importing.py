@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from demo_core.data.dataset import BLOCK, NO_SPLIT, DatasetWriter, SequenceDataset, TextColumn, take_rows
+from demo_core.data.dataset import BLOCK, NO_SPLIT, DatasetWriter, SequenceDataset, take_rows
 from demo_core.data.record import SPLITS, Record, RecordBlock
 from demo_core.data.splits import ImportSettings, assign_splits
 from demo_core.errors import DemoError, counted, printable, unknown_name
 from demo_core.sequences.alphabets import IllegalLetter, fit_length, strand_free_keys
 from demo_core.sequences.shuffling import dinucleotide_shuffle, shuffle
 from demo_core.storage.atomic_files import whole_file
+from demo_core.storage.hdf5_columns import TextColumn
 from demo_core.storage.limits import BLOCK_BYTES, ID_LENGTH, ROWS, rows_of
 
 #: Every record as it is: for explaining a sequence file directly.

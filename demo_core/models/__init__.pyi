@@ -8,7 +8,8 @@ from .model import blaming_network as blaming_network
 from .model import build_model as build_model
 from .model import foreign_content as foreign_content
 from .model import one_hot as one_hot
-from .targets import Output as Output
+from .outputs import Output as Output
+from .outputs import logistic as logistic
 from .targets import Target as Target
 from .targets import loss_of as loss_of
 from .trust import check_code_allowed as check_code_allowed

@@ -20,11 +20,12 @@ from torch import Tensor, nn
 from demo_core.data.dataset import SequenceDataset
 from demo_core.errors import DemoError, MisfitError, UsageProblem, one_line, printable
 from demo_core.models.device import exact_arithmetic, out_of_memory
-from demo_core.models.targets import Output, Target, parse_target
+from demo_core.models.outputs import Output
+from demo_core.models.targets import Target, parse_target
 from demo_core.models.trust import code_allowed
 from demo_core.models.weights import allocating_at_most, load_weights
 from demo_core.plugins.discovery import installed
-from demo_core.plugins.failures import broke_contract, plugin_failed
+from demo_core.plugins.failures import broke_contract, plugin_failed, refuses
 from demo_core.plugins.interrupts import passes
 from demo_core.plugins.options import as_json, build
 from demo_core.plugins.owner import Owner
@@ -160,9 +161,8 @@ class Model:
 
     def activate(self, outputs: NDArray[np.float32]) -> NDArray[np.float32]:
         """Predictions (N, T): each output through its activation."""
-        logistic = np.array([o.activation == "sigmoid" for o in self.outputs])
-        squashed = torch.sigmoid(torch.from_numpy(outputs)).numpy()
-        return np.where(logistic, squashed, outputs).astype(np.float32)
+        columns = [output.predict(outputs[:, i]) for i, output in enumerate(self.outputs)]
+        return np.stack(columns, axis=1).astype(np.float32)
 
     def check_data(self, dataset: SequenceDataset, source: object) -> None:
         """Raise MisfitError, in one line, unless the model can read the dataset."""
@@ -316,12 +316,11 @@ def build_model(
     network = registered.load()
     try:
         module = network(resolved, letters=len(alphabet.letters), length=length, n_targets=len(outputs))
-    except ValueError as error:  # how an architecture refuses options that do not go together, or a length
-        raise MisfitError(f"architecture '{spec.name}': {printable(' '.join(str(error).split()), 400)}") from None
-    except DemoError:
-        raise
     except BaseException as error:
-        if passes(error):
+        if refuses(error, getattr(network, "__module__", "")):
+            said = printable(" ".join(str(error).split()), 400)
+            raise MisfitError(f"architecture '{spec.name}': {said}") from None
+        if isinstance(error, DemoError) or passes(error):
             raise
         raise registered.failed(error) from error
     try:

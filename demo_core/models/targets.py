@@ -10,28 +10,9 @@ import torch
 from torch import Tensor
 
 from demo_core.errors import MisfitError, UsageProblem, printable, unknown_name
+from demo_core.models.outputs import Activation, Output
 
-Activation = Literal["sigmoid", "identity"]
 Form = Literal["output", "probability", "loss", "difference"]
-
-
-@dataclass(frozen=True)
-class Output:
-    """One output of a model: its name, what turns it into a prediction, and the prediction's unit."""
-
-    name: str
-    activation: Activation = "sigmoid"
-    unit: str = "probability"
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.name, str) or not isinstance(self.unit, str) or not self.name:
-            raise ValueError("a target needs a name and a unit, as text")
-        if self.activation not in ("sigmoid", "identity"):
-            raise ValueError(unknown_name("activation", str(self.activation), ("sigmoid", "identity")))
-
-    def as_json(self) -> dict[str, str]:
-        """For ``model.json``."""
-        return {"name": self.name, "activation": self.activation, "unit": self.unit}
 
 
 @dataclass(frozen=True)
@@ -115,7 +96,7 @@ def parse_target(text: str | None, outputs: Sequence[Output]) -> Target:
     form, _, rest = text.partition(":")
     if form in ("probability", "loss", "output") and rest in names:
         column = names.index(rest)
-        if form == "probability" and outputs[column].activation != "sigmoid":
+        if form == "probability" and not outputs[column].is_probability:
             raise UsageProblem(f"target '{printable(rest)}' is a {printable(outputs[column].unit)}, not a probability")
         return Target(form, (column,), (outputs[column],))  # type: ignore[arg-type]
     if form == "difference":

@@ -7,6 +7,7 @@ from .options import from_settings as from_settings
 from .options import options_of as options_of
 from .registry import Registered as Registered
 from .registry import Registry as Registry
+from .source_digests import editable_source as editable_source
 from .specs import CAPABILITIES as CAPABILITIES
 from .specs import KINDS as KINDS
 from .specs import Architecture as Architecture

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import traceback
+from collections.abc import Iterator
+from opcode import opmap
 from pathlib import Path
+from types import TracebackType
 
-from demo_core.errors import PluginError, one_line, printable
+from demo_core.errors import PluginError, Unsuitable, one_line, printable
 from demo_core.plugins.distributions import place_to_report
 from demo_core.plugins.owner import Owner
 
@@ -23,6 +25,27 @@ def plugin_failed(what: str, owner: Owner, error: BaseException, module: str, di
     return PluginError(f"{what} of plugin {owner.describe()} {did}: {cause}", report_to(owner))
 
 
+def refuses(error: BaseException, module: str) -> bool:
+    """Whether an exception is a refusal: ``Unsuitable``, or a ValueError that the plugin itself raises.
+
+    A ValueError out of a library, or out of Python, as of ``int("x")``, is a failure of the plugin.
+    """
+    if isinstance(error, Unsuitable):
+        return True
+    if not isinstance(error, ValueError) or error.__traceback__ is None:
+        return False
+    *_, last = walk(error.__traceback__)
+    raised = last.tb_frame.f_code.co_code[last.tb_lasti] == opmap["RAISE_VARARGS"]  # by a statement, in Python code
+    return raised and _package(last.tb_frame.f_globals.get("__name__", "")) == _package(module)
+
+
+def walk(trace: TracebackType | None) -> Iterator[TracebackType]:
+    """Every entry of a traceback, the innermost last."""
+    while trace is not None:
+        yield trace
+        trace = trace.tb_next
+
+
 def broke_contract(what: str, owner: Owner, problem: str) -> PluginError:
     """The error to raise for a plugin that gave what the contract does not allow."""
     whose = f"{what} of plugin {owner.describe()}"
@@ -37,13 +60,16 @@ def report_to(owner: Owner) -> str:
 
 def places(error: BaseException, module: str) -> str:
     """Where in a plugin it happened: the frames whose module is in the same package as ``module``."""
-    package = module.split(".", maxsplit=1)[0]
     theirs = [
-        f"{_short(frame.f_code.co_filename)}:{line} in {frame.f_code.co_name}"
-        for frame, line in traceback.walk_tb(error.__traceback__)
-        if str(frame.f_globals.get("__name__", "")).split(".")[0] == package
+        f"{_short(one.tb_frame.f_code.co_filename)}:{one.tb_lineno} in {one.tb_frame.f_code.co_name}"
+        for one in walk(error.__traceback__)
+        if _package(one.tb_frame.f_globals.get("__name__", "")) == _package(module)
     ]
     return f", at {', '.join(theirs[-_PLACES:])}" if theirs else ""
+
+
+def _package(module: object) -> str:
+    return str(module).partition(".")[0]
 
 
 def _short(path: str) -> str:

@@ -13,18 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from demo_core.errors import UsageProblem, printable, unknown_name
-
-#: Names that commands use for themselves.
-RESERVED = frozenset({
-    "alphabet", "allow_code", "average_strands", "batch_size", "class_weights", "clip_norm", "config", "data", "debug",
-    "device", "epochs", "explainer", "explanation", "force", "format", "help", "id", "ids", "json", "learning_rate",
-    "length", "limit", "model", "models", "most_epochs", "training_steps",
-    "motif", "name", "negatives", "only_positive", "out", "output", "paths",
-    "plugin", "precision", "quiet", "reader", "registry", "resume", "reverse_complement", "seed", "sequences", "source",
-    "split", "target",
-    "targets", "test", "validation", "verbose", "version", "weight_decay",
-})  # fmt: skip
+from demo_core.errors import PluginError, UsageProblem, one_line, printable, unknown_name
 
 _SCALARS: dict[type, str] = {bool: "boolean", int: "integer", float: "number", str: "string", Path: "path"}
 _METADATA = frozenset({"help", "minimum", "maximum", "choices"})
@@ -69,6 +58,10 @@ class Option:
     def flag(self) -> str:
         """The command-line spelling."""
         return "--" + self.name.replace("_", "-")
+
+    def flag_of(self, owner: str) -> str:
+        """The long form, which no command can take: ``--OWNER-FIELD``."""
+        return f"--{owner.replace(':', '-')}-{self.flag[2:]}"
 
     def parse(self, text: str) -> Any:
         """A value from text as typed on a command line; raises ValueError with a reason."""
@@ -118,8 +111,6 @@ def check_options_class(cls: object) -> None:
     if not cls.__dataclass_params__.frozen:  # type: ignore[attr-defined]
         raise TypeError(f"{cls.__name__} must be @dataclass(frozen=True)")
     for option in options_of(cls):
-        if option.name in RESERVED:
-            raise TypeError(f"field '{option.name}' is a name that commands use themselves: choose another")
         if not option.required:
             try:
                 option.check(option.default)
@@ -200,7 +191,11 @@ def build(cls: type[O], values: Mapping[str, Any], of: str) -> O:
     try:
         return cls(**checked)
     except ValueError as error:  # a class may check fields against each other
-        raise UsageProblem(f"{of}: {error}") from None
+        from demo_core.plugins.failures import places, refuses
+
+        if refuses(error, cls.__module__):
+            raise UsageProblem(f"{of}: {error}") from None
+        raise PluginError(f"options of {of} failed: {one_line(error)}{places(error, cls.__module__)}") from error
 
 
 def from_settings(cls: type, settings: Iterable[str], of: str) -> dict[str, Any]:
@@ -302,11 +297,13 @@ def metavar(option: Option) -> str:
     return f"{one},..." if option.items == 0 else ",".join([one] * option.items)
 
 
-def usage(option: Option) -> str:
-    """The flag with its value, as it is typed: ``--filters INTEGER,...``, ``--simplex/--no-simplex``."""
-    if option.is_switch:
-        return f"{option.flag}/--no-{option.flag[2:]}"
-    return f"{option.flag} {metavar(option)}"
+def usage(option: Option, owner: str = "") -> str:
+    """The flag with its value, as it is typed: ``--filters INTEGER,...``, ``--simplex/--no-simplex``.
+
+    With ``owner``, its long form: ``--saliency-simplex/--no-saliency-simplex``.
+    """
+    flag = option.flag_of(owner) if owner else option.flag
+    return f"{flag}/--no-{flag[2:]}" if option.is_switch else f"{flag} {metavar(option)}"
 
 
 def describe(option: Option) -> str:

@@ -6,7 +6,7 @@ of it came about. Reading it needs no torch.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from demo_core.data import dataset as dataset_file
 from demo_core.data.dataset import SequenceDataset
 from demo_core.errors import DemoError, UsageProblem, printable, unknown_name
-from demo_core.plugins.specs import KINDS
-from demo_core.sequences.alphabets import ALPHABETS
+from demo_core.results.provenance import Provenance
 from demo_core.storage import hdf5
-from demo_core.storage.hdf5 import Column, Field
+from demo_core.storage.hdf5 import Field
+from demo_core.storage.hdf5_columns import Column
 from demo_core.storage.limits import rows_of
 
 FORMAT = "demo-explanation"
@@ -66,8 +66,12 @@ class Explanation:
         (N, T), the model's outputs before activation.
     target_values
         (N,), the target that was explained.
-    metadata
-        All provenance, as in the file.
+    baseline
+        (N,), the target at the reference; None where the method has none.
+    extras
+        (N, K), further numbers of each sequence, named in ``provenance.extras``; None for none.
+    provenance
+        How it was made.
     """
 
     sequences: SequenceDataset
@@ -77,7 +81,7 @@ class Explanation:
     target_values: Any
     baseline: Any
     extras: Any
-    metadata: dict[str, Any]
+    provenance: Provenance
     _file: h5py.File | None = None
 
     @classmethod
@@ -86,8 +90,9 @@ class Explanation:
         path = Path(path)
         file, meta = hdf5.open_checked(path, FORMAT, VERSION, FIELDS)
         try:
-            _check(file, meta)
-            sequences = SequenceDataset._from_file(file, meta)
+            provenance = Provenance.parse(meta)
+            sequences = SequenceDataset.from_file(file, meta)
+            _check_shapes(file, provenance, sequences)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             file.close()
             raise DemoError(f"{printable(path)} is refused: {printable(error)}") from None
@@ -96,7 +101,7 @@ class Explanation:
             name: Column(file[name], said) if name in file else None
             for name in ("values", "outputs", "target_values", "baseline", "extras")
         }
-        return cls(sequences=sequences, index=Column(file["index"]), **numbers, metadata=meta, _file=file)
+        return cls(sequences=sequences, index=Column(file["index"]), **numbers, provenance=provenance, _file=file)
 
     def __len__(self) -> int:
         return len(self.sequences)
@@ -132,25 +137,63 @@ class Explanation:
         if self._file is not None:
             self._file.close()
 
+    def save(self, path: str | Path, *, replace: bool = False) -> None:
+        """Write an explanation file, whole or not at all: the file that ``demo explain`` writes.
+
+        Raises DemoError if the file exists, unless ``replace``.
+        """
+        from demo_core.results.writer import columns_of, write_explanation
+
+        record = {name: value for name, value in self.metadata.items() if name not in ("format", hdf5.CHECKSUMS)}
+        write_explanation(
+            Path(path), (columns_of(self, rows) for rows in self.blocks()), lambda: record, replace=replace
+        )
+
+    @property
+    def metadata(self) -> Mapping[str, Any]:
+        """All provenance as plain JSON, as in the file."""
+        return self.provenance.record
+
     @property
     def kind(self) -> str:
-        """One of ``demo_core.plugins.specs.KINDS``."""
-        return str(self.metadata["kind"])
+        """One of ``demo_core.plugins.KINDS``."""
+        return self.provenance.kind
 
     @property
     def explainer(self) -> str:
         """The explainer's name."""
-        return str(self.metadata["explainer"]["name"])
+        return self.provenance.explainer.name
 
     @property
     def model_name(self) -> str:
         """The name of the model's folder."""
-        return str(self.metadata["model"]["name"])
+        return self.provenance.model.name
 
     @property
     def target(self) -> str:
         """The target's name."""
-        return str(self.metadata["target"]["name"])
+        return self.provenance.target.name
+
+    @property
+    def output_column(self) -> int:
+        """The column of ``outputs`` that the target is made of; of a difference, the first."""
+        return [o.name for o in self.provenance.model.outputs].index(self.provenance.target.outputs[0].name)
+
+    @property
+    def is_probability(self) -> bool:
+        """Whether the values are probabilities, as those of a trace may be."""
+        return self.provenance.unit == "probability"
+
+    @property
+    def predictions(self) -> NDArray[np.float64]:
+        """(N, T): outputs through their activations."""
+        outputs = np.asarray(self.outputs[:], np.float64)
+        return np.stack([o.predict(outputs[:, i]) for i, o in enumerate(self.provenance.model.outputs)], axis=1)
+
+    @property
+    def labels_of_target(self) -> NDArray[np.float64]:
+        """(N,): labels of the output that the target is made of, NaN where unknown."""
+        return self.sequences.labels_of(self.provenance.target.outputs[0].name)
 
     def one_hot(self, rows: Sequence[int] | slice) -> NDArray[np.float32]:
         """One-hot (n, A, L) of some rows."""
@@ -176,26 +219,16 @@ class Explanation:
 
         Labels of a regression make no sequence positive.
         """
-        output = self.metadata["target"]["outputs"][0]
-        name = output["name"]
-        column = [o["name"] for o in self.metadata["model"]["targets"]].index(name)
-        values = np.nan_to_num(np.asarray(self.outputs[:, column], np.float64), nan=-np.inf)
-        if name in self.sequences.targets and output["activation"] == "sigmoid":
-            labels = self.sequences.labels[:, self.sequences.targets.index(name)]
-            positive = np.nan_to_num(labels) > 0.5
+        values = np.nan_to_num(np.asarray(self.outputs[:, self.output_column], np.float64), nan=-np.inf)
+        if self.provenance.target.outputs[0].is_probability:
+            positive = np.nan_to_num(self.labels_of_target) > 0.5
             if positive.any():
                 values = np.where(positive, values, -np.inf)
         return int(values.argmax())
 
-    def probabilities(self) -> NDArray[np.float64]:
-        """Predictions (N, T): outputs through their activations."""
-        outputs = np.asarray(self.outputs[:], np.float64)
-        logistic = np.array([o["activation"] == "sigmoid" for o in self.metadata["model"]["targets"]])
-        return np.where(logistic, 1 / (1 + np.exp(-np.clip(outputs, -700, 700))), outputs)
-
     def extra(self, name: str) -> NDArray[np.float32]:
         """The numbers (N,) that the explainer gave beside its values. Raises UsageProblem naming those there are."""
-        names = list(self.metadata["extras"])
+        names = self.provenance.extras
         if name not in names:
             raise UsageProblem(unknown_name("number", name, names))
         return np.asarray(self.extras[:, names.index(name)])
@@ -207,36 +240,14 @@ class Explanation:
             yield slice(start, min(start + size, len(self)))
 
 
-def _check(file: h5py.File, meta: dict[str, Any]) -> None:
-    kind = meta["kind"]
-    if kind not in KINDS:
-        raise ValueError(unknown_name("kind", str(kind), KINDS))
-    for owner, field in (("explainer", "name"), ("model", "name"), ("target", "name")):
-        if not isinstance(meta[owner][field], str):
-            raise ValueError(f"{owner} has no name")
-    if meta["alphabet"] not in ALPHABETS:
-        raise ValueError(unknown_name("alphabet", str(meta["alphabet"]), ALPHABETS))
-    n, length = file["codes"].shape
-    if not n:
+def _check_shapes(file: h5py.File, provenance: Provenance, sequences: SequenceDataset) -> None:
+    if not len(sequences):
         raise ValueError("it explains no sequence")
-    shape = expected_shape(kind, n, len(ALPHABETS[meta["alphabet"]].letters), length, len(meta["channels"]))
+    letters, channels = len(sequences.alphabet.letters), len(provenance.channels)
+    shape = expected_shape(provenance.kind, len(sequences), letters, sequences.length, channels)
     if file["values"].shape != shape:
-        raise ValueError(f"values have shape {file['values'].shape}; kind {kind} here must have {shape}")
-    if file["outputs"].shape[1] != len(meta["model"]["targets"]):
+        raise ValueError(f"values have shape {file['values'].shape}; kind {provenance.kind} here must have {shape}")
+    if file["outputs"].shape[1] != len(provenance.model.outputs):
         raise ValueError("outputs and the model's targets differ in number")
-    if (file["extras"].shape[1] if "extras" in file else 0) != len(meta["extras"]):
+    if (file["extras"].shape[1] if "extras" in file else 0) != len(provenance.extras):
         raise ValueError("extras and their names differ in number")
-    _check_described(meta)
-
-
-def _check_described(meta: dict[str, Any]) -> None:
-    if not isinstance(meta["options"], dict) or not isinstance(meta.get("options_changed", {}), dict):
-        raise ValueError("the options are not described")
-    if {o["name"] for o in meta["target"]["outputs"]} - {o["name"] for o in meta["model"]["targets"]}:
-        raise ValueError("the target is no output of the model")
-    described = [*meta["model"]["targets"], *meta["target"]["outputs"]]
-    if not meta["target"]["outputs"]:
-        raise ValueError("the target names no output")
-    for target in described:
-        if not isinstance(target["name"], str) or target["activation"] not in ("sigmoid", "identity"):
-            raise ValueError("a target of the model is not described")

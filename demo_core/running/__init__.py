@@ -1,4 +1,4 @@
-"""Running an explainer: jobs, batches, the checks on what comes back, fingerprints, and runs into files."""
+"""Running an explainer: jobs, sources and sinks, the checks on what comes back, and what tells one run from another."""
 
 import lazy_loader
 

@@ -2,7 +2,11 @@ from .batch import Batch as Batch
 from .batch import Result as Result
 from .batch import RunRandom as RunRandom
 from .compute import labels_for as labels_for
-from .explain import explain_rows as explain_rows
+from .job import Job as Job
 from .job import make_job as make_job
-from .run import explain_to_file as explain_to_file
-from .source_digests import editable_source as editable_source
+from .pipeline import run as run
+from .sinks import File as File
+from .sinks import Memory as Memory
+from .sinks import Outcome as Outcome
+from .sources import Patterns as Patterns
+from .sources import Rows as Rows

@@ -107,8 +107,12 @@ class Result:
         (B,), the target at the reference, for methods whose values add up.
     per_sequence
         Further numbers (B,), by name, the same names for every batch; of a pattern (R,), for each restart.
+    outputs
+        (B, T), the model's outputs for ``batch.x``, if the explainer has computed them anyway: the core then does not
+        run the network again. Left out for a pattern.
     """
 
     values: Tensor
     baseline: Tensor | None = None
     per_sequence: Mapping[str, Tensor] = field(default_factory=dict)
+    outputs: Tensor | None = None

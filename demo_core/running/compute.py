@@ -1,9 +1,9 @@
-"""Let an explainer compute, batch by batch or all at once, and hold what comes back against the contract."""
+"""Let an explainer compute one batch, or one batch of patterns, and check what comes back against the contract."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,106 +14,233 @@ from torch import Tensor
 
 from demo_core.data.dataset import SequenceDataset
 from demo_core.data.record import SPLITS
-from demo_core.errors import DemoError, PluginError, printable
+from demo_core.errors import DemoError, PluginError, counted, printable
 from demo_core.models.device import exact_arithmetic, out_of_memory
 from demo_core.models.model import Model, blaming_network
 from demo_core.plugins.interrupts import passes
-from demo_core.results.explanation import Explanation, expected_shape
+from demo_core.results.explanation import FIELDS, expected_shape
 from demo_core.running.batch import Batch, BatchRandom, Result, RunRandom
 from demo_core.running.guard import Guard, guarded
-from demo_core.running.job import Job, describe_job, new_explainer
+from demo_core.running.job import Job, new_explainer, unit_of
 
+#: Arrays with one row a sequence: the columns of a file, ``seconds``, and ``extra:NAME``.
 Part = dict[str, NDArray[Any]]
 
 
-def n_batches(job: Job, n: int) -> int:
-    """How many batches n sequences make."""
-    return -(-n // job.batch_size)
+class Calculator:
+    """Computes batches with one explainer. Raises PluginError on whatever the contract forbids."""
 
-
-def compute_batches(
-    job: Job,
-    sequences: SequenceDataset,
-    rows: NDArray[np.int64],
-    numbers: Iterable[int],
-) -> Iterator[tuple[int, Part]]:
-    """Compute the given batches of a run over ``rows``; each is a dict of arrays with one row a sequence.
-
-    Batch k holds rows k * batch_size and on, whichever batches are asked for: where a run was interrupted changes
-    nothing. Raises PluginError, naming the plugin, on anything the explainer raises or returns that the contract
-    forbids.
-    """
-    with guarded(job.model) as guard:
-        explainer = new_explainer(job)
-        names: set[str] = set()
-        for number in numbers:
-            started = time.perf_counter()
-            index = rows[number * job.batch_size : (number + 1) * job.batch_size]
-            block = sequences.take(index)
-            with _naming_batch(number, block):
-                part = _explain_batch(job, explainer, block, index, guard)
-                _check_unchanged(job, guard)
-            # per sequence, so that all arrays of a part have one row a sequence
-            part["seconds"] = np.full(len(index), (time.perf_counter() - started) / len(index))
-            names = names or set(part)
-            check_same_names(job, names, set(part))
-            yield number, part
-
-
-def compute_pattern(job: Job, on_progress: Callable[[int, int], None] = lambda done, total: None) -> Explanation:
-    """Run a job of kind pattern, which reads no data.
-
-    Returns
-    -------
-    An Explanation of the R inputs that were made: ``values`` (R, A, L) as the explainer left them, ``outputs`` and
-    ``target_values`` what the model says of those. Its sequences are the best letters at each position, one for each
-    restart, named ``restart-1`` and on; what the model says of these is the extra ``one-hot``.
-
-    Raises PluginError, naming the plugin, on anything that the contract forbids.
-    """
-    model, started = job.model, time.perf_counter()
-    with guarded(model) as guard, _blaming(job, "all restarts at once; use fewer restarts"):
-        explainer = new_explainer(job)
-        with torch.no_grad():
-            model.outputs_of(model.one_hot(np.zeros((1, model.length), np.uint8)))
+    def __init__(self, job: Job, guard: Guard) -> None:
+        self.job, self._guard = job, guard
+        self._explainer = new_explainer(job)
+        self._without_cudnn = "gradients" in job.spec.needs and "recurrent" in job.model.capabilities
+        #: Sequences that the explainer gets at a time: halved when memory runs out
+        self._chunk = job.batch_size
+        self._forward(job.model.one_hot(np.zeros((1, job.model.length), np.uint8)))
         guard.note_own_changes()
-        with exact_arithmetic(model.device, without_cudnn=_refused_by_cudnn(job)), torch.enable_grad():
-            found = explainer.explain(model, job.target, RunRandom(job.seed, model.device, on_progress))
-        result = found if isinstance(found, Result) else Result(found)
-        _check_unchanged(job, guard)
-    n = len(result.values) if isinstance(result.values, Tensor) and result.values.ndim else 0
-    if not n:
-        raise job.registered.broke_contract("it made no pattern")
-    values = _array(job, "values", result.values, (n, len(model.alphabet.letters), model.length))
-    codes = values.argmax(axis=1).astype(np.uint8)
-    with _blaming(job, "all restarts at once; use fewer restarts"), torch.no_grad(), exact_arithmetic(model.device):
-        outputs = model.outputs_of(torch.from_numpy(values).to(model.device, model.dtype))
-        one_hot = job.target(model.outputs_of(model.one_hot(codes)))
-    whole = _extras(job, result, n) | {"extra:one-hot": one_hot.float().cpu().numpy()}
-    names = extra_names(whole)
-    return Explanation(
-        sequences=SequenceDataset(
-            codes=codes,
-            labels=np.full((n, len(model.outputs)), np.nan, np.float32),
-            targets=tuple(o.name for o in model.outputs),
-            ids=np.array([f"restart-{r + 1}" for r in range(n)], dtype=object),
-            group=np.arange(n),
-            split=np.full(n, SPLITS.index("test"), np.uint8),
-            alphabet=model.alphabet,
-        ),
-        index=np.arange(n),
-        values=values,
-        outputs=outputs.float().cpu().numpy(),
-        target_values=job.target(outputs).float().cpu().numpy(),
-        baseline=None,
-        extras=np.stack([whole[f"extra:{name}"] for name in names], axis=1),
-        metadata={**describe_job(job), "extras": names, "wall_seconds": time.perf_counter() - started},
-    )
+
+    @property
+    def unit(self) -> str:
+        """The unit of the values; '' where the explainer names none."""
+        return unit_of(self.job, self._explainer)
+
+    @property
+    def shortage(self) -> str:
+        """That memory ran out, and the size that worked; '' if it did not."""
+        if self._chunk == self.job.batch_size:
+            return ""
+        return (
+            f"out of memory in batches of {self.job.batch_size}; computed {counted(self._chunk, 'sequence')} at a time"
+        )
+
+    def sequences(self, number: int, block: SequenceDataset, index: NDArray[np.int64]) -> Part:
+        """Explain one batch; ``index`` gives the places of its sequences in the dataset."""
+        started = time.perf_counter()
+        with _naming_batch(number, block):
+            part = self._in_chunks(block, index)
+            self._check_unchanged()
+        columns = {name: getattr(block, name) for name in FIELDS if getattr(block, name, None) is not None}
+        seconds = np.full(len(index), (time.perf_counter() - started) / len(index))
+        return {**columns, "index": index, **part, "seconds": seconds}
+
+    def patterns(self, on_progress: Callable[[int, int], None]) -> Part:
+        """Make patterns. Their sequences are the best letters at each position, named ``restart-1`` and on.
+
+        What the model says of these is the extra ``one-hot``.
+        """
+        job, model, started = self.job, self.job.model, time.perf_counter()
+        with self._blaming("all restarts at once; use fewer restarts"):
+            with exact_arithmetic(model.device, without_cudnn=self._without_cudnn), torch.enable_grad():
+                found = self._explainer.explain(model, job.target, RunRandom(job.seed, model.device, on_progress))
+            result = found if isinstance(found, Result) else Result(found)
+            self._check_unchanged()
+            n = len(result.values) if isinstance(result.values, Tensor) and result.values.ndim else 0
+            if not n:
+                raise job.registered.broke_contract("it made no pattern")
+            values = self._array("values", result.values, (n, len(model.alphabet.letters), model.length))
+            codes = values.argmax(axis=1).astype(np.uint8)
+            with torch.no_grad(), exact_arithmetic(model.device), blaming_network(model):
+                outputs = model.outputs_of(torch.from_numpy(values).to(model.device, model.dtype))
+                one_hot = job.target(model.outputs_of(model.one_hot(codes)))
+        return {
+            "codes": codes,
+            "labels": np.full((n, len(model.outputs)), np.nan, np.float32),
+            "ids": np.array([f"restart-{r + 1}" for r in range(n)], dtype=object),
+            "group": np.arange(n),
+            "split": np.full(n, SPLITS.index("test"), np.uint8),
+            "index": np.arange(n),
+            "values": values,
+            "outputs": outputs.float().cpu().numpy(),
+            "target_values": job.target(outputs).float().cpu().numpy(),
+            **self._extras(result, n),
+            "extra:one-hot": one_hot.float().cpu().numpy(),
+            "seconds": np.full(n, (time.perf_counter() - started) / n),
+        }
+
+    def _in_chunks(self, block: SequenceDataset, index: NDArray[np.int64]) -> Part:
+        """Explain a batch, half as many sequences at a time whenever memory runs out: draws depend on each sequence."""
+        while True:
+            places = range(0, len(index), self._chunk)
+            parts = [slice(start, start + self._chunk) for start in places]
+            try:
+                return joined([self._both_strands(block.take(some), index[some]) for some in parts])
+            except BaseException as error:
+                if not out_of_memory(error):
+                    raise
+                size = min(self._chunk, len(index))
+                if size == 1:
+                    said = f"{self.job.spec.name}: out of memory on {self.job.model.device} with a single sequence"
+                    raise DemoError(f"{said}; use a machine with more memory, or --device cpu") from None
+            # here, where the exception no longer holds on to the tensors of the failed attempt
+            self._chunk = size // 2
+            self._guard.restore()
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
+
+    def _both_strands(self, block: SequenceDataset, index: NDArray[np.int64]) -> Part:
+        part = self._one_strand(block, block.codes, index, stream=0)
+        if not self.job.average_strands:
+            return part
+        other = self._one_strand(block, block.alphabet.reverse_complement(block.codes), index, stream=1)
+        check_same_names(self.job, set(part), set(other))
+        letters = block.alphabet.complement_order if self.job.spec.kind == "attribution" else slice(None, None, -1)
+        other["values"] = other["values"][:, letters, ::-1]
+        return {name: (part[name] + other[name]) / 2 for name in part}
+
+    def _one_strand(
+        self, block: SequenceDataset, codes: NDArray[np.uint8], index: NDArray[np.int64], stream: int
+    ) -> Part:
+        job, model = self.job, self.job.model
+        labels = torch.from_numpy(labels_for(model, block)).to(model.device)
+        target = job.target.bind(labels)
+        x = model.one_hot(np.ascontiguousarray(codes))
+        batch = Batch(
+            x=x,
+            codes=torch.from_numpy(np.ascontiguousarray(codes)).to(model.device),
+            labels=labels,
+            index=torch.from_numpy(index).to(model.device),
+            random=BatchRandom(job.seed, index, model.device, stream),
+        )
+        version = x._version
+        with self._blaming(f"{counted(len(index), 'sequence')} at a time", x):
+            with exact_arithmetic(model.device, without_cudnn=self._without_cudnn), torch.enable_grad():
+                found = self._explainer.explain(model, batch, target)
+            if x._version != version:
+                raise job.registered.broke_contract("it modified batch.x in place; work on a copy (batch.x.clone())")
+            result = found if isinstance(found, Result) else Result(found)
+            outputs = self._outputs(x, result)
+            with torch.no_grad():
+                target_values = target(outputs)
+        shape = expected_shape(job.spec.kind, len(x), x.shape[1], x.shape[2], len(job.spec.channels))
+        part = {
+            "values": self._array("values", result.values, shape),
+            "outputs": outputs.float().cpu().numpy(),
+            "target_values": target_values.float().cpu().numpy(),
+        }
+        self._check_values(part["values"], x)
+        if job.spec.adds_up and result.baseline is None:
+            raise job.registered.broke_contract("declares adds_up=True but returned no baseline")
+        if result.baseline is not None:
+            part["baseline"] = self._array("baseline", result.baseline, (len(x),))
+        return part | self._extras(result, len(x))
+
+    def _outputs(self, x: Tensor, result: Result) -> Tensor:
+        """The model's outputs: those that the explainer has computed, or else of a forward pass."""
+        if result.outputs is not None:
+            self._array("outputs", result.outputs, (len(x), len(self.job.model.outputs)))
+            return result.outputs.detach()
+        return self._forward(x)
+
+    def _forward(self, x: Tensor) -> Tensor:
+        try:
+            with torch.no_grad(), exact_arithmetic(self.job.model.device), blaming_network(self.job.model):
+                return self.job.model.outputs_of(x)
+        except PluginError:
+            self._check_unchanged()  # the network may only fail for what the explainer has done to it
+            raise
+
+    def _check_values(self, values: NDArray[np.float32], x: Tensor) -> None:
+        spec = self.job.spec
+        if spec.kind == "attribution" and not spec.hypothetical and np.nan_to_num(values * (1 - x.cpu().numpy())).any():
+            problem = "declares hypothetical=False but gave non-zero values to letters that are not in the sequence"
+            raise self.job.registered.broke_contract(problem)
+
+    def _check_unchanged(self) -> None:
+        """Raise PluginError if the explainer left anything changed that the next one would meet."""
+        if changes := self._guard.changes():
+            raise self.job.registered.broke_contract(
+                f"it changed {' and '.join(changes[:3])} without restoring; restore the state after each batch"
+            )
+
+    def _extras(self, result: Result, n: int) -> Part:
+        return {
+            f"extra:{name}": self._array(f"per_sequence '{name}'", result.per_sequence[name], (n,))
+            for name in sorted(result.per_sequence)
+        }
+
+    @contextmanager
+    def _blaming(self, asked: str, x: Tensor | None = None) -> Iterator[None]:
+        """Blame the explainer's plugin for what it raises, unless the network alone raises as well on ``x``."""
+        try:
+            yield
+        except DemoError:
+            raise
+        except BaseException as error:
+            if passes(error):
+                raise
+            if out_of_memory(error) and x is not None:
+                raise
+            if out_of_memory(error):
+                raise DemoError(
+                    f"{self.job.spec.name}: out of memory on {self.job.model.device} with {asked}"
+                ) from None
+            if x is not None:
+                self._guard.restore()
+                self._forward(x)
+            raise self.job.registered.failed(error) from error
+
+    def _array(self, name: str, values: object, shape: tuple[int, ...]) -> NDArray[np.float32]:
+        if isinstance(values, Tensor):
+            values = values.detach().float().cpu().numpy()
+        if not isinstance(values, np.ndarray) or values.dtype.kind not in "fiu":
+            problem = f"{name} must be a tensor of numbers, not {type(values).__name__}"
+            raise self.job.registered.broke_contract(problem)
+        if values.shape != shape:
+            problem = f"{name} must have shape {shape} for kind {self.job.spec.kind}, not {values.shape}"
+            raise self.job.registered.broke_contract(problem)
+        return values.astype(np.float32, copy=False)
+
+
+@contextmanager
+def calculating(job: Job) -> Iterator[Calculator]:
+    """A calculator, made once for a run; the model and torch's settings are restored when the block ends."""
+    with guarded(job.model) as guard:
+        yield Calculator(job, guard)
 
 
 def joined(parts: Sequence[Part]) -> Part:
     """Parts one after the other, as one."""
-    return {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}
+    return {name: np.concatenate([p[name] for p in parts]) for name in parts[0]} if len(parts) > 1 else parts[0]
 
 
 def check_same_names(job: Job, first: set[str], other: set[str]) -> None:
@@ -123,95 +250,9 @@ def check_same_names(job: Job, first: set[str], other: set[str]) -> None:
         raise job.registered.broke_contract(f"'{name}' comes with some sequences and not with others")
 
 
-def extra_names(part: Mapping[str, Any]) -> list[str]:
-    """The names of a part's extras."""
-    return [n[len("extra:") :] for n in part if n.startswith("extra:")]
-
-
 def labels_for(model: Model, sequences: SequenceDataset) -> NDArray[np.float32]:
     """Labels (N, T) in the order of the model's outputs, NaN for outputs that the data does not label."""
-    labels = np.full((len(sequences), len(model.outputs)), np.nan, np.float32)
-    for column, output in enumerate(model.outputs):
-        if output.name in sequences.targets:
-            labels[:, column] = sequences.labels[:, sequences.targets.index(output.name)]
-    return labels
-
-
-def _explain_batch(job: Job, explainer: Any, rows: SequenceDataset, index: NDArray[np.int64], guard: Guard) -> Part:
-    part = _one_strand(job, explainer, rows, rows.codes, index, guard, stream=0)
-    if not job.average_strands:
-        return part
-    other = _one_strand(job, explainer, rows, rows.alphabet.reverse_complement(rows.codes), index, guard, stream=1)
-    check_same_names(job, set(part), set(other))
-    if job.spec.kind == "attribution":
-        other["values"] = other["values"][:, rows.alphabet.complement_order, ::-1]
-    else:
-        other["values"] = other["values"][:, ::-1, ::-1]
-    return {name: (part[name] + other[name]) / 2 for name in part}
-
-
-def _one_strand(
-    job: Job,
-    explainer: Any,
-    rows: SequenceDataset,
-    codes: NDArray[np.uint8],
-    index: NDArray[np.int64],
-    guard: Guard,
-    stream: int,
-) -> Part:
-    model = job.model
-    labels = torch.from_numpy(labels_for(model, rows)).to(model.device)
-    x = model.one_hot(np.ascontiguousarray(codes))
-    batch = Batch(
-        x=x,
-        codes=torch.from_numpy(np.ascontiguousarray(codes)).to(model.device),
-        labels=labels,
-        index=torch.from_numpy(index).to(model.device),
-        random=BatchRandom(job.seed, index, model.device, stream),
-    )
-    target = job.target.bind(labels)
-    version = x._version
-    smaller = f"batches of {job.batch_size}: try --batch-size {max(1, job.batch_size // 4)}"
-    with _blaming(job, smaller):
-        with torch.no_grad(), exact_arithmetic(model.device), blaming_network(model):
-            outputs = model.outputs_of(x)
-            target_values = target(outputs)
-        guard.note_own_changes()
-        with exact_arithmetic(model.device, without_cudnn=_refused_by_cudnn(job)), torch.enable_grad():
-            found = explainer.explain(model, batch, target)
-    if x._version != version:
-        raise job.registered.broke_contract("it modified batch.x in place; work on a copy (batch.x.clone())")
-    result = found if isinstance(found, Result) else Result(found)
-    shape = expected_shape(job.spec.kind, len(x), x.shape[1], x.shape[2], len(job.spec.channels))
-    part = {
-        "values": _array(job, "values", result.values, shape),
-        "outputs": outputs.float().cpu().numpy(),
-        "target_values": target_values.float().cpu().numpy(),
-    }
-    if (
-        job.spec.kind == "attribution"
-        and not job.spec.hypothetical
-        and np.nan_to_num(part["values"] * (1 - x.cpu().numpy())).any()
-    ):
-        problem = "it says hypothetical=False, and gave letters that are not there a value other than 0"
-        raise job.registered.broke_contract(problem)
-    if job.spec.adds_up and result.baseline is None:
-        raise job.registered.broke_contract("it says its values add up, and gave no baseline to add up to")
-    if result.baseline is not None:
-        part["baseline"] = _array(job, "baseline", result.baseline, (len(x),))
-    return part | _extras(job, result, len(x))
-
-
-def _refused_by_cudnn(job: Job) -> bool:
-    return "gradients" in job.spec.needs and "recurrent" in job.model.capabilities
-
-
-def _check_unchanged(job: Job, guard: Guard) -> None:
-    """Raise PluginError if an explainer left anything changed that the next one would meet."""
-    if changes := guard.changes():
-        raise job.registered.broke_contract(
-            f"it changed {' and '.join(changes[:3])} without restoring; restore the state after each batch"
-        )
+    return np.stack([sequences.labels_of(o.name) for o in model.outputs], axis=1).astype(np.float32)
 
 
 @contextmanager
@@ -223,36 +264,3 @@ def _naming_batch(number: int, block: SequenceDataset) -> Iterator[None]:
         first, last = (printable(block.ids[row], 40) for row in (0, -1))
         which = f"sequence '{first}'" if len(block) == 1 else f"sequences '{first}' to '{last}'"
         raise error.within(f"in batch {number + 1}, {which}") from (error.__cause__ or error)
-
-
-def _extras(job: Job, result: Result, n: int) -> Part:
-    return {
-        f"extra:{name}": _array(job, f"per_sequence '{name}'", result.per_sequence[name], (n,))
-        for name in sorted(result.per_sequence)
-    }
-
-
-@contextmanager
-def _blaming(job: Job, asked: str) -> Iterator[None]:
-    """What a plugin's code raises, other than errors for the user, is its failure."""
-    try:
-        yield
-    except DemoError:
-        raise
-    except BaseException as error:
-        if passes(error):
-            raise
-        if out_of_memory(error):
-            raise DemoError(f"{job.spec.name}: out of memory on {job.model.device} with {asked}") from None
-        raise job.registered.failed(error) from error
-
-
-def _array(job: Job, name: str, values: object, shape: tuple[int, ...]) -> NDArray[np.float32]:
-    if isinstance(values, Tensor):
-        values = values.detach().float().cpu().numpy()
-    if not isinstance(values, np.ndarray) or values.dtype.kind not in "fiu":
-        raise job.registered.broke_contract(f"{name} must be a tensor of numbers, not {type(values).__name__}")
-    if values.shape != shape:
-        problem = f"{name} must have shape {shape} for kind {job.spec.kind}, not {values.shape}"
-        raise job.registered.broke_contract(problem)
-    return values.astype(np.float32, copy=False)

@@ -2,46 +2,31 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from demo_core.data.dataset import SequenceDataset
 from demo_core.errors import DemoError, printable
+from demo_core.plugins.source_digests import editable_source, network_source, option_files
 from demo_core.results.explanation import Explanation
-from demo_core.running.job import Job, describe_job
-from demo_core.running.source_digests import editable_source, network_source, option_files
-from demo_core.storage.limits import rows_of
-
-#: Rows that are digested at a time, at most.
-_BLOCK = 2048
+from demo_core.running.job import Job
 
 
-def is_finished(output: Path, fingerprint: Mapping[str, Any], force: bool) -> bool:
-    """Whether the output is this very run's; raises DemoError if it is another's and may not be replaced."""
-    if force or not output.exists():
-        return False
-    check_same(output, _fingerprint_in(output), fingerprint)
-    return True
+def fingerprint_of_run(job: Job, described: Mapping[str, Any]) -> dict[str, Any]:
+    """Everything but the data that decides a run's values: batch size and device change nothing beyond 1e-5.
 
-
-def fingerprint_of_run(job: Job) -> dict[str, Any]:
-    """Everything but the data that decides a run's values: batch size and device change nothing beyond 1e-5."""
-    job_says = describe_job(job)
+    ``described`` is what ``describe_job`` gave for the job.
+    """
     return {
-        "model": job_says["model"]["digest"],
+        "model": described["model"]["digest"],
         "architecture": job.model.running,
-        "explainer": job_says["explainer"],
-        "options": job_says["options"],
+        "explainer": described["explainer"],
+        "options": described["options"],
         "files of the options": option_files(job.options),
         "code of the explainer": editable_source(job.registered),
         "code of the network": network_source(job.model.module),
-        "target": job_says["target"],
+        "target": described["target"],
         "seed": job.seed,
         "average_strands": job.average_strands,
         "version of deep-motif-dashboard": metadata.version("deep-motif-dashboard"),
@@ -49,19 +34,8 @@ def fingerprint_of_run(job: Job) -> dict[str, Any]:
     }
 
 
-def fingerprint_of_data(
-    dataset: SequenceDataset, rows: NDArray[np.int64], index: NDArray[np.int64] | None = None
-) -> dict[str, Any]:
-    """Which sequences, in which order; ``index`` gives their places in the data, where those are not ``rows``."""
-    content = hashlib.sha256()
-    size = rows_of(2 * dataset.length, _BLOCK)  # of the length alone, since it is part of the digest
-    for start in range(0, len(rows), size):
-        content.update(dataset.take(rows[start : start + size]).digest().encode())
-    content.update(np.ascontiguousarray(rows if index is None else index).tobytes())
-    return {"sequences": content.hexdigest(), "number of sequences": len(rows)}
-
-
-def _fingerprint_in(output: Path) -> dict[str, Any]:
+def fingerprint_in(output: Path) -> dict[str, Any]:
+    """The fingerprint that a file has. Raises DemoError if it is no explanation."""
     try:
         with Explanation.open(output) as finished:
             return dict(finished.metadata["fingerprint"])
@@ -84,9 +58,15 @@ def check_same(path: Path, there: Mapping[str, Any], here: Mapping[str, Any]) ->
         return
     said = [_difference(k, there.get(k), here[k]) for k in differing]
     # a different number of sequences says it all about which they are
-    said = [s for s in said if not (s == "sequences" and "number of sequences" in differing)]
-    raise DemoError(
-        f"{printable(path)} exists, from a run that differs in {'; '.join(said)}: "
+    if "number of sequences" in differing:
+        said = [s for s in said if s not in ("sequences", "choice of sequences")]
+    raise other_run(path, "; ".join(said))
+
+
+def other_run(path: Path, difference: str) -> DemoError:
+    """The error to raise for an output of another run."""
+    return DemoError(
+        f"{printable(path)} exists, from a run that differs in {difference}: "
         "choose another --name or -o, or --force to replace it"
     )
 
@@ -96,6 +76,6 @@ def _difference(name: str, there: Any, here: Any) -> str:
         keys = [k for k in here if there.get(k) != here[k]]
         parts = (f"{k}: {printable(there.get(k), 80)} there, {printable(here[k], 80)} here" for k in keys)
         return f"{name} ({', '.join(parts)})"
-    if name in ("model", "sequences") or name.startswith("code of"):
+    if name in ("model", "sequences", "choice of sequences") or name.startswith("code of"):
         return name
     return f"{name} ({printable(there, 80)} there, {printable(here, 80)} here)"

@@ -71,8 +71,7 @@ def make_job(
 
 def misfit(spec: Explainer, model: Model) -> str:
     """Why an explainer cannot serve a model, in a sentence; '' if it can."""
-    needs = frozenset(spec.needs)
-    missing = needs - model.capabilities
+    missing = frozenset(spec.needs) - model.capabilities
     if missing:
         offered = ", ".join(sorted(model.capabilities)) or "nothing"
         return f"{spec.name} needs a model that offers {', '.join(sorted(missing))}; '{model.name}' offers {offered}"
@@ -80,7 +79,7 @@ def misfit(spec: Explainer, model: Model) -> str:
 
 
 def describe_job(job: Job) -> dict[str, Any]:
-    """What a run is about, for its file."""
+    """The provenance that is known before a run; computes the digest of the weights."""
     spec = job.spec
     return {
         "kind": spec.kind,
@@ -92,7 +91,7 @@ def describe_job(job: Job) -> dict[str, Any]:
         "options_changed": changed(job.options),
         "third_party_plugins": [owner.as_json() for owner in job.third_party],
         "target": job.target.as_json(),
-        "unit": _unit(job),
+        "unit": "",
         "seed": job.seed,
         "average_strands": job.average_strands,
         "batch_size": job.batch_size,
@@ -119,9 +118,9 @@ def new_explainer(job: Job) -> Any:
         raise job.registered.failed(error) from error
 
 
-def _unit(job: Job) -> str:
-    """What the values are in, where the explainer says so by ``unit(target)``; '' where it does not."""
-    unit = getattr(new_explainer(job), "unit", None)
+def unit_of(job: Job, explainer: Any) -> str:
+    """The unit of the values, where the explainer names one by ``unit(target)``; '' where it does not."""
+    unit = getattr(explainer, "unit", None)
     try:
         return printable(unit(job.target), 40) if callable(unit) else ""
     except BaseException as error:

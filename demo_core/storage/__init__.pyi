@@ -12,6 +12,8 @@ from .atomic_files import whole_folder as whole_folder
 from .atomic_files import write_json as write_json
 from .atomic_files import write_text as write_text
 from .hdf5 import Field as Field
+from .hdf5_columns import Column as Column
+from .hdf5_columns import TextColumn as TextColumn
 from .limits import RECORD as RECORD
 from .limits import rows_of as rows_of
 from .locks import clear_leftovers as clear_leftovers

@@ -11,8 +11,7 @@ import json
 import logging
 import math
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -240,58 +239,3 @@ def _check_storage(name: str, dataset: h5py.Dataset) -> None:
     stored = dataset.id.get_storage_size()
     if stored == 0 or logical / stored > _MOST_RATIO:
         raise _Refused(f"{name} claims {logical} bytes but stores {stored}")
-
-
-class Column:
-    """A dataset of an open file, read by slices. Raises DemoError naming the file where it is damaged.
-
-    With ``said``, infinite numbers are read as NaN, which everything takes for missing; that is logged once for all
-    columns that share ``said``.
-    """
-
-    def __init__(self, dataset: h5py.Dataset, said: set[str] | None = None) -> None:
-        self._dataset, self._said = dataset, said
-        self.shape: tuple[int, ...] = dataset.shape
-        self.dtype, self.ndim, self.size = dataset.dtype, dataset.ndim, dataset.size
-
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    def __bool__(self) -> bool:
-        """Whether its file is open, as h5py has it."""
-        return bool(self._dataset)
-
-    def __getitem__(self, key: Any) -> Any:
-        if not self._dataset:
-            raise UsageProblem("the file is closed; open it again, or read the data inside the with statement")
-        name = printable(self._dataset.file.filename)
-        with reading(name):
-            found = self._dataset[key]
-        if self._said is None or not np.isinf(found).any():
-            return found
-        if name not in self._said:
-            self._said.add(name)
-            _log.warning("%s contains infinite values, which are read as NaN (missing)", name)
-        return np.where(np.isinf(found), found.dtype.type(np.nan), found)
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
-        return np.asarray(self[:], dtype)
-
-
-def text_checksums(metadata: Mapping[str, Any], name: str, rows: int) -> list[int] | None:
-    """The checksums of a column of strings; None in files that were made before there were any. Raises ValueError."""
-    sums: list[int] | None = metadata.get(CHECKSUMS, {}).get(name)
-    if sums is not None and len(sums) != -(-rows // PAGE):
-        raise ValueError(f"{name} has {len(sums)} checksums, expected {-(-rows // PAGE)}")
-    return sums
-
-
-@contextmanager
-def reading(name: str) -> Iterator[None]:
-    """Raise DemoError, naming the file, when HDF5 meets damaged data."""
-    try:
-        yield
-    except (OSError, RuntimeError, KeyError) as error:
-        raise DemoError(
-            f"{name} is damaged and cannot be read ({one_line(error)}); copy the file again or recreate it"
-        ) from None

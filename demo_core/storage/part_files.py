@@ -8,6 +8,7 @@ that follow it.
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -22,6 +23,8 @@ from demo_core.storage.atomic_files import check_folder_of, read_json, whole_fil
 from demo_core.storage.locks import Lock, lock
 
 _PART = re.compile(r"\d{6,}\.npz")
+#: Begins the names of arrays of text, which are stored as JSON: numpy would pickle them.
+_TEXT = "text:"
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -74,15 +77,23 @@ class Parts:
         write_json(self.folder / "run.json", dict(run))
 
     def write(self, number: int, arrays: Arrays) -> None:
-        """Keep a part."""
+        """Keep a part. Arrays of objects hold text."""
+        stored = {
+            (_TEXT + name if array.dtype == object else name): _packed(array) if array.dtype == object else array
+            for name, array in arrays.items()
+        }
         with whole_file(self._path(number)) as temporary, temporary.open("wb") as file:
-            np.savez(file, **arrays)  # type: ignore[arg-type]
+            np.savez(file, **stored)  # type: ignore[arg-type]
 
     def read(self, number: int) -> dict[str, NDArray[Any]] | None:
         """A part, or None if it is not there, or not readable and so to be computed again."""
         try:
             with self._path(number).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-                return {name: arrays[name] for name in arrays.files}
+                found = {name: arrays[name] for name in arrays.files}
+            return {
+                name.removeprefix(_TEXT): _unpacked(array) if name.startswith(_TEXT) else array
+                for name, array in found.items()
+            }
         except FileNotFoundError:
             return None
         except (OSError, ValueError, EOFError, zipfile.BadZipFile):
@@ -97,6 +108,14 @@ class Parts:
 
     def _path(self, number: int) -> Path:
         return self.folder / f"{number:06d}.npz"
+
+
+def _packed(texts: NDArray[Any]) -> NDArray[np.uint8]:
+    return np.frombuffer(json.dumps(texts.tolist()).encode(), np.uint8)
+
+
+def _unpacked(stored: NDArray[np.uint8]) -> NDArray[np.object_]:
+    return np.array(json.loads(stored.tobytes()), dtype=object)
 
 
 def _ours(name: str) -> bool:

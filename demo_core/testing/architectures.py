@@ -47,7 +47,7 @@ class ArchitectureChecks(CommonChecks[Architecture]):
         import torch
 
         from demo_core.models.model import build_model
-        from demo_core.models.targets import Output
+        from demo_core.models.outputs import Output
         from demo_core.sequences.alphabets import DNA
 
         outputs = [Output(f"t{i}") for i in range(targets)]
@@ -234,7 +234,7 @@ class ArchitectureChecks(CommonChecks[Architecture]):
         model.module = pickle.loads(pickle.dumps(model.module))
         expect(np.array_equal(before, model.predict(self.codes())), "other outputs after pickling")
 
-    @rule("each choice, flag and smallest value of an option builds a network, or is refused by ValueError", "options")
+    @rule("each choice, flag and smallest value of an option builds a network, or is refused by Unsuitable", "options")
     def options_hold(self) -> None:
         """One at a time."""
         for what, options in settings_of(self.spec.options, self.options):

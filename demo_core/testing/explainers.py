@@ -62,14 +62,14 @@ class ExplainerChecks(CommonChecks[Explainer]):
         self, model: Model | None = None, *, n: int = 6, rows: Any = None, unknown: bool = True, **more: Any
     ) -> Explanation:
         """An explanation of n sequences, of which the last begins with unknown bases; or of the pattern."""
-        from demo_core.running.compute import compute_pattern
-        from demo_core.running.explain import explain_rows
+        from demo_core.running.pipeline import run
+        from demo_core.running.sinks import Memory
+        from demo_core.running.sources import Patterns, Rows
 
         job = self.job(model, **more)
         if self.pattern:
-            return compute_pattern(job)
-        data = tiny_dataset(n, job.model.length, unknown=unknown)
-        return explain_rows(job, data, np.arange(n) if rows is None else rows)
+            return run(job, Patterns(), Memory())
+        return run(job, Rows(tiny_dataset(n, job.model.length, unknown=unknown), rows), Memory())
 
     def of_sequences(self) -> None:
         """Patterns read no data, and so have nothing to check."""
@@ -164,18 +164,28 @@ class ExplainerChecks(CommonChecks[Explainer]):
     def memory(self) -> None:
         """What is alive after ten batches against what was after three."""
         self.of_sequences()
-        from demo_core.running.compute import compute_batches
+        from demo_core.running.compute import calculating
 
         job = self.job(batch_size=_BATCH)
         data = tiny_dataset(10 * _BATCH, job.model.length)
         alive: list[int] = []
-        with _measured() as measure:
-            for number, _ in compute_batches(job, data, np.arange(len(data)), range(10)):
+        with _measured() as measure, calculating(job) as calculator:
+            for number in range(10):
+                index = np.arange(number * _BATCH, (number + 1) * _BATCH)
+                calculator.sequences(number, data.take(index), index)
                 if number in (2, 9):
                     alive.append(measure())
         size = data.codes[:_BATCH].size * 4  # of one value a base, in single precision
         kept = (alive[1] - alive[0]) / 7
         expect(kept < size, f"{kept:,.0f} bytes more for each batch of {_BATCH} sequences, and they stay")
+
+    @rule("outputs that it gives are the model's, to 1e-5", "explainers")
+    def outputs(self) -> None:
+        """Against a forward pass of the core."""
+        self.of_sequences()
+        model = self.make_model()
+        found = self.run(model)
+        expect_same(found.outputs, model.predict(found.sequences.codes), "outputs, and those of a forward pass,")
 
     @rule("hypothetical=False: letters that are not there have 0", "kinds")
     def only_letters_that_are_there(self) -> None:

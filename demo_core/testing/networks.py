@@ -71,7 +71,7 @@ def bare_model(length: int = 40, *, gradients: bool = True, seed: int = 0) -> Mo
 
 def _model(network: nn.Module, name: str, length: int, targets: Sequence[str], offers: Iterable[str]) -> Model:
     from demo_core.models.model import Model
-    from demo_core.models.targets import Output
+    from demo_core.models.outputs import Output
     from demo_core.sequences.alphabets import DNA
 
     owner = dict.fromkeys(("plugin", "distribution", "version", "origin"), "demo_core.testing")

@@ -98,7 +98,7 @@ def tiny_model(
     import torch
 
     from demo_core.models.model import build_model
-    from demo_core.models.targets import Output
+    from demo_core.models.outputs import Output
     from demo_core.plugins.discovery import installed
     from demo_core.plugins.specs import Architecture
 

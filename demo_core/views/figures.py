@@ -15,6 +15,7 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from demo_core.errors import UsageProblem, printable
+from demo_core.models.outputs import logistic
 from demo_core.results.explanation import Explanation
 from demo_core.views.drawing import (
     BLUE_WHITE_RED,
@@ -183,9 +184,9 @@ def _trace_rows(explanation: Explanation, row: int) -> list[_Row]:
     finite = values[np.isfinite(values)]
     largest = float(np.abs(finite).max(initial=0.0)) or 1.0
     # probabilities are coloured by which side of 0.5 they are on, everything else by its sign
-    probability = explanation.metadata.get("unit") == "probability"
+    probability = explanation.is_probability
     low, middle, high = (0.0, 0.5, 1.0) if probability else (-largest, 0.0, largest)
-    names = [printable(c, 20) for c in explanation.metadata["channels"]]
+    names = [printable(c, 20) for c in explanation.provenance.channels]
     colours = [_CHANNELS[i % len(_CHANNELS)] for i in range(len(names))]
 
     def curves(axes: Axes, bar: Axes) -> None:
@@ -274,13 +275,12 @@ def _caption(explanation: Explanation, row: int, letters_of_a_line: int) -> _Row
 
 def _source(explanation: Explanation) -> str:
     model, explainer = printable(explanation.model_name, 40), printable(explanation.explainer, 40)
-    target = explanation.metadata["target"]
-    logit = target.get("form") == "output" and target["outputs"][0]["activation"] == "sigmoid"
+    logit = explanation.provenance.target.is_logit
     # what a trace or a pattern is of, its rows say
     of = f"{printable(explanation.target, 60)}{' (logit)' if logit and explanation.kind == 'attribution' else ''}"
-    changed = explanation.metadata.get("options_changed", explanation.metadata["options"])
+    changed = explanation.provenance.options_changed
     notes = [f"{printable(n, 40)} = {printable(v, 40)}" for n, v in changed.items()]
-    if explanation.metadata["average_strands"]:
+    if explanation.provenance.average_strands:
         notes.append("both strands averaged")
     return f"{model}: {explainer} of {of}" + (f" ({', '.join(notes)})" if notes else "")
 
@@ -291,14 +291,12 @@ def _said(explanation: Explanation, row: int) -> str:
         of = f"{printable(explanation.sequences.ids[row], 40)} of {len(explanation)}"
         reached, one_hot = float(explanation.target_values[row]), float(explanation.extra("one-hot")[row])
         return f"{of} reaches {_reached(explanation, reached)}; its best letters {_reached(explanation, one_hot)}"
-    outputs = explanation.metadata["model"]["targets"]
-    names = [o["name"] for o in explanation.metadata["target"]["outputs"]]
-    predictions = explanation.probabilities()[row]
+    outputs, names = explanation.outputs[row], [o.name for o in explanation.provenance.target.outputs]
     parts = []
-    for column, output in enumerate(outputs):
-        if output["name"] in names:
-            unit = "P" if output["activation"] == "sigmoid" else ""
-            parts.append(f"{unit}({printable(output['name'], 30)}) = {predictions[column]:.3f}")
+    for column, output in enumerate(explanation.provenance.model.outputs):
+        if output.name in names:
+            unit = "P" if output.is_probability else ""
+            parts.append(f"{unit}({printable(output.name, 30)}) = {output.predict(outputs[column]):.3f}")
     if not np.isfinite(explanation.values[row]).all():
         parts.append("grey: no score" if explanation.kind == "trace" else "some values are not numbers")
     return "   ".join(parts)
@@ -306,9 +304,8 @@ def _said(explanation: Explanation, row: int) -> str:
 
 def _reached(explanation: Explanation, value: float) -> str:
     """A target's value; of a logit its probability too."""
-    target = explanation.metadata["target"]
-    if target.get("form") == "output" and target["outputs"][0]["activation"] == "sigmoid":
-        return f"logit {value:.3g} (P {1 / (1 + np.exp(-np.clip(value, -700, 700))):.3f})"
+    if explanation.provenance.target.is_logit:
+        return f"logit {value:.3g} (P {logistic(value):.3f})"
     return f"{value:.3g}"
 
 
@@ -318,9 +315,9 @@ def _title(explanations: Sequence[Explanation], row: int) -> str:
     parts = [printable(sequences.ids[row], 60)]
     if (interval := sequences.interval(row)) and str(interval) != parts[0]:
         parts.append(printable(interval, 60))
-    for name in dict.fromkeys(o["name"] for e in explanations for o in e.metadata["target"]["outputs"]):
+    for name in dict.fromkeys(o.name for e in explanations for o in e.provenance.target.outputs):
         if name in sequences.targets:
-            label = float(sequences.labels[row, sequences.targets.index(name)])
+            label = float(sequences.take([row]).labels_of(name)[0])
             shown = "unknown" if np.isnan(label) else f"{label:g}"
             parts.append(f"label {printable(name, 30)}: {shown}")
     return "   ".join(parts)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import html
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -135,7 +135,7 @@ def explanation_html(explanation: Explanation) -> str:
     about, sequences = explanation.metadata, explanation.sequences
     rows: list[tuple[str, object]] = [
         ("explainer", _owned(about["explainer"])),
-        ("options", _settings(about.get("options", {}))),
+        ("options", _settings(explanation.provenance.options)),
         ("kind", f"{explanation.kind}, values {tuple(explanation.values.shape)}"),
         ("model", explanation.model_name),
         ("target", explanation.target),
@@ -171,12 +171,12 @@ def explanation_html(explanation: Explanation) -> str:
     )
 
 
-def _owned(record: dict[str, Any]) -> str:
+def _owned(record: Mapping[str, Any]) -> str:
     name, distribution, version = (str(record.get(part, "?")) for part in ("name", "distribution", "version"))
     return f"{name} ({distribution} {version[:19]})"
 
 
-def _settings(options: dict[str, Any]) -> str:
+def _settings(options: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} = {value}" for name, value in options.items()) or "none"
 
 

@@ -77,7 +77,8 @@ def import_(
             f"{printable(file)} is what is read here, and lies in {printable(folder)}: choose another output"
         )
     state: State = ctx.obj
-    given = {k: v for k, v in how.items() if ctx.get_parameter_source(k) != click.core.ParameterSource.DEFAULT}
+    default = click.core.ParameterSource.DEFAULT
+    given = {k.partition("__")[2]: v for k, v in how.items() if ctx.get_parameter_source(k) != default}
     registered, options = _asked(state.registry, architecture, settings, given)
     weights, notes = read_weights(file, key)
     outputs = _outputs(targets) or _outputs(("bound",))
@@ -124,7 +125,9 @@ def import_(
 
 
 import_.params += [
-    o for o in click_options(AdapterOptions, "adapter") if o.name not in ("network", "arguments", "class_digest")
+    option
+    for option in click_options(AdapterOptions, "adapter", import_.params)
+    if option.field not in ("network", "arguments", "class_digest")
 ]
 
 

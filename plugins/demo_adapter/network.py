@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from demo_core import DemoError, MisfitError, UsageProblem
+from demo_core import DemoError, MisfitError, Network, UsageProblem
 from demo_core.errors import one_line, printable
 from demo_core.models import check_code_allowed, out_of_memory
 
@@ -27,7 +27,7 @@ _OURS = "ACGT"
 _REDUCTIONS: dict[str, Callable[..., Tensor]] = {"mean": torch.mean, "sum": torch.sum, "logsumexp": torch.logsumexp}
 
 
-class Adapted(nn.Module):
+class Adapted(nn.Module, Network):
     """Feeds a network what it reads and makes outputs (B, T) of what it answers; gradients pass through.
 
     Everything but the network is a fixed rearrangement, so that values are those of the network by itself.

@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from demo_core import Unsuitable
+
 _CLASS = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 _EXTRA = re.compile(r"(?P<name>[A-Za-z_]\w*):(?P<shape>(\d+|L)(x(\d+|L))*)?(:(?P<value>[-+.\deE]+)(?P<whole>i)?)?")
 
@@ -75,18 +77,18 @@ class AdapterOptions:
 
     def __post_init__(self) -> None:
         if not _CLASS.fullmatch(self.network):
-            raise ValueError(f"--network must look like package.module:Class, not '{self.network[:60]}'")
+            raise Unsuitable(f"--network must look like package.module:Class, not '{self.network[:60]}'")
         self.call()
         if sorted(self.layout.replace("1", "")) != ["A", "B", "L"] or not self.layout.startswith("B"):
-            raise ValueError(f"--layout is B, then A and L in some order, and perhaps 1: not '{self.layout[:20]}'")
+            raise Unsuitable(f"--layout is B, then A and L in some order, and perhaps 1: not '{self.layout[:20]}'")
         if sorted(self.bases.replace("N", "")) != ["A", "C", "G", "T"] or self.bases.count("N") > 1:
-            raise ValueError(f"--bases has each of A, C, G and T once, and perhaps N: not '{self.bases[:20]}'")
+            raise Unsuitable(f"--bases has each of A, C, G and T once, and perhaps N: not '{self.bases[:20]}'")
         for text in self.extra_input:
             self.extra(text)
         if self.shortest is not None and self.network_length is not None:
-            raise ValueError("--shortest is for a network of many lengths, --network-length for one of a single length")
+            raise Unsuitable("--shortest is for a network of many lengths, --network-length for one of a single length")
         if self.reduce == "none" and self.channels == "last":
-            raise ValueError("--channels is about outputs with positions: choose --reduce")
+            raise Unsuitable("--channels is about outputs with positions: choose --reduce")
 
     def call(self) -> dict[str, Any]:
         """The arguments of the class. Raises ValueError if they are no JSON object."""
@@ -95,9 +97,9 @@ class AdapterOptions:
         try:
             found = json.loads(self.arguments)
         except ValueError as error:
-            raise ValueError(f"--arguments is no JSON: {error}") from None
+            raise Unsuitable(f"--arguments is no JSON: {error}") from None
         if not isinstance(found, dict):
-            raise ValueError('--arguments must be a JSON object, such as {"filters": 64}')
+            raise Unsuitable('--arguments must be a JSON object, such as {"filters": 64}')
         return found
 
     @staticmethod
@@ -108,11 +110,11 @@ class AdapterOptions:
         """
         found = _EXTRA.fullmatch(text)
         if not found:
-            raise ValueError(f"--extra-input must look like NAME:SHAPE:VALUE, as control:2xL:0, not '{text[:40]}'")
+            raise Unsuitable(f"--extra-input must look like NAME:SHAPE:VALUE, as control:2xL:0, not '{text[:40]}'")
         try:
             said = found["value"] or "0"
             whole = bool(found["whole"]) or (not found["shape"] and said.lstrip("+-").isdecimal())
             value = int(said) if whole else float(said)
         except ValueError:
-            raise ValueError(f"--extra-input {text[:40]}: '{found['value'][:20]}' is not a number") from None
+            raise Unsuitable(f"--extra-input {text[:40]}: '{found['value'][:20]}' is not a number") from None
         return found["name"], found["shape"].split("x") if found["shape"] else [], value

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from demo_core import Unsuitable
+
 
 @dataclass(frozen=True)
 class BedOptions:
@@ -36,8 +38,8 @@ class BedOptions:
 
     def __post_init__(self) -> None:
         if both := set(self.test_chrom) & set(self.validation_chrom):
-            raise ValueError(f"{', '.join(sorted(both))} cannot be both --test-chrom and --validation-chrom")
+            raise Unsuitable(f"{', '.join(sorted(both))} cannot be both --test-chrom and --validation-chrom")
         if self.unlabelled and self.negatives_from:
-            raise ValueError("--negatives-from gives labels: leave --unlabelled out")
+            raise Unsuitable("--negatives-from gives labels: leave --unlabelled out")
         if self.width is None and self.center != "auto":
-            raise ValueError("--center is about windows of one --width")
+            raise Unsuitable("--center is about windows of one --width")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from demo_bed.genome import Genome
 from demo_bed.lines import Line, read_intervals
 from demo_bed.options import BedOptions
-from demo_core import BadSource, Interval, Record
+from demo_core import BadSource, Interval, Reader, Record
 from demo_core.errors import printable
 from demo_core.sequences import DNA
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 
-class BedReader:
+class BedReader(Reader):
     """Reads windows of a genome around intervals.
 
     The label is 1, or 0 for intervals of ``--negatives-from``, or what the file's own columns of 0 and 1 say.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from demo_core import DemoError, Model, Result, RunRandom, Target
+from demo_core import DemoError, Model, PatternExplainer, Result, RunRandom, Target
 
 if TYPE_CHECKING:
     from demo_class_optimization.options import ClassOptimizationOptions
@@ -19,7 +19,7 @@ _EPSILON = 1e-8
 _SPREAD = 3.0
 
 
-class ClassOptimization:
+class ClassOptimization(PatternExplainer):
     """Class-specific optimisation, kind pattern: argmax over x of S(x) - penalty * ||x||^2.
 
     ``values[r]`` is the matrix (A, L) that restart r ends with, as it is: with ``parameters="input"`` its values are

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, cast
 import torch
 from torch import Tensor, nn
 
+from demo_core import Network, Unsuitable
+
 if TYPE_CHECKING:
     from demo_cnn.options import CnnOptions
 
@@ -23,7 +25,7 @@ class GlobalMax(nn.Module):
         return cast("Tensor", self.pool(x)).squeeze(-1)
 
 
-class Cnn(nn.Module):
+class Cnn(nn.Module, Network):
     """Valid convolutions with ReLU, pooled and dropped out, a global maximum, and a linear layer.
 
     Architecture: Lanchantin, Singh, Wang & Qi, PSB 2017. Takes (B, A, L) for any L of at least ``min_length`` and
@@ -32,7 +34,7 @@ class Cnn(nn.Module):
 
     Raises
     ------
-    ValueError
+    Unsuitable
         If ``length`` is below ``min_length``.
     """
 
@@ -53,7 +55,7 @@ class Cnn(nn.Module):
         self.options = options
         self.min_length = _min_length(options)
         if length < self.min_length:
-            raise ValueError(
+            raise Unsuitable(
                 f"these widths and pooling need at least {self.min_length} bases, the sequences have {length}: "
                 "choose smaller --widths or --pool"
             )

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from demo_core import Unsuitable
+
 
 @dataclass(frozen=True)
 class CnnOptions:
@@ -23,6 +25,6 @@ class CnnOptions:
 
     def __post_init__(self) -> None:
         if len(self.filters) != len(self.widths):
-            raise ValueError(f"--filters names {len(self.filters)} layers and --widths {len(self.widths)}")
+            raise Unsuitable(f"--filters names {len(self.filters)} layers and --widths {len(self.widths)}")
         if not self.filters:
-            raise ValueError("--filters needs at least one layer")
+            raise Unsuitable("--filters needs at least one layer")

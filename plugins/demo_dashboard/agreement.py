@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -61,8 +60,8 @@ def site_recovery_of(shown: Shown) -> list[dict[str, Any] | None]:
             marks[place, start:end] = True
     found: list[dict[str, Any] | None] = []
     for index, run in enumerate(aligned.runs):
-        negative = aligned.labels(run.output["name"]) <= 0.5
-        if run.output["activation"] != "sigmoid":
+        negative = aligned.labels(run.output.name) <= 0.5
+        if not run.output.is_probability:
             negative[:] = False
         rows = np.flatnonzero(marks.any(axis=1) & ~negative & (shown.place_in_values[index] >= 0))
         if not len(rows):
@@ -110,12 +109,8 @@ def _sizes(shown: Shown, run: int) -> Floats:
     there = shown.place_in_values[run] >= 0
     x = one.explanation.sequences.alphabet.one_hot(shown.aligned.codes[there]).astype(np.float64)
     found = np.full(shown.aligned.codes.shape, np.nan)
-    found[there] = sizes_of(one.explanation.kind, shown.values[run], x, _channels(one.explanation.metadata))
+    found[there] = sizes_of(one.explanation.kind, shown.values[run], x, one.explanation.provenance.channels)
     return found
-
-
-def _channels(metadata: dict[str, Any]) -> Sequence[str]:
-    return [str(c) for c in metadata["channels"]]
 
 
 def _varied(sizes: Floats) -> Floats:

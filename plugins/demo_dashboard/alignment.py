@@ -109,11 +109,8 @@ class Aligned:
         """Labels (N,) for an output of a model; NaN where none is known."""
         found = np.full(len(self), np.nan)
         for run, rows in zip(self.runs, self.rows, strict=True):
-            sequences = run.explanation.sequences
-            if target in sequences.targets:
-                column = np.asarray(sequences.labels[:, sequences.targets.index(target)], np.float64)
-                wanted = np.isnan(found) & (rows >= 0)
-                found[wanted] = column[rows[wanted]]
+            wanted = np.isnan(found) & (rows >= 0)
+            found[wanted] = run.explanation.sequences.labels_of(target)[rows[wanted]]
         return found
 
     def gather(self, run: int, values: NDArray[np.floating]) -> Floats:

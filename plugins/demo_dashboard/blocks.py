@@ -12,6 +12,7 @@ from matplotlib.colors import Colormap, Normalize, TwoSlopeNorm
 from numpy.typing import NDArray
 
 from demo_core.errors import printable
+from demo_core.models import logistic
 from demo_core.sequences import Motif
 from demo_core.views import (
     best_restart,
@@ -124,10 +125,9 @@ def _pattern_row(run: Run, palette: Palette) -> Row:
         draw_logo(axes, information(pattern_probabilities(values)), letters, colours=palette.letters)
         axes.set_ylim(0, np.log2(len(letters)))
 
-    best = float(e.extra("one-hot")[best_restart(e)]) if "one-hot" in e.metadata["extras"] else float("nan")
-    output = run.output
-    if run.target.get("form") == "output" and output["activation"] == "sigmoid" and np.isfinite(best):
-        best = float(1 / (1 + np.exp(-np.clip(best, -700, 700))))
+    best = float(e.extra("one-hot")[best_restart(e)]) if "one-hot" in e.provenance.extras else float("nan")
+    if run.target.is_logit:
+        best = float(logistic(best))
     said = f" ({best:.2f})" if np.isfinite(best) else ""
     return Row(f"{_title(run)}{said}", _LOGO, logo, "bits")
 
@@ -176,12 +176,12 @@ def _attribution_row(
 
 def _trace_rows(run: Run, values: NDArray[np.float64], said: str, palette: Palette) -> list[Row]:
     largest = _largest(values)
-    low, middle, high = (0.0, 0.5, 1.0) if _is_probability(run) else (-largest, 0.0, largest)
+    low, middle, high = (0.0, 0.5, 1.0) if run.explanation.is_probability else (-largest, 0.0, largest)
 
     def strip(channel: NDArray[np.float64]) -> Callable[[Axes], Any]:
         return lambda axes: draw_strip(axes, channel, palette.around, TwoSlopeNorm(middle, low, high))
 
-    names = [printable(c, 20) for c in run.explanation.metadata["channels"]]
+    names = [printable(c, 20) for c in run.explanation.provenance.channels]
     return [
         Row(f"{_title(run)}, {name}{said}", _STRIP, strip(channel)) for name, channel in zip(names, values, strict=True)
     ]
@@ -201,10 +201,6 @@ def _largest(values: NDArray[np.float64]) -> float:
     return float(finite.max(initial=0.0)) or 1.0
 
 
-def _is_probability(run: Run) -> bool:
-    return run.explanation.metadata.get("unit") == "probability"
-
-
 def _title(run: Run) -> str:
     """Model and explainer in few words."""
     words = run.label.replace(": ", " ", 1)
@@ -214,19 +210,15 @@ def _title(run: Run) -> str:
 def _prediction(run: Run, row: int) -> str:
     """What the model says of the sequence, as the paper has it behind each label."""
     e = run.explanation
-    column = [o["name"] for o in e.metadata["model"]["targets"]].index(run.output["name"])
-    value = float(e.outputs[row, column])
-    if run.output["activation"] == "sigmoid":
-        value = float(1 / (1 + np.exp(-np.clip(value, -700, 700))))
-        return f" ({value:.2f})"
-    return f" ({value:.3g})"
+    value = float(run.output.predict(e.outputs[row, e.output_column]))
+    return f" ({value:.2f})" if run.output.is_probability else f" ({value:.3g})"
 
 
 def _notes(shown: Shown, place: int, style: str) -> list[str]:
     here = [run for run, row in zip(shown.aligned.runs, shown.aligned.rows[:, place], strict=True) if row >= 0]
     kinds = {run.explanation.kind for run in here}
     notes = []
-    if any(run.output["activation"] == "sigmoid" for run in here):
+    if any(run.output.is_probability for run in here):
         notes.append("In brackets behind rows of a sequence, the probability that the model gives it.")
     if "attribution" in kinds:
         what = {
@@ -236,7 +228,7 @@ def _notes(shown: Shown, place: int, style: str) -> list[str]:
         }
         notes.append(f"Attributions: {what[style]}, on a scale for each row.")
     traces = [run for run in here if run.explanation.kind == "trace"]
-    if any(_is_probability(run) for run in traces):
+    if any(run.explanation.is_probability for run in traces):
         notes.append("Traces: the probability when the sequence is read so far, white at 0.5; grey, no score.")
     elif traces:
         notes.append("Traces: the score when the sequence is read so far, white at 0; grey, no score.")

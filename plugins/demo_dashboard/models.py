@@ -30,7 +30,7 @@ def model_pages(runs: Sequence[Run], aligned: Aligned, motifs: Motifs) -> list[d
     pages = []
     for name in dict.fromkeys(run.model for run in runs):
         mine = [run for run in runs if run.model == name]
-        described = mine[0].explanation.metadata["model"]
+        described = mine[0].explanation.provenance.model
         outputs = [
             _output(aligned, output, logistic, values[place])
             for place, (model, output, logistic) in enumerate(views)
@@ -40,12 +40,12 @@ def model_pages(runs: Sequence[Run], aligned: Aligned, motifs: Motifs) -> list[d
             {
                 "name": name,
                 "digest": digest_of(mine[0].explanation),
-                "architecture": _text(described.get("architecture"), "name"),
-                "options": {printable(k, 60): printable(v, 120) for k, v in _dict(described.get("options")).items()},
+                "architecture": printable(described.architecture.get("name", "unknown"), 60),
+                "options": {printable(k, 60): printable(v, 120) for k, v in described.options.items()},
                 "length": mine[0].explanation.sequences.length,
                 "outputs": outputs,
-                "training": _training(described.get("training")),
-                "metrics": _metrics(described.get("metrics")),
+                "training": _training(described.training),
+                "metrics": _metrics(described.metrics),
                 "patterns": [_pattern(run) for run in mine if run.is_pattern],
                 "motifs": [_motif(m) for m in _motifs_of(motifs, mine)],
             }
@@ -114,7 +114,7 @@ def _metrics(described: Any) -> dict[str, dict[str, float | None]]:
 def _pattern(run: Run) -> dict[str, Any]:
     e = run.explanation
     reached = np.asarray(e.target_values[:], np.float64)
-    best_letters = e.extra("one-hot") if "one-hot" in e.metadata["extras"] else np.full(len(e), np.nan)
+    best_letters = e.extra("one-hot") if "one-hot" in e.provenance.extras else np.full(len(e), np.nan)
     order = np.argsort(-np.nan_to_num(best_letters if np.isfinite(best_letters).any() else reached, nan=-np.inf))
     return {
         "label": run.label,
@@ -122,7 +122,7 @@ def _pattern(run: Run) -> dict[str, Any]:
         "of": len(e),
         "letters": e.sequences.alphabet.letters,
         "target": printable(e.target, 120),
-        "logit": run.target.get("form") == "output" and run.output["activation"] == "sigmoid",
+        "logit": run.target.is_logit,
         "restarts": [
             {
                 "name": printable(e.sequences.ids[int(row)], 60),
@@ -162,7 +162,3 @@ def _motif(motif: dict[str, Any]) -> dict[str, Any]:
 
 def _dict(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
-
-
-def _text(value: Any, key: str) -> str:
-    return printable(_dict(value).get(key, "unknown"), 60)

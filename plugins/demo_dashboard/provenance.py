@@ -19,20 +19,20 @@ _MOST = 200_000
 def provenance(run: Run) -> dict[str, Any]:
     """Facts, doubts, and the metadata of the file as it is."""
     e, meta = run.explanation, run.explanation.metadata
-    explainer = meta["explainer"]
+    told, by = e.provenance, e.provenance.explainer
     facts = {
         "file": run.path.name,
-        "explainer": explainer["name"],
-        "plugin": " ".join(str(explainer.get(k, "?")) for k in ("plugin", "distribution", "version", "origin")),
+        "explainer": by.name,
+        "plugin": " ".join((by.plugin, by.distribution, by.version, by.origin)),
         "kind": e.kind,
-        "options": json.dumps(meta["options"], ensure_ascii=False),
+        "options": json.dumps(told.options, ensure_ascii=False),
         "target": e.target,
         "model": run.model,
-        "model digest": meta["model"].get("digest", "unknown"),
+        "model digest": told.model.digest,
         "sequences": f"{len(e):,}",
         "data digest": meta.get("data_digest") or "none: it is of no data",
         "seed": meta.get("seed", "unknown"),
-        "strands": "both, averaged" if meta.get("average_strands") else "as given",
+        "strands": "both, averaged" if told.average_strands else "as given",
         "device": meta.get("device", "unknown"),
         "batch size": meta.get("batch_size", "unknown"),
         "created": meta.get("created", "unknown"),
@@ -50,9 +50,7 @@ def provenance(run: Run) -> dict[str, Any]:
 
 def doubts(run: Run) -> list[str]:
     """Reasons not to trust a run without a look: its own warnings, and values that do not add up."""
-    meta = run.explanation.metadata
-    said = meta.get("warnings")
-    found = [printable(w, 400) for w in said] if isinstance(said, list) else []
+    found = [printable(w, 400) for w in run.explanation.provenance.warnings]
     due = _due(run)
     if due is not None:
         gaps, sizes = due
@@ -79,7 +77,7 @@ def _adds_up(run: Run) -> str:
 def _due(run: Run) -> tuple[Any, Any] | None:
     """How far sums are from what they should be, and that, both as sizes, for each sequence."""
     e = run.explanation
-    if not e.metadata.get("adds_up") or e.baseline is None or e.kind != "attribution":
+    if not e.provenance.adds_up or e.baseline is None or e.kind != "attribution":
         return None
     gaps, sizes = [], []
     for rows in e.blocks():

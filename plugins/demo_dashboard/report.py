@@ -138,12 +138,12 @@ def _run(run: Run) -> dict[str, Any]:
         "model": run.model,
         "explainer": printable(e.explainer, 60),
         "target": printable(e.target, 120),
-        "output": printable(run.output["name"], 120),
-        "logit": run.target.get("form") == "output" and run.output["activation"] == "sigmoid",
+        "output": printable(run.output.name, 120),
+        "logit": run.target.is_logit,
         "kind": e.kind,
-        "channels": [printable(c, 40) for c in e.metadata["channels"]],
-        "hypothetical": bool(e.metadata.get("hypothetical", True)),
-        "unit": printable(e.metadata.get("unit") or "", 40),
+        "channels": [printable(c, 40) for c in e.provenance.channels],
+        "hypothetical": e.provenance.hypothetical,
+        "unit": printable(e.provenance.unit, 40),
         "note": run.note,
     }
 
@@ -167,7 +167,7 @@ def _table(shown: Shown) -> dict[str, Any]:
             for (model, output, logistic), column in zip(views, values, strict=True)
         ],
         "view_of_run": [
-            next(i for i, (model, output, _) in enumerate(views) if (model, output) == (run.model, run.output["name"]))
+            next(i for i, (model, output, _) in enumerate(views) if (model, output) == (run.model, run.output.name))
             for run in aligned.runs
         ],
         "rank": np.argsort(ranking(aligned, "top")).tolist(),

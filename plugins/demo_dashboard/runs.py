@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from demo_core.errors import DemoError, UsageProblem, printable
-from demo_core.results import Explanation
+from demo_core.models import Output
+from demo_core.results import Explanation, TargetInfo
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,9 @@ class Run:
     note: str
 
     @property
-    def target(self) -> dict[str, Any]:
+    def target(self) -> TargetInfo:
         """The target as its file describes it."""
-        return dict(self.explanation.metadata["target"])
+        return self.explanation.provenance.target
 
     @property
     def is_pattern(self) -> bool:
@@ -46,9 +46,9 @@ class Run:
         return self.explanation.kind == "pattern"
 
     @property
-    def output(self) -> dict[str, Any]:
-        """The first output of the model that the target is made of: name, activation, unit."""
-        return dict(self.target["outputs"][0])
+    def output(self) -> Output:
+        """The first output of the model that the target is made of."""
+        return self.target.outputs[0]
 
 
 @contextmanager
@@ -124,12 +124,12 @@ def _model_names(opened: Sequence[Explanation]) -> list[str]:
 
 def digest_of(explanation: Explanation) -> str:
     """The digest of the model's weights, as its file says."""
-    return printable(explanation.metadata["model"].get("digest") or "unknown", 64)
+    return printable(explanation.provenance.model.digest, 64)
 
 
 def _note(explanation: Explanation) -> str:
-    changed = explanation.metadata.get("options_changed", explanation.metadata["options"])
+    changed = explanation.provenance.options_changed
     said = [f"{printable(k, 40)} = {printable(v, 40)}" for k, v in changed.items()]
-    if explanation.metadata.get("average_strands"):
+    if explanation.provenance.average_strands:
         said.append("both strands averaged")
     return ", ".join(said)

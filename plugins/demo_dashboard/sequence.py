@@ -102,7 +102,7 @@ def _site(site: Site) -> dict[str, Any]:
 def _gap(run: Run, row: int, values: Floats, codes: Any) -> list[float | None] | None:
     """The sum of values and what it should be, where a method promises that and does not keep it."""
     e = run.explanation
-    if not e.metadata.get("adds_up") or e.baseline is None or e.kind != "attribution":
+    if not e.provenance.adds_up or e.baseline is None or e.kind != "attribution":
         return None
     x = e.sequences.alphabet.one_hot(codes)
     total, due = float((values * x).sum()), float(e.target_values[row]) - float(e.baseline[row])

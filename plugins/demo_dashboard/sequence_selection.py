@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import zip_longest
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from demo_core.errors import UsageProblem, unknown_name
 from demo_dashboard.alignment import Aligned, Floats, Ints
-from demo_dashboard.runs import Run
 
 #: Ways to choose, with the words a report says them in.
 WAYS = {
@@ -20,11 +18,6 @@ WAYS = {
     "disagreed": "those the models disagree on most",
     "random": "a random draw",
 }
-
-
-def outputs_of(run: Run) -> list[dict[str, Any]]:
-    """The outputs of a run's model: name, activation, unit."""
-    return list(run.explanation.metadata["model"]["targets"])
 
 
 def predictions(aligned: Aligned) -> tuple[list[tuple[str, str, bool]], Floats]:
@@ -38,11 +31,10 @@ def predictions(aligned: Aligned) -> tuple[list[tuple[str, str, bool]], Floats]:
     views: dict[tuple[str, str, bool], Floats] = {}
     for place, run in enumerate(aligned.runs):
         e = run.explanation
-        predicted = e.probabilities()
-        columns = [o["name"] for o in outputs_of(run)]
-        for output in run.target["outputs"]:
-            view = run.model, str(output["name"]), output["activation"] == "sigmoid"
-            mine = aligned.gather(place, predicted[:, columns.index(output["name"])])
+        predicted, columns = e.predictions, [o.name for o in e.provenance.model.outputs]
+        for output in run.target.outputs:
+            view = run.model, output.name, output.is_probability
+            mine = aligned.gather(place, predicted[:, columns.index(output.name)])
             there = views.get(view)
             views[view] = mine if there is None else np.where(np.isnan(there), mine, there)
     if not views:
@@ -59,20 +51,21 @@ def confidence(aligned: Aligned) -> Floats:
     per_model: dict[str, Floats] = {}
     for place, run in enumerate(aligned.runs):
         e = run.explanation
-        alike = [o["name"] == output["name"] and o["activation"] == output["activation"] for o in outputs_of(run)]
+        mine = [(o.name, o.activation) for o in e.provenance.model.outputs]
+        alike = [one == (output.name, output.activation) for one in mine]
         if any(alike):
-            mine = aligned.gather(place, np.asarray(e.outputs[:, alike.index(True)], np.float64))
+            found = aligned.gather(place, np.asarray(e.outputs[:, alike.index(True)], np.float64))
             there = per_model.get(run.model)
-            per_model[run.model] = mine if there is None else np.where(np.isnan(there), mine, there)
+            per_model[run.model] = found if there is None else np.where(np.isnan(there), found, there)
     return _mean(np.stack(list(per_model.values())))
 
 
 def positives(aligned: Aligned) -> NDArray[np.bool_]:
     """Which sequences are labelled positive for the first run's output; none where that is no probability."""
     output = aligned.runs[0].output
-    if output["activation"] != "sigmoid":
+    if not output.is_probability:
         return np.zeros(len(aligned), bool)
-    return np.asarray(np.nan_to_num(aligned.labels(output["name"])) > 0.5)
+    return np.asarray(np.nan_to_num(aligned.labels(output.name)) > 0.5)
 
 
 def wrongness(aligned: Aligned) -> Floats:

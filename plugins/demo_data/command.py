@@ -20,6 +20,7 @@ from demo_core.cli import (
     seed,
     suggest,
     table,
+    take_options,
     words,
 )
 from demo_core.errors import DemoError, UsageProblem, counted, printable
@@ -59,7 +60,7 @@ class ImportCommand(click.Command):
         """The command's own parameters and the reader's."""
         registered = ctx.meta.get("demo.reader")
         return super().get_params(ctx) + (
-            click_options(registered.spec.options, registered.spec.name) if registered else []
+            click_options(registered.spec.options, registered.spec.name, self.params) if registered else []
         )
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -69,7 +70,9 @@ class ImportCommand(click.Command):
         state: State = ctx.obj
         for registered in [chosen] if chosen else state.registry.all(DatasetReader):
             rows = [
-                r for o in click_options(registered.spec.options, registered.spec.name) if (r := o.get_help_record(ctx))
+                r
+                for o in click_options(registered.spec.options, registered.spec.name, self.params)
+                if (r := o.get_help_record(ctx))
             ]
             if rows:
                 with formatter.section(f"Options of reader {registered.spec.name}"):
@@ -157,7 +160,7 @@ def import_(
     if output.exists() and not force:
         raise DemoError(f"{printable(output)} exists already: choose another name, or --force to replace it")
     registered = find_reader(state.registry, source, reader)
-    mine = {o.name: settings.pop(o.name) for o in options_of(registered.spec.options)}
+    mine = take_options(registered.spec.options, registered.spec.name, settings)
     options: Any = build(registered.spec.options, mine, f"reader '{registered.spec.name}'")
     check_not_an_input(output, source, *(v for v in mine.values() if isinstance(v, Path)))
     settings["alphabet"] = alphabet_named(settings["alphabet"])

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from demo_core import BadSource, Record, text_lines
+from demo_core import BadSource, Reader, Record, text_lines
 from demo_core.errors import printable
 from demo_deepbind.options import DeepBindOptions
 
@@ -26,7 +26,7 @@ _SPLIT = {"AC": "train", "A": "train", "C": "train", "B": "test"}
 _COLUMNS = ("seq", "bound")
 
 
-class DeepBindReader:
+class DeepBindReader(Reader):
     """Reads one table, and the test table that belongs to it."""
 
     targets = ("bound",)

@@ -12,6 +12,7 @@ from demo_core.data import SequenceDataset
 from demo_core.errors import DemoError, MisfitError, UsageProblem, printable
 from demo_core.metrics import accuracy, auprc, auroc, calibration_error, pearson
 from demo_core.models import Model
+from demo_core.running import labels_for
 from demo_core.sequences import DNA, best_scores, read_meme
 
 
@@ -42,7 +43,7 @@ def scores(
     for start in range(0, len(rows), size):
         block = dataset.take(rows[start : start + size])
         outputs.append(model.predict(block.codes, batch_size))
-        labels.append(block.labels)
+        labels.append(labels_for(model, block))
     raw, label = np.concatenate(outputs), np.concatenate(labels)
     if lost := int((~np.isfinite(raw)).any(axis=1).sum()):
         first = printable(dataset.take(rows[[int(np.argmax((~np.isfinite(raw)).any(axis=1)))]]).ids[0], 60)
@@ -54,13 +55,13 @@ def scores(
     found = {}
     for output in shared:
         column = model.outputs.index(output)
-        truth = label[:, dataset.targets.index(output.name)]
+        truth = label[:, column]
         prediction = predicted[:, column]
         known = ~np.isnan(truth)
         measures: dict[str, float | int | None] = {
             "labelled": int(known.sum()),
         }
-        if output.activation == "sigmoid":
+        if output.is_probability:
             measures["positives"] = int((truth[known] > 0.5).sum())
             measures["negatives"] = int((truth[known] <= 0.5).sum())
             # ranks from the logits: float32 probabilities near 1 would tie
@@ -92,7 +93,7 @@ def best_matrix(
     matched = [best_scores(block.codes, m.pwm()) for m in motifs]
     found = {}
     for name in targets:
-        truth = block.labels[:, dataset.targets.index(name)]
+        truth = block.labels_of(name)
         areas = [auroc(truth, score) for score in matched]
         if np.isnan(areas).all():
             continue

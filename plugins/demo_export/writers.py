@@ -44,7 +44,7 @@ def write_tsv(explanation: Explanation, paths: Sequence[Path]) -> None:
     if explanation.kind in ("attribution", "pattern"):
         heads = ["value", *(f"value:{letter}" for letter in alphabet.letters)]
     elif explanation.kind == "trace":
-        heads = [printable(c) for c in explanation.metadata["channels"]]
+        heads = [printable(c) for c in explanation.provenance.channels]
     else:
         raise UsageProblem(f"kind {explanation.kind} has no value for each base: use --npz")
     with paths[0].open("w", encoding="utf-8") as file:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from demo_core import BadSource, Interval, Record, text_lines
+from demo_core import BadSource, Interval, Reader, Record, text_lines
 from demo_core.errors import counted, printable
 from demo_core.sequences import locus_in
 from demo_core.storage import RECORD
@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 _LABELS = {"1": 1.0, "0": 0.0}
 
 
-class FastaReader:
+class FastaReader(Reader):
     """Reads sequences with labels from ``>1`` and ``>0`` headers, or from which file they are in."""
 
     targets = ("bound",)

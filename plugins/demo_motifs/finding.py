@@ -104,7 +104,7 @@ def find(
         _check_null(explanation, null)
     rows, negatives, how = split_rows(explanation, every=settings.every)
     account: list[str] = [searched(explanation, rows, how)]
-    if explanation.metadata["target"].get("form") == "loss":
+    if explanation.provenance.target.form == "loss":
         account.append("the target is a loss, which positive values raise: --against looks for what lowers it")
     least = settings.least or int(np.clip(len(rows) // 50, 5, 50))
     if explanation.kind == "pattern":
@@ -224,9 +224,9 @@ def doubts(explanation: Explanation) -> str:
         return "there is no sequence to search"
     if how == "called":
         return "no sequence has a label"
-    if explanation.metadata["target"]["outputs"][0]["activation"] != "sigmoid":
+    if not explanation.provenance.target.outputs[0].is_probability:
         return ""
-    outputs = _target_outputs(explanation)
+    outputs = np.nan_to_num(np.asarray(explanation.outputs[:, explanation.output_column], np.float64))
     if len(negatives) < _FEW:
         share = float((outputs[rows] > 0).mean())
         return "" if share >= 0.5 else f"the model calls {share:.0%} of the positives positive"
@@ -236,12 +236,6 @@ def doubts(explanation: Explanation) -> str:
     if area >= _LEAST_AREA and area - 0.5 > 3 * error:
         return ""
     return f"the model hardly tells positives from negatives (AUROC {area:.2f})"
-
-
-def _target_outputs(explanation: Explanation) -> Floats:
-    name = explanation.metadata["target"]["outputs"][0]["name"]
-    column = [o["name"] for o in explanation.metadata["model"]["targets"]].index(name)
-    return np.nan_to_num(np.asarray(explanation.outputs[:, column], np.float64))
 
 
 def _null(
@@ -270,11 +264,11 @@ def _null(
 
 def _check_null(explanation: Explanation, null: Explanation) -> None:
     """Raise UsageProblem unless two explanations are of one model, target and way of explaining."""
-    theirs, ours = null.metadata, explanation.metadata
+    theirs, ours = null.provenance, explanation.provenance
     for what, one, two in (
-        ("model", theirs["model"].get("digest"), ours["model"].get("digest")),
+        ("model", theirs.model.digest, ours.model.digest),
         ("explainer", null.explainer, explanation.explainer),
-        ("options", theirs["options"], ours["options"]),
+        ("options", theirs.options, ours.options),
         ("target", null.target, explanation.target),
         ("length of sequences", null.sequences.length, explanation.sequences.length),
     ):

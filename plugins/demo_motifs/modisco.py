@@ -43,7 +43,7 @@ def modisco_motifs(
     """
     if find_spec("modiscolite") is None:
         raise UsageProblem("--patterns modisco needs modisco-lite: pip install 'deep-motif-dashboard[explainers]'")
-    if explanation.kind != "attribution" or not explanation.metadata["hypothetical"]:
+    if explanation.kind != "attribution" or not explanation.provenance.hypothetical:
         raise UsageProblem("--patterns modisco reads attributions with hypothetical values; choose --patterns demo")
     if explanation.sequences.length < _LEAST_LENGTH:
         raise UsageProblem(f"--patterns modisco needs sequences of at least {_LEAST_LENGTH} bases")

@@ -66,7 +66,7 @@ def channels(explanation: Explanation) -> list[Channel]:
         raise UsageProblem("motifs are of DNA, and the explanation is of another alphabet")
     if explanation.kind == "trace":
         ways = {"forward": 1, "backward": -1}
-        return [Channel(str(name), ways.get(str(name), 0)) for name in explanation.metadata["channels"]]
+        return [Channel(str(name), ways.get(str(name), 0)) for name in explanation.provenance.channels]
     if explanation.kind in ("attribution", "pattern"):
         return [Channel("", 0)]
     raise UsageProblem(f"kind {explanation.kind} says nothing of single bases, so there is no motif to find in it")
@@ -82,7 +82,7 @@ def read(explanation: Explanation, channel: Channel, rows: Rows, *, sign: int = 
         return Block(rows, codes, letters, information_content(letters), None)
     if explanation.kind == "attribution":
         return Block(rows, codes, one_hot, sign * (raw * one_hot).sum(axis=1), sign * raw)
-    names = [str(name) for name in explanation.metadata["channels"]]
+    names = [str(name) for name in explanation.provenance.channels]
     given = take_rows(explanation.values, rows)[:, names.index(channel.name)].astype(np.float64)
     steps = np.zeros_like(given)
     if not channel.reads:
@@ -125,16 +125,12 @@ def split_rows(explanation: Explanation, *, every: bool = False) -> tuple[Rows, 
     none = rows[:0]
     if explanation.kind == "pattern":
         return rows, none, "patterns"
-    output = explanation.metadata["target"]["outputs"][0]
-    name = output["name"]
-    if output["activation"] != "sigmoid":  # of a measured quantity none is positive or negative
+    if not explanation.provenance.target.outputs[0].is_probability:  # a measured quantity has no positives
         return rows, none, "unlabelled"
-    if name in explanation.sequences.targets:
-        labels = np.asarray(explanation.sequences.labels[:, explanation.sequences.targets.index(name)])
-        if not np.isnan(labels).all():
-            known = np.nan_to_num(labels, nan=-1.0)
-            positive, negative = rows[known > 0.5], rows[(known >= 0) & (known <= 0.5)]
-            return (rows if every else positive), negative, "labelled"
-    column = [o["name"] for o in explanation.metadata["model"]["targets"]].index(name)
-    called = np.nan_to_num(np.asarray(explanation.outputs[:, column]), nan=-1.0) > 0
+    labels = explanation.labels_of_target
+    if not np.isnan(labels).all():
+        known = np.nan_to_num(labels, nan=-1.0)
+        positive, negative = rows[known > 0.5], rows[(known >= 0) & (known <= 0.5)]
+        return (rows if every else positive), negative, "labelled"
+    called = np.nan_to_num(np.asarray(explanation.outputs[:, explanation.output_column]), nan=-1.0) > 0
     return (rows if every else rows[called]), none, "called"

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from demo_core.data import TextColumn, take_rows
+from demo_core.data import take_rows
 from demo_core.errors import DemoError, printable
 from demo_core.results import Explanation
 from demo_core.sequences import Motif, format_meme
-from demo_core.storage import Field, hdf5
+from demo_core.storage import Column, Field, TextColumn, hdf5
 from demo_motifs.finding import Outcome
 from demo_motifs.found_motif import Sites
 from demo_motifs.genome_coordinates import SIGN, Places, genomic
@@ -205,7 +205,7 @@ class MotifsFile:
 
     def column(self, name: str) -> Any:
         """A column of the seqlets, whole."""
-        return TextColumn(self._file[name])[:] if name == "ids" else self._file[name][:]
+        return (TextColumn if name == "ids" else Column)(self._file[name])[:]
 
     def motif(self, name: str) -> Motif:
         """A motif by its id, as probabilities."""

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from demo_core import Unsuitable
+
 
 @dataclass(frozen=True)
 class PlantedOptions:
@@ -51,14 +53,14 @@ class PlantedOptions:
 
     def __post_init__(self) -> None:
         if not self.motifs:
-            raise ValueError("--motifs names no motif")
+            raise Unsuitable("--motifs names no motif")
         if self.spacing and (len(self.spacing) != 2 or self.spacing[0] > self.spacing[1]):
-            raise ValueError("--spacing needs two numbers, the fewest before the most: --spacing 2,10")
+            raise Unsuitable("--spacing needs two numbers, the fewest before the most: --spacing 2,10")
         if (self.spacing or self.ordered) and (len(self.motifs) < 2 or self.plant == "one"):
-            raise ValueError("--spacing and --ordered are about several motifs in one sequence")
+            raise Unsuitable("--spacing and --ordered are about several motifs in one sequence")
         if self.background_from and self.composition != (0.25, 0.25, 0.25, 0.25):
-            raise ValueError("--background-from has a composition of its own: leave --composition out")
+            raise Unsuitable("--background-from has a composition of its own: leave --composition out")
         if self.order != 1 and not self.background_from:
-            raise ValueError("--order is that of the model of --background-from, which is not given")
+            raise Unsuitable("--order is that of the model of --background-from, which is not given")
         if abs(sum(self.composition) - 1) > 1e-6:
-            raise ValueError(f"--composition must sum to 1, not {sum(self.composition):g}")
+            raise Unsuitable(f"--composition must sum to 1, not {sum(self.composition):g}")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from demo_core import Interval, RecordBlock, UsageProblem
+from demo_core import Interval, Reader, RecordBlock, UsageProblem
 from demo_core.errors import unknown_name
 from demo_core.sequences import DNA, Motif, read_meme
 from demo_planted.background import Background
@@ -30,7 +30,7 @@ SHIPPED = "jaspar"
 _BLOCK = 1024
 
 
-class PlantedReader:
+class PlantedReader(Reader):
     """Makes sequences, every other one a positive with sites of the motifs, and marks those sites.
 
     Each site is drawn from its motif's probabilities, base by base. Intervals are made up: one sequence after the other

@@ -166,7 +166,7 @@ def _files(explanations: Path, explainer: str, options: dict[str, object]) -> li
     for model in MODELS:
         for path in sorted(explanations.glob(f"{model}.{explainer}*.h5")):
             with Explanation.open(path) as explanation:
-                if explanation.metadata["options_changed"] == options:
+                if explanation.provenance.options_changed == options:
                     found.append(path)
                     break
     return found

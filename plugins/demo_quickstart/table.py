@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from demo_core import Explanation, Model, SequenceDataset
 from demo_core.metrics import auroc, site_recovery
+from demo_core.models import logistic
 
 HEADS = ("model", "AUROC", "site recovery: saliency", "site recovery: temporal", "P of the optimised letters")
 
@@ -51,7 +52,7 @@ def measured(name: str, folder: Path, data: Path, files: dict[str, Path]) -> Row
         change = changes(found.values[:][rows])[:, None, :]
         temporal = site_recovery(change, np.ones_like(change), found.sequences.sites[:][rows]).mean
     with Explanation.open(files["class-optimization"]) as found:
-        optimised = float(1 / (1 + np.exp(-found.extra("one-hot").max())))
+        optimised = float(logistic(found.extra("one-hot").max()))
     return Row(name, auc, saliency, temporal, optimised)
 
 

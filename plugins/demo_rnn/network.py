@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, cast
 
 from torch import Tensor, nn
 
+from demo_core import Network
 from demo_core.models import Lstm, MeanReadout
 
 if TYPE_CHECKING:
     from demo_rnn.options import RnnOptions
 
 
-class Rnn(nn.Module):
+class Rnn(nn.Module, Network):
     """An LSTM over the bases, dropout on its states, their mean over positions, and a linear layer.
 
     Architecture: Lanchantin, Singh, Wang & Qi, PSB 2017. Takes (B, A, L) for any L of at least 1 and gives (B, T).

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from demo_core import Batch, Model, Result, Target
+from demo_core import Batch, Model, Result, SequenceExplainer, Target
 
 if TYPE_CHECKING:
     from demo_saliency.options import SaliencyOptions
 
 
-class Saliency:
+class Saliency(SequenceExplainer):
     """Saliency maps, kind attribution.
 
     ``values[b, a, i]`` is the derivative of the target with respect to letter a at position i of sequence b, for the
@@ -33,7 +33,8 @@ class Saliency:
         """Gradients (B, A, L), in one backward pass for the whole batch."""
         x = batch.x.detach().clone().requires_grad_(True)
         # The sequences do not touch each other in eval mode, so the sum's gradient holds each one's own
-        (gradient,) = torch.autograd.grad(target(model.module(x)).sum(), x)
+        outputs = model.module(x)
+        (gradient,) = torch.autograd.grad(target(outputs).sum(), x)
         if self.options.simplex:
             gradient = gradient - gradient.mean(dim=1, keepdim=True)
-        return Result(gradient)
+        return Result(gradient, outputs=outputs)

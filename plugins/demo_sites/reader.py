@@ -7,14 +7,14 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from demo_core import BadSource, Record, text_lines
+from demo_core import BadSource, Reader, Record, text_lines
 
 if TYPE_CHECKING:
     from demo_core.testing import ReaderExample
     from demo_sites.options import SitesOptions
 
 
-class SitesReader:
+class SitesReader(Reader):
     """Reads sequences and their marks; the label is 1 where any base is marked."""
 
     targets = ("bound",)

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from demo_core import Batch, MisfitError, Model, Result, Target
+from demo_core import Batch, Model, Result, SequenceExplainer, Target, Unsuitable
 
 if TYPE_CHECKING:
     from demo_temporal.options import TemporalOptions
 
 
-class Temporal:
+class Temporal(SequenceExplainer):
     """Temporal output scores, kind trace, channels ``forward`` and ``backward``.
 
     ``values[b, 0, i]`` is what the model says of the prefix x[0..i], ``values[b, 1, i]`` what it says of the suffix
@@ -34,7 +34,7 @@ class Temporal:
         self.options = options
 
     def explain(self, model: Model, batch: Batch, target: Target) -> Result:
-        """Scores (B, 2, L). Raises MisfitError if ``sliced`` is asked of a model without a convolution to slice."""
+        """Scores (B, 2, L). Raises Unsuitable if ``sliced`` is asked of a model without a convolution to slice."""
         score: Callable[[Tensor], Tensor] = target
         if self._squashes(target):
             score = lambda outputs: torch.sigmoid(target(outputs))  # noqa: E731
@@ -56,7 +56,7 @@ class Temporal:
         return "probability" if self._squashes(target) or target.form == "probability" else ""
 
     def _squashes(self, target: Target) -> bool:
-        logit = target.form == "output" and target.outputs[0].activation == "sigmoid"
+        logit = target.form == "output" and target.outputs[0].is_probability
         return logit and self.options.score == "probability"
 
 
@@ -89,7 +89,7 @@ def _sliced(model: Model, x: Tensor, score: Callable[[Tensor], Tensor]) -> Tenso
     """As the authors' code has it: the convolution sees the whole sequence, what comes after it only a slice."""
     network: Any = model.module
     if not hasattr(network, "position_features") or not hasattr(network, "from_position_features"):
-        raise MisfitError(
+        raise Unsuitable(
             f"--sliced needs a network with a convolution that keeps the length, such as the cnn-rnn; '{model.name}' "
             "has none: leave it out"
         )

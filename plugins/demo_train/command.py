@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from demo_core.cli import State, cell, click_options, device, progress, say, seed, suggest
+from demo_core.cli import State, cell, click_options, device, progress, say, seed, suggest, take_options
 from demo_core.errors import DemoError, ExitCode, Interrupted, UsageProblem, printable
-from demo_core.plugins import Architecture, Registered, build, options_of
+from demo_core.plugins import Architecture, Registered, build
 from demo_core.storage import make_folder, read_json
 from demo_train.checkpoint import Checkpoint, only_process, state_file
 from demo_train.settings import TrainingSettings
@@ -75,7 +75,8 @@ def _command(registered: Registered[Architecture], name: str) -> click.Command:
     ) -> None:
         from demo_core.data import SequenceDataset
 
-        options = {o.name: values.pop(o.name) for o in options_of(spec.options)}
+        options = take_options(spec.options, spec.name, values)
+        settings = take_options(TrainingSettings, "train", {"train__seed": values.pop("seed"), **values})
         if resume and force:
             raise UsageProblem("--resume goes on and --force begins anew: choose one")
         if not output.name:
@@ -84,12 +85,12 @@ def _command(registered: Registered[Architecture], name: str) -> click.Command:
             make_folder(output.parent)
             with only_process(output):
                 _check_output(output, resume, force)
-                _train(ctx, registered, options, dataset, data.name, output, force, device, values)
+                _train(ctx, registered, options, dataset, data.name, output, force, device, settings)
         suggest("demo", "evaluate", output, data)
 
-    shared = click_options(TrainingSettings, "train", spec.training)
-    command.params[2:2] = [option for option in shared if option.name != "seed"]
-    command.params += click_options(spec.options, spec.name)
+    shared = click_options(TrainingSettings, "train", defaults=spec.training)
+    command.params[2:2] = [option for option in shared if option.field != "seed"]
+    command.params += click_options(spec.options, spec.name, command.params)
     return command
 
 
@@ -118,7 +119,7 @@ def _train(
     import torch
 
     from demo_core.models import build_model, choose_device, foreign_content, out_of_memory
-    from demo_core.running import editable_source
+    from demo_core.plugins import editable_source
     from demo_train.distributed import device_of_rank, joined
     from demo_train.training import train as fit
 

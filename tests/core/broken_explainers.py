@@ -197,6 +197,11 @@ class SaysTooMuch(Plain):
         return Result(batch.x + 1)
 
 
+class OutputsOfAnother(Plain):
+    def explain(self, model, batch, target):
+        return Result(batch.x, outputs=model.module(batch.x).detach() + 1)
+
+
 class Magnitudes(Good):
     def explain(self, model, batch, target):
         return Result(super().explain(model, batch, target).values.abs())
@@ -269,7 +274,8 @@ EXPLAINERS = [
     ("target", explainer(AlwaysTheFirst), "outputs swapped differ"),
     ("memory", explainer(KeepsEverything), "bytes more for each batch"),
     ("memory", explainer(KeepsArrays), "bytes more for each batch"),
-    ("only-letters-that-are-there", explainer(SaysTooMuch, hypothetical=False), "it says hypothetical=False"),
+    ("only-letters-that-are-there", explainer(SaysTooMuch, hypothetical=False), "declares hypothetica"),
+    ("outputs", explainer(OutputsOfAnother), "and those of a forward pass, differ"),
     ("hypothetical", explainer(Magnitudes), "what the exchange is worth, differ"),
     ("adds-up", explainer(DoesNotAddUp, adds_up=True), "mean completeness error"),
     ("options-hold", explainer(CannotDoItBadly, options=Options), "with how=badly"),

@@ -57,7 +57,8 @@ NOTHING_TO_CHECK = {
     "adapted:lengths", "adapted:prefixes", "cnn-rnn:prefixes", "rnn:prefixes",  # they do not offer prefix-logits
     "bed:streams", "planted:streams", "sites:streams",  # no longer example: see theirs
     "planted:packed",
-    *(f"class-optimization:{name}" for name in ("batch-size", "order", "memory", "hypothetical")),  # reads no data
+    # it reads no data
+    *(f"class-optimization:{name}" for name in ("batch-size", "order", "memory", "outputs", "hypothetical")),
     "temporal:hypothetical",  # a trace
     *(f"{n}:{name}" for n in ("class-optimization", "saliency", "temporal")
       for name in ("only-letters-that-are-there", "adds-up")),

@@ -8,11 +8,11 @@ import torch
 
 from demo_core import Explainer, Result, explain
 from demo_core.errors import DemoError, MisfitError, PluginError, UsageProblem
+from demo_core.explaining import explain_rows
 from demo_core.plugins.owner import Owner
 from demo_core.plugins.registry import Registered, Registry
-from demo_core.running.compute import n_batches
-from demo_core.running.explain import explain_rows
 from demo_core.running.job import make_job, misfit
+from demo_core.running.sources import Rows
 from demo_core.testing import tiny_dataset, tiny_model
 
 OWNER = Owner("test", "demo-test", "1.0", "installed")
@@ -93,7 +93,7 @@ def test_outputs_are_the_models():
     assert np.allclose(found.outputs, model.predict(tiny_dataset(30).codes), atol=1e-6)
     assert np.array_equal(found.target_values, found.outputs[:, 0])
     chance = run(Draws, target="probability:bound")
-    assert np.allclose(chance.target_values, found.probabilities()[:, 0], atol=1e-6)
+    assert np.allclose(chance.target_values, found.predictions[:, 0], atol=1e-6)
 
 
 def test_average_strands_flips_values_back():
@@ -128,7 +128,7 @@ def test_average_strands_is_refused_where_it_means_nothing(kind):
         (Wrong, {}, r"broke the contract: values must have shape \(7, 4, 40\) for kind attribution, not \(7, 4, 39\)"),
         (Raises, {}, r"'probe' of plugin 'test' \(demo-test 1.0\) failed: KeyError: 'what'"),
         (NoTensor, {}, "must be a tensor of numbers, not str"),
-        (NoBaseline, {"adds_up": True}, "gave no baseline"),
+        (NoBaseline, {"adds_up": True}, "declares adds_up=True but returned no baseline"),
         (Draws, {"kind": "interaction"}, r"shape \(7, 40, 40\)"),
     ],
 )
@@ -177,7 +177,8 @@ def test_labels_are_matched_by_name(registry):
 
 def test_batch_sizes():
     job = make_job(registered(Draws), tiny_model(), batch_size=300)
-    assert [n_batches(job, n) for n in (1, 300, 301, 900)] == [1, 1, 2, 3]
+    data = tiny_dataset(2)
+    assert [Rows(data, np.arange(n)).n_batches(job.batch_size) for n in (1, 300, 301, 900)] == [1, 1, 2, 3]
     assert tiny_model().automatic_batch_size() == 650
     assert tiny_model(length=60_000).automatic_batch_size() == 1
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from matplotlib.collections import QuadMesh
 from matplotlib.patches import Rectangle
+from told import retell
 
 from demo_core import UsageProblem, explain
 from demo_core.testing import tiny_dataset, tiny_model
@@ -134,7 +135,7 @@ def test_patterns_show_the_best_restart_and_what_it_reaches():
 
 def test_interactions_are_maps():
     found = explain("saliency", tiny_model(), tiny_dataset(2))
-    found.metadata["kind"] = "interaction"
+    retell(found, kind="interaction")
     found.values = np.random.default_rng(0).normal(size=(2, 40, 40)).astype(np.float32)
     figure = explanation_figure(found, 1)
     assert any(m.shape == (40, 40) and np.allclose(m, found.values[1]) for m in strips(figure))

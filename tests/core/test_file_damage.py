@@ -111,7 +111,7 @@ def test_a_full_disk_is_one_line_and_no_crash(tmp_path):
 
 
 def test_data_that_is_edited_while_it_is_explained_makes_no_file(tmp_path, demo, monkeypatch):
-    from demo_core.running import run as runs
+    from demo_core.running.sinks import File
 
     tiny_dataset(600, 400).save(tmp_path / "d.h5")
     with h5py.File(tmp_path / "d.h5", "r+") as file:  # in one piece, of which HDF5 keeps little in memory
@@ -119,7 +119,7 @@ def test_data_that_is_edited_while_it_is_explained_makes_no_file(tmp_path, demo,
         del file["codes"]
         file.create_dataset("codes", data=codes)
     tiny_model(length=400).save(tmp_path / "m")
-    real = runs._assemble
+    real = File.finish
     code = "import h5py, sys; f = h5py.File(sys.argv[1], 'r+'); f['codes'][:] = (f['codes'][:] + 1) % 4; f.close()"
 
     def edited(*arguments, **more):
@@ -127,7 +127,7 @@ def test_data_that_is_edited_while_it_is_explained_makes_no_file(tmp_path, demo,
         subprocess.run([sys.executable, "-c", code, str(tmp_path / "d.h5")], check=True, env=env)
         return real(*arguments, **more)
 
-    monkeypatch.setattr(runs, "_assemble", edited)
+    monkeypatch.setattr(File, "finish", edited)
     code, _, err = demo(
         "explain", "saliency", tmp_path / "m", tmp_path / "d.h5", "-o", tmp_path / "ex", "--split", "all"
     )

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -9,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from demo_core.cli.flags import click_options
-from demo_core.errors import UsageProblem
-from demo_core.plugins.options import RESERVED, as_json, build, changed, check_options_class, json_schema, options_of
+from demo_core.errors import PluginError, Unsuitable, UsageProblem
+from demo_core.plugins.options import as_json, build, changed, check_options_class, json_schema, options_of
 
 
 @dataclass(frozen=True)
@@ -86,11 +87,6 @@ class NotFrozen:
 
 
 @dataclass(frozen=True)
-class TakesTarget:
-    target: str = ""
-
-
-@dataclass(frozen=True)
 class BadType:
     a: dict[str, int] = field(default_factory=dict)
 
@@ -109,7 +105,6 @@ class BadMetadata:
     ("cls", "message"),
     [
         (NotFrozen, "frozen"),
-        (TakesTarget, "'target' is a name that commands use"),
         (BadType, "options can be"),
         (BadDefault, "at least 1"),
         (BadMetadata, "did you mean 'minimum'"),
@@ -121,29 +116,8 @@ def test_classes_that_cannot_be_options_are_refused(cls, message):
         check_options_class(cls)
 
 
-def test_every_parameter_of_a_core_command_that_takes_options_is_reserved(registry):
-    import click
-    from demo_data import command as data
-    from demo_train import command as train
-
-    from demo_core.cli import explain
-    from demo_core.plugins.specs import Architecture, DatasetReader, Explainer
-
-    def names(params, options):
-        return {p.name for p in params} - {o.name for o in options_of(options)} - {"help"}
-
-    found = {p.name for p in data.import_.params}
-    for registered in registry.all(Architecture):
-        found |= names(train._command(registered, "x").params, registered.spec.options)
-    for registered in registry.all(Explainer):
-        found |= names(explain._command(registered, "x").params, registered.spec.options)
-    assert registry.all(DatasetReader)
-    assert isinstance(data.import_, click.Command)
-    assert found <= RESERVED, f"not reserved: {found - RESERVED}"
-
-
 def test_flags_have_help_range_and_default():
-    flags = {o.name: o for o in click_options(Everything, "my-method")}
+    flags = {o.field: o for o in click_options(Everything, "my-method")}
     assert flags["count"].help == "[1 to 10; default: 3]"
     assert flags["flag"].secondary_opts == ["--no-flag"]
     assert flags["count"].envvar == "DEMO_MY_METHOD_COUNT"
@@ -157,3 +131,74 @@ def test_json_schema_says_what_is_allowed():
     assert schema["properties"]["place"] == {"anyOf": [{"type": "string"}, {"type": "null"}], "default": None}
     assert schema["properties"]["pair"]["minItems"] == 2
     assert schema["additionalProperties"] is False
+
+
+@dataclass(frozen=True)
+class Picky:
+    how: str = "refuses"
+
+    def __post_init__(self):
+        if self.how == "refuses":
+            raise ValueError("--how is not good")
+        if self.how == "unsuitable":
+            raise Unsuitable("--how is unsuitable")
+        if self.how == "library":
+            json.loads("{")  # raises JSONDecodeError, a ValueError
+        if self.how == "python":
+            int("not a number")
+
+
+@pytest.mark.parametrize(
+    ("how", "kind", "message"),
+    [
+        ("refuses", UsageProblem, "explainer 'x': --how is not good"),
+        ("unsuitable", UsageProblem, "explainer 'x': --how is unsuitable"),
+        ("library", PluginError, r"of explainer 'x' failed: JSONDecodeError: .*test_options.py:\d+ in __post_init__"),
+        ("python", PluginError, "options of explainer 'x' failed: ValueError: invalid literal"),
+    ],
+)
+def test_only_the_class_itself_refuses(how, kind, message):
+    with pytest.raises(kind, match=message):
+        build(Picky, {"how": how}, "explainer 'x'")
+
+
+COLLIDES = """
+from dataclasses import dataclass
+from demo_core import Explainer, Result, hookimpl
+DEMO_API = 1
+@dataclass(frozen=True)
+class Own:
+    limit: int = 7
+    force: bool = False
+    plain: int = 1
+@hookimpl
+def register_explainers(register):
+    register(Explainer(name="own", target="demo_local_own:Probe", kind="attribution", summary="Own.", options=Own))
+class Probe:
+    def __init__(self, options): self.options = options
+    def explain(self, model, batch, target): return Result(batch.x)
+"""
+
+
+def test_a_flag_that_the_command_has_stays_the_commands(here, trained, demo, monkeypatch):
+    from demo_core.results.explanation import Explanation
+
+    (here / "own.py").write_text(COLLIDES)
+    line = ["--plugin", "own.py", "explain", "own", trained / "one", trained / "data.h5", "-o", "ex"]
+
+    def options(name):
+        with Explanation.open(here / f"ex/{name}.h5") as found:
+            return len(found), found.provenance.options
+
+    assert demo(*line, "--limit", 3, "--own-limit", 5, "--own-force", "--own-plain", 2, "--name", "a")[0] == 0
+    assert options("a") == (3, {"limit": 5, "force": True, "plain": 2})
+    (here / "c.toml").write_text("limit = 2\n[own]\nlimit = 4\nplain = 3\n")
+    assert demo(*line, "--config", "c.toml", "--name", "b")[0] == 0
+    assert options("b") == (2, {"limit": 4, "force": False, "plain": 3})
+    monkeypatch.setenv("DEMO_OWN_LIMIT", "9")
+    assert demo(*line, "--limit", 1, "--name", "c")[0] == 0
+    assert options("c") == (1, {"limit": 9, "force": False, "plain": 1})
+    _, out, _ = demo(*line[:4], "--help")
+    assert "--own-limit INTEGER" in out and "--plain INTEGER" in out and "--own-plain" not in out
+    code, _, err = demo(*line, "--plain", "x")
+    assert code == 2 and "Invalid value for '--plain'" in err

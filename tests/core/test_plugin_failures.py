@@ -6,10 +6,12 @@ import json
 import sys
 import traceback
 
+import numpy as np
 import pytest
 from local_plugins import ABOUT, local
 
 from demo_core.errors import PluginError
+from demo_core.results.explanation import Explanation
 
 
 def test_out_of_memory_advice_works(here, trained, demo):
@@ -22,13 +24,22 @@ class Hungry:
     def __init__(self, options): pass
     def explain(self, model, batch, target):
         if len(batch) > 4: raise torch.OutOfMemoryError("no memory")
-        return Result(batch.x)
+        return Result(batch.x + batch.random.uniform(batch.x[0].numel()).reshape(batch.x.shape))
 """
     line = ["explain", "hungry", trained / "one", trained / "data.h5", "--plugin", local(here, "hungry", specs)]
-    code, _, err = demo(*line)
-    assert code == 1
-    assert "out of memory on cpu with batches of 650: try --batch-size 162" in err
-    assert demo(*line, "--batch-size", "4")[0] == 0
+    code, _, err = demo(*line, "--name", "large")
+    assert code == 0
+    assert "warning: one hungry: out of memory in batches of 650; computed 3 sequences at a time" in err
+    code, _, err = demo(*line, "--name", "small", "--batch-size", "4")
+    assert code == 0 and "memory" not in err
+    with (
+        Explanation.open(here / "explanations/large.h5") as one,
+        Explanation.open(here / "explanations/small.h5") as other,
+    ):  # the draws of each sequence are the same whatever was computed at a time
+        assert np.array_equal(one.values[:], other.values[:]) and one.provenance.warnings
+    hungrier = ["--plugin", local(here, "hungry", specs.replace("> 4", "> 0"))]
+    code, _, err = demo(*line[:-2], *hungrier, "--name", "none")
+    assert code == 1 and "hungry: out of memory on cpu with a single sequence" in err
 
 
 FAILING = """
@@ -225,7 +236,7 @@ def test_what_a_network_or_a_reader_must_not_give_is_its_plugins_failure(here, t
     plugin.write_text(SHAPES.replace("WHAT", sound))
     base = ["--plugin", plugin]
     assert demo(*base, "train", "bent", trained / "data.h5", "-o", "m", "--epochs", "1")[0] == 0
-    for wrong, came in (("x", "(12, 4, 40)"), (f"{sound}.repeat(1, 2)", "(12, 2)"), (f"({sound},)", "tuple")):
+    for wrong, came in (("x", "(1, 4, 40)"), (f"{sound}.repeat(1, 2)", "(1, 2)"), (f"({sound},)", "tuple")):
         plugin.write_text(SHAPES.replace("WHAT", wrong))
         said = "architecture 'bent' of plugin 'bent' (local file bent.py) broke the contract: outputs must be floats ("
         for line in (["explain", "saliency"], ["explain", "temporal"], ["predict"], ["evaluate"]):

@@ -14,15 +14,20 @@ import h5py
 import numpy as np
 import pytest
 
+from demo_core.cli.run_names import run_name
+from demo_core.data.selection import Selection
 from demo_core.errors import DemoError, UsageProblem
 from demo_core.plugins.specs import Explainer
 from demo_core.results.explanation import Explanation
 from demo_core.running.explain import explain
 from demo_core.running.job import make_job
-from demo_core.running.run import Selection, explain_to_file, run_name
+from demo_core.running.pipeline import run
+from demo_core.running.sinks import File, Memory
+from demo_core.running.sources import Rows
 from demo_core.testing import tiny_dataset, tiny_model
 
 N = 2500
+BOUND = {"name": "bound", "activation": "sigmoid", "unit": "probability"}
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +39,10 @@ def job(registry, explainer="saliency", **changes):
     options = {"batch_size": 100, **changes}
     model = options.pop("model", None) or tiny_model(length=20, registry=registry)
     return make_job(registry.find(Explainer, explainer), model, **options)
+
+
+def explain_to_file(job, data, rows, path, *, force=False, **more):
+    return run(job, Rows(data, rows), File(path, force=force), **more)
 
 
 def test_a_file_stands_alone(tmp_path, registry, data):
@@ -107,7 +116,7 @@ def test_an_interrupted_run_goes_on_within_its_batch_boundaries(tmp_path, regist
 
 
 def test_a_slow_run_keeps_each_batch(tmp_path, registry, data, monkeypatch):
-    import demo_core.running.run as module
+    import demo_core.running.sinks as module
 
     monkeypatch.setattr(module, "_PART_SECONDS", 0.0)
     interrupted(registry, data, tmp_path / "a.h5", after=3)
@@ -180,7 +189,7 @@ def test_a_folder_of_the_users_is_not_touched(tmp_path, registry, data):
 
 
 def test_a_kill_during_assembly_leaves_nothing_after_the_next_run(tmp_path, registry, data):
-    import demo_core.running.run as module
+    import demo_core.results.writer as module
 
     class Killed(BaseException):
         pass
@@ -209,7 +218,7 @@ def test_another_version_of_the_architecture_is_another_run(tmp_path, registry, 
 
 
 def test_a_damaged_part_is_computed_again(tmp_path, registry, data, monkeypatch):
-    import demo_core.running.run as module
+    import demo_core.running.sinks as module
     from demo_core.storage.part_files import Parts
 
     explain_to_file(job(registry), data, np.arange(N), tmp_path / "a.h5")
@@ -324,7 +333,7 @@ def test_memory_does_not_grow_with_the_number_of_parts(tmp_path, registry, monke
     """The part files bound it: a run of ten parts holds no more arrays than a run of two."""
     import tracemalloc
 
-    import demo_core.running.run as module
+    import demo_core.running.sinks as module
 
     monkeypatch.setattr(module, "_PART_BYTES", 300_000)
 
@@ -346,7 +355,10 @@ def test_files_made_by_others_are_checked(tmp_path, registry, data):
         ({"kind": "atribution"}, "did you mean 'attribution'"),
         ({"kind": "interaction"}, "values have shape"),
         ({"channels": 3}, "refused"),
-        ({"model": {"name": "m", "targets": []}}, "differ in number"),
+        ({"model": {"name": "m", "targets": []}}, "target.outputs: 'bound' is no output of the model"),
+        ({"model": {"name": "m", "targets": [BOUND, {**BOUND, "name": "b"}]}}, "differ in number"),
+        ({"target": {"name": "x", "form": "sum", "outputs": [BOUND]}}, "target.form: unknown form 'sum'"),
+        ({"options": []}, "options must be dict"),
         ({"target": {"name": 3}}, "target has no name"),
         ({"explainer": None}, "refused"),
     ]:
@@ -356,3 +368,85 @@ def test_files_made_by_others_are_checked(tmp_path, registry, data):
             del file.attrs["demo-crc32"]
         with pytest.raises(DemoError, match=message):
             Explanation.open(path)
+
+
+class Counted:
+    """A dataset that counts how often each row is read."""
+
+    def __init__(self, dataset):
+        self._dataset, self.reads = dataset, np.zeros(len(dataset), int)
+
+    def __getattr__(self, name):
+        return getattr(self._dataset, name)
+
+    def __len__(self):
+        return len(self._dataset)
+
+    def take(self, rows):
+        np.add.at(self.reads, rows, 1)
+        return self._dataset.take(rows)
+
+
+def test_every_sequence_is_read_once_and_goes_through_the_network_once(tmp_path, registry, data, monkeypatch):
+    from demo_core.models.model import Model
+
+    digests = []
+    real = Model.digest
+    monkeypatch.setattr(Model, "digest", lambda self: digests.append(1) or real(self))
+    model, counted, seen = tiny_model(length=20, registry=registry), Counted(data), []
+    model.module.register_forward_hook(lambda module, x, y: seen.append(len(y)))
+    explain_to_file(job(registry, model=model), counted, np.arange(300), tmp_path / "a.h5")
+    assert counted.reads.tolist() == [1] * 300 + [0] * (N - 300)
+    assert seen == [1, 100, 100, 100]  # a probe of one, and saliency's own passes, which give the outputs too
+    assert len(digests) == 1
+
+
+def test_an_explanation_in_memory_has_what_a_file_has_and_saves_as_one(tmp_path, registry, data):
+    rows = np.arange(5, 40)
+    explain_to_file(job(registry), data, rows, tmp_path / "a.h5")
+    memory = run(job(registry), Rows(data, rows), Memory())
+    memory.save(tmp_path / "b.h5")
+    with pytest.raises(DemoError, match="exists already"):
+        memory.save(tmp_path / "b.h5")
+    with Explanation.open(tmp_path / "a.h5") as file, Explanation.open(tmp_path / "b.h5") as saved:
+        file.save(tmp_path / "c.h5")
+        differ = {"created", "wall_seconds"}
+        about = [{k: v for k, v in e.metadata.items() if k not in differ} for e in (file, saved)]
+        assert about[0] == about[1]
+        assert {k for k in memory.metadata if k not in about[0]} == differ
+        assert np.array_equal(file.values[:], saved.values[:]) and np.array_equal(file.index[:], saved.index[:])
+        assert file.sequences.digest() == saved.sequences.digest() == memory.sequences.digest()
+    with Explanation.open(tmp_path / "c.h5") as copied:
+        assert copied.metadata == file.metadata
+    assert explain_to_file(job(registry), data, rows, tmp_path / "b.h5").state == "skipped"
+    pattern = explain("class-optimization", tiny_model(length=20, registry=registry), steps=5, registry=registry)
+    pattern.save(tmp_path / "p.h5")
+    with Explanation.open(tmp_path / "p.h5") as found:
+        assert np.array_equal(found.values[:], pattern.values) and found.metadata["data_digest"] is None
+
+
+def test_a_resumed_run_is_refused_if_the_data_has_another_content(tmp_path, registry, data):
+    interrupted(registry, data, tmp_path / "a.h5")
+    other = data.take(slice(None))
+    other.codes[3, 3] = (other.codes[3, 3] + 1) % 4
+    with pytest.raises(DemoError, match="a.partial exists, from a run that differs in sequences:"):
+        explain_to_file(job(registry), other, np.arange(N), tmp_path / "a.h5")
+    assert explain_to_file(job(registry), data, np.arange(N), tmp_path / "a.h5").state == "continued"
+
+
+@pytest.mark.parametrize(
+    "read", [lambda s: s.codes[2:5], lambda s: s.codes[3], lambda s: s.codes[:, 5], lambda s: s.take([3]).codes]
+)
+def test_a_letter_that_the_alphabet_lacks_is_refused_by_every_reader(tmp_path, data, read):
+    from demo_core.data.dataset import SequenceDataset
+
+    path = tmp_path / "d.h5"
+    data.take(slice(0, 20)).save(path)
+    with h5py.File(path, "r+") as file:
+        file["codes"][3, 5] = 77
+    with SequenceDataset.open(path) as found, pytest.raises(DemoError, match="damaged: negative-2 has a letter that"):
+        read(found)
+    with SequenceDataset.open(path) as found:
+        assert found.codes[4:6, 1:3].tolist() == data.codes[4:6, 1:3].tolist()
+        assert found.intervals[7, 1] == data.intervals[7, 1]
+        assert found.intervals[2:4, 1:3].tolist() == data.intervals[2:4, 1:3].tolist()

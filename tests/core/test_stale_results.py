@@ -119,7 +119,7 @@ def test_an_edited_network_makes_another_result(tmp_path, demo, monkeypatch):
 def test_a_module_beside_the_class_of_a_network_counts(tmp_path, monkeypatch):
     import sys
 
-    from demo_core.running.source_digests import network_source
+    from demo_core.plugins.source_digests import network_source
 
     monkeypatch.syspath_prepend(str(tmp_path))
     (tmp_path / "edited_pack").mkdir()
@@ -140,7 +140,7 @@ def test_files_of_one_name_in_two_folders_both_count(tmp_path):
     from dataclasses import dataclass
     from pathlib import Path
 
-    from demo_core.running.source_digests import option_files
+    from demo_core.plugins.source_digests import option_files
 
     @dataclass(frozen=True)
     class Options:

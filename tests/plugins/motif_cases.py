@@ -8,6 +8,7 @@ import numpy as np
 
 from demo_core.data.dataset import SequenceDataset
 from demo_core.results.explanation import FIELDS, FORMAT, VERSION, Explanation
+from demo_core.results.provenance import Provenance
 from demo_core.sequences.alphabets import DNA
 from demo_core.storage import hdf5
 
@@ -30,16 +31,18 @@ def explained(
         target_values=logits.astype(np.float32),
         baseline=None,
         extras=None,
-        metadata={
-            "kind": kind,
-            "channels": ["forward", "backward"] if kind == "trace" else [],
-            "hypothetical": True,
-            "explainer": {"name": {"attribution": "saliency", "trace": "temporal"}.get(kind, "class-optimization")},
-            "model": {"name": "net", "digest": "0", "targets": [output]},
-            "target": {"name": "bound", "form": "output", "outputs": [output]},
-            "options": {},
-            "extras": [],
-        },
+        provenance=Provenance.parse(
+            {
+                "kind": kind,
+                "channels": ["forward", "backward"] if kind == "trace" else [],
+                "hypothetical": True,
+                "explainer": {"name": {"attribution": "saliency", "trace": "temporal"}.get(kind, "class-optimization")},
+                "model": {"name": "net", "digest": "0", "targets": [output]},
+                "target": {"name": "bound", "form": "output", "outputs": [output]},
+                "options": {},
+                "extras": [],
+            }
+        ),
     )
 
 

@@ -41,7 +41,7 @@ def test_a_sound_plugin_passes(demo):
     assert code == 0
     assert "ok      saliency:model-unchanged\n" in out
     assert "-       saliency:adds-up  (it does not say that its values add up)\n" in out
-    assert err == "14 passed, 0 failed, 2 have nothing to check\n"
+    assert err == "15 passed, 0 failed, 2 have nothing to check\n"
 
 
 def test_a_broken_one_exits_with_4_and_says_what_came(demo, shaky):

@@ -76,7 +76,7 @@ def test_reports_what_each_input_and_its_best_one_hot_reach(registry, name):
     best = found.values.argmax(1)
     assert np.array_equal(found.sequences.codes, best)
     assert np.allclose(found.extra("one-hot"), model.predict(best.astype(np.uint8))[:, 1], atol=1e-5)
-    assert np.allclose(found.probabilities()[:, 1], 1 / (1 + np.exp(-outputs[:, 1])), atol=1e-5)
+    assert np.allclose(found.predictions[:, 1], 1 / (1 + np.exp(-outputs[:, 1])), atol=1e-5)
     assert list(found.sequences.ids) == ["restart-1", "restart-2", "restart-3"]
 
 

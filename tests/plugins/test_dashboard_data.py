@@ -19,6 +19,7 @@ from demo_dashboard.sequence_selection import choose, disagreement, ranking, wro
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
+from told import retell
 
 from demo_core import SequenceDataset, UsageProblem, explain
 from demo_core.cli import run as run_command
@@ -229,8 +230,8 @@ def test_what_there_is_nothing_to_choose_by(files, tmp_path, demo):
 def test_a_regression_has_no_positives():
     data = tiny_dataset(6)
     run = explain("saliency", tiny_model(), data)
-    for described in (*run.metadata["model"]["targets"], *run.metadata["target"]["outputs"]):
-        described["activation"] = "identity"
+    measured = [{"name": "bound", "activation": "identity", "unit": "value"}]
+    retell(run, model__targets=measured, target__outputs=measured)
     run.outputs[:, 0] = [0, 5, 1, 2, 3, np.inf]
     run.sequences.labels[:, 0] = [0.6, 0.4, 0.1, 0.2, 0.3, 0.4]
     head = make_report(_named([run]), [], Choice(), "demo").head
@@ -251,7 +252,7 @@ def test_models_of_long_names_stay_apart():
     assert len(table["views"]) == 2 and table["view_of_run"] == [0, 1]
     assert len({view["model"] for view in table["views"]}) == 2
     for view, run in zip(table["views"], runs, strict=True):
-        assert np.allclose(view["values"], run.probabilities()[:, 0])
+        assert np.allclose(view["values"], run.predictions[:, 0])
 
 
 def test_names_of_one_sequence_show_it_once(files, tmp_path, demo):
@@ -281,8 +282,7 @@ def test_names_of_one_sequence_show_it_once(files, tmp_path, demo):
 def test_metadata_of_any_shape_makes_a_page(change):
     run = explain("saliency", tiny_model(), tiny_dataset(3))
     for key, value in change.items():
-        owner = run.metadata["model"] if key.startswith("model.") else run.metadata
-        owner[key.removeprefix("model.")] = value
+        retell(run, **{key.replace(".", "__"): value})
         if key == "info":
             run.sequences.info = value
     page = page_html(make_report(_named([run]), [], Choice(), "demo"))
@@ -333,7 +333,7 @@ def test_values_that_do_not_add_up_are_marked(files, tmp_path):
     data = tiny_dataset(6)
     run = explain("saliency", tiny_model(), data)
     total = (run.values * run.one_hot(slice(None))).sum(axis=(1, 2))
-    run.metadata["adds_up"] = True
+    retell(run, adds_up=True)
     run.baseline = (run.target_values - total).astype(np.float32)
     run.baseline[2] += 5
     from demo_dashboard.provenance import doubts
@@ -344,7 +344,7 @@ def test_values_that_do_not_add_up_are_marked(files, tmp_path):
     marked = [i for i in range(6) if "gap" in sequence_data(shown, i)["runs"][0]]
     assert marked == [2]
     assert any("1 of 6 sequences do not add up" in said for said in doubts(named))
-    run.metadata["warnings"] = ["the gradient was cut"]
+    retell(run, warnings=["the gradient was cut"])
     assert doubts(named)[0] == "the gradient was cut"
 
 

@@ -14,6 +14,7 @@ from demo_dashboard.page import page_html
 from demo_dashboard.report import Choice, make_report
 from demo_dashboard.runs import _named
 from report_page import download, drag, files_of, ids_shown, title
+from told import retell
 
 from demo_core import explain
 from demo_core.results.explanation import Explanation
@@ -42,7 +43,7 @@ def test_it_fits_a_phone(report, opened, part):
 def test_the_table_has_the_files_numbers(report, opened):
     page = opened(report)
     with Explanation.open(files_of(report)["cnn.saliency"]) as cnn:
-        p = cnn.probabilities()[:, 0]
+        p = cnn.predictions[:, 0]
         ids = cnn.sequences.ids[:]
     heads = page.eval_on_selector_all("thead th", "heads => heads.map((h) => h.textContent)")
     column = heads.index("cnn")
@@ -346,7 +347,7 @@ def test_patterns_alone(opened, tmp_path):
 
 def test_interactions_are_maps(opened, tmp_path):
     run = explain("saliency", tiny_model(), tiny_dataset(3))
-    run.metadata["kind"] = "interaction"
+    retell(run, kind="interaction")
     run.values = np.random.default_rng(0).normal(size=(3, 40, 40)).astype(np.float32)
     path = tmp_path / "i.html"
     path.write_text(page_html(make_report(_named([run], [Path("i.h5")]), [], Choice(), "demo")))

@@ -8,6 +8,7 @@ import pytest
 from demo_dashboard.page import page_html, web_file
 from demo_dashboard.report import Choice, make_report
 from demo_dashboard.runs import _named
+from told import retell
 
 from demo_core import explain
 from demo_core.testing import tiny_dataset, tiny_model
@@ -39,8 +40,7 @@ def hostile(tmp_path_factory):
         model.name = HOSTILE[seed]
         runs.append(explain("saliency", model, data))
     for run in runs:
-        run.metadata["warnings"] = [HOSTILE[0]]
-        run.metadata["info"] = {"source": HOSTILE[1]}
+        retell(run, warnings=[HOSTILE[0]], info={"source": HOSTILE[1]})
     path = tmp_path_factory.mktemp("hostile") / "report.html"
     path.write_text(page_html(make_report(_named(runs, [Path(HOSTILE[1]), Path("b.h5")]), [], Choice(), HOSTILE[0])))
     return path

@@ -9,11 +9,13 @@ from demo_train.training import train
 
 from demo_core import explain
 from demo_core.errors import MisfitError
+from demo_core.explaining import explain_rows
 from demo_core.plugins.specs import Architecture, Explainer
 from demo_core.results.explanation import Explanation
-from demo_core.running.explain import explain_rows
 from demo_core.running.job import make_job
-from demo_core.running.run import explain_to_file, pattern_to_file
+from demo_core.running.pipeline import run
+from demo_core.running.sinks import File
+from demo_core.running.sources import Patterns, Rows
 from demo_core.storage.part_files import Parts
 from demo_core.testing import tiny_dataset, tiny_model
 
@@ -55,7 +57,7 @@ def test_resuming_changes_nothing(registry, tmp_path, monkeypatch, explainer, ar
     data, model = tiny_dataset(30), tiny_model(architecture, registry=registry, **options)
     job = make_job(registry.find(Explainer, explainer), model, batch_size=7)
     rows = np.arange(30)
-    monkeypatch.setattr("demo_core.running.run._PART_SECONDS", 0.0)  # a part for each batch
+    monkeypatch.setattr("demo_core.running.sinks._PART_SECONDS", 0.0)  # a part for each batch
     seen = []
 
     def stop(n):
@@ -64,10 +66,10 @@ def test_resuming_changes_nothing(registry, tmp_path, monkeypatch, explainer, ar
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        explain_to_file(job, data, rows, tmp_path / "x.h5", on_batch=stop)
+        run(job, Rows(data, rows), File(tmp_path / "x.h5"), on_batch=stop)
     with Parts.open(tmp_path / "x.partial") as parts:
         assert len(parts.finished()) == 2
-    assert explain_to_file(job, data, rows, tmp_path / "x.h5").state == "continued"
+    assert run(job, Rows(data, rows), File(tmp_path / "x.h5")).state == "continued"
     with Explanation.open(tmp_path / "x.h5") as found:
         assert same(found.values[:], explain_rows(make_job(job.registered, model, batch_size=512), data, rows).values)
         assert found.sequences.ids[:].tolist() == data.ids.tolist()
@@ -78,7 +80,7 @@ def test_a_pattern_that_was_interrupted_comes_out_the_same(registry, tmp_path, m
     """It is begun anew: nothing of it is kept, and nothing depends on what was."""
     model = tiny_model(architecture, registry=registry, **options)
     job = make_job(registry.find(Explainer, "class-optimization"), model, options={"steps": 30, "restarts": 3})
-    straight = pattern_to_file(job, tmp_path / "straight.h5")
+    straight = run(job, Patterns(), File(tmp_path / "straight.h5"))
     calls = []
 
     def stop(*given):
@@ -88,10 +90,10 @@ def test_a_pattern_that_was_interrupted_comes_out_the_same(registry, tmp_path, m
 
     hook = model.module.register_forward_hook(stop)
     with pytest.raises(KeyboardInterrupt):
-        pattern_to_file(job, tmp_path / "x.h5")
+        run(job, Patterns(), File(tmp_path / "x.h5"))
     hook.remove()
     assert [p.name for p in tmp_path.iterdir()] == ["straight.h5"]
-    again = pattern_to_file(job, tmp_path / "x.h5")
+    again = run(job, Patterns(), File(tmp_path / "x.h5"))
     with Explanation.open(straight.path) as one, Explanation.open(again.path) as other:
         assert np.array_equal(one.values[:], other.values[:])
         assert np.array_equal(one.extra("one-hot"), other.extra("one-hot"))

@@ -12,6 +12,7 @@ from demo_motifs.seqlets import Seqlets, best_windows
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from motif_cases import GATA, REST, dataset, explained, planted
+from told import retell
 
 from demo_core.data.dataset import SequenceDataset
 from demo_core.data.importing import import_records
@@ -156,7 +157,7 @@ def test_a_null_of_another_explanation():
     outcome = find(explanation, Settings(null="file"), quiet, null)
     assert len(outcome.motifs) == 2
     assert any("other explanation" in line for line in outcome.account)
-    null.metadata["model"]["digest"] = "1"
+    retell(null, model__digest="1")
     with pytest.raises(UsageProblem, match="differs in its model"):
         find(explanation, Settings(null="file"), quiet, null)
 
@@ -223,7 +224,7 @@ def test_many_seqlets_are_clustered_by_a_sample(monkeypatch):
 
 def test_interactions_say_nothing_of_bases():
     explanation, _ = planted(n=10)
-    explanation.metadata["kind"] = "interaction"
+    retell(explanation, kind="interaction")
     with pytest.raises(UsageProblem, match="interaction says nothing"):
         find(explanation, Settings(), quiet)
 

@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from motif_cases import dataset, explained, planted
+from told import retell
 
 from demo_core.errors import UsageProblem
 
@@ -158,7 +159,8 @@ def test_values_are_mixed_in_blocks_and_none_is_lost():
 
 def test_measured_quantities_are_neither_positive_nor_negative():
     explanation, _ = planted(n=40)
-    explanation.metadata["target"]["outputs"][0]["activation"] = "identity"
+    measured = [{"name": "bound", "activation": "identity", "unit": "value"}]
+    retell(explanation, model__targets=measured, target__outputs=measured)
     rows, negatives, how = per_base_scores.split_rows(explanation)
     assert (len(rows), len(negatives), how) == (40, 0, "unlabelled")
 

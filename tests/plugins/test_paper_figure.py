@@ -68,7 +68,7 @@ def test_the_blocks_stand_in_the_papers_order(runs):
     ]
     order += ["rnn saliency", "sequence", "rnn temporal, forward", "rnn temporal, backward"]
     assert [re.sub(r" \(\d.*", "", label) for label in labels[: len(order)]] == order
-    p = runs[1].explanation.probabilities()[0, 0]
+    p = runs[1].explanation.predictions[0, 0]
     assert labels[4] == f"cnn saliency ({p:.2f})"
     assert len(panels(figure)) == len(order)
     figure.savefig(io.BytesIO(), format="svg")

@@ -8,8 +8,8 @@ import torch
 from captum.attr import Saliency as CaptumSaliency
 
 from demo_core import explain
+from demo_core.explaining import explain_rows
 from demo_core.plugins.specs import Explainer
-from demo_core.running.explain import explain_rows
 from demo_core.running.job import make_job
 from demo_core.testing import tiny_dataset, tiny_model
 

@@ -190,7 +190,7 @@ def _subjects(
 
 def _title(shown: Shown, place: int, name: str, known: Motif | None) -> str:
     """The factor, and which sequence this is."""
-    target = shown.aligned.runs[0].output["name"]
+    target = shown.aligned.runs[0].output.name
     parts = [printable(name, 60)]
     if (interval := shown.aligned.interval(place)) and str(interval) != name:
         parts.append(printable(interval, 60))

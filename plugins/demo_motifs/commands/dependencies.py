@@ -189,10 +189,9 @@ def _positives(sequences: SequenceDataset, target: Target) -> Any:
     import numpy as np
 
     name = target.outputs[0].name
-    if name not in sequences.targets or target.outputs[0].activation != "sigmoid":
+    if not target.outputs[0].is_probability:
         return np.arange(len(sequences))
-    labels = np.nan_to_num(sequences.labels[:, sequences.targets.index(name)])
-    positive = np.flatnonzero(labels > 0.5)
+    positive = np.flatnonzero(np.nan_to_num(sequences.labels_of(name)) > 0.5)
     return positive if len(positive) else np.arange(len(sequences))
 
 

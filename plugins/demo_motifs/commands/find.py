@@ -121,8 +121,7 @@ def find(
     have intervals, known.meme and known.tsv with the best matches and their sites, and motifs.h5 with everything.
     Positions are 0-based, as in BED.
     """  # fmt: skip
-    from demo_core.plugins import Command
-    from demo_core.running import editable_source
+    from demo_core.plugins import Command, editable_source
     from demo_core.storage import whole_folder
     from demo_motifs import databases
     from demo_motifs.result import motif_rows
@@ -269,7 +268,7 @@ def _write(
             "kind": part.explanation.kind,
             "explainer": part.explanation.explainer,
             "model": part.explanation.model_name,
-            "model_digest": part.explanation.metadata["model"].get("digest"),
+            "model_digest": part.explanation.provenance.model.digest,
             "target": part.explanation.target,
             "sequences": len(part.explanation),
             "length": part.explanation.sequences.length,

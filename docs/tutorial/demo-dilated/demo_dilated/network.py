@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 
+from demo_core import Network
+
 if TYPE_CHECKING:
     from demo_dilated.options import DilatedOptions
 
@@ -24,7 +26,7 @@ class Layer(nn.Module):
         return features + found
 
 
-class Dilated(nn.Module):
+class Dilated(nn.Module, Network):
     """One-hot (B, A, L) to outputs (B, T) before activation, for any L.
 
     The body is that of BPNet (Avsec et al., Nature Genetics 2021); its profile head is left out.

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from demo_core import Unsuitable
+
 
 @dataclass(frozen=True)
 class DilatedOptions:
@@ -15,4 +17,4 @@ class DilatedOptions:
 
     def __post_init__(self) -> None:
         if self.width % 2 == 0:
-            raise ValueError(f"--width must be odd, to keep the length, not {self.width}")
+            raise Unsuitable(f"--width must be odd, to keep the length, not {self.width}")

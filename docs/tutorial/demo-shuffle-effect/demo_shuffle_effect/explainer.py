@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from demo_core import Batch, MisfitError, Model, Result, Target
+from demo_core import Batch, Model, Result, SequenceExplainer, Target, Unsuitable
 
 if TYPE_CHECKING:
     from demo_shuffle_effect.options import ShuffleEffectOptions
 
 
-class ShuffleEffect:
+class ShuffleEffect(SequenceExplainer):
     """Kind attribution, values of the letters that are there alone, in target units.
 
     For each window the effect is the target of the sequence minus its mean over shuffles of the window. A base gets
@@ -25,11 +25,11 @@ class ShuffleEffect:
 
     @torch.no_grad()
     def explain(self, model: Model, batch: Batch, target: Target) -> Result:
-        """Values (B, A, L); raises MisfitError if the window is longer than the sequences."""
+        """Values (B, A, L); raises Unsuitable if the window is longer than the sequences."""
         x, width = batch.x, self.options.window
         length = x.shape[2]
         if width > length:
-            raise MisfitError(f"shuffle-effect: --window {width} is longer than the sequences ({length} bases)")
+            raise Unsuitable(f"shuffle-effect: --window {width} is longer than the sequences ({length} bases)")
         whole = target(model.module(x))
         total, covered = x.new_zeros(len(x), length), x.new_zeros(length)
         for start in range(length - width + 1):

@@ -15,10 +15,10 @@ def test_contract(check: Check) -> None:
 def test_a_window_of_one_letter_has_no_effect() -> None:
     import numpy as np
 
-    from demo_core.running import explain_rows, make_job
+    from demo_core.running import Memory, Rows, make_job, run
     from demo_core.testing import tiny_dataset, tiny_model
 
     dataset = tiny_dataset(4)
     dataset.codes[:] = 0
-    explained = explain_rows(make_job(registered, tiny_model()), dataset, np.arange(4))
+    explained = run(make_job(registered, tiny_model()), Rows(dataset), Memory())
     assert np.abs(explained.values).max() < 1e-6

@@ -6,21 +6,23 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 
+from demo_core import Network, Unsuitable
+
 if TYPE_CHECKING:
     from demo_new_name.options import NewNameOptions
 
 
-class NewName(nn.Module):
+class NewName(nn.Module, Network):
     """One-hot (B, A, L) to outputs (B, T) before activation, for any L of at least ``min_length``.
 
-    Raises ValueError if the sequences are shorter than the convolution.
+    Raises Unsuitable if the sequences are shorter than the convolution.
     """
 
     def __init__(self, options: NewNameOptions, *, letters: int, length: int, n_targets: int) -> None:
         super().__init__()
         self.min_length = options.width
         if length < self.min_length:
-            raise ValueError(f"--width {options.width} is wider than the sequences ({length} bases)")
+            raise Unsuitable(f"--width {options.width} is wider than the sequences ({length} bases)")
         self.first_layer = nn.Conv1d(letters, options.filters, options.width)
         self.relu = nn.ReLU()
         self.maximum = nn.AdaptiveMaxPool1d(1)

@@ -3,12 +3,10 @@
 from pathlib import Path
 
 import demo_new_name
-import numpy as np
 from click.testing import CliRunner
 from demo_new_name.command import new_name
 
-from demo_core.plugins import Explainer, discover
-from demo_core.running import explain_to_file, make_job
+from demo_core import explain
 from demo_core.testing import Check, parametrize_with_checks, tiny_dataset, tiny_model
 
 
@@ -18,8 +16,8 @@ def test_contract(check: Check) -> None:
 
 
 def test_a_line_for_each_sequence(tmp_path: Path) -> None:
-    dataset, saliency = tiny_dataset(3), discover().registry.find(Explainer, "saliency")
-    explain_to_file(make_job(saliency, tiny_model()), dataset, np.arange(3), tmp_path / "x.h5")
+    dataset = tiny_dataset(3)
+    explain("saliency", tiny_model(), dataset).save(tmp_path / "x.h5")
     found = CliRunner().invoke(new_name, [str(tmp_path / "x.h5")])
     assert found.exit_code == 0
     assert [line.split("\t")[0] for line in found.output.splitlines()] == list(dataset.ids)

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from demo_core import Batch, MisfitError, Model, Result, Target
+from demo_core import Batch, Model, Result, SequenceExplainer, Target, Unsuitable
 
 if TYPE_CHECKING:
     from demo_new_name.options import NewNameOptions
 
 
-class NewName:
+class NewName(SequenceExplainer):
     """Kind attribution, values of the letters that are there, in target units.
 
     For each window: the target of the sequence minus that of the sequence with the window set to unknown bases. A base
@@ -24,11 +24,11 @@ class NewName:
 
     @torch.no_grad()
     def explain(self, model: Model, batch: Batch, target: Target) -> Result:
-        """Values (B, A, L). Raises MisfitError if the window is longer than the sequences."""
+        """Values (B, A, L). Raises Unsuitable if the window is longer than the sequences."""
         x, width = batch.x, self.options.window
         length = x.shape[2]
         if width > length:
-            raise MisfitError(f"new-name: --window {width} is longer than the sequences ({length} bases)")
+            raise Unsuitable(f"new-name: --window {width} is longer than the sequences ({length} bases)")
         whole = target(model.module(x))
         total, covered = x.new_zeros(len(x), length), x.new_zeros(length)
         for start in range(length - width + 1):

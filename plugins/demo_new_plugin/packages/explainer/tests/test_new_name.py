@@ -3,7 +3,7 @@
 import demo_new_name
 import numpy as np
 
-from demo_core.running import explain_rows, make_job
+from demo_core.running import Memory, Rows, make_job, run
 from demo_core.testing import Check, parametrize_with_checks, registered_from, tiny_dataset, tiny_model
 
 (registered,) = registered_from(demo_new_name)
@@ -17,5 +17,5 @@ def test_contract(check: Check) -> None:
 def test_blanking_what_is_unknown_changes_nothing() -> None:
     dataset = tiny_dataset(4)
     dataset.codes[:] = 4
-    explained = explain_rows(make_job(registered, tiny_model()), dataset, np.arange(4))
+    explained = run(make_job(registered, tiny_model()), Rows(dataset), Memory())
     assert np.abs(explained.values).max() == 0

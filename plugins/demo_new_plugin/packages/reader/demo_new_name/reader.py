@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from demo_core import BadSource, Record, text_lines
+from demo_core import BadSource, Reader, Record, text_lines
 
 if TYPE_CHECKING:
     from demo_core.testing import ReaderExample
     from demo_new_name.options import NewNameOptions
 
 
-class NewName:
+class NewName(Reader):
     """Reads lines one by one; a file may be larger than memory."""
 
     targets = ("bound",)

@@ -1,0 +1,46 @@
+"""What a model's outputs are, without torch: names, activations, units, and the logistic function."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from demo_core.errors import unknown_name
+
+Activation = Literal["sigmoid", "identity"]
+
+
+@dataclass(frozen=True)
+class Output:
+    """One output of a model: its name, what turns it into a prediction, and the prediction's unit."""
+
+    name: str
+    activation: Activation = "sigmoid"
+    unit: str = "probability"
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not isinstance(self.unit, str) or not self.name:
+            raise ValueError("a target needs a name and a unit, as text")
+        if self.activation not in ("sigmoid", "identity"):
+            raise ValueError(unknown_name("activation", str(self.activation), ("sigmoid", "identity")))
+
+    @property
+    def is_probability(self) -> bool:
+        """Whether its prediction is a probability; its value before the activation then is a logit."""
+        return self.activation == "sigmoid"
+
+    def predict(self, values: ArrayLike) -> NDArray[np.float64]:
+        """Predictions of values before the activation."""
+        return logistic(values) if self.is_probability else np.asarray(values, np.float64)
+
+    def as_json(self) -> dict[str, Any]:
+        """For ``model.json``."""
+        return {"name": self.name, "activation": self.activation, "unit": self.unit}
+
+
+def logistic(logits: ArrayLike) -> NDArray[np.float64]:
+    """Probabilities of logits; NaN stays NaN."""
+    return np.asarray(1 / (1 + np.exp(-np.clip(np.asarray(logits, np.float64), -700, 700))))

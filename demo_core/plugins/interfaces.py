@@ -1,0 +1,59 @@
+"""What the targets of specs are, as protocols: subclass one, and mypy checks the signatures.
+
+Subclassing is optional. These classes hold no code, and importing them imports no torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from demo_core.data.record import Record, RecordBlock
+    from demo_core.models.model import Model
+    from demo_core.models.targets import Target
+    from demo_core.running.batch import Batch, Result, RunRandom
+
+
+class Network(Protocol):
+    """The target of an Architecture: also a ``torch.nn.Module``.
+
+    ``__init__(self, options, *, letters: int, length: int, n_targets: int)``. Raise ``Unsuitable`` to refuse a length
+    or a combination of options.
+    """
+
+    def forward(self, x: Tensor, /) -> Tensor:
+        """Outputs (B, T) before activation, of one-hot ``x`` (B, A, L); an unknown letter is a column of zeros."""
+        ...
+
+
+class Reader(Protocol):
+    """The target of a DatasetReader: ``__init__(self, options)``."""
+
+    def read(self, source: Path, /) -> Iterator[Record] | Iterator[RecordBlock]:
+        """Records, or blocks of them, in the order of the source. Raises BadSource naming the place."""
+        ...
+
+
+class SequenceExplainer(Protocol):
+    """The target of an Explainer of kind attribution, trace or interaction: ``__init__(self, options)``."""
+
+    def explain(self, model: Model, batch: Batch, target: Target, /) -> Result | Tensor:
+        """Explain B sequences.
+
+        Returns
+        -------
+        A Result, or its bare values: attribution (B, A, L), trace (B, C, L) for C channels, interaction (B, L, L).
+        """
+        ...
+
+
+class PatternExplainer(Protocol):
+    """The target of an Explainer of kind pattern: ``__init__(self, options)``."""
+
+    def explain(self, model: Model, target: Target, random: RunRandom, /) -> Result | Tensor:
+        """Inputs (R, A, L) made for one target, from R restarts."""
+        ...

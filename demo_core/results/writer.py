@@ -1,0 +1,50 @@
+"""Write explanation files, block by block, whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from demo_core.results.explanation import FIELDS, FORMAT, VERSION
+from demo_core.storage import hdf5
+from demo_core.storage.atomic_files import whole_file
+
+if TYPE_CHECKING:
+    from demo_core.results.explanation import Explanation
+
+
+def write_explanation(
+    path: Path,
+    blocks: Iterable[Mapping[str, Any]],
+    record: Callable[[], Mapping[str, Any]],
+    *,
+    replace: bool,
+    within: Path | None = None,
+) -> None:
+    """Write an explanation file.
+
+    Parameters
+    ----------
+    blocks
+        Columns of some rows at a time, by the names of ``FIELDS``; None for a column that is not there.
+    record
+        All provenance; asked for after the last block.
+    replace, within
+        As ``demo_core.storage.whole_file`` takes them.
+    """
+    with whole_file(path, within=within, replace=replace) as temporary, hdf5.create(temporary) as file:
+        for block in blocks:
+            for name, field in FIELDS.items():
+                if (column := block.get(name)) is None:
+                    continue
+                if name not in file:
+                    hdf5.add_column(file, name, field, tuple(column.shape[1:]))
+                hdf5.append(file[name], column)
+        hdf5.describe(file, {"format": FORMAT, "version": VERSION, **record()})
+
+
+def columns_of(explanation: Explanation, rows: slice) -> dict[str, Any]:
+    """Some rows of an explanation, as ``write_explanation`` takes them."""
+    columns = {name: getattr(explanation, name, getattr(explanation.sequences, name, None)) for name in FIELDS}
+    return {name: None if column is None else column[rows] for name, column in columns.items()}

@@ -1,0 +1,175 @@
+"""The one way of running an explainer: a job, a source of sequences or patterns, and a sink."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from importlib import metadata
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from demo_core.running.compute import Calculator, Part, calculating, check_same_names
+from demo_core.running.fingerprint import fingerprint_of_run
+from demo_core.running.job import Job, describe_job
+from demo_core.running.sinks import DataChanged, Sink, extra_names
+from demo_core.running.sources import Source
+from demo_core.sequences.alphabets import alphabet_named
+
+R = TypeVar("R")
+_LIBRARIES = ("deep-motif-dashboard", "torch", "numpy", "h5py")
+
+
+def run(
+    job: Job,
+    source: Source,
+    sink: Sink[R],
+    *,
+    on_start: Callable[[int, int], None] = lambda done, total: None,
+    on_batch: Callable[[int], None] = lambda n: None,
+) -> R:
+    """Run an explainer over a source, a batch at a time.
+
+    Parameters
+    ----------
+    source
+        ``Rows`` of a dataset, or ``Patterns``.
+    sink
+        ``Memory``, whose result is an Explanation, or a ``File``, whose result is an Outcome.
+    on_start, on_batch
+        Called with the rows that are done and all rows, and with the rows of each batch.
+
+    Raises
+    ------
+    DemoError
+        PluginError, naming the plugin, on anything the explainer raises or returns that the contract forbids.
+    """
+    source.check(job)
+    described = describe_job(job)
+    fingerprint = fingerprint_of_run(job, described)
+    with sink.opened(source, fingerprint, job.batch_size) as begun:
+        if begun.finished is not None:
+            return begun.finished
+        job = replace(job, batch_size=begun.batch_size)
+        described |= {"batch_size": job.batch_size, **source.about(job)}
+        with calculating(job) as calculator:
+            _compute(calculator, source, sink, begun.done, on_start, on_batch)
+            summary = _Summary(calculator, source, described, fingerprint)
+            return sink.finish(summary.of(_in_order(calculator, source, sink)), summary.record)
+
+
+def _compute(
+    calculator: Calculator,
+    source: Source,
+    sink: Sink[Any],
+    done: set[int],
+    on_start: Callable[[int, int], None],
+    on_batch: Callable[[int], None],
+) -> None:
+    """Compute the batches that are not there yet."""
+    size = calculator.job.batch_size
+    sizes = [source.n_rows(batch, size) for batch in range(source.n_batches(size))]
+    on_start(sum(n for batch, n in enumerate(sizes) if batch in done), sum(sizes))
+    names: set[str] = set()
+    try:
+        for batch in range(len(sizes)):
+            if batch in done:
+                continue
+            part = source.compute(calculator, batch, on_start)
+            names = names or set(part)
+            check_same_names(calculator.job, names, set(part))
+            sink.add(batch, part)
+            on_batch(len(part["values"]))
+    finally:
+        sink.flush()  # whatever ended it, what is computed is kept
+
+
+def _in_order(calculator: Calculator, source: Source, sink: Sink[Any]) -> Iterator[Part]:
+    """All parts in order; one that a disk lost since it was written is computed again."""
+    size, batch, names = calculator.job.batch_size, 0, set[str]()
+    while batch < source.n_batches(size):
+        part = sink.read(batch)
+        if part is None:
+            part = source.compute(calculator, batch, lambda done, total: None)
+        names = names or set(part)
+        check_same_names(calculator.job, names, set(part))
+        yield part
+        batch += -(-len(part["values"]) // size)
+
+
+class _Summary:
+    """What is known once all parts have passed: warnings, completeness, time, the digest of the data."""
+
+    def __init__(
+        self, calculator: Calculator, source: Source, described: dict[str, Any], fingerprint: Mapping[str, Any]
+    ) -> None:
+        self._calculator, self._described, self._fingerprint = calculator, described, dict(fingerprint)
+        self._job = calculator.job
+        self._source, self._digest = source, source.digest()
+        self._alphabet = alphabet_named(described["alphabet"])
+        self._seconds, self._rows, self._bad, self._lost = 0.0, 0, 0, 0
+        self._gaps: list[NDArray[np.float64]] = []
+        self._extras: list[str] = []
+
+    def of(self, parts: Iterable[Part]) -> Iterator[Part]:
+        """The parts, each of which is taken account of as it passes."""
+        for part in parts:
+            self._rows += len(part["values"])
+            self._seconds += float(part["seconds"].sum())
+            self._bad += int((~np.isfinite(part["values"])).any(axis=(1, 2)).sum())
+            self._lost += int((~np.isfinite(part["outputs"])).any(axis=1).sum())
+            self._extras = extra_names(part)
+            if self._digest is not None:
+                self._digest.add(part)
+            if self._job.spec.adds_up:
+                total = (part["values"].astype(np.float64) * self._alphabet.one_hot(part["codes"])).sum(axis=(1, 2))
+                self._gaps.append(np.abs(total - (part["target_values"].astype(np.float64) - part["baseline"])))
+            yield part
+
+    def record(self) -> dict[str, Any]:
+        """All provenance."""
+        if self._digest is not None:
+            of_data = self._digest.fingerprint()
+            if self._source.changed(of_data):
+                raise DataChanged("the data changed during the run, so no result was kept; run the same command again")
+            self._fingerprint |= of_data
+        bring = _bring(self._job.spec.requires)
+        return {
+            **self._described,
+            "unit": self._calculator.unit,
+            "extras": self._extras,
+            "additivity": self._additivity(),
+            "fingerprint": self._fingerprint,
+            "data_digest": self._fingerprint.get("sequences"),
+            "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            "wall_seconds": round(self._seconds, 3),
+            "libraries": {name: metadata.version(name) for name in (*_LIBRARIES, *bring)},
+            "warnings": self._warnings(),
+        }
+
+    def _warnings(self) -> list[str]:
+        what = "patterns" if self._job.spec.kind == "pattern" else "sequences"
+        found = []
+        if self._bad and self._job.spec.kind != "trace":
+            found.append(f"{self._bad} of {self._rows} {what} have values that are not finite numbers")
+        if self._lost:
+            found.append(f"outputs of {self._lost} of {self._rows} {what} are NaN or infinite")
+        return found + [text for text in (self._calculator.shortage,) if text]
+
+    def _additivity(self) -> dict[str, float | None] | None:
+        """How far values are from adding up to target minus baseline."""
+        if not self._job.spec.adds_up:
+            return None
+        gaps = np.concatenate(self._gaps)
+        ends = {"largest_gap": float(gaps.max()), "median_gap": float(np.median(gaps))}
+        return {name: value if np.isfinite(value) else None for name, value in ends.items()}
+
+
+def _bring(modules: tuple[str, ...]) -> list[str]:
+    """The distributions that bring what a plugin requires."""
+    if not modules:
+        return []
+    bring = metadata.packages_distributions()
+    return sorted({name for module in modules for name in bring.get(module.partition(".")[0], ())})

@@ -1,0 +1,251 @@
+"""Where the batches of a run go: into memory, or into part files and then one explanation file."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
+
+import numpy as np
+
+from demo_core.data.dataset import SequenceDataset
+from demo_core.errors import DemoError
+from demo_core.results.explanation import FIELDS, Explanation
+from demo_core.results.provenance import Provenance
+from demo_core.results.writer import write_explanation
+from demo_core.running.compute import Part, joined
+from demo_core.running.fingerprint import check_same, fingerprint_in, other_run
+from demo_core.running.sources import Source, dataset_of
+from demo_core.sequences.alphabets import alphabet_named
+from demo_core.storage.atomic_files import check_file_can_be
+from demo_core.storage.part_files import Parts
+
+R = TypeVar("R")
+Record = Callable[[], dict[str, Any]]
+# A part file is written once it has this much, or was begun this long ago
+_PART_BYTES = 4 << 20
+_PART_SECONDS = 5.0
+
+
+class DataChanged(DemoError):
+    """The data is not what it was when the run began."""
+
+
+@dataclass
+class Begun(Generic[R]):
+    """How far a run is.
+
+    ``finished`` is its result where nothing is left to do; ``done`` the batches that are there, by the batch size that
+    it began with.
+    """
+
+    batch_size: int
+    finished: R | None = None
+    done: set[int] = field(default_factory=set)
+
+
+class Sink(Protocol[R]):
+    """Where the batches of a run go."""
+
+    def opened(
+        self, source: Source, fingerprint: Mapping[str, Any], batch_size: int
+    ) -> AbstractContextManager[Begun[R]]:
+        """Begin a run, or go on with it. ``fingerprint`` is that of the job."""
+
+    def add(self, batch: int, part: Part) -> None:
+        """Keep a batch."""
+
+    def flush(self) -> None:
+        """Make everything that was added last, whatever ends the run."""
+
+    def read(self, batch: int) -> Part | None:
+        """The part that begins with a batch; None if it has been lost and has to be computed again."""
+
+    def finish(self, parts: Iterable[Part], record: Record) -> R:
+        """The result of all parts, in order; ``record`` gives the provenance after the last one."""
+
+
+class Memory:
+    """Keeps a run in memory; its result is an Explanation."""
+
+    def __init__(self) -> None:
+        self._parts: dict[int, Part] = {}
+
+    def opened(
+        self, source: Source, fingerprint: Mapping[str, Any], batch_size: int
+    ) -> AbstractContextManager[Begun[Explanation]]:
+        """Nothing is there yet."""
+        return nullcontext(Begun(batch_size))
+
+    def add(self, batch: int, part: Part) -> None:
+        """Keep it as it is."""
+        self._parts[batch] = part
+
+    def flush(self) -> None:
+        """Nothing waits."""
+
+    def read(self, batch: int) -> Part | None:
+        """Each batch is a part."""
+        return self._parts[batch]
+
+    def finish(self, parts: Iterable[Part], record: Record) -> Explanation:
+        """All parts as one explanation."""
+        whole = joined([_as_columns(part) for part in parts])
+        about = record()
+        head = SequenceDataset(
+            codes=None, labels=None, targets=tuple(about["targets"]), ids=None, group=None, split=None,
+            alphabet=alphabet_named(about["alphabet"]), chroms=tuple(about["chroms"]), info=about["info"],
+        )  # fmt: skip
+        numbers = {
+            name: whole.get(name) for name in ("index", "values", "outputs", "target_values", "baseline", "extras")
+        }
+        return Explanation(sequences=dataset_of(whole, head), **numbers, provenance=Provenance.parse(about))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a file: ``written``, ``continued`` (written, from an earlier start) or ``skipped``."""
+
+    path: Path
+    state: str
+    sequences: int
+    warnings: tuple[str, ...] = ()
+
+
+class File:
+    """Writes a run to an explanation file.
+
+    A finished file of the same run is left as it is; an unfinished run is continued, within the batch boundaries it
+    began with. A file of another run is refused with a DemoError that names what differs, unless ``force``.
+    """
+
+    def __init__(self, path: Path, *, force: bool = False) -> None:
+        self.path, self.force = path, force
+        self._folder = path.with_name(path.name.removesuffix(".h5") + ".partial")
+        self._state = "written"
+
+    @contextmanager
+    def opened(self, source: Source, fingerprint: Mapping[str, Any], batch_size: int) -> Iterator[Begun[Outcome]]:
+        """Lock the part files, and see what is there. Raises DemoError while another process is at work on it."""
+        check_file_can_be(self.path)
+        here = {**fingerprint, **source.identity()}
+        if (skipped := self._finished(source, fingerprint)) is not None:
+            if self._folder.is_dir():  # a process was killed between the last two steps
+                with Parts.open(self._folder) as parts:
+                    begun = parts.run()
+                    if begun is None or begun.get("fingerprint") == here:
+                        parts.remove()
+            yield Begun(batch_size, skipped)
+            return
+        with Parts.open(self._folder) as self._parts:
+            # Another process may have finished it while this one came to the lock
+            if (skipped := self._finished(source, fingerprint)) is not None:
+                self._parts.remove()
+                yield Begun(batch_size, skipped)
+                return
+            self._pending = _Pending(self._parts)
+            try:
+                yield self._begun(source, here, batch_size)
+            except BaseException as error:
+                # nothing to go on from, or of other data: it must not stand in another run's way
+                if not self._parts.finished() or isinstance(error, DataChanged):
+                    self._parts.remove()
+                raise
+            self._parts.remove()
+
+    def _begun(self, source: Source, here: Mapping[str, Any], batch_size: int) -> Begun[Outcome]:
+        begun = self._parts.run()
+        if begun is not None and self.force and not (begun.get("force") and begun.get("fingerprint") == here):
+            begun = None
+        if begun is None:
+            self._parts.begin({"fingerprint": here, "batch_size": batch_size, "force": self.force})
+            return Begun(batch_size)
+        check_same(self._folder, begun["fingerprint"], here)
+        self._state, size, done = "continued", int(begun["batch_size"]), set[int]()
+        for first in self._parts.finished():
+            if (part := self.read(first)) is not None:
+                if not source.holds(part):
+                    raise other_run(self._folder, "sequences")
+                done |= set(range(first, first + -(-len(part["values"]) // size)))
+        return Begun(size, done=done)
+
+    def add(self, batch: int, part: Part) -> None:
+        """Keep a batch, in a part file with others."""
+        self._pending.add(batch, part)
+
+    def flush(self) -> None:
+        """Write the batches that wait for others."""
+        self._pending.write()
+
+    def read(self, batch: int) -> Part | None:
+        """From its part file."""
+        part = self._parts.read(batch)
+        return part if part is not None and "codes" in part else None
+
+    def finish(self, parts: Iterable[Part], record: Record) -> Outcome:
+        """Write the file."""
+        about: dict[str, Any] = {}
+        n = 0
+
+        def blocks() -> Iterator[Part]:
+            nonlocal n
+            for part in parts:
+                n += len(part["values"])
+                yield _as_columns(part)
+
+        def recorded() -> dict[str, Any]:
+            about.update(record())
+            return about
+
+        write_explanation(self.path, blocks(), recorded, replace=self.force, within=self._parts.folder)
+        return Outcome(self.path, self._state, n, tuple(about["warnings"]))
+
+    def _finished(self, source: Source, fingerprint: Mapping[str, Any]) -> Outcome | None:
+        if self.force or not self.path.exists():
+            return None
+        there = fingerprint_in(self.path)
+        known = {k: v for k, v in source.identity().items() if k in there}
+        check_same(self.path, there, {**fingerprint, **known})  # what can be told without reading the data
+        check_same(self.path, there, {**fingerprint, **source.fingerprint()})
+        with Explanation.open(self.path) as found:
+            return Outcome(self.path, "skipped", len(found))
+
+
+class _Pending:
+    """Batches that are computed and not yet written: a few go into one file, but none waits for long."""
+
+    def __init__(self, parts: Parts) -> None:
+        self.parts = parts
+        self.batches: list[Part] = []
+        self.first, self.size, self.since = 0, 0, 0.0
+
+    def add(self, batch: int, part: Part) -> None:
+        if self.batches and batch != self.first + len(self.batches):
+            self.write()
+        if not self.batches:
+            self.first, self.since = batch, time.monotonic()
+        self.batches.append(part)
+        self.size += part["values"].nbytes
+        if self.size >= _PART_BYTES or time.monotonic() - self.since >= _PART_SECONDS:
+            self.write()
+
+    def write(self) -> None:
+        if self.batches:
+            self.parts.write(self.first, joined(self.batches))
+        self.batches, self.size = [], 0
+
+
+def extra_names(part: Part) -> list[str]:
+    """The names of a part's extras."""
+    return [n[len("extra:") :] for n in part if n.startswith("extra:")]
+
+
+def _as_columns(part: Part) -> Part:
+    """The columns of a file."""
+    columns = {name: part[name] for name in FIELDS if name in part}
+    if names := extra_names(part):
+        columns["extras"] = np.stack([part[f"extra:{name}"] for name in names], axis=1)
+    return columns

@@ -1,0 +1,141 @@
+"""Columns of an open HDF5 file, read by slices. What they read is checked here, for every reader."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from demo_core.errors import DemoError, UsageProblem, one_line, printable
+from demo_core.storage.hdf5 import CHECKSUMS, PAGE, checksum
+
+_log = logging.getLogger(__name__)
+
+
+class Column:
+    """A dataset of an open file, read by slices.
+
+    Parameters
+    ----------
+    forbidden, problem
+        Which of the values (n, ...) that were read the format forbids, and what to say of the row that has one.
+    ids
+        Names of the rows, for that message.
+    said
+        If given, infinite values are read as NaN (missing). This is logged once for all columns that share ``said``.
+
+    Raises
+    ------
+    DemoError
+        Naming the file, where it is damaged or holds forbidden values.
+    """
+
+    def __init__(
+        self, dataset: h5py.Dataset, said: set[str] | None = None, *, ids: TextColumn | None = None, problem: str = "",
+        forbidden: Callable[[NDArray[Any]], NDArray[np.bool_]] | None = None,
+    ) -> None:  # fmt: skip
+        self._dataset, self._said, self._ids = dataset, said, ids
+        self._forbidden, self._problem = forbidden, problem
+        self.shape: tuple[int, ...] = dataset.shape
+        self.dtype, self.ndim, self.size = dataset.dtype, dataset.ndim, dataset.size
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __bool__(self) -> bool:
+        """Whether its file is open, as h5py has it."""
+        return bool(self._dataset)
+
+    def __getitem__(self, key: Any) -> Any:
+        if not self._dataset:
+            raise UsageProblem("the file is closed; open it again, or read the data inside the with statement")
+        name = printable(self._dataset.file.filename)
+        rows, *inner = key if isinstance(key, tuple) else (key,)
+        with reading(name):
+            found = self._dataset[rows if self._forbidden else key]
+        if self._forbidden is not None:  # on whole rows
+            self._check(name, rows, self._forbidden(found))
+            if inner:
+                found = found[(*inner,)] if isinstance(rows, int | np.integer) else found[(slice(None), *inner)]
+        if self._said is None or not np.isinf(found).any():
+            return found
+        if name not in self._said:
+            self._said.add(name)
+            _log.warning("%s contains infinite values, which are read as NaN (missing)", name)
+        return np.where(np.isinf(found), found.dtype.type(np.nan), found)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        return np.asarray(self[:], dtype)
+
+    def _check(self, name: str, key: Any, wrong: NDArray[np.bool_]) -> None:
+        if not wrong.any():
+            return
+        rows = np.atleast_1d(np.arange(len(self))[key])
+        row = int(rows[np.argmax(wrong.reshape(len(rows), -1).any(axis=1))])
+        whose = printable(self._ids[row], 60) if self._ids is not None else f"row {row + 1} (1-based)"
+        raise DemoError(f"{name} is damaged: {whose} has {self._problem}")
+
+
+class TextColumn:
+    """Strings of an HDF5 dataset, read a few at a time.
+
+    HDF5 keeps such strings apart from the dataset, and many may share one: a small file could unfold into any amount
+    of memory. So they are bounded as they are read. Raises DemoError for text that is too long or not UTF-8.
+    """
+
+    _MOST_BYTES = 16 << 20
+
+    def __init__(self, dataset: h5py.Dataset, checksums: Sequence[int] | None = None) -> None:
+        self._dataset = dataset
+        self._checksums = checksums
+
+    def __len__(self) -> int:
+        return int(self._dataset.shape[0])
+
+    def __getitem__(self, key: int | slice) -> Any:
+        if isinstance(key, slice):
+            start, stop, step = key.indices(len(self))
+            first = start - start % PAGE
+            found = [self._page(i) for i in range(first, stop, PAGE)]
+            return np.concatenate(found)[start - first : stop - first : step] if found else np.array([], dtype=object)
+        row = range(len(self))[key]
+        return self._page(row - row % PAGE)[row % PAGE]
+
+    def _page(self, start: int) -> NDArray[np.object_]:
+        name = printable(self._dataset.file.filename)
+        with reading(name):
+            raw = self._dataset[start : start + PAGE]
+        if sum(map(len, raw)) > self._MOST_BYTES:
+            raise DemoError(f"{name} is refused: its ids are too long, from row {start + 1} on")
+        if self._checksums is not None and self._checksums[start // PAGE] != checksum(list(raw)):
+            raise DemoError(
+                f"{name} is damaged: checksum mismatch in ids from row {start + 1} (1-based); copy the file again"
+            )
+        try:
+            return np.array([text.decode("utf-8") for text in raw], dtype=object)
+        except UnicodeDecodeError:
+            raise DemoError(f"{name} is damaged: an id after row {start} is not text") from None
+
+
+def text_checksums(metadata: Mapping[str, Any], name: str, rows: int) -> list[int] | None:
+    """The checksums of a column of strings; None in files that were made before there were any. Raises ValueError."""
+    sums: list[int] | None = metadata.get(CHECKSUMS, {}).get(name)
+    if sums is not None and len(sums) != -(-rows // PAGE):
+        raise ValueError(f"{name} has {len(sums)} checksums, expected {-(-rows // PAGE)}")
+    return sums
+
+
+@contextmanager
+def reading(name: str) -> Iterator[None]:
+    """Raise DemoError, naming the file, when HDF5 meets damaged data."""
+    try:
+        yield
+    except (OSError, RuntimeError, KeyError) as error:
+        raise DemoError(
+            f"{name} is damaged and cannot be read ({one_line(error)}); copy the file again or recreate it"
+        ) from None

@@ -1,0 +1,16 @@
+"""Explanations whose provenance says something else, as files of others do."""
+
+from demo_core.results.explanation import Explanation
+from demo_core.results.provenance import Provenance
+
+
+def retell(explanation: Explanation, **changes: object) -> None:
+    """Change entries of an explanation's provenance; ``model__digest`` is an entry of the model's."""
+    record = dict(explanation.metadata)
+    for name, value in changes.items():
+        section, _, key = name.rpartition("__")
+        if section:
+            record[section] = {**record[section], key: value}
+        else:
+            record[key] = value
+    explanation.provenance = Provenance.parse(record)
