@@ -173,7 +173,9 @@ API = {
     },
     "Write an explainer": {"demo_core": ["SequenceExplainer", "PatternExplainer", "Batch", "Result", "RunRandom"]},
     "Write a network": {"demo_core": ["Network"]},
-    "Write a reader": {"demo_core": ["Reader", "Record", "RecordBlock", "Interval", "parse_locus", "text_lines", "BadSource"]},
+    "Write a reader": {
+        "demo_core": ["Reader", "Record", "RecordBlock", "Interval", "parse_locus", "text_lines", "BadSource"],
+    },
     "Errors": {"demo_core": ["DemoError", "UsageProblem", "MisfitError", "Unsuitable", "PluginError", "ExitCode"]},
     "Test a plugin": {
         "demo_core.testing": [

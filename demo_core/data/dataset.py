@@ -271,13 +271,7 @@ class DatasetWriter:
 
     def append(self, block: SequenceDataset) -> None:
         """Add the rows of a block."""
-        for name, spec in FIELDS.items():
-            column = getattr(block, name)
-            if column is None:
-                continue
-            if name not in self._file:
-                hdf5.add_column(self._file, name, spec, tuple(column.shape[1:]))
-            hdf5.append(self._file[name], column[:])
+        hdf5.append_columns(self._file, FIELDS, {name: getattr(block, name) for name in FIELDS})
         self._last = block
 
     def column(self, name: str) -> Any:

@@ -68,19 +68,15 @@ class Candidate:
     seconds: float = 0.0
     cause: BaseException | None = None
 
-    def line(self) -> str:
-        """The one line that reports a failure."""
-        from demo_core.plugins.failures import report_to
-
-        return f"plugin {self.owner.describe()} failed: {self.reason}{report_to(self.owner)}"
-
     def problems(self) -> list[str]:
         """One line for the failure of the plugin, or for each spec that was left out."""
+        if self.state != "failed" and not self.refused:
+            return []
         from demo_core.plugins.failures import report_to
 
-        if self.state == "failed":
-            return [self.line()]
         plugin, report = self.owner.describe(), report_to(self.owner)
+        if self.state == "failed":
+            return [f"plugin {plugin} failed: {self.reason}{report}"]
         return [f"plugin {plugin}: one spec is left out: {printable(why, 400)}{report}" for why in self.refused]
 
 
@@ -105,7 +101,7 @@ class Discovery:
         for candidate in self.candidates:
             if candidate.owner.named_in({name}):
                 if candidate.state == "failed":
-                    raise PluginError(candidate.line())
+                    raise PluginError(candidate.problems()[0])
                 raise UsageProblem(f"plugin {printable(name, 60)} is disabled, {candidate.reason}")
         known = {n for k in kinds for n in registry.names(k)}
         known |= {n for c in self.candidates for n in (c.owner.entry_point, c.owner.distribution)}
@@ -136,6 +132,7 @@ def discover(files: Iterable[Path] = (), environ: Mapping[str, str] | None = Non
     found += [(Candidate(_file_owner(f), str(f)), functools.partial(_import_file, f, taken)) for f in files]
     for candidate, load in found:
         _admit(candidate, env, load, registry)
+    registry.add(*(Registered(spec, candidate.owner) for candidate, _ in found for spec in candidate.specs))
     if env.get("DEMO_STRICT_PLUGINS", "") not in ("", "0"):
         for candidate, _ in found:
             if problems := candidate.problems():
@@ -174,8 +171,6 @@ def _admit(candidate: Candidate, env: Mapping[str, str], load: Callable[[], Modu
         with refusals() as candidate.refused, redirect_stdout(sys.stderr):  # what it prints is no result
             candidate.specs = specs_of(load(), candidate.refused)
         candidate.seconds = time.perf_counter() - started
-        for spec in candidate.specs:
-            registry.add(Registered(spec, owner))
         return
     except Broken as error:
         candidate.reason, candidate.cause = str(error), error
@@ -214,7 +209,16 @@ def specs_of(module: ModuleType, refused: list[str] | None = None) -> list[AnySp
             raise Broken(unknown_name("hook", hook.name, _HOOKS))
     found: list[AnySpec] = []
     for name, kind in _HOOKS.items():
-        getattr(manager.hook, name)(register=_collector(name, kind, found, refused))
+        registered: list[AnySpec] = []
+        getattr(manager.hook, name)(register=registered.append)
+        for spec in registered:
+            problem = _problem(name, kind, spec, found)
+            if problem and refused is None:
+                raise SpecError(problem)
+            if problem and refused is not None:
+                refused.append(problem)
+            elif not getattr(spec, "refused", False):  # why was said when it was made
+                found.append(spec)
     if not found and refused:
         raise Broken("; ".join(refused))
     if not found:
@@ -222,23 +226,14 @@ def specs_of(module: ModuleType, refused: list[str] | None = None) -> list[AnySp
     return found
 
 
-def _collector(hook: str, kind: type, found: list[AnySpec], refused: list[str] | None) -> Any:
-    def register(spec: AnySpec) -> None:
-        if getattr(spec, "refused", False):  # why was said when it was made
-            return
-        problem = ""
-        if not isinstance(spec, kind):
-            problem = f"{hook} takes {kind.__name__}(...), not {printable(repr(spec), 60)}"
-        elif any(type(s) is type(spec) and s.name == spec.name for s in found):
-            problem = f"{hook}: '{spec.name}' is registered twice"
-        if not problem:
-            found.append(spec)
-        elif refused is None:
-            raise SpecError(problem)
-        else:
-            refused.append(problem)
-
-    return register
+def _problem(hook: str, kind: type, spec: AnySpec, found: list[AnySpec]) -> str:
+    if getattr(spec, "refused", False):
+        return ""
+    if not isinstance(spec, kind):
+        return f"{hook} takes {kind.__name__}(...), not {printable(repr(spec), 60)}"
+    if any(type(s) is type(spec) and s.name == spec.name for s in found):
+        return f"{hook}: '{spec.name}' is registered twice"
+    return ""
 
 
 def _import(point: metadata.EntryPoint, built_in: set[str]) -> ModuleType:
@@ -322,7 +317,8 @@ def _built_in_first(point: metadata.EntryPoint) -> tuple[bool, str, str]:
 
 
 def _switched_off(owner: Owner, env: Mapping[str, str]) -> str:
-    if owner.named_in(_names(env.get("DEMO_DISABLE_PLUGINS", ""))):
+    disabled = _names(env.get("DEMO_DISABLE_PLUGINS", ""))
+    if disabled and owner.named_in(disabled):
         return "by DEMO_DISABLE_PLUGINS"
     allowed = env.get("DEMO_LOAD_PLUGINS")
     if allowed is not None and owner.origin == "installed" and not owner.named_in(_names(allowed)):

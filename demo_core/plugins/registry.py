@@ -75,15 +75,17 @@ class Registry:
     #: Plugins that register nothing, by entry point, and why: what is asked for may be theirs.
     away: dict[str, str] = field(default_factory=dict)
 
-    def add(self, registered: Registered[AnySpec]) -> None:
-        """Keep a spec; several owners of one name are all kept, and told apart when it is used."""
-        by_name = self._entries.setdefault(registered.spec.what, {})
-        by_name.setdefault(registered.spec.name, []).append(registered)
+    def add(self, *specs: Registered[AnySpec]) -> None:
+        """Keep specs; several owners of one name are all kept, and told apart when it is used."""
+        for registered in specs:
+            by_name = self._entries.setdefault(registered.spec.what, {})
+            by_name.setdefault(registered.spec.name, []).append(registered)
 
     def all(self, kind: type[U]) -> list[Registered[U]]:
         """All specs of a kind, by name and then owner."""
         by_name = self._entries.get(kind.what, {})
-        return [r for name in sorted(by_name) for r in sorted(by_name[name], key=lambda r: r.owner.label)]
+        same = (by_name[name] for name in sorted(by_name))
+        return [r for found in same for r in (sorted(found, key=_label) if len(found) > 1 else found)]
 
     def names(self, kind: type[U]) -> list[str]:
         """What a user can type: the plain name, or ENTRYPOINT:name where it means another plugin's."""
@@ -146,6 +148,10 @@ class Registry:
 def local_module(stem: str) -> str:
     """The module name that a local plugin file gets; its own targets may say the stem alone."""
     return "demo_local_" + "".join(c if c.isalnum() else "_" for c in stem)
+
+
+def _label(registered: Registered[Any]) -> str:
+    return registered.owner.label
 
 
 def _claimed(what: str, name: str, found: list[Registered[Any]]) -> str:

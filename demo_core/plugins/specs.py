@@ -118,7 +118,8 @@ class Spec:
                 raise SpecError(f"{where} of '{self.name}' must be one line of text")
         object.__setattr__(self, "requires", _words("requires", self.name, self.requires))
         try:
-            check_options_class(self.options)
+            if self.options is not NO_OPTIONS:
+                check_options_class(self.options)
         except TypeError as error:
             raise SpecError(f"options of '{self.name}': {error}") from None
 

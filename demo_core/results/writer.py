@@ -35,12 +35,7 @@ def write_explanation(
     """
     with whole_file(path, within=within, replace=replace) as temporary, hdf5.create(temporary) as file:
         for block in blocks:
-            for name, field in FIELDS.items():
-                if (column := block.get(name)) is None:
-                    continue
-                if name not in file:
-                    hdf5.add_column(file, name, field, tuple(column.shape[1:]))
-                hdf5.append(file[name], column)
+            hdf5.append_columns(file, FIELDS, block)
         hdf5.describe(file, {"format": FORMAT, "version": VERSION, **record()})
 
 

@@ -32,6 +32,7 @@ class Calculator:
 
     def __init__(self, job: Job, guard: Guard) -> None:
         self.job, self._guard = job, guard
+        self._spec, self._device = job.spec, job.model.device
         self._explainer = new_explainer(job)
         self._without_cudnn = "gradients" in job.spec.needs and "recurrent" in job.model.capabilities
         #: Sequences that the explainer gets at a time: halved when memory runs out
@@ -70,7 +71,7 @@ class Calculator:
         """
         job, model, started = self.job, self.job.model, time.perf_counter()
         with self._blaming("all restarts at once; use fewer restarts"):
-            with exact_arithmetic(model.device, without_cudnn=self._without_cudnn), torch.enable_grad():
+            with exact_arithmetic(self._device, without_cudnn=self._without_cudnn), torch.enable_grad():
                 found = self._explainer.explain(model, job.target, RunRandom(job.seed, model.device, on_progress))
             result = found if isinstance(found, Result) else Result(found)
             self._check_unchanged()
@@ -79,7 +80,7 @@ class Calculator:
                 raise job.registered.broke_contract("it made no pattern")
             values = self._array("values", result.values, (n, len(model.alphabet.letters), model.length))
             codes = values.argmax(axis=1).astype(np.uint8)
-            with torch.no_grad(), exact_arithmetic(model.device), blaming_network(model):
+            with torch.no_grad(), exact_arithmetic(self._device), blaming_network(model):
                 outputs = model.outputs_of(torch.from_numpy(values).to(model.device, model.dtype))
                 one_hot = job.target(model.outputs_of(model.one_hot(codes)))
         return {
@@ -109,7 +110,7 @@ class Calculator:
                     raise
                 size = min(self._chunk, len(index))
                 if size == 1:
-                    said = f"{self.job.spec.name}: out of memory on {self.job.model.device} with a single sequence"
+                    said = f"{self._spec.name}: out of memory on {self._device} with a single sequence"
                     raise DemoError(f"{said}; use a machine with more memory, or --device cpu") from None
             # here, where the exception no longer holds on to the tensors of the failed attempt
             self._chunk = size // 2
@@ -123,7 +124,7 @@ class Calculator:
             return part
         other = self._one_strand(block, block.alphabet.reverse_complement(block.codes), index, stream=1)
         check_same_names(self.job, set(part), set(other))
-        letters = block.alphabet.complement_order if self.job.spec.kind == "attribution" else slice(None, None, -1)
+        letters = block.alphabet.complement_order if self._spec.kind == "attribution" else slice(None, None, -1)
         other["values"] = other["values"][:, letters, ::-1]
         return {name: (part[name] + other[name]) / 2 for name in part}
 
@@ -131,19 +132,19 @@ class Calculator:
         self, block: SequenceDataset, codes: NDArray[np.uint8], index: NDArray[np.int64], stream: int
     ) -> Part:
         job, model = self.job, self.job.model
-        labels = torch.from_numpy(labels_for(model, block)).to(model.device)
+        labels = torch.from_numpy(labels_for(model, block)).to(self._device)
         target = job.target.bind(labels)
         x = model.one_hot(np.ascontiguousarray(codes))
         batch = Batch(
             x=x,
-            codes=torch.from_numpy(np.ascontiguousarray(codes)).to(model.device),
+            codes=torch.from_numpy(np.ascontiguousarray(codes)).to(self._device),
             labels=labels,
-            index=torch.from_numpy(index).to(model.device),
-            random=BatchRandom(job.seed, index, model.device, stream),
+            index=torch.from_numpy(index).to(self._device),
+            random=BatchRandom(job.seed, index, self._device, stream),
         )
         version = x._version
         with self._blaming(f"{counted(len(index), 'sequence')} at a time", x):
-            with exact_arithmetic(model.device, without_cudnn=self._without_cudnn), torch.enable_grad():
+            with exact_arithmetic(self._device, without_cudnn=self._without_cudnn), torch.enable_grad():
                 found = self._explainer.explain(model, batch, target)
             if x._version != version:
                 raise job.registered.broke_contract("it modified batch.x in place; work on a copy (batch.x.clone())")
@@ -151,14 +152,14 @@ class Calculator:
             outputs = self._outputs(x, result)
             with torch.no_grad():
                 target_values = target(outputs)
-        shape = expected_shape(job.spec.kind, len(x), x.shape[1], x.shape[2], len(job.spec.channels))
+        shape = expected_shape(self._spec.kind, len(x), x.shape[1], x.shape[2], len(self._spec.channels))
         part = {
             "values": self._array("values", result.values, shape),
             "outputs": outputs.float().cpu().numpy(),
             "target_values": target_values.float().cpu().numpy(),
         }
         self._check_values(part["values"], x)
-        if job.spec.adds_up and result.baseline is None:
+        if self._spec.adds_up and result.baseline is None:
             raise job.registered.broke_contract("declares adds_up=True but returned no baseline")
         if result.baseline is not None:
             part["baseline"] = self._array("baseline", result.baseline, (len(x),))
@@ -173,14 +174,14 @@ class Calculator:
 
     def _forward(self, x: Tensor) -> Tensor:
         try:
-            with torch.no_grad(), exact_arithmetic(self.job.model.device), blaming_network(self.job.model):
+            with torch.no_grad(), exact_arithmetic(self._device), blaming_network(self.job.model):
                 return self.job.model.outputs_of(x)
         except PluginError:
             self._check_unchanged()  # the network may only fail for what the explainer has done to it
             raise
 
     def _check_values(self, values: NDArray[np.float32], x: Tensor) -> None:
-        spec = self.job.spec
+        spec = self._spec
         if spec.kind == "attribution" and not spec.hypothetical and np.nan_to_num(values * (1 - x.cpu().numpy())).any():
             problem = "declares hypothetical=False but gave non-zero values to letters that are not in the sequence"
             raise self.job.registered.broke_contract(problem)
@@ -211,9 +212,7 @@ class Calculator:
             if out_of_memory(error) and x is not None:
                 raise
             if out_of_memory(error):
-                raise DemoError(
-                    f"{self.job.spec.name}: out of memory on {self.job.model.device} with {asked}"
-                ) from None
+                raise DemoError(f"{self._spec.name}: out of memory on {self._device} with {asked}") from None
             if x is not None:
                 self._guard.restore()
                 self._forward(x)
@@ -226,7 +225,7 @@ class Calculator:
             problem = f"{name} must be a tensor of numbers, not {type(values).__name__}"
             raise self.job.registered.broke_contract(problem)
         if values.shape != shape:
-            problem = f"{name} must have shape {shape} for kind {self.job.spec.kind}, not {values.shape}"
+            problem = f"{name} must have shape {shape} for kind {self._spec.kind}, not {values.shape}"
             raise self.job.registered.broke_contract(problem)
         return values.astype(np.float32, copy=False)
 

@@ -209,9 +209,10 @@ def dataset_of(columns: Mapping[str, Any], like: SequenceDataset) -> SequenceDat
 
 def _version_of(dataset: SequenceDataset) -> object:
     """What changes when the file behind a dataset is written to."""
-    if dataset.path is None or not dataset.path.exists():
+    path = dataset.path
+    if path is None or not path.exists():
         return None
-    about = dataset.path.stat()
+    about = path.stat()
     return about.st_mtime_ns, about.st_size, about.st_ino
 
 

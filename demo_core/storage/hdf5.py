@@ -97,11 +97,15 @@ def add_column(file: h5py.File, name: str, field: Field, row_shape: tuple[int, .
     )
 
 
-def append(dataset: h5py.Dataset, rows: Any) -> None:
-    """Add rows at the end of a dataset that grows."""
-    start = dataset.shape[0]
-    dataset.resize(start + len(rows), axis=0)
-    dataset[start:] = rows
+def append_columns(file: h5py.File, fields: Mapping[str, Field], block: Mapping[str, Any]) -> None:
+    """Add rows at the end of columns, which are made with the first block; None for a column that is not there."""
+    for name, field in fields.items():
+        if (column := block.get(name)) is None:
+            continue
+        dataset = file[name] if name in file else add_column(file, name, field, tuple(column.shape[1:]))
+        start = dataset.shape[0]
+        dataset.resize(start + len(column), axis=0)
+        dataset[start:] = column[:]
     check_written()
 
 
@@ -182,20 +186,20 @@ def _metadata(file: h5py.File, what: str, version: int) -> Any:
 
 
 def _check_contents(file: h5py.File, fields: Mapping[str, Field]) -> None:
-    rows = None
+    rows, most_rows, most_bytes = None, ROWS.value, ROW_BYTES.value
     for name in file:
-        shown = printable(repr(name), 60)
         if name not in fields:
-            raise _Refused(f"it holds {shown}, which the format does not have")
+            raise _Refused(f"it holds {printable(repr(name), 60)}, which the format does not have")
+        shown = repr(name)
         if not isinstance(file.get(name, getlink=True), h5py.HardLink):
             raise _Refused(f"{shown} is a link to somewhere else")
         dataset = file[name]
         if not isinstance(dataset, h5py.Dataset):
             raise _Refused(f"{shown} is not a dataset")
         _check_type(shown, dataset, fields[name])
-        if dataset.shape[0] > ROWS.value:
+        if dataset.shape[0] > most_rows:
             raise _Refused(f"{shown} has {dataset.shape[0]:,} rows: {ROWS.exceeded()}")
-        if math.prod(dataset.shape[1:]) * dataset.dtype.itemsize > ROW_BYTES.value:
+        if math.prod(dataset.shape[1:]) * dataset.dtype.itemsize > most_bytes:
             raise _Refused(f"{shown} has rows of shape {dataset.shape[1:]}: {ROW_BYTES.exceeded()}")
         _check_storage(shown, dataset)
         if rows is not None and dataset.shape[0] != rows:

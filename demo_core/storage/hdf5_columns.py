@@ -54,17 +54,16 @@ class Column:
     def __getitem__(self, key: Any) -> Any:
         if not self._dataset:
             raise UsageProblem("the file is closed; open it again, or read the data inside the with statement")
-        name = printable(self._dataset.file.filename)
         rows, *inner = key if isinstance(key, tuple) else (key,)
-        with reading(name):
+        with reading(self._dataset):
             found = self._dataset[rows if self._forbidden else key]
         if self._forbidden is not None:  # on whole rows
-            self._check(name, rows, self._forbidden(found))
+            self._check(rows, self._forbidden(found))
             if inner:
                 found = found[(*inner,)] if isinstance(rows, int | np.integer) else found[(slice(None), *inner)]
         if self._said is None or not np.isinf(found).any():
             return found
-        if name not in self._said:
+        if (name := printable(self._dataset.file.filename)) not in self._said:
             self._said.add(name)
             _log.warning("%s contains infinite values, which are read as NaN (missing)", name)
         return np.where(np.isinf(found), found.dtype.type(np.nan), found)
@@ -72,13 +71,13 @@ class Column:
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         return np.asarray(self[:], dtype)
 
-    def _check(self, name: str, key: Any, wrong: NDArray[np.bool_]) -> None:
+    def _check(self, key: Any, wrong: NDArray[np.bool_]) -> None:
         if not wrong.any():
             return
         rows = np.atleast_1d(np.arange(len(self))[key])
         row = int(rows[np.argmax(wrong.reshape(len(rows), -1).any(axis=1))])
         whose = printable(self._ids[row], 60) if self._ids is not None else f"row {row + 1} (1-based)"
-        raise DemoError(f"{name} is damaged: {whose} has {self._problem}")
+        raise DemoError(f"{printable(self._dataset.file.filename)} is damaged: {whose} has {self._problem}")
 
 
 class TextColumn:
@@ -108,7 +107,7 @@ class TextColumn:
 
     def _page(self, start: int) -> NDArray[np.object_]:
         name = printable(self._dataset.file.filename)
-        with reading(name):
+        with reading(self._dataset):
             raw = self._dataset[start : start + PAGE]
         if sum(map(len, raw)) > self._MOST_BYTES:
             raise DemoError(f"{name} is refused: its ids are too long, from row {start + 1} on")
@@ -131,11 +130,12 @@ def text_checksums(metadata: Mapping[str, Any], name: str, rows: int) -> list[in
 
 
 @contextmanager
-def reading(name: str) -> Iterator[None]:
+def reading(dataset: h5py.Dataset) -> Iterator[None]:
     """Raise DemoError, naming the file, when HDF5 meets damaged data."""
     try:
         yield
     except (OSError, RuntimeError, KeyError) as error:
+        name = printable(dataset.file.filename)
         raise DemoError(
             f"{name} is damaged and cannot be read ({one_line(error)}); copy the file again or recreate it"
         ) from None

@@ -140,7 +140,8 @@ def write_h5(path: Path, parts: Sequence[Part], metadata: dict[str, Any]) -> Non
     """``motifs.h5``: seqlets as columns; motifs, matches, settings and accounts in the metadata."""
     chroms: dict[str, int] = {}
     with hdf5.create(path) as file:
-        columns: dict[str, list[Any]] = {name: [] for name in FIELDS}
+        for name, field in FIELDS.items():
+            hdf5.add_column(file, name, field, (4,) if name == "intervals" else ())
         first = 0
         for which, part in enumerate(parts):
             for motif, sites in _groups(part):
@@ -153,15 +154,9 @@ def write_h5(path: Path, parts: Sequence[Part], metadata: dict[str, Any]) -> Non
                     "score": sites.score, "p": sites.p, "run_start": sites.run_start, "run_end": sites.run_end,
                     "intervals": np.stack([np.array(codes, np.int64), places.start, places.end, places.strand], axis=1),
                 }  # fmt: skip
-                for name, column in values.items():
-                    columns[name].append(column)
+                if n:
+                    hdf5.append_columns(file, FIELDS, values)
             first += len(part.motifs)
-        for name, field in FIELDS.items():
-            shape = (4,) if name == "intervals" else ()
-            dataset = hdf5.add_column(file, name, field, shape)
-            for column in columns[name]:
-                if len(column):
-                    hdf5.append(dataset, column)
         hdf5.describe(
             file,
             {

@@ -84,9 +84,9 @@ import numpy as np
 from demo_core.storage import hdf5
 from demo_core.storage.atomic_files import whole_file
 with whole_file(Path(sys.argv[1])) as temporary, hdf5.create(temporary) as file:
-    hdf5.add_column(file, "values", hdf5.Field("float32", 2), (1000,))
     for _ in range(int(sys.argv[2])):
-        hdf5.append(file["values"], np.random.default_rng(0).random((100, 1000), np.float32))
+        values = np.random.default_rng(0).random((100, 1000), np.float32)
+        hdf5.append_columns(file, {"values": hdf5.Field("float32", 2)}, {"values": values})
     hdf5.describe(file, {})
 """
 

@@ -176,11 +176,10 @@ def test_ids_that_are_not_text_are_refused(path):
 
 
 def test_rows_too_large_for_a_chunk_are_cut(tmp_path):
-    from demo_core.storage.hdf5 import Field, add_column, append, create
+    from demo_core.storage.hdf5 import Field, append_columns, create
 
     with create(tmp_path / "x.h5") as file:
-        add_column(file, "values", Field("float32", 3), (3000, 3000))
-        append(file["values"], np.ones((1, 3000, 3000), "f4"))
+        append_columns(file, {"values": Field("float32", 3)}, {"values": np.ones((1, 3000, 3000), "f4")})
         assert np.prod(file["values"].chunks) * 4 <= 16 << 20
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from demo_core.data.dataset import SequenceDataset
-from demo_core.results.explanation import FIELDS, FORMAT, VERSION, Explanation
+from demo_core.results.explanation import Explanation
 from demo_core.results.provenance import Provenance
+from demo_core.results.writer import columns_of, write_explanation
 from demo_core.sequences.alphabets import DNA
-from demo_core.storage import hdf5
 
 REST = "TTCAGCACCATGGACAGCGCC"
 GATA = "AGATAAGG"
@@ -89,24 +89,12 @@ def save(explanation: Explanation, path: Path) -> Path:
     """The explanation as a file."""
     sequences = explanation.sequences
     path.parent.mkdir(parents=True, exist_ok=True)
-    with hdf5.create(path) as file:
-        for name, field in FIELDS.items():
-            column = getattr(explanation, name, None)
-            if column is None:
-                column = getattr(sequences, name, None)
-            if column is None:
-                continue
-            hdf5.append(hdf5.add_column(file, name, field, tuple(column.shape[1:])), column)
-        hdf5.describe(
-            file,
-            {
-                "format": FORMAT,
-                "version": VERSION,
-                "alphabet": "dna",
-                "targets": list(sequences.targets),
-                "chroms": list(sequences.chroms),
-                "info": sequences.info,
-                **explanation.metadata,
-            },
-        )
+    about = {
+        "alphabet": "dna",
+        "targets": list(sequences.targets),
+        "chroms": list(sequences.chroms),
+        "info": sequences.info,
+        **explanation.metadata,
+    }
+    write_explanation(path, [columns_of(explanation, slice(None))], lambda: about, replace=True)
     return path
