@@ -8,8 +8,8 @@ from collections.abc import Iterable
 
 #: Categories of Unicode: controls, formats (as right-to-left), surrogates, separators of lines and paragraphs.
 _CONTROLS = ("Cc", "Cf", "Cs", "Zl", "Zp")
-#: So many known names are listed in a message.
-_LISTED = 40
+#: So many known names are listed in a message, which has at most so many characters.
+_LISTED, _LONGEST = 40, 4000
 
 
 class ExitCode(enum.IntEnum):
@@ -29,8 +29,8 @@ class DemoError(Exception):
     exit_code: ExitCode = ExitCode.FAILED
 
     def __init__(self, message: str = "") -> None:
-        # the one place where what came out of a file is kept from reaching a terminal
-        super().__init__(without_controls(message))
+        # the one place where text out of a file is kept from reaching a terminal, so messages may quote it as it is
+        super().__init__(printable(message, _LONGEST))
 
 
 class UsageProblem(DemoError):

@@ -1,6 +1,7 @@
 from .completing import any_name as any_name
 from .completing import names_of as names_of
 from .completing import words as words
+from .data_arguments import ExistingPath as ExistingPath
 from .data_arguments import batch_size_option as batch_size_option
 from .data_arguments import device as device
 from .data_arguments import find_reader as find_reader
@@ -16,6 +17,7 @@ from .group import COMMANDS as COMMANDS
 from .group import State as State
 from .group import root as root
 from .output import cell as cell
+from .output import echo as echo
 from .output import emit_json as emit_json
 from .output import progress as progress
 from .output import say as say

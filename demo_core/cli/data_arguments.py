@@ -16,6 +16,7 @@ from demo_core.cli.completing import names_of, words
 from demo_core.cli.output import say
 from demo_core.data.record import Record, RecordBlock
 from demo_core.errors import DemoError, UsageProblem, one_line, printable
+from demo_core.models.files import check_model_folder
 from demo_core.plugins.options import as_json, build
 from demo_core.plugins.registry import Registered, Registry
 from demo_core.plugins.specs import DatasetReader
@@ -37,6 +38,23 @@ split = click.option("--split", metavar="SPLIT", shell_complete=words("train", "
                      help="train, validation, test or all [default: test, else all]")  # fmt: skip
 reader_option = click.option("--reader", metavar="NAME", shell_complete=names_of(DatasetReader),
                              help="How to read the source [default: by its suffix]")  # fmt: skip
+
+
+class ExistingPath(click.Path):
+    """A path of a model folder, or of data, that is reported before anything is imported for it."""
+
+    def __init__(self, *, model: bool = False) -> None:
+        super().__init__(path_type=Path)
+        self.model = model
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path. Raises DemoError if it is not there."""
+        path = Path(str(super().convert(value, param, ctx)))
+        if self.model:
+            check_model_folder(path)
+        elif not path.exists():
+            raise DemoError(f"{path}: there is no such file")
+        return path
 
 
 class BatchSize(click.ParamType[int | None]):
@@ -72,19 +90,17 @@ def find_reader(registry: Registry, source: Path, name: str | None) -> Registere
         (len(suffix), r) for r in registry.all(DatasetReader) for suffix in r.spec.suffixes if text.endswith(suffix)
     ]
     if not fitting and source.is_dir():
-        raise DemoError(f"{printable(source)}: this is a folder; give a file")
+        raise DemoError(f"{source}: this is a folder; give a file")
     if not fitting and not source.exists() and source.suffix:
-        raise DemoError(f"{printable(source)}: there is no such file")
+        raise DemoError(f"{source}: there is no such file")
     if not fitting:
         known = ", ".join(f"{r.spec.name} ({' '.join(r.spec.suffixes)})" for r in registry.all(DatasetReader))
-        raise UsageProblem(
-            f"{printable(source)}: no reader knows this suffix; name one with --reader: {known or 'none'}"
-        )
+        raise UsageProblem(f"{source}: no reader knows this suffix; name one with --reader: {known or 'none'}")
     longest = max(length for length, _ in fitting)
     best = [r for length, r in fitting if length == longest]
     if len(best) > 1:
         names = " or ".join(registry.qualified(r) for r in best)
-        raise UsageProblem(f"{printable(source)}: several readers know this suffix; choose with --reader {names}")
+        raise UsageProblem(f"{source}: several readers know this suffix; choose with --reader {names}")
     return best[0]
 
 
@@ -147,7 +163,7 @@ def open_data(registry: Registry, source: Path, reader: str | None = None) -> It
     from demo_core.data.importing import AS_IS
 
     if not source.exists():
-        raise DemoError(f"{printable(source)}: there is no such file")
+        raise DemoError(f"{source}: there is no such file")
     if not reader and _is_hdf5(source):
         with SequenceDataset.open(source) as dataset:
             yield dataset

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from demo_core.cli.group import root
+from demo_core.cli.output import say
 from demo_core.cli.streams import drop
 from demo_core.errors import DemoError, ExitCode, one_line, printable
 
@@ -43,7 +45,7 @@ def _failed(error: Exception, debug: bool) -> int:
     if os.environ.get("_DEMO_COMPLETE"):  # a half typed line is often wrong, and there is no place to say so
         return ExitCode.FAILED
     if debug:
-        raise error
+        traceback.print_exception(error)
     if isinstance(error, DemoError):
         return _end(str(error), error.exit_code)
     if isinstance(error, MemoryError):
@@ -71,5 +73,5 @@ def _invoke(arguments: Sequence[str]) -> int:
 
 
 def _end(message: str, code: ExitCode) -> int:
-    click.echo(f"demo: {message}", err=True)
+    say(f"demo: {message}")
     return code

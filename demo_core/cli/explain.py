@@ -17,7 +17,7 @@ import click
 from demo_core.cli.data_arguments import batch_size_option, device, open_data, reader_option, seed, split
 from demo_core.cli.flags import click_options, take_options
 from demo_core.cli.group import State
-from demo_core.cli.output import progress, say, suggest
+from demo_core.cli.output import echo, progress, say, suggest
 from demo_core.cli.pattern_report import report_patterns
 from demo_core.cli.requests import Request, load_config, state_of
 from demo_core.errors import (
@@ -30,6 +30,7 @@ from demo_core.errors import (
     counted,
     printable,
 )
+from demo_core.models.files import METADATA
 from demo_core.plugins.options import build, from_environment, options_of
 from demo_core.plugins.registry import Registered, Registry
 from demo_core.plugins.specs import Explainer
@@ -153,15 +154,15 @@ def _explain(
     paths: tuple[Path, ...],
     request: Request,
 ) -> None:
-    from demo_core.models.device import choose_device
-    from demo_core.models.model import METADATA, Model
-
     state = state_of(ctx)
     models = [p for p in paths if (p / METADATA).is_file()]
     others = [p for p in paths if p not in models]
     _check_paths(registered, models, others, paths)
     _check_names(registered, models, request)
     source = others[0] if others else None
+    from demo_core.models.device import choose_device  # torch, once the paths are known to be there
+    from demo_core.models.model import Model
+
     where = choose_device(request.device)
     say(f"device: {where}")
     with open_data(state.registry, source, request.reader) if source else nullcontext() as dataset:
@@ -218,15 +219,17 @@ def _check_paths(
 ) -> None:
     """Raise unless the paths are models and, last, the data, where the explainer reads any."""
     if not models and not paths[0].exists():
-        raise DemoError(f"{printable(paths[0])}: there is no such model folder")
+        raise DemoError(f"{paths[0]}: there is no such model folder")
     if not models:
-        raise DemoError(f"{printable(paths[0])} is not a model folder: there is no model.json in it")
+        raise DemoError(f"{paths[0]} is not a model folder: there is no model.json in it")
     if registered and registered.spec.kind == "pattern":
         if others:
-            raise UsageProblem(f"{registered.spec.name} reads no data, and {printable(others[0])} is no model folder")
+            raise UsageProblem(f"{registered.spec.name} reads no data, and {others[0]} is no model folder")
         return
     if len(others) > 1 or (others and others[0] != paths[-1]):
-        raise DemoError(f"{printable(others[0])} is not a model folder (no model.json in it), and data goes last, once")
+        raise DemoError(f"{others[0]} is not a model folder (no model.json in it), and data goes last, once")
+    if others and not others[0].exists():
+        raise DemoError(f"{others[0]}: there is no such file")
     if not others:
         raise UsageProblem("name the data to explain after the models: a dataset file, or a FASTA file")
 
@@ -241,7 +244,7 @@ def _check_names(registered: Registered[Explainer] | None, models: list[Path], r
         raise UsageProblem(f"explainer '{registered.spec.name}' {why}")
     names = [p.resolve().name for p in models]
     if twice := [n for n, count in Counter(names).items() if count > 1]:
-        raise UsageProblem(f"two models are called '{printable(twice[0])}': explain them into different folders")
+        raise UsageProblem(f"two models are called '{twice[0]}': explain them into different folders")
 
 
 def _targets(request: Request, model: Model) -> list[str | None]:
@@ -313,9 +316,9 @@ def _run(
         third_party=registry.third_party(),
     )
     if request.output.suffix == ".h5" and not request.output.exists():
-        raise UsageProblem(f"-o {printable(request.output)}: -o names a folder; name the file with --name")
+        raise UsageProblem(f"-o {request.output}: -o names a folder; name the file with --name")
     if request.output.exists() and not request.output.is_dir():
-        raise DemoError(f"{printable(request.output)} is a file: -o names a folder for explanations")
+        raise DemoError(f"{request.output} is a file: -o names a folder for explanations")
     make_folder(request.output)
     output = (
         request.output
@@ -331,7 +334,7 @@ def _run(
         "skipped": ", skipped: it is finished already",
     }
     what = counted(outcome.sequences, "pattern" if pattern else "sequence")
-    click.echo(f"{outcome.path}: {what}{said[outcome.state]}")
+    echo(f"{outcome.path}: {what}{said[outcome.state]}")
     if pattern:
         report_patterns(outcome.path)
     request.made.append(outcome.path)
@@ -354,7 +357,7 @@ def _run_into(
         def on_start(done: int, total: int) -> None:
             nonlocal begun
             if not begun:
-                say(f"{title}: at work on {printable(job.target.name)}")
+                say(f"{title}: at work on {job.target.name}")
             begun = True
             start(done, total)
 

@@ -11,6 +11,7 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
+from demo_core.cli.output import say
 from demo_core.errors import DemoError, ExitCode, PluginError, UsageProblem, unknown_name
 from demo_core.models.trust import code_allowed
 from demo_core.plugins.discovery import SLOW, Discovery, discover
@@ -46,11 +47,11 @@ class State:
         if not self.reported:
             self.reported = True
             for line in self.discovery.problems():
-                click.echo(f"demo: {line}", err=True)
+                say(f"demo: {line}")
             for candidate in self.discovery.candidates if self.debug else ():
                 if candidate.seconds >= SLOW:
                     took = f"{candidate.seconds:.1f} s to import"
-                    click.echo(f"demo: plugin {candidate.owner.describe()} took {took}", err=True)
+                    say(f"demo: plugin {candidate.owner.describe()} took {took}")
         return self.discovery.registry
 
     def meant(self, name: str) -> list[Registered[Any]]:
@@ -196,4 +197,4 @@ def _report_clashes(state: State) -> None:
     for registered in state.registry.all(Command):
         if registered.spec.name in COMMANDS:
             name, owner = registered.spec.name, registered.owner.describe()
-            click.echo(f"demo: command '{name}' of plugin {owner} is hidden by the core's own", err=True)
+            say(f"demo: command '{name}' of plugin {owner} is hidden by the core's own")

@@ -25,6 +25,11 @@ def emit_json(value: Any) -> None:
     click.echo("".join(c if c == "\n" or without_controls(c) else json.dumps(c)[1:-1] for c in text))
 
 
+def echo(text: object = "") -> None:
+    """Print a result to stdout, without characters that a terminal acts on; line breaks stay."""
+    click.echo("\n".join(map(without_controls, str(text).split("\n"))))
+
+
 def say(text: str) -> None:
     """A remark to stderr, without characters that a terminal acts on; above a progress bar, if one is shown."""
     if _SHOWN:

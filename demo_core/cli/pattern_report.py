@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import click
-
-from demo_core.cli.output import table
+from demo_core.cli.output import echo, table
 from demo_core.errors import printable
 
 
@@ -30,4 +28,4 @@ def report_patterns(path: Path) -> None:
     best = np.argsort(-letters, kind="stable")[:10]
     table(heads, [[ids[row], *(f"{float(c[row]):.4g}" for c in columns)] for row in best])
     if len(ids) > len(best):
-        click.echo(f"the best {len(best)} of {len(ids)}")
+        echo(f"the best {len(best)} of {len(ids)}")

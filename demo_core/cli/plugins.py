@@ -10,7 +10,7 @@ import click
 from demo_core.cli.completing import any_name
 from demo_core.cli.group import State
 from demo_core.cli.listings import as_json_option, described
-from demo_core.cli.output import emit_json, table
+from demo_core.cli.output import echo, emit_json, table
 from demo_core.errors import ExitCode, UsageProblem, printable
 from demo_core.plugins.discovery import SLOW, Candidate, Discovery
 from demo_core.plugins.distributions import requirement
@@ -46,7 +46,7 @@ def plugins(ctx: click.Context, as_json: bool, check: bool, name: str | None, re
             remarks = [line[2:] for line in lines if line.startswith("# ")]
             emit_json({"version": 1, "requirements": [n for n in lines if not n.startswith("# ")], "remarks": remarks})
         else:
-            click.echo("\n".join(lines))
+            echo("\n".join(lines))
         return
     rows = [_plugin(c, found.registry) for c in found.candidates]
     if as_json:
@@ -130,9 +130,9 @@ def _show(state: State, name: str, json_wanted: bool) -> None:
         return
     for i, (registered, one) in enumerate(zip(found, about, strict=True)):
         if i:
-            click.echo()
+            echo()
         for line in _lines(registered, one):
-            click.echo(printable(line, 1000))
+            echo(printable(line, 1000))
 
 
 def _lines(registered: Registered[Any], about: dict[str, Any]) -> Iterator[str]:

@@ -43,10 +43,10 @@ def load_config(ctx: click.Context, param: click.Parameter, path: Path | None) -
         return
     try:
         if not path.exists():
-            raise UsageProblem(f"{printable(path)}: no such config file; check --config")
+            raise UsageProblem(f"{path}: no such config file; check --config")
         values = tomllib.loads("\n".join(line for _, line in text_lines(path)))
     except tomllib.TOMLDecodeError as error:
-        raise UsageProblem(f"{printable(path)} is not TOML ({printable(error)}); correct the file") from None
+        raise UsageProblem(f"{path} is not TOML ({error}); correct the file") from None
     options = [p for p in ctx.command.params if isinstance(p, click.Option) and p.name not in ("config", "help")]
     own = {str(p.name): str(p.name) for p in options if not isinstance(p, PluginOption)}
     of_plugin = {p.field: str(p.name) for p in options if isinstance(p, PluginOption)}
@@ -57,7 +57,7 @@ def load_config(ctx: click.Context, param: click.Parameter, path: Path | None) -
     for table in tables:
         if not state_of(ctx).registry.has(Explainer, table):
             names = state_of(ctx).registry.names(Explainer)
-            raise UsageProblem(f"{printable(path)}: " + unknown_name("table", table, names))
+            raise UsageProblem(f"{path}: " + unknown_name("table", table, names))
     ctx.meta["demo.tables"] = tables
     # in an explainer's own table its options come first, elsewhere those of the command
     given = _named(path, flat, {**known, **of_plugin, **own})
@@ -73,7 +73,7 @@ def _named(path: Path, settings: dict[str, Any], known: dict[str, str]) -> dict[
     plain = {key.replace("-", "_"): value for key, value in settings.items()}
     for key in plain:
         if key not in known:
-            raise UsageProblem(f"{printable(path)}: " + unknown_name("setting", key, known))
+            raise UsageProblem(f"{path}: " + unknown_name("setting", key, known))
     return {known[key]: value for key, value in plain.items()}
 
 

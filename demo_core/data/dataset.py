@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from demo_core.data.record import SPLITS
-from demo_core.errors import DemoError, UsageProblem, printable, unknown_name
+from demo_core.errors import DemoError, UsageProblem, unknown_name
 from demo_core.sequences.alphabets import ALPHABETS, DNA, Alphabet
 from demo_core.sequences.intervals import LIMIT, Interval
 from demo_core.storage import hdf5
@@ -88,7 +88,7 @@ class SequenceDataset:
             return cls.from_file(file, meta)
         except (KeyError, TypeError, ValueError) as error:
             file.close()
-            raise DemoError(f"{printable(path)} is refused: {printable(error)}") from None
+            raise DemoError(f"{path} is refused: {error}") from None
 
     @classmethod
     def from_file(cls, file: h5py.File, meta: Mapping[str, Any]) -> SequenceDataset:

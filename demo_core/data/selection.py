@@ -39,11 +39,11 @@ class Selection:
                 rows = dataset.rows_of_split("all")
         if self.only_positive:
             if output not in dataset.targets:
-                raise UsageProblem(f"--only-positive: the data has no labels for '{printable(output)}'")
+                raise UsageProblem(f"--only-positive: the data has no labels for '{output}'")
             labels = dataset.labels_of(output)
             if not np.isin(labels[~np.isnan(labels)], (0, 1)).all():
                 raise UsageProblem(
-                    f"--only-positive: target '{printable(output)}' has regression labels, so no sequence is positive; "
+                    f"--only-positive: target '{output}' has regression labels, so no sequence is positive; "
                     "select sequences with --ids"
                 )
             rows = rows[np.nan_to_num(labels[rows]) > 0.5]

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from demo_core.data.dataset import SequenceDataset
 from demo_core.errors import DemoError, MisfitError, UsageProblem, one_line, printable
 from demo_core.models.device import exact_arithmetic, out_of_memory
+from demo_core.models.files import FORMAT, METADATA, PICTURES, VERSION, WEIGHTS, check_model_folder
 from demo_core.models.outputs import Output
 from demo_core.models.targets import Target, parse_target
 from demo_core.models.trust import code_allowed
@@ -35,13 +36,6 @@ from demo_core.sequences.alphabets import Alphabet, alphabet_named
 from demo_core.storage.atomic_files import check_regular, read_json, whole_folder, write_json
 
 _log = logging.getLogger(__name__)
-
-FORMAT = "demo-model"
-VERSION = 1
-METADATA = "model.json"
-WEIGHTS = "weights.safetensors"
-#: Pictures that a training leaves beside them.
-PICTURES = ("learning_curve.png",)
 
 
 @dataclass(repr=False)
@@ -167,12 +161,10 @@ class Model:
     def check_data(self, dataset: SequenceDataset, source: object) -> None:
         """Raise MisfitError, in one line, unless the model can read the dataset."""
         if dataset.alphabet != self.alphabet:
-            raise MisfitError(
-                f"model '{self.name}' reads {self.alphabet.name}, {printable(source)} is {dataset.alphabet.name}"
-            )
+            raise MisfitError(f"model '{self.name}' reads {self.alphabet.name}, {source} is {dataset.alphabet.name}")
         if dataset.length != self.length:
             raise MisfitError(
-                f"model '{self.name}' was trained on {self.length} bases, {printable(source)} has {dataset.length}: "
+                f"model '{self.name}' was trained on {self.length} bases, {source} has {dataset.length}: "
                 f"import the data with --length {self.length}, or train a model on it"
             )
 
@@ -209,10 +201,10 @@ class Model:
                 f"{min(unknown)} is not one of {', '.join(PICTURES)}, which alone a later save may replace"
             )
         if path.exists() and not replace:
-            raise DemoError(f"{printable(path)} exists already: choose another name, or --force to replace it")
+            raise DemoError(f"{path} exists already: choose another name, or --force to replace it")
         if path.exists() and (strange := foreign_content(path)):
             raise DemoError(
-                f"{printable(path)} holds {printable(strange, 60)}, which is not part of a model and would be deleted: "
+                f"{path} holds {printable(strange, 60)}, which is not part of a model and would be deleted: "
                 "move it away, or choose another name"
             )
         with whole_folder(path, replace=replace) as temporary:
@@ -237,9 +229,7 @@ class Model:
         """
         path = Path(folder)
         shown = printable(path)
-        if not path.is_dir():
-            what = "this is a file, not a model folder" if path.exists() else "there is no such model folder"
-            raise DemoError(f"{shown}: {what}")
+        check_model_folder(path)
         meta = read_json(path / METADATA, "model description")
         said = _parse(meta, shown)
         found = _find(registry or installed(), said.architecture, shown)
@@ -376,4 +366,4 @@ def _find(registry: Registry, architecture: dict[str, str], shown: str) -> Regis
         try:
             return registry.find(Architecture, f"{plugin}:{name}")
         except UsageProblem:
-            raise UsageProblem(f"{shown} was made by plugin '{printable(plugin)}': {error}") from None
+            raise UsageProblem(f"{shown} was made by plugin '{plugin}': {error}") from None

@@ -44,7 +44,7 @@ class Target:
             return self
         mine = labels[:, self.columns[0]]
         if torch.isnan(mine).any():
-            raise MisfitError(f"target '{printable(self.name)}' needs labels, and some sequences have none")
+            raise MisfitError(f"target '{self.name}' needs labels, and some sequences have none")
         return replace(self, labels=mine)
 
     def repeat(self, k: int) -> Target:
@@ -97,7 +97,7 @@ def parse_target(text: str | None, outputs: Sequence[Output]) -> Target:
     if form in ("probability", "loss", "output") and rest in names:
         column = names.index(rest)
         if form == "probability" and not outputs[column].is_probability:
-            raise UsageProblem(f"target '{printable(rest)}' is a {printable(outputs[column].unit)}, not a probability")
+            raise UsageProblem(f"target '{rest}' is a {outputs[column].unit}, not a probability")
         return Target(form, (column,), (outputs[column],))  # type: ignore[arg-type]
     if form == "difference":
         pairs = [(a, b) for a in names for b in names if a != b and f"{a}:{b}" == rest]

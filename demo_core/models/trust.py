@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from demo_core.errors import UsageProblem, printable
+from demo_core.errors import UsageProblem
 
 _allowed: ContextVar[bool] = ContextVar("code_allowed", default=False)
 
@@ -25,6 +25,6 @@ def check_code_allowed(what: str) -> None:
     """Raise UsageProblem unless the user has allowed code that is no installed plugin."""
     if not _allowed.get():
         raise UsageProblem(
-            f"{printable(what)} is code that is no installed plugin, and would run with your rights: "
+            f"{what} is code that is no installed plugin, and would run with your rights: "
             "if you trust it, say --allow-code (in Python: Model.load(..., allow_code=True))"
         )

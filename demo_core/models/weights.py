@@ -35,7 +35,7 @@ class _Allocations(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self.left -= 4 * math.prod(next((size for size in args[:2] if isinstance(size, list | tuple)), (0,)))
         if self.left < 0:
             raise DemoError(
-                f"{printable(self.path.parent)}: the description asks for a network of more than {self.most:,} bytes, "
+                f"{self.path.parent}: the description asks for a network of more than {self.most:,} bytes, "
                 f"but the weights file has {self.path.stat().st_size:,}; restore the original model folder"
             )
         return func(*args, **(kwargs or {}))
@@ -57,7 +57,7 @@ def check_shapes(path: Path, there: Mapping[str, Sequence[int]], wanted: Mapping
     ]
     if wrong:
         more = f" (and {len(wrong) - 5} more)" if len(wrong) > 5 else ""
-        raise DemoError(f"{printable(path)} does not fit its architecture: {'; '.join(wrong[:5])}{more}")
+        raise DemoError(f"{path} does not fit its architecture: {'; '.join(wrong[:5])}{more}")
 
 
 def load_weights(module: nn.Module, path: Path) -> None:
@@ -65,7 +65,7 @@ def load_weights(module: nn.Module, path: Path) -> None:
     try:
         weights = safetensors.torch.load_file(path)
     except (OSError, safetensors.SafetensorError) as error:
-        raise DemoError(f"{printable(path)} cannot be read: {one_line(error)}") from None
+        raise DemoError(f"{path} cannot be read: {one_line(error)}") from None
     check_shapes(path, {k: v.shape for k, v in weights.items()}, module.state_dict())
     check_finite(weights, printable(path), {name for name, _ in module.named_parameters()})
     floating = {w.dtype for w in weights.values() if w.is_floating_point()}

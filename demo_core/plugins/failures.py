@@ -49,7 +49,7 @@ def walk(trace: TracebackType | None) -> Iterator[TracebackType]:
 def broke_contract(what: str, owner: Owner, problem: str) -> PluginError:
     """The error to raise for a plugin that gave what the contract does not allow."""
     whose = f"{what} of plugin {owner.describe()}"
-    return PluginError(f"{whose} broke the contract: {printable(problem)}", report_to(owner))
+    return PluginError(f"{whose} broke the contract: {problem}", report_to(owner))
 
 
 def report_to(owner: Owner) -> str:

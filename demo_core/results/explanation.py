@@ -95,7 +95,7 @@ class Explanation:
             _check_shapes(file, provenance, sequences)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             file.close()
-            raise DemoError(f"{printable(path)} is refused: {printable(error)}") from None
+            raise DemoError(f"{path} is refused: {error}") from None
         said: set[str] = set()
         numbers = {
             name: Column(file[name], said) if name in file else None

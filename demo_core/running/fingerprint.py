@@ -41,7 +41,7 @@ def fingerprint_in(output: Path) -> dict[str, Any]:
             return dict(finished.metadata["fingerprint"])
     except (DemoError, KeyError, TypeError, ValueError):
         raise DemoError(
-            f"{printable(output)} exists and is not an explanation that can be read: "
+            f"{output} exists and is not an explanation that can be read: "
             "choose another --name, or --force to replace it"
         ) from None
 
@@ -51,7 +51,7 @@ def check_same(path: Path, there: Mapping[str, Any], here: Mapping[str, Any]) ->
     differing = [k for k in here if there.get(k) != here[k]]
     if unknown := [k for k in here if k not in there]:
         raise DemoError(
-            f"{printable(path)}: does not record the {' or the '.join(unknown)}, so it cannot be matched to this run; "
+            f"{path}: does not record the {' or the '.join(unknown)}, so it cannot be matched to this run; "
             "choose another --name or -o, or use --force to replace it"
         )
     if not differing:
@@ -66,8 +66,7 @@ def check_same(path: Path, there: Mapping[str, Any], here: Mapping[str, Any]) ->
 def other_run(path: Path, difference: str) -> DemoError:
     """The error to raise for an output of another run."""
     return DemoError(
-        f"{printable(path)} exists, from a run that differs in {difference}: "
-        "choose another --name or -o, or --force to replace it"
+        f"{path} exists, from a run that differs in {difference}: choose another --name or -o, or --force to replace it"
     )
 
 

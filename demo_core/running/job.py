@@ -62,7 +62,7 @@ def make_job(
         raise MisfitError(f"--average-strands: the alphabet {model.alphabet.name} has no other strand")
     chosen = model.target(target)
     if spec.kind == "pattern" and chosen.form == "loss":
-        raise MisfitError(f"target '{printable(chosen.name)}' needs labels, and {spec.name} reads no data")
+        raise MisfitError(f"target '{chosen.name}' needs labels, and {spec.name} reads no data")
     if average_strands and chosen.form == "loss":
         raise MisfitError("--average-strands averages outputs, and a loss is not an output")
     size = batch_size or model.automatic_batch_size()

@@ -77,7 +77,7 @@ class Column:
         rows = np.atleast_1d(np.arange(len(self))[key])
         row = int(rows[np.argmax(wrong.reshape(len(rows), -1).any(axis=1))])
         whose = printable(self._ids[row], 60) if self._ids is not None else f"row {row + 1} (1-based)"
-        raise DemoError(f"{printable(self._dataset.file.filename)} is damaged: {whose} has {self._problem}")
+        raise DemoError(f"{self._dataset.file.filename} is damaged: {whose} has {self._problem}")
 
 
 class TextColumn:

@@ -44,14 +44,12 @@ class Parts:
         """
         check_folder_of(folder)
         if folder.exists() and not folder.is_dir():
-            raise DemoError(
-                f"{printable(folder)} is a file, and the parts of this run would go into a folder of that name"
-            )
+            raise DemoError(f"{folder} is a file, and the parts of this run would go into a folder of that name")
         held = _locked(folder)
         try:
             if foreign := [p.name for p in folder.iterdir() if not _ours(p.name)]:
                 raise DemoError(
-                    f"{printable(folder)} holds {printable(foreign[0], 60)}, which is not part of a run: "
+                    f"{folder} holds {printable(foreign[0], 60)}, which is not part of a run: "
                     "move it away, or choose another --name"
                 )
             yield cls(folder)
@@ -135,4 +133,4 @@ def _locked(folder: Path) -> Lock:
         except FileNotFoundError:  # removed by a process that finished just now
             continue
         except BlockingIOError:
-            raise DemoError(f"{printable(folder)}: another process is computing this; wait for it to end") from None
+            raise DemoError(f"{folder}: another process is computing this; wait for it to end") from None

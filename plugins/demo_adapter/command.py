@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from demo_adapter.options import AdapterOptions
-from demo_core.cli import click_options, names_of, say, suggest
+from demo_core.cli import click_options, echo, names_of, say, suggest
 from demo_core.errors import DemoError, UsageProblem, printable
 from demo_core.plugins import Architecture, Registered, Registry, from_settings
 
@@ -67,15 +67,11 @@ def import_(
     from demo_core.storage import make_folder
 
     if folder.exists() and not force:
-        raise DemoError(f"{printable(folder)} exists already: choose another name, or --force to replace it")
+        raise DemoError(f"{folder} exists already: choose another name, or --force to replace it")
     if folder.exists() and (strange := foreign_content(folder)):
-        raise DemoError(
-            f"{printable(folder)} holds {printable(strange, 60)}, which is no part of a model: move it away"
-        )
+        raise DemoError(f"{folder} holds {printable(strange, 60)}, which is no part of a model: move it away")
     if folder.exists() and folder.resolve() in file.resolve().parents:
-        raise DemoError(
-            f"{printable(file)} is what is read here, and lies in {printable(folder)}: choose another output"
-        )
+        raise DemoError(f"{file} is what is read here, and lies in {folder}: choose another output")
     state: State = ctx.obj
     default = click.core.ParameterSource.DEFAULT
     given = {k.partition("__")[2]: v for k, v in how.items() if ctx.get_parameter_source(k) != default}
@@ -112,7 +108,7 @@ def import_(
     names = ", ".join(f"{o.name} ({o.activation}, {o.unit})" for o in made.outputs)
     say(f"targets: {printable(names, 400)}")
     say(f"outputs on {RANDOM} random sequences: {low:.4g} to {high:.4g}")
-    click.echo(folder)
+    echo(folder)
     suggest(
         "demo",
         "explain",

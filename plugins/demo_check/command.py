@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from demo_core.cli import any_name, emit_json, say, suggest
+from demo_core.cli import any_name, echo, emit_json, say, suggest
 from demo_core.errors import ExitCode, UsageProblem, printable, unknown_name
 from demo_core.plugins import Registered, Registry, build, from_settings, options_of
 
@@ -128,7 +128,7 @@ def _maker(registry: Registry, folder: Path | None) -> Callable[[], Model] | Non
 
     first = Model.load(folder, registry=registry)
     if len(first.outputs) > 1:
-        raise UsageProblem(f"{printable(folder)} has {len(first.outputs)} targets: a model of one is needed here")
+        raise UsageProblem(f"{folder} has {len(first.outputs)} targets: a model of one is needed here")
     return lambda: Model.load(folder, registry=registry)
 
 
@@ -154,7 +154,7 @@ def _results(checks: Sequence[Check], *, quiet: bool) -> Iterator[dict[str, str]
                 result, why = "expected", one.expected_failure
         if not quiet:
             mark = {"passed": "ok    ", "failed": "FAILED", "nothing": "-     ", "expected": "known "}[result]
-            click.echo(f"{mark}  {one}" + (f"  ({printable(why)})" if result in ("nothing", "expected") else ""))
+            echo(f"{mark}  {one}" + (f"  ({printable(why)})" if result in ("nothing", "expected") else ""))
             if result == "failed":
-                click.echo("\n".join(printable(line, 500) for line in why.split("\n")))
+                echo("\n".join(printable(line, 500) for line in why.split("\n")))
         yield {"spec": one.spec, "check": one.name, "result": result, "why": why}

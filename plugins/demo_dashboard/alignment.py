@@ -143,7 +143,7 @@ def _check_shared(runs: Sequence[Run], keys: Sequence[list[tuple[bytes, int]]]) 
     for i in order:
         if seen and seen.isdisjoint(keys[i]):
             raise UsageProblem(
-                f"{printable(runs[i].path)} and {printable(runs[order[0]].path)} have no sequence in common: give "
+                f"{runs[i].path} and {runs[order[0]].path} have no sequence in common: give "
                 "explanations of the same data"
             )
         seen.update(keys[i])

@@ -12,6 +12,7 @@ from demo_core.cli import (
     State,
     cell,
     click_options,
+    echo,
     emit_json,
     find_reader,
     import_source,
@@ -154,11 +155,9 @@ def import_(
 
     state: State = ctx.obj
     if output.is_dir():
-        raise DemoError(
-            f"{printable(output)} is a folder: name the dataset file to write, as {printable(output.name)}.h5"
-        )
+        raise DemoError(f"{output} is a folder: name the dataset file to write, as {output.name}.h5")
     if output.exists() and not force:
-        raise DemoError(f"{printable(output)} exists already: choose another name, or --force to replace it")
+        raise DemoError(f"{output} exists already: choose another name, or --force to replace it")
     registered = find_reader(state.registry, source, reader)
     mine = take_options(registered.spec.options, registered.spec.name, settings)
     options: Any = build(registered.spec.options, mine, f"reader '{registered.spec.name}'")
@@ -174,7 +173,7 @@ def import_(
         _say_how_to_label(dataset, registered)
         n, length = counted(len(dataset), "sequence"), counted(dataset.length, "base")
         what = "targets" if len(dataset.targets) > 1 else "target"
-        click.echo(f"{output}: {n} of {length}, {what} {_listed(dataset.targets)}")
+        echo(f"{output}: {n} of {length}, {what} {_listed(dataset.targets)}")
         labelled = any(not np.isnan(block.labels).all() for block in dataset.blocks())
     _suggest(output, labelled=labelled)
 
@@ -203,7 +202,7 @@ def info(dataset: Path, as_json: bool) -> None:
     if as_json:
         emit_json(found)
         return
-    click.echo(
+    echo(
         f"{printable(dataset)}: {found['sequences']} sequences of {found['length']} bases ({found['alphabet']}), "
         f"{'with' if found['intervals'] else 'no'} intervals, {'with' if found['sites'] else 'no'} known sites"
     )
@@ -211,10 +210,10 @@ def info(dataset: Path, as_json: bool) -> None:
     if isinstance(reader, dict) and isinstance(reader.get("options"), dict):  # it may be anybody's file
         options = [f"{printable(k, 40)} = {printable(v, 80)}" for k, v in reader["options"].items() if v]
         read = f"read from {printable(found['made'].get('source', '?'), 80)} by {printable(reader.get('name'), 40)}"
-        click.echo(read + (f" ({', '.join(options)})" if options else ""))
+        echo(read + (f" ({', '.join(options)})" if options else ""))
     genome = found["made"].get("genome")
     if isinstance(genome, dict):
-        click.echo(f"genome: {printable(genome.get('file'), 80)}, sha256 {printable(genome.get('sha256'), 64)}")
+        echo(f"genome: {printable(genome.get('file'), 80)}, sha256 {printable(genome.get('sha256'), 64)}")
     tallies = [(split, target, c) for split, targets in found["counts"].items() for target, c in targets.items()]
     if rows := [[s, t, c["positive"], c["negative"], c["unknown"]] for s, t, c in tallies if "positive" in c]:
         table(("split", "target", "positive", "negative", "unlabelled"), rows)
@@ -225,13 +224,13 @@ def info(dataset: Path, as_json: bool) -> None:
     ]:
         table(("split", "target", "labelled", "minimum", "maximum", "unlabelled"), rows)
     shares = ", ".join(f"{letter} {cell(share, 3)}" for letter, share in found["composition"].items())
-    click.echo(f"composition: {shares}")
-    click.echo(f"duplicates (either strand): {found['duplicates_within']} within splits")
+    echo(f"composition: {shares}")
+    echo(f"duplicates (either strand): {found['duplicates_within']} within splits")
     across = found["duplicates_across"]
     for pair, count in across.items():
-        click.echo(f"LEAKAGE: {count} sequences of {pair.split(' and ')[1]} are also in {pair.split(' and ')[0]}")
+        echo(f"LEAKAGE: {count} sequences of {pair.split(' and ')[1]} are also in {pair.split(' and ')[0]}")
     if not across:
-        click.echo("no sequence is in two splits")
+        echo("no sequence is in two splits")
     _suggest(
         dataset, labelled=any(c.get("labelled", c.get("positive", 0) + c.get("negative", 0)) for _, _, c in tallies)
     )

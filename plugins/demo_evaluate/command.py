@@ -8,10 +8,12 @@ from typing import Any
 import click
 
 from demo_core.cli import (
+    ExistingPath,
     State,
     batch_size_option,
     cell,
     device,
+    echo,
     emit_json,
     open_data,
     reader_option,
@@ -24,8 +26,8 @@ from demo_core.errors import UsageProblem, counted, printable
 
 
 @click.command()
-@click.argument("model", type=click.Path(path_type=Path))
-@click.argument("data", type=click.Path(path_type=Path))
+@click.argument("model", type=ExistingPath(model=True))
+@click.argument("data", type=ExistingPath())
 @split
 @click.option(
     "--motif",
@@ -67,7 +69,7 @@ def evaluate(
     if as_json:
         emit_json(found)
         return
-    click.echo(f"{'all splits' if name == 'all' else name + ' split'}, {counted(len(rows), 'sequence')}")
+    echo(f"{'all splits' if name == 'all' else name + ' split'}, {counted(len(rows), 'sequence')}")
     _print(found)
     suggest("demo", "explain", "saliency", model, data, "-o", "explanations")
 
@@ -96,7 +98,7 @@ def _print(found: dict[str, Any]) -> None:
     table(("target", *counts.values(), *(measures[m] for m in used)), rows)
     for name, best in found.get("best_motif", {}).items():
         matrix = printable(f"{best['id']} {best['name']}".strip(), 90)
-        click.echo(
+        echo(
             f"best single matrix for {printable(name, 60)}: {matrix}, AUROC {cell(best['auroc'])} "
             f"(best of {best['of']}, chosen on these very sequences, so it flatters the matrix)"
         )

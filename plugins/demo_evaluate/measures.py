@@ -88,7 +88,7 @@ def best_matrix(
         raise UsageProblem("--motif: matrices are for DNA")
     motifs = [m for m in read_meme(path) if len(m) <= dataset.length]
     if not motifs:
-        raise DemoError(f"{printable(path)}: every motif is longer than the sequences")
+        raise DemoError(f"{path}: every motif is longer than the sequences")
     block = dataset.take(rows)
     matched = [best_scores(block.codes, m.pwm()) for m in motifs]
     found = {}

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from demo_core.cli import say
-from demo_core.errors import DemoError, UsageProblem, counted, printable
+from demo_core.cli import echo, say
+from demo_core.errors import DemoError, UsageProblem, counted
 
 #: Bases around the middle of each sequence that modisco-lite looks at by default.
 _MODISCO_WINDOW = 400
@@ -59,7 +59,7 @@ def export(explanation: Path, output: Path | None, chrom_sizes: Path | None, for
         for path in files:
             check_not_an_input(path, explanation, chrom_sizes)
             if path.exists() and not force:
-                raise DemoError(f"{printable(path)} exists already: choose another -o, or --force to replace it")
+                raise DemoError(f"{path} exists already: choose another -o, or --force to replace it")
         placed = 0 if opened.sequences.intervals is None else int((opened.sequences.intervals[:, 0] >= 0).sum())
         with whole_files(files, replace=force) as temporary:  # all forms, or none
             waiting = iter(temporary)
@@ -72,7 +72,7 @@ def export(explanation: Path, output: Path | None, chrom_sizes: Path | None, for
         for form, stem in stems.items():
             for path in files_of(form, opened, stem):
                 note = f", {placed} of them with an interval" if form in ("bedgraph", "bigwig") else ""
-                click.echo(f"{path}: {counted(len(opened), 'sequence')}{note}")
+                echo(f"{path}: {counted(len(opened), 'sequence')}{note}")
         if "npz" in stems and opened.kind == "attribution":
             sequences, values = files_of("npz", opened, stems["npz"])
             _say_modisco(sequences, values, opened.sequences.length)

@@ -12,8 +12,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import TypeVar
 
-from demo_core.errors import printable
-
 T = TypeVar("T")
 
 
@@ -31,11 +29,11 @@ def call_compiled(what: str, packages: tuple[str, ...], call: Callable[[], T], s
     folder = cache_folder()
     mark = folder / "-".join([what.lower(), *(f"{p}-{metadata.version(p)}" for p in packages), _machine()])
     if "NUMBA_CACHE_DIR" not in given and folder.is_relative_to(tempfile.gettempdir()):
-        say(f"{what}: no writable home folder; using the temporary folder {printable(folder)}")
+        say(f"{what}: no writable home folder; using the temporary folder {folder}")
     if not mark.exists():
         say(
             f"{what} is compiled for this machine: about a minute with two cores, once "
-            f"(kept in {printable(folder)}; NUMBA_CACHE_DIR names another folder)"
+            f"(kept in {folder}; NUMBA_CACHE_DIR names another folder)"
         )
     result = call()
     with contextlib.suppress(OSError):  # then it is said once more

@@ -71,7 +71,7 @@ def load(databases: Sequence[str], taxon: str = "vertebrates") -> list[KnownMoti
             known = meme(Path(name))
         else:
             raise UsageProblem(
-                f"{printable(name)} is neither a file nor a release of JASPAR: give jaspar, "
+                f"{name} is neither a file nor a release of JASPAR: give jaspar, "
                 f"{', '.join('jaspar' + r for r in releases())}, or a MEME file"
             )
         for one in known:
@@ -113,7 +113,7 @@ def meme(path: Path) -> list[KnownMotif]:
     motifs = read_meme(path)
     twice = [name for name, n in Counter(m.id for m in motifs).items() if n > 1]
     if twice:
-        raise DemoError(f"{printable(path)}: motif {printable(twice[0], 60)} is there more than once: ids must differ")
+        raise DemoError(f"{path}: motif {printable(twice[0], 60)} is there more than once: ids must differ")
     return [KnownMotif(motif, path.name) for motif in motifs]
 
 

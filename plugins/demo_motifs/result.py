@@ -187,7 +187,7 @@ class MotifsFile:
                     raise ValueError("a motif has no counts")
         except (KeyError, TypeError, ValueError) as error:
             self._file.close()
-            raise DemoError(f"{printable(path)} is refused: {printable(error)}") from None
+            raise DemoError(f"{path} is refused: {error}") from None
 
     def __enter__(self) -> MotifsFile:
         return self

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from demo_core.cli import say
+from demo_core.cli import echo, say
 from demo_core.errors import DemoError, UsageProblem, printable
 from demo_core.plugins import Architecture, Command, DatasetReader, Explainer
 from demo_core.storage import whole_folder
@@ -52,13 +52,13 @@ def new_plugin(ctx: click.Context, kind: str, name: str, output: Path | None) ->
     _check_name(ctx.obj, kind, name)
     folder = output or Path(f"demo-{name}")
     if folder.exists():
-        raise DemoError(f"{printable(folder)} exists already: choose another folder with -o, or move it away")
+        raise DemoError(f"{folder} exists already: choose another folder with -o, or move it away")
     with whole_folder(folder) as temporary:
         for path, text in package(kind, name):
             there = temporary / path
             there.parent.mkdir(parents=True, exist_ok=True)
             there.write_text(text, encoding="utf-8")
-    click.echo(folder)
+    echo(folder)
     where = shlex.quote(f"{folder}[test]"), shlex.quote(str(folder))
     say(f"next:  pip install -e {where[0]}  and then  pytest {where[1]}  and  demo check {name}")
 

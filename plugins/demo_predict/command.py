@@ -10,13 +10,24 @@ from typing import Any, TextIO
 
 import click
 
-from demo_core.cli import State, batch_size_option, device, open_data, progress, reader_option, say, suggest
+from demo_core.cli import (
+    ExistingPath,
+    State,
+    batch_size_option,
+    device,
+    echo,
+    open_data,
+    progress,
+    reader_option,
+    say,
+    suggest,
+)
 from demo_core.errors import DemoError, counted, printable
 
 
 @click.command()
-@click.argument("model", type=click.Path(path_type=Path))
-@click.argument("data", type=click.Path(path_type=Path))
+@click.argument("model", type=ExistingPath(model=True))
+@click.argument("data", type=ExistingPath())
 @click.option(
     "-o",
     "--output",
@@ -48,7 +59,7 @@ def predict(
 
     state: State = ctx.obj
     if str(output) != "-" and output.exists() and not force:
-        raise DemoError(f"{printable(output)} exists already: choose another name, or --force to replace it")
+        raise DemoError(f"{output} exists already: choose another name, or --force to replace it")
     check_not_an_input(output, data, model)
     where = choose_device(device)
     say(f"device: {where}")
@@ -61,7 +72,7 @@ def predict(
             return
         with whole_file(output, replace=force) as temporary, temporary.open("w", encoding="utf-8") as file:
             _write(file, loaded, dataset, rows, batch_size)
-    click.echo(f"{output}: {counted(len(rows), 'sequence')}")
+    echo(f"{output}: {counted(len(rows), 'sequence')}")
     suggest("demo", "explain", "saliency", model, data, "-o", "explanations")
 
 

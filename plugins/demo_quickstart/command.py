@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from demo_core import Command, DemoError
-from demo_core.cli import State
+from demo_core.cli import State, echo
 
 if TYPE_CHECKING:
     from demo_quickstart.table import Row
@@ -105,8 +105,8 @@ def quickstart(output: Path, small: bool, force: bool) -> None:
     pages = _dashboard(output, every, motifs)
     for what, paths in (("pictures", [*pages[:1], *pictures]), ("report", pages[1:])):
         if paths:
-            click.echo(f"{what}: {', '.join(map(str, paths))}")
-    click.echo(f"results: {output}/   took {time.monotonic() - started:.0f} s")
+            echo(f"{what}: {', '.join(map(str, paths))}")
+    echo(f"results: {output}/   took {time.monotonic() - started:.0f} s")
 
 
 def _dashboard(output: Path, every: Sequence[Path], motifs: Path) -> list[Path]:
@@ -120,7 +120,7 @@ def _dashboard(output: Path, every: Sequence[Path], motifs: Path) -> list[Path]:
         if _has(command, title):
             _do(title, command, *map(str, every), *named, "-o", str(output / name), "--force")
             made.append(output / name)
-    click.echo()
+    echo()
     return made
 
 
@@ -131,7 +131,7 @@ def _has(command: str, title: str) -> bool:
         return False
     why = state.registry.find(Command, command).why_unavailable()
     if why:
-        click.echo(f"\n== {title}: left out, as demo {command} {why}")
+        echo(f"\n== {title}: left out, as demo {command} {why}")
     return not why
 
 
@@ -185,9 +185,9 @@ def _report(output: Path, data: Path, folders: Sequence[str], files: dict[str, l
         measured(name, Path(folder), data, {explainer: paths[place] for explainer, paths in files.items()})
         for place, (name, folder) in enumerate(zip(MODELS, folders, strict=True))
     ]
-    click.echo("\n== how good they are, on sequences that were held out")
+    echo("\n== how good they are, on sequences that were held out")
     table(HEADS, [row.cells() for row in rows])
-    click.echo(
+    echo(
         "site recovery: the AUROC of |value|, or of a trace's change, over the bases of a positive, against its "
         "planted site; 0.5 is chance"
     )
@@ -196,7 +196,7 @@ def _report(output: Path, data: Path, folders: Sequence[str], files: dict[str, l
 
 def _do(title: str, *arguments: str) -> None:
     """Run another command in this process, as typed."""
-    click.echo(f"\n== {title}\n$ demo {' '.join(arguments)}")
+    echo(f"\n== {title}\n$ demo {' '.join(arguments)}")
     root = click.get_current_context().find_root()
     with root.scope(cleanup=False):
         group = root.command

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from demo_core.cli import suggest
+from demo_core.cli import echo, suggest
 from demo_core.errors import DemoError, UsageProblem, printable, unknown_name
 
 FORMATS = ("png", "svg", "pdf")
@@ -39,7 +39,7 @@ def show(explanations: tuple[Path, ...], name: str | None, output: Path, force: 
     if kind not in FORMATS:
         raise UsageProblem(unknown_name("kind of figure", output.suffix, (f".{f}" for f in FORMATS)))
     if output.exists() and not force:
-        raise DemoError(f"{printable(output)} exists already: choose another name, or --force to replace it")
+        raise DemoError(f"{output} exists already: choose another name, or --force to replace it")
     from demo_core.results import Explanation
     from demo_core.storage import check_not_an_input, whole_file
     from demo_core.views import best_restart, explanation_figure, save_figure
@@ -63,5 +63,5 @@ def show(explanations: tuple[Path, ...], name: str | None, output: Path, force: 
         shown = printable(first.sequences.ids[row])
     with whole_file(output, replace=force) as temporary:
         save_figure(figure, temporary, kind)
-    click.echo(f"{output}: {shown}")
+    echo(f"{output}: {shown}")
     suggest("demo", "dashboard", *explanations, "-o", "report.html")

@@ -69,7 +69,7 @@ class Checkpoint:
             differing = ["architecture"]
         if differing:
             raise DemoError(
-                f"{printable(path)} is of a training that differs in "
+                f"{path} is of a training that differs in "
                 f"{'; '.join(self._said(k, there) for k in differing)}: give the same again, choose another name, or "
                 "--force to begin anew"
             )
@@ -110,9 +110,9 @@ def only_process(model: Path) -> Iterator[None]:
     try:
         held = lock(path)
     except BlockingIOError:
-        raise DemoError(f"{printable(model)}: another process is training it; wait for it to end") from None
+        raise DemoError(f"{model}: another process is training it; wait for it to end") from None
     except OSError as error:
-        raise DemoError(f"{printable(model)} cannot be written ({error.strerror}): choose another place") from None
+        raise DemoError(f"{model} cannot be written ({error.strerror}): choose another place") from None
     try:
         clear_leftovers(state_file(model), model.parent)
         clear_leftovers(model, model.parent)

@@ -8,7 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from demo_core.cli import State, cell, click_options, device, progress, say, seed, suggest, take_options
+from demo_core.cli import (
+    ExistingPath,
+    State,
+    cell,
+    click_options,
+    device,
+    echo,
+    progress,
+    say,
+    seed,
+    suggest,
+    take_options,
+)
 from demo_core.errors import DemoError, ExitCode, Interrupted, UsageProblem, printable
 from demo_core.plugins import Architecture, Registered, build
 from demo_core.storage import make_folder, read_json
@@ -56,7 +68,7 @@ def _command(registered: Registered[Architecture], name: str) -> click.Command:
         "AUROC is kept, of equal ones that of the lowest loss; one of a warm start only for want of later ones.",
         short_help=spec.summary,
     )
-    @click.argument("data", type=click.Path(path_type=Path))
+    @click.argument("data", type=ExistingPath())
     @click.option(
         "-o",
         "--output",
@@ -80,7 +92,7 @@ def _command(registered: Registered[Architecture], name: str) -> click.Command:
         if resume and force:
             raise UsageProblem("--resume goes on and --force begins anew: choose one")
         if not output.name:
-            raise UsageProblem(f"-o names the model's own folder, which {printable(output)} is not: -o models/{name}")
+            raise UsageProblem(f"-o names the model's own folder, which {output} is not: -o models/{name}")
         with SequenceDataset.open(data) as dataset:
             make_folder(output.parent)
             with only_process(output):
@@ -147,9 +159,7 @@ def _train(
             say(f"{output}: skipped: it is finished already")
             return
         if output.exists() and (strange := foreign_content(output)):
-            raise DemoError(
-                f"{printable(output)} holds {printable(strange, 60)}, which is no part of a model: move it away"
-            )
+            raise DemoError(f"{output} holds {printable(strange, 60)}, which is no part of a model: move it away")
         if force and ranks.rank == 0:
             checkpoint.remove()
         # said by the first process: another one may still see a state that it has just removed
@@ -194,7 +204,7 @@ def _keep(
     curve = learning_curve_figure(record["epochs"], history.best_epoch, history.score_name)
     model.save(output, replace=output.exists(), pictures={"learning_curve.png": curve})
     score = f"validation {history.score_name} {cell(best['validation_score'])}"
-    click.echo(f"{output}: epoch {history.best_epoch} of {history.planned}, {score}")
+    echo(f"{output}: epoch {history.best_epoch} of {history.planned}, {score}")
     if history.interrupted:
         how = "the same command with --resume goes on" if checkpoint.path.exists() else "--force trains anew"
         say(f"interrupted: the best epoch so far was kept; {how}")
@@ -224,11 +234,9 @@ def _check_finished(output: Path, checkpoint: Checkpoint) -> None:
     description = read_json(output / "model.json", "model description")
     record = description.get("training") if isinstance(description, dict) else None
     if not isinstance(record, dict) or not isinstance(record.get("about", {}), dict):
-        raise DemoError(f"{printable(output)}/model.json is not a model description: --force trains anew")
+        raise DemoError(f"{output}/model.json is not a model description: --force trains anew")
     if record.get("interrupted"):
-        raise DemoError(
-            f"{printable(output)} was interrupted, and the state to go on from is gone: --force trains anew"
-        )
+        raise DemoError(f"{output} was interrupted, and the state to go on from is gone: --force trains anew")
     checkpoint.check_same(output, record.get("about", {}))
 
 
@@ -252,10 +260,10 @@ def _output(dataset: Any, column: int) -> Any:
     known = labels[~np.isnan(labels)]
     name = dataset.targets[column]
     if not len(known):
-        raise UsageProblem(f"target '{printable(name)}' has no labels to train on: see 'demo data info'")
+        raise UsageProblem(f"target '{name}' has no labels to train on: see 'demo data info'")
     if np.isin(known, (0, 1)).all():
         if len(set(known.tolist())) == 1:
             kind = "positives" if known[0] else "negatives"
-            raise UsageProblem(f"target '{printable(name)}' has {kind} only, so there is nothing to tell apart")
+            raise UsageProblem(f"target '{name}' has {kind} only, so there is nothing to tell apart")
         return Output(name)
     return Output(name, "identity", "label units")

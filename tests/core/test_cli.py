@@ -181,7 +181,9 @@ def test_bad_input_gets_one_clear_line_and_writes_nothing(here, trained, demo, a
 def test_debug_shows_where_it_came_from(here, demo_process):
     done = demo_process("data", "info", "none.h5", "--debug")
     assert "Traceback" in done.stderr
+    assert done.stderr.splitlines()[-1] == "demo: none.h5: there is no such file"
     assert done.returncode == 1
+    assert demo_process("explain", "salency", "m", "d.h5", "--debug").returncode == 2
 
 
 def test_no_arguments_show_help(demo):

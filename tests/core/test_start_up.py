@@ -93,3 +93,20 @@ def test_opening_a_model_needs_no_matplotlib():
     code = "import sys, demo_core.models.model; print(*{m.split('.')[0] for m in sys.modules})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "matplotlib" not in done.stdout.split()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        ("explain", "saliency", "none", "{data}"),
+        ("explain", "saliency", "{model}", "none.h5"),
+        ("evaluate", "none", "{data}"),
+        ("predict", "{model}", "none.h5", "-o", "p.tsv"),
+        ("train", "cnn", "none.h5", "-o", "m"),
+    ],
+)
+def test_a_mistyped_path_is_reported_before_torch_is_imported(trained, line):
+    words = [word.format(model=trained / "one", data=trained / "data.h5") for word in line]
+    code = f"import sys; from demo_core.cli import run; print(run({words!r}), 'torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["1", "False"] and "there is no such" in done.stderr

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from demo_core.cli import say
-from demo_core.errors import DemoError, UsageProblem, printable
+from demo_core.errors import DemoError, UsageProblem
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,7 +35,7 @@ def check_output(output: Path, force: bool, inputs: Sequence[Path], folders: Seq
     check_file_can_be(output)
     check_not_an_input(output, *inputs, *folders)
     if output.exists() and not force:
-        raise DemoError(f"{printable(output)} exists already: choose another name, or --force to replace it")
+        raise DemoError(f"{output} exists already: choose another name, or --force to replace it")
 
 
 def one_of(**ways: Any) -> None:
@@ -52,7 +52,7 @@ def say_strange_patterns(runs: Sequence[Run]) -> None:
     models = {digest_of(run.explanation) for run in runs if not run.is_pattern}
     for run in runs:
         if models and run.is_pattern and digest_of(run.explanation) not in models:
-            say(f"{printable(run.path)} is of a model that none of the explanations of sequences is of")
+            say(f"{run.path} is of a model that none of the explanations of sequences is of")
 
 
 def explained_most(aligned: Aligned) -> NDArray[np.int64]:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from demo_core.cli import say, seed, suggest_opening
-from demo_core.errors import UsageProblem, printable
+from demo_core.cli import echo, say, seed, suggest_opening
+from demo_core.errors import UsageProblem
 from demo_dashboard.commands.common import (
     check_output,
     explanations_argument,
@@ -55,7 +55,7 @@ def dashboard(
     against each other, and how every run came about. It needs no network and no server.
     """
     if output.suffix.lower() not in (".html", ".htm"):
-        raise UsageProblem(f"{printable(output)}: a report is HTML, so its name ends in .html")
+        raise UsageProblem(f"{output}: a report is HTML, so its name ends in .html")
     one_of(id=names, sequences=number)
     one_of(id=names, choose=ways)
     check_output(output, force, explanations, folders)
@@ -74,7 +74,7 @@ def dashboard(
     write_text(output, text, replace=force)
     say(report.said)
     there = f"{counted(len(report.sequences))}, {counted(len(report.head['runs']), 'run')}"
-    click.echo(f"{output}: {there}, {_size(text)}")
+    echo(f"{output}: {there}, {_size(text)}")
     suggest_opening(output)
 
 

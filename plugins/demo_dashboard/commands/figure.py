@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from demo_core.cli import say, seed, suggest
+from demo_core.cli import echo, say, seed, suggest
 from demo_core.errors import UsageProblem, printable
 from demo_dashboard.commands.common import (
     check_output,
@@ -105,7 +105,7 @@ def figure(
     """
     kind = output.suffix.lower().lstrip(".")
     if kind not in FORMATS:
-        raise UsageProblem(f"{printable(output)}: a figure's name ends in .pdf, .svg or .png")
+        raise UsageProblem(f"{output}: a figure's name ends in .pdf, .svg or .png")
     one_of(id=names, top=top, random=draw)
     number = len(names) or top or draw or 1
     files = [output]
@@ -142,7 +142,7 @@ def figure(
         files = files[: len(subjects)]
         _write(drawn, files, kind, force)
     for place, subject in enumerate(subjects):
-        click.echo(f"{files[min(place, len(files) - 1)]}: {subject.title.splitlines()[-1]}")
+        echo(f"{files[min(place, len(files) - 1)]}: {subject.title.splitlines()[-1]}")
     suggest("demo", "dashboard", *explanations, *(w for f in folders for w in ("--motifs", f)), "-o", "report.html")
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from demo_core.cli import emit_json, say, suggest, table
-from demo_core.errors import DemoError, counted, printable
+from demo_core.cli import echo, emit_json, say, suggest, table
+from demo_core.errors import DemoError, counted
 from demo_motifs.commands.common import database_files, db_option, force_option, json_option, taxon_option
 
 
@@ -46,7 +46,7 @@ def db(
             emit_json([f"jaspar{release}" for release in found])
         else:
             for release in found:
-                click.echo(f"jaspar{release}" + (" (jaspar)" if release == motif_databases.DEFAULT_RELEASE else ""))
+                echo(f"jaspar{release}" + (" (jaspar)" if release == motif_databases.DEFAULT_RELEASE else ""))
         return
     known = motif_databases.load(databases, taxon)
     if names:
@@ -56,10 +56,10 @@ def db(
         check_file_can_be(output)
         check_not_an_input(output, *database_files(databases))
         if output.exists() and not force:
-            raise DemoError(f"{printable(output)} exists already: choose another name, or --force to replace it")
+            raise DemoError(f"{output} exists already: choose another name, or --force to replace it")
         with whole_file(output, replace=force) as temporary:
             temporary.write_text(format_meme(one.motif for one in known) + "\n", encoding="utf-8")
-        click.echo(f"{output}: {counted(len(known), 'motif')}")
+        echo(f"{output}: {counted(len(known), 'motif')}")
         suggest("demo", "motifs", "find", "EXPLANATION", "--db", output, "-o", "motifs")
         return
     rows = [

@@ -9,7 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from demo_core.cli import State, cell, device, emit_json, progress, reader_option, say, seed, suggest_opening, table
+from demo_core.cli import (
+    ExistingPath,
+    State,
+    cell,
+    device,
+    echo,
+    emit_json,
+    progress,
+    reader_option,
+    say,
+    seed,
+    suggest_opening,
+    table,
+)
 from demo_core.errors import DemoError, UsageProblem, printable, unknown_name
 from demo_motifs.commands.common import (
     check_new,
@@ -40,8 +53,8 @@ EFFECT_HEADS = (
 
 @click.command()
 @click.argument("motifs", type=click.Path(path_type=Path))
-@click.argument("model", type=click.Path(path_type=Path))
-@click.argument("data", type=click.Path(path_type=Path))
+@click.argument("model", type=ExistingPath(model=True))
+@click.argument("data", type=ExistingPath())
 @click.option(
     "-o",
     "--output",
@@ -136,7 +149,7 @@ def dependencies(
         emit_json(summary)
         return
     _print(summary, len(rows), _unit(target))
-    click.echo(f"{output}: {_of(len(pairs), 'pair')} of {_of(len(chosen), 'motif')}")
+    echo(f"{output}: {_of(len(pairs), 'pair')} of {_of(len(chosen), 'motif')}")
     suggest_opening(output / "interactions.png")
 
 
@@ -147,7 +160,7 @@ def _motifs(source: Path, given: dict[str, Any]) -> list[Motif]:
     folder = source / "motifs.h5" if source.is_dir() else source
     if folder.suffix == ".h5":
         if not folder.is_file():
-            raise DemoError(f"{printable(source)}: there is no motifs.h5, as demo motifs find writes it")
+            raise DemoError(f"{source}: there is no motifs.h5, as demo motifs find writes it")
         with MotifsFile(folder) as file:
             every = [file.motif(m["motif"]) for m in sorted(file.motifs, key=lambda m: -int(m["seqlets"]))]
         if not given["only"]:
@@ -171,7 +184,7 @@ def _motifs(source: Path, given: dict[str, Any]) -> list[Motif]:
                 raise UsageProblem(unknown_name("motif", name, by_id))
         return [by_id[name] for name in wanted]
     if not every:
-        raise DemoError(f"{printable(source)}: no motif was found, so there is no pair")
+        raise DemoError(f"{source}: no motif was found, so there is no pair")
     return every[: given["number"]]
 
 
@@ -272,7 +285,7 @@ def _summary(
 
 
 def _print(summary: list[dict[str, Any]], n: int, unit: str) -> None:
-    click.echo(f"{n} sequences searched; effects in {unit}, means over arrangements and distances")
+    echo(f"{n} sequences searched; effects in {unit}, means over arrangements and distances")
     heads = (
         "A",
         "B",

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from demo_core.cli import State, emit_json, say, seed, suggest, table
-from demo_core.errors import DemoError, UsageProblem, counted, printable
+from demo_core.cli import State, echo, emit_json, say, seed, suggest, table
+from demo_core.errors import DemoError, UsageProblem, counted
 from demo_motifs.commands.common import (
     check_output,
     database_files,
@@ -144,7 +144,7 @@ def find(
         emit_json(rows)
         return
     _print(parts, rows)
-    click.echo(f"{output}: {counted(len(rows), 'motif')}" + ("" if hits is None else f", {counted(hits, 'hit')}"))
+    echo(f"{output}: {counted(len(rows), 'motif')}" + ("" if hits is None else f", {counted(hits, 'hit')}"))
     suggest("demo", "dashboard", *explanations, "--motifs", output, "-o", "report.html")
 
 
@@ -153,24 +153,23 @@ def _say_finished(output: Path, asked: dict[str, Any], as_json: bool) -> None:
     from demo_motifs.result import MotifsFile
 
     if not (output / "motifs.h5").is_file():
-        raise DemoError(f"{printable(output)} has no motifs.h5: choose another -o, or --force to replace it")
+        raise DemoError(f"{output} has no motifs.h5: choose another -o, or --force to replace it")
     with MotifsFile(output / "motifs.h5") as file:
         there = file.metadata.get("fingerprint", {})
         if unknown := [k for k in asked if k not in there]:
             raise DemoError(
-                f"{printable(output)}: does not record {' or '.join(unknown)}; choose another -o, or use --force to "
-                "replace it"
+                f"{output}: does not record {' or '.join(unknown)}; choose another -o, or use --force to replace it"
             )
         differing = [k for k, v in asked.items() if there.get(k) != v]
         if differing:
             raise DemoError(
-                f"{printable(output)} exists, from a run that differs in {', '.join(differing)}: choose another "
+                f"{output} exists, from a run that differs in {', '.join(differing)}: choose another "
                 "-o, or --force to replace it"
             )
         if as_json:
             emit_json([{k: v for k, v in m.items() if k not in MATRICES} for m in file.motifs])
         else:
-            click.echo(f"{output}: skipped, it is finished already")
+            echo(f"{output}: skipped, it is finished already")
 
 
 def _part(ctx: click.Context, file: Explanation, name: str, given: dict[str, Any], known: list[KnownMotif]) -> Part:
@@ -312,7 +311,7 @@ def _write(
 def _print(parts: list[Part], rows: list[dict[str, Any]]) -> None:
     for part in parts:
         if not part.motifs:
-            click.echo(f"{part.name}: no motif was found")
+            echo(f"{part.name}: no motif was found")
     if not rows:
         return
     from demo_motifs.naming import LARGEST_Q
@@ -334,7 +333,7 @@ def _print(parts: list[Part], rows: list[dict[str, Any]]) -> None:
         )
     table(heads, lines[:_SHOWN])
     if len(lines) > _SHOWN:
-        click.echo(f"... and {len(lines) - _SHOWN} more, in motifs.tsv")
+        echo(f"... and {len(lines) - _SHOWN} more, in motifs.tsv")
 
 
 def _fingerprint(read: Sequence[Path | None], given: dict[str, Any], code: str | None) -> dict[str, Any]:
@@ -343,7 +342,7 @@ def _fingerprint(read: Sequence[Path | None], given: dict[str, Any], code: str |
     digests = []
     for path in (p for p in read if p is not None):
         if not path.exists():
-            raise DemoError(f"{printable(path)}: there is no such file")
+            raise DemoError(f"{path}: there is no such file")
         for one in sorted(path.glob("*.[js][sa]*")) if path.is_dir() else [path]:  # model.json, weights.safetensors
             with one.open("rb") as file:
                 digests.append(hashlib.file_digest(file, "sha256").hexdigest())

@@ -73,14 +73,14 @@ def match(
         check_file_can_be(output)
         check_not_an_input(output, tf_table, *database_files(databases), *(path for path, _ in pairs))
         if output.exists() and not force:
-            raise DemoError(f"{printable(output)} exists already: choose another name, or --force to replace it")
+            raise DemoError(f"{output} exists already: choose another name, or --force to replace it")
     known = load(databases, taxon)
     own = {}
     for factor in dict.fromkeys(factor for _, factor in pairs):
         mine = named(known, factor)
         own[factor] = [i for i, one in enumerate(known) if one in mine]
         listed = ", ".join(f"{one.motif.name} ({one.motif.id})" for one in mine)
-        say(f"{printable(factor, 60)}: {printable(listed)}")
+        say(f"{printable(factor, 60)}: {listed}")
     rows: list[dict[str, Any]] = []
     done: set[tuple[str, str]] = set()
     for path, factor in pairs:
@@ -164,7 +164,7 @@ def _filter_windows(registry: Registry, path: Path, file: Explanation, width: in
 def _say_unused(filters: tuple[Path, ...], done: set[tuple[str, str]]) -> None:
     for model in filters:
         if not any(name == str(model) for name, _ in done):
-            say(f"--filters {printable(model)}: none of the explanations of sequences is of a model of that name")
+            say(f"--filters {model}: none of the explanations of sequences is of a model of that name")
 
 
 def _or_none(value: float) -> float | None:

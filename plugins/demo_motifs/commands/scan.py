@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from demo_core.cli import State, emit_json, progress, reader_option, say, suggest, table
-from demo_core.errors import UsageProblem, counted, printable
+from demo_core.cli import ExistingPath, State, echo, emit_json, progress, reader_option, say, suggest, table
+from demo_core.errors import UsageProblem, counted
 from demo_motifs.commands.common import (
     background_option,
     check_new,
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("data", type=click.Path(path_type=Path))
+@click.argument("data", type=ExistingPath())
 @click.argument("names", nargs=-1, required=True, metavar="FACTOR|ID...")
 @click.option(
     "-o",
@@ -75,7 +75,7 @@ def scan(
         chosen += [one for one in motif_databases.named(known, name) if one not in chosen]
     with open_either(state.registry, data, reader) as source:
         if isinstance(source, Explanation) and source.kind == "pattern":
-            raise UsageProblem(f"{printable(data)} is of optimised inputs, not of sequences")
+            raise UsageProblem(f"{data} is of optimised inputs, not of sequences")
         sequences = source.sequences if isinstance(source, Explanation) else source
         base = background
         if base is None:
@@ -88,7 +88,7 @@ def scan(
             scanner = Scanner(one.motif.pwm(base), base, threshold)
             if not any(scanner.least.values()):
                 say(
-                    f"{printable(one.motif.id)}: no window is as unlikely as p {threshold:g}, so it has no site; its "
+                    f"{one.motif.id}: no window is as unlikely as p {threshold:g}, so it has no site; its "
                     f"best has p {scanner.smallest_p:.2g}"
                 )
             scanners.append((one.motif.id, one.motif.name, scanner))
@@ -109,7 +109,7 @@ def scan(
     heads = ("motif", "name", "width", "sites", "sequences", "forward", "reverse")
     table(heads, [[row[head] for head in heads] for row in rows])
     sites = counted(sum(row["sites"] for row in rows), "site")
-    click.echo(f"{output}: {sites} in {counted(len(sequences), 'sequence')}")
+    echo(f"{output}: {sites} in {counted(len(sequences), 'sequence')}")
     if isinstance(source, Explanation):
         suggest("demo", "dashboard", data, "-o", "report.html")
     else:

@@ -24,7 +24,7 @@ def new_name(explanation: Path, limit: int | None) -> None:
 
     with Explanation.open(explanation) as found:
         if found.kind != "attribution":
-            raise UsageProblem(f"{printable(explanation)} is of kind {found.kind}: give one of attributions")
+            raise UsageProblem(f"{explanation} is of kind {found.kind}: give one of attributions")
         last = min(len(found), limit or len(found))
         for rows in found.blocks():
             rows = slice(rows.start, min(rows.stop, last))  # noqa: PLW2901

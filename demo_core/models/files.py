@@ -1,0 +1,19 @@
+"""The files of a model folder. Needs no torch, so that a mistyped path is reported at once."""
+
+from pathlib import Path
+
+from demo_core.errors import DemoError
+
+FORMAT = "demo-model"
+VERSION = 1
+METADATA = "model.json"
+WEIGHTS = "weights.safetensors"
+#: Pictures that a training leaves beside them.
+PICTURES = ("learning_curve.png",)
+
+
+def check_model_folder(path: Path) -> None:
+    """Raise DemoError unless there is a folder."""
+    if not path.is_dir():
+        what = "this is a file, not a model folder" if path.exists() else "there is no such model folder"
+        raise DemoError(f"{path}: {what}")
