@@ -91,7 +91,8 @@ def test_every_field_of_a_spec_and_every_option_says_what_it_is(registry):
 
 
 def test_the_page_that_a_built_in_plugin_names_is_there(registry):
-    from demo_core.cli.listings import described
+    from demo_listings.specs import described
+
     from demo_core.plugins.specs import Architecture, Command, DatasetReader, Explainer
 
     for kind in (Architecture, DatasetReader, Explainer, Command):

@@ -11,9 +11,9 @@ from .data_arguments import reader_option as reader_option
 from .data_arguments import seed as seed
 from .data_arguments import split as split
 from .entry import run as run
+from .flags import PluginOption as PluginOption
 from .flags import click_options as click_options
 from .flags import take_options as take_options
-from .group import COMMANDS as COMMANDS
 from .group import State as State
 from .group import root as root
 from .output import cell as cell

@@ -23,8 +23,9 @@ class PluginOption(click.Option):
 
     def __init__(self, option: Option, owner: str, taken: Container[str], **given: Any) -> None:
         self.field = option.name
-        self._long = [usage(option, owner)] if option.is_switch else [option.flag_of(owner)]
-        short = [usage(option)] if option.is_switch else [option.flag]
+        switch = "is_flag" in given
+        self._long = [usage(option, owner)] if switch else [option.flag_of(owner)]
+        short = [usage(option)] if switch else [option.flag]
         collides = any(flag in taken for flag in short[0].split("/"))
         super().__init__([*(self._long if collides else short), _name(owner, option)], **given)
 

@@ -1,8 +1,7 @@
-"""The top of the command line: core commands by name, then what plugins add."""
+"""The top of the command line. Every command is a plugin's, and is imported when it runs."""
 
 from __future__ import annotations
 
-import importlib
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -17,15 +16,6 @@ from demo_core.models.trust import code_allowed
 from demo_core.plugins.discovery import SLOW, Discovery, discover
 from demo_core.plugins.registry import Registered, Registry
 from demo_core.plugins.specs import Command
-
-#: Core commands: where each is, and its line in the listing. A module is imported when its command runs.
-COMMANDS = {
-    "architectures": ("demo_core.cli.listings:architectures", "List the networks that can be trained."),
-    "explain": ("demo_core.cli.explain:explain", "Explain a model's predictions."),
-    "explainers": ("demo_core.cli.listings:explainers", "List the ways of explaining."),
-    "plugins": ("demo_core.cli.plugins:plugins", "List plugins and their state."),
-    "readers": ("demo_core.cli.listings:readers", "List the file formats that can be imported."),
-}
 
 
 @dataclass
@@ -76,7 +66,7 @@ class Root(click.Group):
         except Exception as error:
             name = ctx.invoked_subcommand
             registry = _state(ctx).registry
-            if name is None or name in COMMANDS or not registry.has(Command, name):
+            if name is None or not registry.has(Command, name):
                 raise
             registered = registry.find(Command, name)
             if registered.owner.origin == "built-in":  # told as what it is, and not as a broken plugin
@@ -102,22 +92,18 @@ class Root(click.Group):
         return [CompletionItem(n, help=s) for n, s in self._listing(ctx) if n.startswith(incomplete)]
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Core and plugin commands, in order."""
-        return sorted({*_state(ctx).registry.names(Command), *COMMANDS})
+        """All commands, in order."""
+        return sorted(_state(ctx).registry.names(Command))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """A core command, which no plugin can replace, or a plugin's."""
-        if cmd_name in COMMANDS:
-            module, _, attribute = COMMANDS[cmd_name][0].partition(":")
-            found = getattr(importlib.import_module(module), attribute)
-        elif _state(ctx).registry.has(Command, cmd_name):
-            registered = _state(ctx).registry.find(Command, cmd_name)
-            found = registered.load()
-            if not isinstance(found, click.Command):
-                raise registered.broke_contract(f"its target is a {type(found).__name__}, not a click command")
-        else:
+        """The command of a plugin, imported."""
+        registry = _state(ctx).registry
+        if not registry.has(Command, cmd_name):
             return None
-        assert isinstance(found, click.Command)
+        registered = registry.find(Command, cmd_name)
+        found = registered.load()
+        if not isinstance(found, click.Command):
+            raise registered.broke_contract(f"its target is a {type(found).__name__}, not a click command")
         return found
 
     def resolve_command(
@@ -135,10 +121,7 @@ class Root(click.Group):
 
     def _listing(self, ctx: click.Context) -> list[tuple[str, str]]:
         registry = _state(ctx).registry
-        return [
-            (name, COMMANDS[name][1] if name in COMMANDS else registry.find(Command, name).spec.summary)
-            for name in self.list_commands(ctx)
-        ]
+        return [(name, registry.find(Command, name).spec.summary) for name in self.list_commands(ctx)]
 
 
 def _state(ctx: click.Context) -> State:
@@ -190,11 +173,4 @@ def root(ctx: click.Context, plugin_files: tuple[Path, ...], allow_code: bool, d
     A first look, on made-up data: demo quickstart
     """
     ctx.with_resource(code_allowed(allow_code))
-    _report_clashes(_state(ctx))
-
-
-def _report_clashes(state: State) -> None:
-    for registered in state.registry.all(Command):
-        if registered.spec.name in COMMANDS:
-            name, owner = registered.spec.name, registered.owner.describe()
-            say(f"demo: command '{name}' of plugin {owner} is hidden by the core's own")
+    _ = _state(ctx).registry  # reports broken plugins, whatever the command

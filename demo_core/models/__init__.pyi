@@ -1,6 +1,7 @@
 from .device import choose_device as choose_device
 from .device import exact_arithmetic as exact_arithmetic
 from .device import out_of_memory as out_of_memory
+from .files import is_model_folder as is_model_folder
 from .layers import Lstm as Lstm
 from .layers import MeanReadout as MeanReadout
 from .model import Model as Model

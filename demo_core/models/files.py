@@ -17,3 +17,8 @@ def check_model_folder(path: Path) -> None:
     if not path.is_dir():
         what = "this is a file, not a model folder" if path.exists() else "there is no such model folder"
         raise DemoError(f"{path}: {what}")
+
+
+def is_model_folder(path: Path) -> bool:
+    """Whether there is a folder with a model's description in it."""
+    return (path / METADATA).is_file()

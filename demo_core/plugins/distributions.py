@@ -1,12 +1,10 @@
-"""What an installed distribution says of itself: where it is documented, where to report, how pip gets it again."""
+"""What an installed distribution says of itself: where it is documented, and where to report."""
 
 from __future__ import annotations
 
-import json
 import re
 from importlib import metadata
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 from demo_core.errors import printable
 
@@ -27,35 +25,6 @@ def place_to_report(distribution: str) -> str:
         return found
     about = _metadata(distribution)
     return next((_decoded(about[f]) for f in ("Maintainer-email", "Author-email") if about.get(f)), "")
-
-
-def requirement(distribution: str, extras: tuple[str, ...] = ()) -> str:
-    """The line for pip that installs this version from where it came from, or a remark why there is none.
-
-    Without what is secret in a URL: a password, and what comes after a question mark. Source: ``direct_url.json`` as
-    the specification "Recording the Direct URL Origin" has it (PEP 610).
-    """
-    wanted = f"[{','.join(sorted(extras))}]" if extras else ""
-    try:
-        installed = metadata.distribution(distribution)
-        version, origin = installed.version, json.loads(installed.read_text("direct_url.json") or "{}")
-        line = _from_url(distribution, wanted, origin) if origin else f"{distribution}{wanted}=={version}"
-    except (metadata.PackageNotFoundError, ValueError, TypeError, KeyError, AttributeError):
-        return f"# {printable(distribution, 60)}: what pip recorded of it cannot be read"
-    if not version or not line.isprintable() or any(c.isspace() for c in line.partition("://")[2]):
-        return f"# {printable(distribution, 60)}: what pip recorded of it makes no line"
-    return line
-
-
-def _from_url(distribution: str, extras: str, origin: dict[str, Any]) -> str:
-    url = _without_secrets(origin["url"])
-    if origin.get("dir_info", {}).get("editable"):
-        return f"-e {url}{extras}"  # as pip reads it: -e file:///there[extra]
-    if (vcs := origin.get("vcs_info")) is not None:
-        url = f"{vcs['vcs']}+{url}@{vcs['commit_id']}"
-    if folder := origin.get("subdirectory"):
-        url += f"#subdirectory={folder}"
-    return f"{distribution}{extras} @ {url}"
 
 
 def _url(distribution: str, *labels: str) -> str:
@@ -87,11 +56,3 @@ def _metadata(distribution: str) -> Any:
         from email.message import Message
 
         return Message()
-
-
-def _without_secrets(url: str) -> str:
-    parts = urlsplit(url)
-    user, at, host = parts.netloc.rpartition("@")
-    # a name alone is how ssh is spoken to; to a web server it may be a token
-    keep = at and ":" not in user and parts.scheme == "ssh"
-    return urlunsplit(parts._replace(netloc=parts.netloc if keep else host, query=""))

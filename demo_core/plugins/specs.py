@@ -220,7 +220,7 @@ class Explainer(Spec):
         if (self.kind == "trace") != bool(self.channels):
             raise SpecError(f"'{self.name}': channels are named by explainers of kind trace, and only by them")
         if self.name == "all":
-            raise SpecError("'all' is what stands for every explainer: choose another name")
+            raise SpecError("'all' is reserved (it runs every explainer); choose another name")
         if self.adds_up and self.kind != "attribution":
             raise SpecError(f"'{self.name}': only attributions can add up")
         if not isinstance(self.tolerance, int | float) or not 0 < self.tolerance < 1:

@@ -34,7 +34,7 @@ class Calculator:
         self.job, self._guard = job, guard
         self._spec, self._device = job.spec, job.model.device
         self._explainer = new_explainer(job)
-        self._without_cudnn = "gradients" in job.spec.needs and "recurrent" in job.model.capabilities
+        self._without_cudnn = "gradients" in self._spec.needs and "recurrent" in job.model.capabilities
         #: Sequences that the explainer gets at a time: halved when memory runs out
         self._chunk = job.batch_size
         self._forward(job.model.one_hot(np.zeros((1, job.model.length), np.uint8)))

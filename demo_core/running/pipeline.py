@@ -89,7 +89,8 @@ def _compute(
 def _in_order(calculator: Calculator, source: Source, sink: Sink[Any]) -> Iterator[Part]:
     """All parts in order; one that a disk lost since it was written is computed again."""
     size, batch, names = calculator.job.batch_size, 0, set[str]()
-    while batch < source.n_batches(size):
+    total = source.n_batches(size)
+    while batch < total:
         part = sink.read(batch)
         if part is None:
             part = source.compute(calculator, batch, lambda done, total: None)
@@ -106,7 +107,7 @@ class _Summary:
         self, calculator: Calculator, source: Source, described: dict[str, Any], fingerprint: Mapping[str, Any]
     ) -> None:
         self._calculator, self._described, self._fingerprint = calculator, described, dict(fingerprint)
-        self._job = calculator.job
+        self._job, self._spec = calculator.job, calculator.job.spec
         self._source, self._digest = source, source.digest()
         self._alphabet = alphabet_named(described["alphabet"])
         self._seconds, self._rows, self._bad, self._lost = 0.0, 0, 0, 0
@@ -123,7 +124,7 @@ class _Summary:
             self._extras = extra_names(part)
             if self._digest is not None:
                 self._digest.add(part)
-            if self._job.spec.adds_up:
+            if self._spec.adds_up:
                 total = (part["values"].astype(np.float64) * self._alphabet.one_hot(part["codes"])).sum(axis=(1, 2))
                 self._gaps.append(np.abs(total - (part["target_values"].astype(np.float64) - part["baseline"])))
             yield part
@@ -135,7 +136,7 @@ class _Summary:
             if self._source.changed(of_data):
                 raise DataChanged("the data changed during the run, so no result was kept; run the same command again")
             self._fingerprint |= of_data
-        bring = _bring(self._job.spec.requires)
+        bring = _bring(self._spec.requires)
         return {
             **self._described,
             "unit": self._calculator.unit,
@@ -150,9 +151,9 @@ class _Summary:
         }
 
     def _warnings(self) -> list[str]:
-        what = "patterns" if self._job.spec.kind == "pattern" else "sequences"
+        what = "patterns" if self._spec.kind == "pattern" else "sequences"
         found = []
-        if self._bad and self._job.spec.kind != "trace":
+        if self._bad and self._spec.kind != "trace":
             found.append(f"{self._bad} of {self._rows} {what} have values that are not finite numbers")
         if self._lost:
             found.append(f"outputs of {self._lost} of {self._rows} {what} are NaN or infinite")
@@ -160,7 +161,7 @@ class _Summary:
 
     def _additivity(self) -> dict[str, float | None] | None:
         """How far values are from adding up to target minus baseline."""
-        if not self._job.spec.adds_up:
+        if not self._spec.adds_up:
             return None
         gaps = np.concatenate(self._gaps)
         ends = {"largest_gap": float(gaps.max()), "median_gap": float(np.median(gaps))}

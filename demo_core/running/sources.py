@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -59,9 +60,9 @@ class Rows:
     """Rows of a dataset, in the order given; left out, all of them."""
 
     def __init__(self, dataset: SequenceDataset, rows: NDArray[np.int64] | None = None) -> None:
-        self.dataset = dataset
+        self.dataset, self._path = dataset, dataset.path
         self.rows = np.arange(len(dataset)) if rows is None else np.asarray(rows, np.int64)
-        self._version = _version_of(dataset)
+        self._version = _version_of(self._path)
 
     def check(self, job: Job) -> None:
         """The model must be able to read the data, and there must be some."""
@@ -113,7 +114,7 @@ class Rows:
 
     def changed(self, fingerprint: Mapping[str, Any]) -> bool:
         """Read again only where its file has another time or size."""
-        return self._version != _version_of(self.dataset) and self.fingerprint() != fingerprint
+        return self._version != _version_of(self._path) and self.fingerprint() != fingerprint
 
 
 class Patterns:
@@ -207,9 +208,8 @@ def dataset_of(columns: Mapping[str, Any], like: SequenceDataset) -> SequenceDat
     return SequenceDataset(**given, targets=like.targets, alphabet=like.alphabet, chroms=like.chroms, info=like.info)
 
 
-def _version_of(dataset: SequenceDataset) -> object:
-    """What changes when the file behind a dataset is written to."""
-    path = dataset.path
+def _version_of(path: Path | None) -> object:
+    """What changes when a file is written to."""
     if path is None or not path.exists():
         return None
     about = path.stat()

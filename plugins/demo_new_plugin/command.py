@@ -100,12 +100,8 @@ def _check_name(state: State, kind: str, name: str) -> None:
             f"'{printable(name, 40)}' must be lower-case words joined by hyphens, like 'my-method', "
             f"of at most {_LONGEST} letters"
         )
-    from demo_core.cli import COMMANDS
-
-    if kind == "command" and name in COMMANDS:
-        raise UsageProblem(f"'{name}' is a command of the core: choose another name")
     if kind == "explainer" and name == "all":
-        raise UsageProblem("'all' is what stands for every explainer: choose another name")
+        raise UsageProblem("'all' is reserved (it runs every explainer); choose another name")
     if state.registry.has(_KINDS[kind], name):
         owners = [r.owner.describe() for r in state.registry.all(_KINDS[kind]) if r.spec.name == name]
         raise UsageProblem(f"{kind} '{name}' is there already, of plugin {owners[0]}: choose another name")

@@ -107,9 +107,8 @@ def test_the_lines_that_bring_the_same_set(site, demo, here, monkeypatch):
     ],
 )
 def test_a_requirement_says_where_it_came_from(site, tmp_path, origin, line):
+    from demo_listings.requirements import requirement
     from packaging.requirements import Requirement
-
-    from demo_core.plugins.distributions import requirement
 
     site("demo-a", "a_plugin", "")
     if origin:
@@ -138,7 +137,7 @@ def test_a_requirement_says_where_it_came_from(site, tmp_path, origin, line):
     ],
 )
 def test_a_requirement_has_no_secret_and_no_second_line(site, tmp_path, origin, line):
-    from demo_core.plugins.distributions import requirement
+    from demo_listings.requirements import requirement
 
     site("demo-a", "a_plugin", "")
     (tmp_path / "demo_a-1.0.dist-info" / "direct_url.json").write_text(origin)

@@ -13,8 +13,8 @@ import time
 import h5py
 import numpy as np
 import pytest
+from demo_explain.run_names import run_name
 
-from demo_core.cli.run_names import run_name
 from demo_core.data.selection import Selection
 from demo_core.errors import DemoError, UsageProblem
 from demo_core.plugins.specs import Explainer

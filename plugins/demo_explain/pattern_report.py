@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from demo_core.cli.output import echo, table
+from demo_core.cli import echo, table
 from demo_core.errors import printable
 
 
@@ -12,8 +12,8 @@ def report_patterns(path: Path) -> None:
     """What the patterns of a file reach, those first whose best letters reach most."""
     import numpy as np
 
-    from demo_core.models.outputs import logistic
-    from demo_core.results.explanation import Explanation
+    from demo_core import Explanation
+    from demo_core.models import logistic
 
     with Explanation.open(path) as found:
         target = found.provenance.target

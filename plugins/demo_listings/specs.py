@@ -6,13 +6,20 @@ from typing import Any
 
 import click
 
-from demo_core.cli.group import State
-from demo_core.cli.output import emit_json, table
-from demo_core.plugins.distributions import documentation, place_to_report
-from demo_core.plugins.options import json_schema
-from demo_core.plugins.owner import Owner
-from demo_core.plugins.registry import Registered, Registry
-from demo_core.plugins.specs import AnySpec, Architecture, Command, DatasetReader, Explainer
+from demo_core.cli import State, emit_json, table
+from demo_core.plugins import (
+    AnySpec,
+    Architecture,
+    Command,
+    DatasetReader,
+    Explainer,
+    Owner,
+    Registered,
+    Registry,
+    documentation,
+    json_schema,
+    place_to_report,
+)
 
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 

@@ -14,12 +14,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from demo_core.cli.data_arguments import batch_size_option, device, open_data, reader_option, seed, split
-from demo_core.cli.flags import click_options, take_options
-from demo_core.cli.group import State
-from demo_core.cli.output import echo, progress, say, suggest
-from demo_core.cli.pattern_report import report_patterns
-from demo_core.cli.requests import Request, load_config, state_of
+from demo_core.cli import (
+    State,
+    batch_size_option,
+    click_options,
+    device,
+    echo,
+    open_data,
+    progress,
+    reader_option,
+    say,
+    seed,
+    split,
+    suggest,
+    take_options,
+)
 from demo_core.errors import (
     DemoError,
     ExitCode,
@@ -30,21 +39,19 @@ from demo_core.errors import (
     counted,
     printable,
 )
-from demo_core.models.files import METADATA
-from demo_core.plugins.options import build, from_environment, options_of
-from demo_core.plugins.registry import Registered, Registry
-from demo_core.plugins.specs import Explainer
-from demo_core.sequences.text_files import text_lines
+from demo_core.models import is_model_folder
+from demo_core.plugins import Explainer, Registered, Registry, build, from_environment, options_of
+from demo_core.sequences import text_lines
+from demo_explain.pattern_report import report_patterns
+from demo_explain.requests import Request, load_config, state_of
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from demo_core.data.dataset import SequenceDataset
-    from demo_core.data.selection import Selection
-    from demo_core.models.model import Model
-    from demo_core.running.job import Job
-    from demo_core.running.sinks import Outcome
+    from demo_core.data import Selection, SequenceDataset
+    from demo_core.models import Model
+    from demo_core.running import Job, Outcome
 
 ALL = "all"
 
@@ -154,25 +161,24 @@ def _explain(
     paths: tuple[Path, ...],
     request: Request,
 ) -> None:
-    state = state_of(ctx)
-    models = [p for p in paths if (p / METADATA).is_file()]
+    registry = state_of(ctx).registry
+    models = [p for p in paths if is_model_folder(p)]
     others = [p for p in paths if p not in models]
     _check_paths(registered, models, others, paths)
     _check_names(registered, models, request)
     source = others[0] if others else None
-    from demo_core.models.device import choose_device  # torch, once the paths are known to be there
-    from demo_core.models.model import Model
+    from demo_core.models import Model, choose_device  # torch, once the paths are known to be there
 
     where = choose_device(request.device)
     say(f"device: {where}")
-    with open_data(state.registry, source, request.reader) if source else nullcontext() as dataset:
+    with open_data(registry, source, request.reader) if source else nullcontext() as dataset:
         code = ExitCode.DONE
-        opened = [Model.load(path, registry=state.registry, device=where) for path in models]
+        opened = [Model.load(path, registry=registry, device=where) for path in models]
         for model in opened:  # what does not fit is said before anything is computed
             if dataset is not None:
                 model.check_data(dataset, others[0])
         if registered is None:
-            _check_tables(ctx, state.registry)
+            _check_tables(ctx, registry)
         for model in opened:
             for target in _targets(request, model):
                 one = replace(request, target=target)
@@ -181,10 +187,10 @@ def _explain(
                     rows = _selection(one).rows(dataset, model.target(target).outputs[0].name)
                     _say_selected(one, dataset, rows)
                 if registered:
-                    _run(state.registry, registered, options, model, dataset, rows, one, source)
+                    _run(registry, registered, options, model, dataset, rows, one, source)
                 else:
                     tables = ctx.meta.get("demo.tables", {})
-                    code = max(code, _run_all(state.registry, tables, model, dataset, rows, one, source))
+                    code = max(code, _run_all(registry, tables, model, dataset, rows, one, source))
     if code:
         ctx.exit(code)
     if request.made and registered and registered.spec.kind in ("attribution", "trace"):
@@ -300,9 +306,9 @@ def _run(
     request: Request,
     source: Path | None,
 ) -> None:
-    from demo_core.cli.run_names import run_name
-    from demo_core.running.job import make_job
-    from demo_core.storage.atomic_files import check_not_an_input, make_folder
+    from demo_core.running import make_job
+    from demo_core.storage import check_not_an_input, make_folder
+    from demo_explain.run_names import run_name
 
     pattern = registered.spec.kind == "pattern"
     job = make_job(
@@ -327,7 +333,7 @@ def _run(
     check_not_an_input(output, source)
     outcome = _run_into(output, job, dataset, rows, request.force)
     for warning in outcome.warnings:
-        say(f"warning: {model.name} {job.spec.name}: {warning}")
+        say(f"warning: {model.name} {registered.spec.name}: {warning}")
     said = {
         "written": "",
         "continued": ", continued from where it stopped",
@@ -344,13 +350,12 @@ def _run_into(
     output: Path, job: Job, dataset: SequenceDataset | None, rows: NDArray[np.int64] | None, force: bool
 ) -> Outcome:
     """Run a job into a file, with a progress bar. What the plugin prints goes to stderr."""
-    from demo_core.running.pipeline import run
-    from demo_core.running.sinks import File
-    from demo_core.running.sources import Patterns, Rows
+    from demo_core.running import File, Patterns, Rows, run
 
-    title, sink = f"{job.model.name} {job.spec.name}", File(output, force=force)
+    spec = job.spec
+    title, sink = f"{job.model.name} {spec.name}", File(output, force=force)
     with progress(title) as (start, advance), redirect_stdout(sys.stderr):
-        if dataset is not None and job.spec.kind != "pattern":
+        if dataset is not None and spec.kind != "pattern":
             return run(job, Rows(dataset, rows), sink, on_start=start, on_batch=advance)
         begun = False
 
@@ -368,7 +373,7 @@ def _run_into(
 
 
 def _selection(request: Request) -> Selection:
-    from demo_core.data.selection import Selection
+    from demo_core.data import Selection
 
     return Selection(request.split, request.limit, _ids(request.ids), request.only_positive)
 

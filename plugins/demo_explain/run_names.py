@@ -6,10 +6,10 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
-from demo_core.plugins.options import changed
+from demo_core.plugins import changed
 
 if TYPE_CHECKING:
-    from demo_core.running.job import Job
+    from demo_core.running import Job
 
 # Characters of changed options in a file name
 _LONGEST = 60

@@ -9,11 +9,10 @@ from typing import Any
 
 import click
 
-from demo_core.cli.flags import PluginOption
-from demo_core.cli.group import State
+from demo_core.cli import PluginOption, State
 from demo_core.errors import UsageProblem, printable, unknown_name
-from demo_core.plugins.specs import Explainer
-from demo_core.sequences.text_files import text_lines
+from demo_core.plugins import Explainer
+from demo_core.sequences import text_lines
 
 
 @dataclass(frozen=True)

@@ -7,16 +7,21 @@ from typing import Any
 
 import click
 
-from demo_core.cli.completing import any_name
-from demo_core.cli.group import State
-from demo_core.cli.listings import as_json_option, described
-from demo_core.cli.output import echo, emit_json, table
+from demo_core.cli import State, any_name, echo, emit_json, table
 from demo_core.errors import ExitCode, UsageProblem, printable
-from demo_core.plugins.discovery import SLOW, Candidate, Discovery
-from demo_core.plugins.distributions import requirement
-from demo_core.plugins.options import describe, options_of, usage, variable
-from demo_core.plugins.registry import Registered, Registry
-from demo_core.plugins.specs import Command
+from demo_core.plugins import (
+    SLOW,
+    Candidate,
+    Command,
+    Registered,
+    Registry,
+    describe,
+    options_of,
+    usage,
+    variable,
+)
+from demo_listings.requirements import requirements_of
+from demo_listings.specs import as_json_option, described
 
 
 @click.command()
@@ -41,7 +46,7 @@ def plugins(ctx: click.Context, as_json: bool, check: bool, name: str | None, re
         return
     found = state.discovery
     if requirements:
-        lines = _requirements(found)
+        lines = requirements_of(found)
         if as_json:
             remarks = [line[2:] for line in lines if line.startswith("# ")]
             emit_json({"version": 1, "requirements": [n for n in lines if not n.startswith("# ")], "remarks": remarks})
@@ -100,25 +105,6 @@ def _state(row: dict[str, Any]) -> str:
 
 def _short(version: str) -> str:
     return version[:19] if version.startswith("sha256:") else printable(version, 30)
-
-
-def _requirements(found: Discovery) -> list[str]:
-    """A line for each distribution, with the extras whose modules are there; remarks on what pip cannot bring."""
-    extras: dict[str, set[str]] = {}
-    remarks = []
-    for candidate in found.candidates:
-        owner = candidate.owner
-        if owner.origin == "local file":
-            remarks.append(f"# --plugin {printable(owner.distribution, 60)} is a file of your own ({owner.version})")
-        elif candidate.state == "active":
-            mine = extras.setdefault(owner.distribution, set())
-            mine |= {s.extra for s in candidate.specs if s.extra and not Registered(s, owner).missing()}
-        else:
-            remarks.append(f"# left out, {candidate.state}: {printable(owner.describe(), 120)}")
-    lines = [requirement(name, tuple(sorted(used))) for name, used in extras.items()]
-    if any("file://" in line for line in lines):
-        remarks.append("# what has file:// is a folder or file of this machine")
-    return lines + remarks
 
 
 def _show(state: State, name: str, json_wanted: bool) -> None:
