@@ -14,6 +14,8 @@ from markupsafe import Markup
 
 from demo_dashboard.report import Report
 
+#: Style sheets, in order: later ones narrow earlier ones.
+_STYLES = ("style.css", "viewer.css", "pages.css")
 _IMPORT = re.compile(r'^import \{ ([\w, ]+) \} from "\./(\w+)\.js";$', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:async )?function|class|const)", re.MULTILINE)
 _EXPORTED = re.compile(r"^export (?:async )?(?:function|class|const) (\w+)", re.MULTILINE)
@@ -22,7 +24,7 @@ _LISTED = re.compile(r"^export \{ ([\w, ]+) \};\n", re.MULTILINE)
 
 def page_html(report: Report) -> str:
     """The report as a page that stands alone: no network, no other file."""
-    script, style = bundle("main") + "\n$main.start();\n", web_file("style.css")
+    script, style = bundle("main") + "\n$main.start();\n", "\n".join(map(web_file, _STYLES))
     script = f'"use strict";\n(() => {{\n{script}}})();\n'
     environment = Environment(autoescape=True, undefined=StrictUndefined)
     return environment.from_string(web_file("page.html")).render(

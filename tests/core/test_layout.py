@@ -3,6 +3,7 @@
 import ast
 import importlib
 import io
+import re
 import tokenize
 import tomllib
 from pathlib import Path
@@ -83,7 +84,9 @@ def test_modules_that_the_docs_have_shown_can_still_be_imported(alias, name):
 
 
 def test_files_stay_readable():
-    sources = [p for folder in ("demo_core", "plugins") for p in ROOT.glob(f"{folder}/**/*.py")]
+    folders = ("demo_core", "plugins", "tests", "docs", "benchmarks")
+    sources = [p for folder in folders for end in ("py", "js", "css") for p in ROOT.glob(f"{folder}/**/*.{end}")]
+    sources = [p for p in sources if "_build" not in p.parts]
     assert {str(p.relative_to(ROOT)) for p in sources if len(p.read_text().splitlines()) > 400} == set()
 
 
@@ -107,12 +110,10 @@ def test_the_core_stays_small():
     """The conformance kit is counted by itself: only tests and `demo check` load it."""
     sizes = {p: lines_of_code(p.read_text()) for p in ROOT.glob("demo_core/**/*.py")}
     kit = sum(size for path, size in sizes.items() if path.parent.name == "testing")
-    assert sum(sizes.values()) - kit < 7100
+    assert sum(sizes.values()) - kit < 6400
     assert kit < 1200
     for room in set(ROOMS) - {"testing"}:
-        assert sum(size for path, size in sizes.items() if path.parent.name == room) <= (
-            1250 if room == "cli" else 1100
-        ), room
+        assert sum(size for path, size in sizes.items() if path.parent.name == room) <= (1100), room
 
 
 def test_listed_commands_say_what_the_commands_say(registry):
@@ -133,3 +134,14 @@ def test_listed_commands_say_what_the_commands_say(registry):
 def test_every_package_is_typed():
     for package in [ROOT / "demo_core", *(ROOT / "plugins" / p for p in PLUGINS)]:
         assert (package / "py.typed").exists()
+
+
+def test_the_page_of_the_architecture_names_what_is_there():
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    named = set(re.findall(r"\b[a-z_]+/[a-z_/]+\.py\b|`[a-z_]+\.py`", page))
+    assert len(named) > 25
+    for name in named:
+        path = name.strip("`")
+        assert (
+            list(ROOT.glob(f"demo_core/**/{path}")) or (ROOT / path).exists() or (ROOT / "plugins" / path).exists()
+        ), path

@@ -1,6 +1,9 @@
 """Fixtures of the tests that look at pages."""
 
 import pytest
+from report_files import word
+
+from demo_core.cli import run as run_command
 
 
 @pytest.fixture
@@ -34,3 +37,30 @@ def report(quickstart):
     folder, done = quickstart
     assert done.returncode == 0, done.stderr
     return folder / "q" / "report.html"
+
+
+@pytest.fixture(scope="session")
+def files(tmp_path_factory, trained):
+    """Explanations of two models: all sequences by saliency, the positives alone by temporal scores, a pattern."""
+    folder = tmp_path_factory.mktemp("explanations")
+    for model in ("one", "two"):
+        lines = [
+            ("saliency", trained / "data.h5", "--split", "all"),
+            ("temporal", trained / "data.h5", "--split", "all", "--only-positive"),
+            ("class-optimization", "--steps", "3", "--restarts", "4"),
+        ]
+        for explainer, *rest in lines:
+            assert run_command(["explain", explainer, str(trained / model), *map(str, rest), "-o", str(folder)]) == 0
+    return sorted(folder.glob("*.h5"))
+
+
+@pytest.fixture(scope="session")
+def scanned(tmp_path_factory, trained):
+    folder = tmp_path_factory.mktemp("scanned")
+    (folder / "word.meme").write_text(
+        "MEME version 4\n\nALPHABET= ACGT\n\nMOTIF word WORD\nletter-probability matrix: alength= 4 w= 8 nsites= 20\n"
+        + "".join(" ".join("0.97" if x == letter else "0.01" for x in "ACGT") + "\n" for letter in word(trained))
+    )
+    line = ("motifs", "scan", trained / "data.h5", "word", "--db", folder / "word.meme", "-o", folder / "sites")
+    assert run_command([*map(str, line), "--threshold", "1e-3"]) == 0
+    return folder / "sites"

@@ -1,0 +1,16 @@
+"""What the tests of reports share: a word of the tiny data, and files by their explainer."""
+
+import numpy as np
+
+from demo_core import SequenceDataset
+
+
+def word(trained):
+    """Eight letters under the first known site of the tiny data."""
+    with SequenceDataset.open(trained / "data.h5") as data:
+        start = int(np.flatnonzero(data.sites[0])[0])
+        return data.alphabet.decode(data.codes[0, start : start + 8])
+
+
+def of_kind(files, *explainers):
+    return [f for f in files if f.name.split(".")[1].startswith(explainers)]
