@@ -12,3 +12,12 @@ from .drawing import save_figure as save_figure
 from .figures import best_restart as best_restart
 from .figures import explanation_figure as explanation_figure
 from .registration import register_with_ipython as register_with_ipython
+from .rows import PAPER as PAPER
+from .rows import Colours as Colours
+from .rows import channel_rows as channel_rows
+from .rows import logo_row as logo_row
+from .rows import map_row as map_row
+from .rows import pattern_row as pattern_row
+from .rows import sequence_row as sequence_row
+from .rows import signed_row as signed_row
+from .rows import size_row as size_row

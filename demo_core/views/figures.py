@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import Normalize, TwoSlopeNorm
+from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
@@ -17,16 +17,16 @@ from numpy.typing import NDArray
 from demo_core.errors import UsageProblem, printable
 from demo_core.models.outputs import logistic
 from demo_core.results.explanation import Explanation
-from demo_core.views.drawing import (
-    BLUE_WHITE_RED,
-    WHITE_RED,
-    draw_logo,
-    draw_map,
-    draw_sequence,
-    draw_strip,
-    draw_traces,
-    information,
-    pattern_probabilities,
+from demo_core.views.rows import (
+    Draw,
+    channel_rows,
+    curves_row,
+    logo_row,
+    map_row,
+    pattern_row,
+    sequence_row,
+    signed_row,
+    size_row,
 )
 
 _SITE = "#5e3c99"
@@ -39,10 +39,10 @@ _CAPTION = 7.5
 
 @dataclass(frozen=True)
 class _Row:
-    """One panel: ``draw`` gets its axes and those of its colour bar."""
+    """One panel; ``draw`` returns what a colour bar is of, or None."""
 
     height: float
-    draw: Callable[[Axes, Axes], None]
+    draw: Draw
     boxed: bool = True
 
 
@@ -85,7 +85,7 @@ def explanation_figure(
         sequences = of_data[0].sequences
         text = sequences.alphabet.decode(np.asarray(sequences.codes[row]))
         rows.append(_note("the inputs above are made up, and their positions are their own") if patterns else _gap(0.2))
-        rows.append(_Row(1, lambda axes, bar: _letters(axes, text)))
+        rows.append(_Row(1, _labelled("sequence", sequence_row(text))))
     for explanation, place in zip(of_data, places, strict=True):
         rows.append(_caption(explanation, place, letters))
         rows += _ROWS[explanation.kind](explanation, place)
@@ -148,7 +148,8 @@ def _laid_out(rows: list[_Row], main: Explanation, row: int, of_data: list[Expla
     for axes in panels[:, 1]:
         axes.axis("off")
     for (axes, bar), one in zip(panels, rows, strict=True):
-        one.draw(axes, bar)
+        if isinstance(mappable := one.draw(axes), ScalarMappable):
+            _with_bar(bar, mappable)
     if of_data and main.sequences.sites is not None:
         boxed = [axes for axes, one in zip(panels[:, 0], rows, strict=True) if one.boxed]
         _box_sites(boxed, np.asarray(main.sequences.sites[row]))
@@ -161,56 +162,35 @@ def _laid_out(rows: list[_Row], main: Explanation, row: int, of_data: list[Expla
 
 
 def _attribution_rows(explanation: Explanation, row: int) -> list[_Row]:
-    sequences = explanation.sequences
-    x = sequences.alphabet.one_hot(np.asarray(sequences.codes[row]))
-    actual = np.asarray(explanation.values[row], np.float64) * x
+    alphabet = explanation.sequences.alphabet
+    actual = np.asarray(explanation.values[row], np.float64) * explanation.one_hot([row])[0]
     strength = actual.sum(axis=0)
-    finite = np.abs(strength[np.isfinite(strength)])
-    largest = float(finite.max(initial=0.0)) or 1.0
-
-    def logo(axes: Axes, bar: Axes) -> None:
-        draw_logo(axes, actual, sequences.alphabet.letters)
-        _frame(axes)
-
     return [
-        _Row(6, logo),
-        _strip_row("|value|", np.abs(strength), WHITE_RED, Normalize(0, largest)),
-        _strip_row("value", strength, BLUE_WHITE_RED, TwoSlopeNorm(0, -largest, largest)),
+        _Row(6, _framed(logo_row(actual, alphabet.letters))),
+        _Row(1, _labelled("|value|", size_row(strength))),
+        _Row(1, _labelled("value", signed_row(strength))),
     ]
 
 
 def _trace_rows(explanation: Explanation, row: int) -> list[_Row]:
-    values = np.asarray(explanation.values[row], np.float64)
-    finite = values[np.isfinite(values)]
-    largest = float(np.abs(finite).max(initial=0.0)) or 1.0
-    # probabilities are coloured by which side of 0.5 they are on, everything else by its sign
-    probability = explanation.is_probability
-    low, middle, high = (0.0, 0.5, 1.0) if probability else (-largest, 0.0, largest)
+    values, probability = np.asarray(explanation.values[row], np.float64), explanation.is_probability
     names = [printable(c, 20) for c in explanation.provenance.channels]
-    colours = [_CHANNELS[i % len(_CHANNELS)] for i in range(len(names))]
-
-    def curves(axes: Axes, bar: Axes) -> None:
-        draw_traces(axes, values, colours, middle=middle, low=low, high=high)
-        _frame(axes)
-        _row_label(axes, "P" if probability else "score")
-
-    strips = [
-        _strip_row(name, channel, BLUE_WHITE_RED, TwoSlopeNorm(middle, low, high), colour)
-        for name, channel, colour in zip(names, values, colours, strict=True)
-    ]
-    return [_Row(4, curves), *strips]
+    inks = [_CHANNELS[i % len(_CHANNELS)] for i in range(len(names))]
+    strips = channel_rows(values, probability)
+    curves = _labelled("P" if probability else "score", _framed(curves_row(values, inks, probability)))
+    return [_Row(4, curves), *(_Row(1, _labelled(*one)) for one in zip(names, strips, inks, strict=True))]
 
 
 def _interaction_rows(explanation: Explanation, row: int) -> list[_Row]:
-    values = np.asarray(explanation.values[row], np.float64)
-    largest = float(np.abs(values[np.isfinite(values)]).max(initial=0.0)) or 1.0
+    square = map_row(np.asarray(explanation.values[row], np.float64))
 
-    def square(axes: Axes, bar: Axes) -> None:
-        _with_bar(bar, draw_map(axes, values, BLUE_WHITE_RED, TwoSlopeNorm(0, -largest, largest)))
+    def draw(axes: Axes) -> Any:
+        mappable = square(axes)
         axes.tick_params(axis="x", bottom=False, labelbottom=False)
         axes.tick_params(axis="y", labelsize=7)
+        return mappable
 
-    return [_Row(20, square)]
+    return [_Row(20, draw)]
 
 
 _ROWS: dict[str, Callable[[Explanation, int], list[_Row]]] = {
@@ -221,33 +201,36 @@ _ROWS: dict[str, Callable[[Explanation, int], list[_Row]]] = {
 
 
 def _pattern_rows(explanation: Explanation, restart: int, letters_of_a_line: int) -> list[_Row]:
-    values = np.asarray(explanation.values[restart], np.float64)
-    letters = explanation.sequences.alphabet.letters
-
-    def logo(axes: Axes, bar: Axes) -> None:
-        draw_logo(axes, information(pattern_probabilities(values)), letters)
-        axes.set_ylim(0, np.log2(len(letters)))
-        _frame(axes)
-        _row_label(axes, "bits")
-
-    return [_caption(explanation, restart, letters_of_a_line), _Row(5, logo, boxed=False)]
+    logo = pattern_row(np.asarray(explanation.values[restart]), explanation.sequences.alphabet.letters)
+    caption = _caption(explanation, restart, letters_of_a_line)
+    return [caption, _Row(5, _labelled("bits", _framed(logo)), boxed=False)]
 
 
-def _strip_row(label: str, values: NDArray[Any], colours: Any, norm: Normalize, ink: str = "black") -> _Row:
-    def strip(axes: Axes, bar: Axes) -> None:
-        _with_bar(bar, draw_strip(axes, values, colours, norm))
-        _row_label(axes, label, ink)
+def _framed(draw: Draw) -> Draw:
+    """A row with a scale on its left and no other frame."""
 
-    return _Row(1, strip)
+    def framed(axes: Axes) -> Any:
+        mappable = draw(axes)
+        axes.spines[["top", "right", "bottom"]].set_visible(False)
+        axes.tick_params(axis="x", bottom=False, labelbottom=False)
+        axes.tick_params(axis="y", labelsize=7)
+        axes.yaxis.set_major_formatter(lambda value, place: f"{value:.3g}")  # no common factor above the caption
+        return mappable
+
+    return framed
 
 
-def _letters(axes: Axes, text: str) -> None:
-    draw_sequence(axes, text)
-    _row_label(axes, "sequence")
+def _labelled(text: str, draw: Draw, ink: str = "black") -> Draw:
+    def labelled(axes: Axes) -> Any:
+        mappable = draw(axes)
+        axes.set_ylabel(text, rotation=0, ha="right", va="center", fontsize=8, color=ink, parse_math=False)
+        return mappable
+
+    return labelled
 
 
 def _note(text: str) -> _Row:
-    def write(axes: Axes, bar: Axes) -> None:
+    def write(axes: Axes) -> None:
         axes.axis("off")
         axes.text(1, 0.5, text, transform=axes.transAxes, fontsize=6.5, ha="right", va="center", color="#666666")
 
@@ -255,7 +238,7 @@ def _note(text: str) -> _Row:
 
 
 def _gap(height: float) -> _Row:
-    return _Row(height, lambda axes, bar: axes.axis("off") and None, boxed=False)
+    return _Row(height, lambda axes: axes.axis("off") and None, boxed=False)
 
 
 def _caption(explanation: Explanation, row: int, letters_of_a_line: int) -> _Row:
@@ -265,7 +248,7 @@ def _caption(explanation: Explanation, row: int, letters_of_a_line: int) -> _Row
     parts = [whole] if len(whole) <= letters_of_a_line else [source, said]
     lines = [line for part in parts for line in textwrap.wrap(part, letters_of_a_line) or [""]]
 
-    def write(axes: Axes, bar: Axes) -> None:
+    def write(axes: Axes) -> None:
         axes.axis("off")
         text = "\n".join(lines)
         axes.text(0, 0.1, text, transform=axes.transAxes, fontsize=_CAPTION, va="bottom", parse_math=False)
@@ -321,17 +304,6 @@ def _title(explanations: Sequence[Explanation], row: int) -> str:
             shown = "unknown" if np.isnan(label) else f"{label:g}"
             parts.append(f"label {printable(name, 30)}: {shown}")
     return "   ".join(parts)
-
-
-def _frame(axes: Axes) -> None:
-    axes.spines[["top", "right", "bottom"]].set_visible(False)
-    axes.tick_params(axis="x", bottom=False, labelbottom=False)
-    axes.tick_params(axis="y", labelsize=7)
-    axes.yaxis.set_major_formatter(lambda value, place: f"{value:.3g}")  # no common factor above the caption
-
-
-def _row_label(axes: Axes, text: str, ink: str = "black") -> None:
-    axes.set_ylabel(text, rotation=0, ha="right", va="center", fontsize=8, color=ink, parse_math=False)
 
 
 def _with_bar(place: Axes, mappable: Any) -> None:

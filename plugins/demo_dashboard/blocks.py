@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import Colormap, Normalize, TwoSlopeNorm
 from numpy.typing import NDArray
 
 from demo_core.errors import printable
@@ -16,12 +15,15 @@ from demo_core.models import logistic
 from demo_core.sequences import Motif
 from demo_core.views import (
     best_restart,
+    channel_rows,
     draw_logo,
-    draw_map,
-    draw_sequence,
-    draw_strip,
     information,
-    pattern_probabilities,
+    logo_row,
+    map_row,
+    pattern_row,
+    sequence_row,
+    signed_row,
+    size_row,
 )
 from demo_dashboard.boxes import Box
 from demo_dashboard.palettes import Palette
@@ -91,7 +93,7 @@ def blocks_of(
             rows = _rows_of_kind(shown, place, kind, palette, style)
             if rows:
                 text = shown.aligned.text(place)
-                blocks.append(Block([_letters_row(text, palette), *rows], True))
+                blocks.append(Block([Row("sequence", _LETTERS, sequence_row(text, palette)), *rows], True))
         notes += _notes(shown, place, style)
     return Blocks(blocks, length, letters, notes)
 
@@ -118,22 +120,12 @@ def _motif_rows(motif: Motif, boxes: Sequence[Box], length: int, palette: Palett
 
 def _pattern_row(run: Run, palette: Palette) -> Row:
     e = run.explanation
-    values = np.asarray(e.values[best_restart(e)], np.float64)
-    letters = e.sequences.alphabet.letters
-
-    def logo(axes: Axes) -> None:
-        draw_logo(axes, information(pattern_probabilities(values)), letters, colours=palette.letters)
-        axes.set_ylim(0, np.log2(len(letters)))
-
+    logo = pattern_row(np.asarray(e.values[best_restart(e)]), e.sequences.alphabet.letters, palette)
     best = float(e.extra("one-hot")[best_restart(e)]) if "one-hot" in e.provenance.extras else float("nan")
     if run.target.is_logit:
         best = float(logistic(best))
     said = f" ({best:.2f})" if np.isfinite(best) else ""
     return Row(f"{_title(run)}{said}", _LOGO, logo, "bits")
-
-
-def _letters_row(text: str, palette: Palette) -> Row:
-    return Row("sequence", _LETTERS, lambda axes: draw_sequence(axes, text, colours=palette.letters))
 
 
 def _rows_of_kind(shown: Shown, place: int, kind: str, palette: Palette, style: str) -> list[Row]:
@@ -148,7 +140,7 @@ def _rows_of_kind(shown: Shown, place: int, kind: str, palette: Palette, style: 
         elif kind == "trace":
             rows += _trace_rows(run, values, said, palette)
         else:
-            rows.append(_map_row(run, values, said, palette))
+            rows.append(Row(f"{_title(run)}{said}", _MAP, map_row(values, palette)))
     return rows
 
 
@@ -157,48 +149,17 @@ def _attribution_row(
 ) -> Row:
     alphabet = run.explanation.sequences.alphabet
     actual = values * alphabet.one_hot(codes)
+    label = f"{_title(run)}{said}"
     if style == "logo":
-
-        def logo(axes: Axes) -> None:
-            draw_logo(axes, actual, alphabet.letters, colours=palette.letters)
-
-        return Row(f"{_title(run)}{said}", _LOGO, logo, "value")
-    strength = actual.sum(axis=0)
-    largest = _largest(strength)
-    colours: Colormap = palette.sizes
-    norm = Normalize(0, largest)
-    if style == "signed":
-        colours, norm = palette.around, TwoSlopeNorm(0, -largest, largest)
-    else:
-        strength = np.abs(strength)
-    return Row(f"{_title(run)}{said}", _STRIP, lambda axes: draw_strip(axes, strength, colours, norm))
+        return Row(label, _LOGO, logo_row(actual, alphabet.letters, palette), "value")
+    strip = signed_row if style == "signed" else size_row
+    return Row(label, _STRIP, strip(actual.sum(axis=0), palette))
 
 
 def _trace_rows(run: Run, values: NDArray[np.float64], said: str, palette: Palette) -> list[Row]:
-    largest = _largest(values)
-    low, middle, high = (0.0, 0.5, 1.0) if run.explanation.is_probability else (-largest, 0.0, largest)
-
-    def strip(channel: NDArray[np.float64]) -> Callable[[Axes], Any]:
-        return lambda axes: draw_strip(axes, channel, palette.around, TwoSlopeNorm(middle, low, high))
-
     names = [printable(c, 20) for c in run.explanation.provenance.channels]
-    return [
-        Row(f"{_title(run)}, {name}{said}", _STRIP, strip(channel)) for name, channel in zip(names, values, strict=True)
-    ]
-
-
-def _map_row(run: Run, values: NDArray[np.float64], said: str, palette: Palette) -> Row:
-    largest = _largest(values)
-
-    def square(axes: Axes) -> Any:
-        return draw_map(axes, values, palette.around, TwoSlopeNorm(0, -largest, largest))
-
-    return Row(f"{_title(run)}{said}", _MAP, square)
-
-
-def _largest(values: NDArray[np.float64]) -> float:
-    finite = np.abs(values[np.isfinite(values)])
-    return float(finite.max(initial=0.0)) or 1.0
+    strips = channel_rows(values, run.explanation.is_probability, palette)
+    return [Row(f"{_title(run)}, {name}{said}", _STRIP, strip) for name, strip in zip(names, strips, strict=True)]
 
 
 def _title(run: Run) -> str:

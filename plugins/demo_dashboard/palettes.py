@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-from matplotlib.colors import Colormap, LinearSegmentedColormap
+from matplotlib.colors import LinearSegmentedColormap
 
-from demo_core.views import BLUE_WHITE_RED, LETTER_COLOURS, WHITE_RED
+from demo_core.views import PAPER, Colours
 
 
 @dataclass(frozen=True)
-class Palette:
-    """Letters, sizes from zero up, values around a middle, known sites and sites of a motif."""
+class Palette(Colours):
+    """Also the colours of known sites and of sites of a motif."""
 
-    letters: Mapping[str, str]
-    sizes: Colormap
-    around: Colormap
     truth: str
     motif: str
 
 
 PALETTES = {
-    "paper": Palette(LETTER_COLOURS, WHITE_RED, BLUE_WHITE_RED, "#5e3c99", "#00796b"),
+    "paper": Palette(PAPER.letters, PAPER.sizes, PAPER.around, "#5e3c99", "#00796b"),
     # letters: Okabe & Ito's; strips: light to dark, and blue against orange
     "safe": Palette(
         {"A": "#009e73", "C": "#0072b2", "G": "#e69f00", "T": "#cc79a7"},

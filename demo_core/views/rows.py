@@ -1,0 +1,107 @@
+"""One row of a figure for each kind of values: functions that draw into matplotlib axes.
+
+Each function returns a function of axes, which returns what a colour bar is of, or None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import Colormap, Normalize, TwoSlopeNorm
+from numpy.typing import ArrayLike, NDArray
+
+from demo_core.views.drawing import (
+    BLUE_WHITE_RED,
+    LETTER_COLOURS,
+    WHITE_RED,
+    draw_logo,
+    draw_map,
+    draw_sequence,
+    draw_strip,
+    draw_traces,
+    information,
+    pattern_probabilities,
+)
+
+Draw = Callable[[Axes], Any]
+
+
+@dataclass(frozen=True)
+class Colours:
+    """Colours of letters, of sizes from zero up, and of values around a middle."""
+
+    letters: Mapping[str, str]
+    sizes: Colormap
+    around: Colormap
+
+
+#: The paper's colours.
+PAPER = Colours(LETTER_COLOURS, WHITE_RED, BLUE_WHITE_RED)
+
+
+def sequence_row(text: str, colours: Colours = PAPER) -> Draw:
+    """The letters of a sequence."""
+    return lambda axes: draw_sequence(axes, text, colours=colours.letters)
+
+
+def logo_row(heights: ArrayLike, letters: str, colours: Colours = PAPER) -> Draw:
+    """A logo of signed letter heights (A, L)."""
+    return lambda axes: draw_logo(axes, heights, letters, colours=colours.letters)
+
+
+def pattern_row(values: ArrayLike, letters: str, colours: Colours = PAPER) -> Draw:
+    """An optimised input (A, L) as a logo in bits."""
+
+    def draw(axes: Axes) -> None:
+        draw_logo(axes, information(pattern_probabilities(values)), letters, colours=colours.letters)
+        axes.set_ylim(0, np.log2(len(letters)))
+
+    return draw
+
+
+def size_row(strength: NDArray[Any], colours: Colours = PAPER) -> Draw:
+    """Sizes (L,) of values, as a strip from zero up."""
+    norm = Normalize(0, _largest(strength))
+    return lambda axes: draw_strip(axes, np.abs(strength), colours.sizes, norm)
+
+
+def signed_row(strength: NDArray[Any], colours: Colours = PAPER) -> Draw:
+    """Values (L,), as a strip around zero."""
+    largest = _largest(strength)
+    return lambda axes: draw_strip(axes, strength, colours.around, TwoSlopeNorm(0, -largest, largest))
+
+
+def channel_rows(values: NDArray[Any], probability: bool, colours: Colours = PAPER) -> list[Draw]:
+    """Channels (C, L) of a trace, as strips on one scale: around 0.5 for probabilities, else around 0."""
+    low, middle, high = _limits(values, probability)
+
+    def strip(channel: NDArray[Any]) -> Draw:
+        return lambda axes: draw_strip(axes, channel, colours.around, TwoSlopeNorm(middle, low, high))
+
+    return [strip(channel) for channel in values]
+
+
+def curves_row(values: NDArray[Any], inks: Sequence[str], probability: bool) -> Draw:
+    """Channels (C, L) of a trace, as curves."""
+    low, middle, high = _limits(values, probability)
+    return lambda axes: draw_traces(axes, values, inks, middle=middle, low=low, high=high)
+
+
+def map_row(values: NDArray[Any], colours: Colours = PAPER) -> Draw:
+    """Interactions (L, L), as a map around zero."""
+    largest = _largest(values)
+    return lambda axes: draw_map(axes, values, colours.around, TwoSlopeNorm(0, -largest, largest))
+
+
+def _limits(values: NDArray[Any], probability: bool) -> tuple[float, float, float]:
+    largest = _largest(values)
+    return (0.0, 0.5, 1.0) if probability else (-largest, 0.0, largest)
+
+
+def _largest(values: NDArray[Any]) -> float:
+    finite = np.abs(values[np.isfinite(values)])
+    return float(finite.max(initial=0.0)) or 1.0
