@@ -8,9 +8,11 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 from pathlib import Path
 
 import pytest
+from fork_server import ForkServer
 
 ROOT = Path(__file__).parent.parent
 # Tests say what is on the command line; a user's own settings must not.
@@ -25,26 +27,58 @@ os.environ["DEMO_LOAD_PLUGINS"] = ""
 
 
 def pytest_collection_modifyitems(items):
-    """What looks at the quickstart comes last: that takes two minutes, and is made beside all other tests."""
+    """What looks at the quickstart comes last: it is made beside all other tests."""
     items.sort(key=lambda item: "quickstart" in item.fixturenames)
+
+
+class Quickstart:
+    """A quickstart, begun in a process beside the tests, once for all workers of pytest-xdist."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        self.folder, self._process = folder, None
+        try:
+            folder.mkdir()
+        except FileExistsError:  # another worker has begun it
+            return
+        line = [sys.executable, "-m", "demo_core", "quickstart", *options, "-o", "q"]
+        code = "import subprocess, sys; print(subprocess.call(sys.argv[2:]), file=open(sys.argv[1] + '.new', 'w'))"
+        code += "; import os; os.replace(sys.argv[1] + '.new', sys.argv[1])"
+        # one thread, so that the tests beside it have the other core
+        env = {**os.environ, "OMP_NUM_THREADS": "1"}
+        with self._of("out").open("w") as stdout, self._of("err").open("w") as stderr:
+            command = [sys.executable, "-c", code, str(self._of("code")), *line]
+            self._process = subprocess.Popen(command, cwd=folder, stdout=stdout, stderr=stderr, env=env)
+
+    def _of(self, name: str) -> Path:
+        return self.folder.with_suffix(f".{name}")
+
+    def result(self) -> tuple[Path, subprocess.CompletedProcess]:
+        """Its folder, and its finished process."""
+        deadline = time.monotonic() + 900
+        while not self._of("code").exists():
+            assert time.monotonic() < deadline, "the quickstart did not end"
+            time.sleep(0.1)
+        code, out, err = (self._of(name).read_text() for name in ("code", "out", "err"))
+        return self.folder, subprocess.CompletedProcess(["demo", "quickstart"], int(code), out, err)
+
+    def end(self) -> None:
+        """Stop it, if this worker began it."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
 
 
 @pytest.fixture(scope="session", autouse=True)
 def quickstart_begun(request, tmp_path_factory):
-    """The quickstart as a newcomer types it, in a folder of its own, from the start of the session on."""
-    if not any("quickstart" in item.fixturenames for item in request.session.items):
-        yield None
-        return
-    folder = tmp_path_factory.mktemp("quickstart")
-    out, err = folder.with_suffix(".out"), folder.with_suffix(".err")
-    with out.open("w") as stdout, err.open("w") as stderr:
-        command = [sys.executable, "-m", "demo_core", "quickstart", "-o", "q"]
-        # one thread, so that the tests beside it have the other core
-        env = {**os.environ, "OMP_NUM_THREADS": "1"}
-        process = subprocess.Popen(command, cwd=folder, stdout=stdout, stderr=stderr, env=env)
-    yield folder, process, out, err
-    process.kill()
-    process.wait()
+    """The small quickstart, as a newcomer types it, from the start of the session on; and the full one where needed."""
+    base = tmp_path_factory.getbasetemp()
+    base = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
+    wanted = {name for item in request.session.items for name in item.fixturenames}
+    options = {"quickstart": ("--small",), "full_quickstart": ()}
+    begun = {name: Quickstart(base / name, *options[name]) for name in options if name in wanted}
+    yield begun
+    for one in begun.values():
+        one.end()
 
 
 @pytest.fixture(scope="session")
@@ -97,23 +131,27 @@ def site(tmp_path, monkeypatch):
 
 
 @pytest.fixture(scope="session")
-def demo_process():
-    """Run a command line in a process of its own."""
+def demo_process(tmp_path_factory):
+    """Run a command line in a process of its own, which finds torch imported."""
+    server = ForkServer(tmp_path_factory.mktemp("processes"))
 
-    def call(*arguments: object, **settings: object) -> subprocess.CompletedProcess[str]:
-        env = {**os.environ, **settings.pop("env", {})}  # type: ignore[dict-item]
-        command = [sys.executable, "-m", "demo_core", *map(str, arguments)]
-        return subprocess.run(command, capture_output=True, text=True, env=env, timeout=600, check=False, **settings)
+    def call(*arguments: object, env: dict[str, str] | None = None, cwd: object = None):
+        return server.run([str(a) for a in arguments], {**os.environ, **(env or {})}, cwd)
 
-    return call
+    yield call
+    server.close()
 
 
 @pytest.fixture(scope="session")
 def quickstart(quickstart_begun):
+    """The finished small quickstart: its folder, and its process."""
+    return quickstart_begun["quickstart"].result()
+
+
+@pytest.fixture(scope="session")
+def full_quickstart(quickstart_begun):
     """The finished quickstart: its folder, and its process."""
-    folder, process, out, err = quickstart_begun
-    code = process.wait(timeout=900)
-    return folder, subprocess.CompletedProcess(process.args, code, out.read_text(), err.read_text())
+    return quickstart_begun["full_quickstart"].result()
 
 
 @pytest.fixture(scope="session")

@@ -40,8 +40,9 @@ def test_a_closed_pipe_is_no_error(trained):
     assert done.returncode == 0, done.stderr
 
 
-def test_a_module_in_the_current_folder_is_not_imported(here, demo_process):
+def test_a_module_in_the_current_folder_is_not_imported(here):
     for name in ("pluggy", "click", "demo_cnn"):
         (here / f"{name}.py").write_text("raise RuntimeError('taken from the current folder')")
-    done = demo_process("plugins", "--check", cwd=here)
+    command = [sys.executable, "-m", "demo_core", "plugins", "--check"]
+    done = subprocess.run(command, cwd=here, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")

@@ -246,7 +246,7 @@ SLOW = """
     class Slow:
         def __init__(self, options): pass
         def explain(self, model, batch, target):
-            time.sleep(0.1)
+            time.sleep(0.03)
             return Result(batch.random.uniform(batch.x[0].numel()).reshape(batch.x.shape) + batch.x)
 """
 

@@ -40,6 +40,13 @@ def report(quickstart):
 
 
 @pytest.fixture(scope="session")
+def full_report(full_quickstart):
+    folder, done = full_quickstart
+    assert done.returncode == 0, done.stderr
+    return folder / "q" / "report.html"
+
+
+@pytest.fixture(scope="session")
 def files(tmp_path_factory, trained):
     """Explanations of two models: all sequences by saliency, the positives alone by temporal scores, a pattern."""
     folder = tmp_path_factory.mktemp("explanations")

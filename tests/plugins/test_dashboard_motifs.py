@@ -39,9 +39,10 @@ def bundle_word(scanned, site):
     return row["bases"]
 
 
-def test_motifs_are_those_of_the_model_they_were_found_in(quickstart, tmp_path, demo):
+@pytest.mark.full
+def test_motifs_are_those_of_the_model_they_were_found_in(full_quickstart, tmp_path, demo):
     """A file of another model under the name that a motif folder has does not get its motifs."""
-    folder = quickstart[0] / "q"
+    folder = full_quickstart[0] / "q"
     shutil.copy(folder / "explanations" / "rnn.saliency.h5", tmp_path / "cnn.saliency.h5")
     own = folder / "explanations" / "cnn.saliency.h5"
     with open_runs([own, tmp_path / "cnn.saliency.h5"]) as runs:

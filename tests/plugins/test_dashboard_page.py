@@ -148,15 +148,16 @@ def read_at(page, position):
     return page.text_content(".readout")
 
 
-def test_pointing_reads_the_values_of_the_files(report, opened):
-    page = opened(report)
+@pytest.mark.full
+def test_pointing_reads_the_values_of_the_files(full_report, opened):
+    page = opened(full_report)
     name = title(page)
-    with Explanation.open(files_of(report)["cnn.saliency"]) as e:
+    with Explanation.open(files_of(full_report)["cnn.saliency"]) as e:
         row = e.row_of(name)
         values, x = e.values[row], e.one_hot([row])[0]
         base = e.sequences.alphabet.decode(e.sequences.codes[row])
         interval = e.sequences.interval(row)
-    with Explanation.open(files_of(report)["rnn.temporal"]) as e:
+    with Explanation.open(files_of(full_report)["rnn.temporal"]) as e:
         trace = e.values[e.row_of(name)]
     for position in (1, 30, 65, 100):
         said = read_at(page, position)
@@ -265,8 +266,9 @@ def test_scales_and_ways_to_draw(report, opened):
     assert drawn() not in seen
 
 
-def test_what_is_taken_along(report, opened, tmp_path):
-    page = opened(report)
+@pytest.mark.full
+def test_what_is_taken_along(full_report, opened, tmp_path):
+    page = opened(full_report)
     name = title(page)
     svg = download(page, "Save the view as SVG", tmp_path)
     text = svg.read_text()
@@ -285,7 +287,7 @@ def test_what_is_taken_along(report, opened, tmp_path):
             io.StringIO(download(page, "Save the values of the view as TSV", tmp_path).read_text()), delimiter="\t"
         )
     )
-    with Explanation.open(files_of(report)["cnn.saliency"]) as e:
+    with Explanation.open(files_of(full_report)["cnn.saliency"]) as e:
         row = e.row_of(name)
         actual = (e.values[row] * e.one_hot([row])[0]).sum(0)
         step = np.abs(e.values[row]).max() / 65534
@@ -302,12 +304,13 @@ def test_what_is_taken_along(report, opened, tmp_path):
     assert any(line[5] in "+-" for line in bed)
 
 
-def test_the_page_of_a_model(report, opened):
-    page = opened(report, "#model/0")
-    record = json.loads((report.parent / "models" / "cnn" / "model.json").read_text())
+@pytest.mark.full
+def test_the_page_of_a_model(full_report, opened):
+    page = opened(full_report, "#model/0")
+    record = json.loads((full_report.parent / "models" / "cnn" / "model.json").read_text())
     text = page.text_content("main")
     assert f"{record['metrics']['validation']['AUROC']:.4g}" in text
-    table = (report.parent / "motifs" / "motifs.tsv").read_text()
+    table = (full_report.parent / "motifs" / "motifs.tsv").read_text()
     rows = list(csv.DictReader(io.StringIO(table), delimiter="\t"))
     mine = {r["motif"]: r for r in rows if r["motif"].startswith("cnn.") and r["rank"] == "1"}
     assert mine
@@ -328,6 +331,7 @@ def test_comparison_and_provenance_are_those_of_the_files(report, opened):
         assert found[f"{model}: saliency"] == f"{row['saliency']:.3f}"
         assert found[f"{model}: temporal"] == f"{row['temporal']:.3f}"
     page.click("nav >> text=Runs")
+    page.wait_for_selector(".command")
     text = page.text_content("main")
     for path in files_of(report).values():
         with Explanation.open(path) as e:

@@ -17,13 +17,9 @@ LAST = ("motifs", "figure", "dashboard")
 EXPLAINERS = ("saliency", "temporal", "class-optimization")
 
 
-@pytest.fixture
-def first(quickstart):
-    return quickstart
-
-
-def test_it_makes_what_it_says(first):
-    folder, done = first
+@pytest.mark.full
+def test_it_makes_what_it_says(full_quickstart):
+    folder, done = full_quickstart
     assert done.returncode == 0, done.stderr
     made = sorted(str(p.relative_to(folder / "q")) for p in (folder / "q").rglob("*") if p.is_file())
     assert made == sorted([
@@ -40,8 +36,9 @@ def test_it_makes_what_it_says(first):
     ])  # fmt: skip
 
 
-def test_the_planted_motif_is_found_and_named(first):
-    folder, _ = first
+@pytest.mark.full
+def test_the_planted_motif_is_found_and_named(full_quickstart):
+    folder, _ = full_quickstart
     with (folder / "q" / "motifs" / "motifs.tsv").open() as file:
         rows = list(csv.DictReader(file, delimiter="\t"))
     for model in MODELS:
@@ -49,8 +46,9 @@ def test_the_planted_motif_is_found_and_named(first):
         assert any(name.upper().startswith("MAF") for name in names), (model, names)
 
 
-def test_the_table_says_what_the_files_say(first):
-    folder, done = first
+@pytest.mark.full
+def test_the_table_says_what_the_files_say(full_quickstart):
+    folder, done = full_quickstart
     rows = {row["model"]: row for row in json.loads((folder / "q" / "table.json").read_text())}
     assert list(rows) == list(MODELS)
     for name, row in rows.items():
@@ -74,8 +72,9 @@ def test_a_trace_changes_where_a_base_is_read():
     assert found == pytest.approx([0, 0.6, 0.1, 0.8, 0], abs=1e-6)
 
 
-def test_it_does_nothing_twice(first, demo_process):
-    folder, _ = first
+@pytest.mark.full
+def test_it_does_nothing_twice(full_quickstart, demo_process):
+    folder, _ = full_quickstart
     times = {p: p.stat().st_mtime_ns for p in folder.rglob("*.h5")}
     again = demo_process("quickstart", "-o", "q", cwd=folder)
     assert again.returncode == 0
@@ -121,6 +120,7 @@ def test_options_of_the_environment_are_left_aside(interrupted):
             assert found.metadata["options_changed"] == {}
 
 
+@pytest.mark.full
 def test_every_command_it_prints_works_as_typed(interrupted, demo, monkeypatch):
     folder, done = interrupted
     monkeypatch.chdir(folder)

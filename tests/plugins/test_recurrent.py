@@ -144,6 +144,7 @@ def test_an_epoch_of_the_warm_start_is_kept_only_for_want_of_others(registry):
     assert history.as_json()["epochs"][0]["warm_up"] is True
 
 
+@pytest.mark.full
 def test_the_rnn_learns_a_planted_word(registry):
     # enough of both that every seed gets there: with half the data some stay behind, and which ones differs by machine
     data = tiny_dataset(1600, length=60, word="TGCTGACTCAGCA")
