@@ -15,15 +15,14 @@ def requirements_of(found: Discovery) -> list[str]:
     """A line for each distribution, with the extras whose modules are there; remarks on what pip cannot bring."""
     extras: dict[str, set[str]] = {}
     remarks = []
-    for candidate in found.candidates:
-        owner = candidate.owner
+    for owner, state, specs in ((c.owner, c.state, c.specs) for c in found.candidates):
         if owner.origin == "local file":
             remarks.append(f"# --plugin {printable(owner.distribution, 60)} is a file of your own ({owner.version})")
-        elif candidate.state == "active":
-            mine = extras.setdefault(owner.distribution, set())
-            mine |= {s.extra for s in candidate.specs if s.extra and not Registered(s, owner).missing()}
+        elif state == "active":
+            mine = {s.extra for s in specs if s.extra and not Registered(s, owner).missing()}
+            extras.setdefault(owner.distribution, set()).update(mine)
         else:
-            remarks.append(f"# left out, {candidate.state}: {printable(owner.describe(), 120)}")
+            remarks.append(f"# left out, {state}: {printable(owner.describe(), 120)}")
     lines = [requirement(name, tuple(sorted(used))) for name, used in extras.items()]
     if any("file://" in line for line in lines):
         remarks.append("# what has file:// is a folder or file of this machine")
@@ -36,11 +35,11 @@ def requirement(distribution: str, extras: tuple[str, ...] = ()) -> str:
     Without what is secret in a URL: a password, and what comes after a question mark. Source: ``direct_url.json`` as
     the specification "Recording the Direct URL Origin" has it (PEP 610).
     """
-    wanted = f"[{','.join(sorted(extras))}]" if extras else ""
+    wanted = distribution + (f"[{','.join(sorted(extras))}]" if extras else "")
     try:
         installed = metadata.distribution(distribution)
         version, origin = installed.version, json.loads(installed.read_text("direct_url.json") or "{}")
-        line = _from_url(distribution, wanted, origin) if origin else f"{distribution}{wanted}=={version}"
+        line = _from_url(wanted, origin) if origin else f"{wanted}=={version}"
     except (metadata.PackageNotFoundError, ValueError, TypeError, KeyError, AttributeError):
         return f"# {printable(distribution, 60)}: what pip recorded of it cannot be read"
     if not version or not line.isprintable() or any(c.isspace() for c in line.partition("://")[2]):
@@ -48,20 +47,14 @@ def requirement(distribution: str, extras: tuple[str, ...] = ()) -> str:
     return line
 
 
-def _from_url(distribution: str, extras: str, origin: dict[str, Any]) -> str:
-    url = _without_secrets(origin["url"])
-    if origin.get("dir_info", {}).get("editable"):
-        return f"-e {url}{extras}"  # as pip reads it: -e file:///there[extra]
-    if (vcs := origin.get("vcs_info")) is not None:
-        url = f"{vcs['vcs']}+{url}@{vcs['commit_id']}"
-    if folder := origin.get("subdirectory"):
-        url += f"#subdirectory={folder}"
-    return f"{distribution}{extras} @ {url}"
-
-
-def _without_secrets(url: str) -> str:
-    parts = urlsplit(url)
+def _from_url(wanted: str, origin: dict[str, Any]) -> str:
+    parts = urlsplit(origin["url"])
     user, at, host = parts.netloc.rpartition("@")
     # a name alone is how ssh is spoken to; to a web server it may be a token
-    keep = at and ":" not in user and parts.scheme == "ssh"
-    return urlunsplit(parts._replace(netloc=parts.netloc if keep else host, query=""))
+    host = parts.netloc if at and ":" not in user and parts.scheme == "ssh" else host
+    url = urlunsplit(parts._replace(netloc=host, query=""))
+    if origin.get("dir_info", {}).get("editable"):
+        return f"-e {url}{wanted[len(wanted.partition('[')[0]) :]}"  # as pip reads it: -e file:///there[extra]
+    if (vcs := origin.get("vcs_info")) is not None:
+        url = f"{vcs['vcs']}+{url}@{vcs['commit_id']}"
+    return f"{wanted} @ {url}" + (f"#subdirectory={folder}" if (folder := origin.get("subdirectory")) else "")
