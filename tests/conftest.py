@@ -18,6 +18,8 @@ ROOT = Path(__file__).parent.parent
 # Tests say what is on the command line; a user's own settings must not.
 for name in [n for n in os.environ if n.startswith("DEMO_") and n not in ("DEMO_TEST_DATA", "DEMO_CHROMIUM")]:
     del os.environ[name]
+# Two workers share two cores: threads that wait for each other make everything slower
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 # The same on a machine with a GPU; tests that need one ask for it
 os.environ["DEMO_DEVICE"] = "cpu"
 # A shell lets what it starts in the background ignore Ctrl-C, and so would every process that a test interrupts
