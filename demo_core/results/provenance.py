@@ -1,4 +1,4 @@
-"""How an explanation was made: the metadata of its file, parsed and checked once."""
+"""Provenance of an explanation: the metadata of its file, parsed and checked once."""
 
 from __future__ import annotations
 

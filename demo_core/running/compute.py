@@ -1,4 +1,4 @@
-"""Let an explainer compute one batch, or one batch of patterns, and check what comes back against the contract."""
+"""Compute one batch with an explainer and check the result against the contract."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Part = dict[str, NDArray[Any]]
 
 
 class Calculator:
-    """Computes batches with one explainer. Raises PluginError on whatever the contract forbids."""
+    """Computes batches with one explainer. Raises PluginError if the explainer breaks the contract."""
 
     def __init__(self, job: Job, guard: Guard) -> None:
         self.job, self._guard = job, guard
@@ -47,7 +47,7 @@ class Calculator:
 
     @property
     def shortage(self) -> str:
-        """That memory ran out, and the size that worked; '' if it did not."""
+        """A warning with the size that worked, if memory ran out; else ''."""
         if self._chunk == self.job.batch_size:
             return ""
         return (
@@ -55,7 +55,7 @@ class Calculator:
         )
 
     def sequences(self, number: int, block: SequenceDataset, index: NDArray[np.int64]) -> Part:
-        """Explain one batch; ``index`` gives the places of its sequences in the dataset."""
+        """Explain one batch; ``index`` holds the row numbers of its sequences in the dataset."""
         started = time.perf_counter()
         with _naming_batch(number, block):
             part = self._in_chunks(block, index)
@@ -65,9 +65,9 @@ class Calculator:
         return {**columns, "index": index, **part, "seconds": seconds}
 
     def patterns(self, on_progress: Callable[[int, int], None]) -> Part:
-        """Make patterns. Their sequences are the best letters at each position, named ``restart-1`` and on.
+        """Make patterns. Their sequences are the best letters at each position, named ``restart-1``, ``restart-2``, ...
 
-        What the model says of these is the extra ``one-hot``.
+        The extra ``one-hot`` is the target of these sequences.
         """
         job, model, started = self.job, self.job.model, time.perf_counter()
         with self._blaming("all restarts at once; use fewer restarts"):
@@ -99,7 +99,7 @@ class Calculator:
         }
 
     def _in_chunks(self, block: SequenceDataset, index: NDArray[np.int64]) -> Part:
-        """Explain a batch, half as many sequences at a time whenever memory runs out: draws depend on each sequence."""
+        """Explain a batch; if memory runs out, halve the number of sequences at a time. Random draws do not change."""
         while True:
             places = range(0, len(index), self._chunk)
             parts = [slice(start, start + self._chunk) for start in places]
@@ -166,7 +166,7 @@ class Calculator:
         return part | self._extras(result, len(x))
 
     def _outputs(self, x: Tensor, result: Result) -> Tensor:
-        """The model's outputs: those that the explainer has computed, or else of a forward pass."""
+        """The outputs that the explainer returned, or those of a forward pass."""
         if result.outputs is not None:
             self._array("outputs", result.outputs, (len(x), len(self.job.model.outputs)))
             return result.outputs.detach()
@@ -256,7 +256,7 @@ def labels_for(model: Model, sequences: SequenceDataset) -> NDArray[np.float32]:
 
 @contextmanager
 def _naming_batch(number: int, block: SequenceDataset) -> Iterator[None]:
-    """Say in which batch a plugin failed, and with which sequences."""
+    """Add the batch and its sequences to the error of a plugin."""
     try:
         yield
     except PluginError as error:

@@ -1,4 +1,4 @@
-"""The one way of running an explainer: a job, a source of sequences or patterns, and a sink."""
+"""Run an explainer: a job, a source of sequences or patterns, and a sink."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def _compute(
 
 
 def _in_order(calculator: Calculator, source: Source, sink: Sink[Any]) -> Iterator[Part]:
-    """All parts in order; one that a disk lost since it was written is computed again."""
+    """Yield all parts in order; a part that cannot be read is computed again."""
     size, batch, names = calculator.job.batch_size, 0, set[str]()
     total = source.n_batches(size)
     while batch < total:
@@ -101,7 +101,7 @@ def _in_order(calculator: Calculator, source: Source, sink: Sink[Any]) -> Iterat
 
 
 class _Summary:
-    """What is known once all parts have passed: warnings, completeness, time, the digest of the data."""
+    """Collects warnings, the completeness error, the time and the digest of the data from all parts."""
 
     def __init__(
         self, calculator: Calculator, source: Source, described: dict[str, Any], fingerprint: Mapping[str, Any]
@@ -115,7 +115,7 @@ class _Summary:
         self._extras: list[str] = []
 
     def of(self, parts: Iterable[Part]) -> Iterator[Part]:
-        """The parts, each of which is taken account of as it passes."""
+        """Yield the parts unchanged and collect their numbers."""
         for part in parts:
             self._rows += len(part["values"])
             self._seconds += float(part["seconds"].sum())
@@ -160,7 +160,7 @@ class _Summary:
         return found + [text for text in (self._calculator.shortage,) if text]
 
     def _additivity(self) -> dict[str, float | None] | None:
-        """How far values are from adding up to target minus baseline."""
+        """Largest and median completeness error."""
         if not self._spec.adds_up:
             return None
         gaps = np.concatenate(self._gaps)
@@ -169,7 +169,7 @@ class _Summary:
 
 
 def _bring(modules: tuple[str, ...]) -> list[str]:
-    """The distributions that bring what a plugin requires."""
+    """The distributions of the modules that a plugin requires."""
     if not modules:
         return []
     bring = metadata.packages_distributions()

@@ -1,4 +1,4 @@
-"""Where the batches of a run go: into memory, or into part files and then one explanation file."""
+"""Sinks of a run: memory, or part files that become one explanation file."""
 
 from __future__ import annotations
 
@@ -36,10 +36,16 @@ class DataChanged(DemoError):
 
 @dataclass
 class Begun(Generic[R]):
-    """How far a run is.
+    """The state of a run when a sink opens.
 
-    ``finished`` is its result where nothing is left to do; ``done`` the batches that are there, by the batch size that
-    it began with.
+    Parameters
+    ----------
+    batch_size
+        The batch size to use; a resumed run keeps the size that it began with.
+    finished
+        The result, if the run is finished already.
+    done
+        Numbers of the batches that are computed.
     """
 
     batch_size: int
@@ -48,21 +54,21 @@ class Begun(Generic[R]):
 
 
 class Sink(Protocol[R]):
-    """Where the batches of a run go."""
+    """Receives the batches of a run and makes the result."""
 
     def opened(
         self, source: Source, fingerprint: Mapping[str, Any], batch_size: int
     ) -> AbstractContextManager[Begun[R]]:
-        """Begin a run, or go on with it. ``fingerprint`` is that of the job."""
+        """Begin or resume a run. ``fingerprint`` is that of the job."""
 
     def add(self, batch: int, part: Part) -> None:
         """Keep a batch."""
 
     def flush(self) -> None:
-        """Make everything that was added last, whatever ends the run."""
+        """Write pending batches; called at the end of a run and after an error."""
 
     def read(self, batch: int) -> Part | None:
-        """The part that begins with a batch; None if it has been lost and has to be computed again."""
+        """The part that begins with a batch; None if it is lost and must be computed again."""
 
     def finish(self, parts: Iterable[Part], record: Record) -> R:
         """The result of all parts, in order; ``record`` gives the provenance after the last one."""
@@ -77,22 +83,22 @@ class Memory:
     def opened(
         self, source: Source, fingerprint: Mapping[str, Any], batch_size: int
     ) -> AbstractContextManager[Begun[Explanation]]:
-        """Nothing is there yet."""
+        """Begin with no batch."""
         return nullcontext(Begun(batch_size))
 
     def add(self, batch: int, part: Part) -> None:
-        """Keep it as it is."""
+        """Keep a batch."""
         self._parts[batch] = part
 
     def flush(self) -> None:
-        """Nothing waits."""
+        """Do nothing: no batch is pending."""
 
     def read(self, batch: int) -> Part | None:
         """Each batch is a part."""
         return self._parts[batch]
 
     def finish(self, parts: Iterable[Part], record: Record) -> Explanation:
-        """All parts as one explanation."""
+        """Join all parts into one explanation."""
         whole = joined([_as_columns(part) for part in parts])
         about = record()
         head = SequenceDataset(
@@ -107,7 +113,7 @@ class Memory:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a file: ``written``, ``continued`` (written, from an earlier start) or ``skipped``."""
+    """The result of a run to a file; ``state`` is ``written``, ``continued`` (resumed) or ``skipped``."""
 
     path: Path
     state: str
@@ -118,8 +124,8 @@ class Outcome:
 class File:
     """Writes a run to an explanation file.
 
-    A finished file of the same run is left as it is; an unfinished run is continued, within the batch boundaries it
-    began with. A file of another run is refused with a DemoError that names what differs, unless ``force``.
+    A finished file of the same run is skipped. An unfinished run is resumed within its batch boundaries. A file of
+    another run raises a DemoError that names the difference, unless ``force``.
     """
 
     def __init__(self, path: Path, *, force: bool = False) -> None:
@@ -129,7 +135,7 @@ class File:
 
     @contextmanager
     def opened(self, source: Source, fingerprint: Mapping[str, Any], batch_size: int) -> Iterator[Begun[Outcome]]:
-        """Lock the part files, and see what is there. Raises DemoError while another process is at work on it."""
+        """Lock the part files and read the state. Raises DemoError while another process holds the lock."""
         check_file_can_be(self.path)
         here = {**fingerprint, **source.identity()}
         if (skipped := self._finished(source, fingerprint)) is not None:
@@ -173,15 +179,15 @@ class File:
         return Begun(size, done=done)
 
     def add(self, batch: int, part: Part) -> None:
-        """Keep a batch, in a part file with others."""
+        """Keep a batch until its part file is written."""
         self._pending.add(batch, part)
 
     def flush(self) -> None:
-        """Write the batches that wait for others."""
+        """Write pending batches to a part file."""
         self._pending.write()
 
     def read(self, batch: int) -> Part | None:
-        """From its part file."""
+        """Read a part file."""
         part = self._parts.read(batch)
         return part if part is not None and "codes" in part else None
 
@@ -215,7 +221,7 @@ class File:
 
 
 class _Pending:
-    """Batches that are computed and not yet written: a few go into one file, but none waits for long."""
+    """Computed batches that are not written yet. A part file is written after some megabytes or seconds."""
 
     def __init__(self, parts: Parts) -> None:
         self.parts = parts

@@ -1,4 +1,4 @@
-"""What a run is of: rows of a dataset, read once and in order, or patterns, which are of no data."""
+"""Sources of a run: rows of a dataset, which are read once, or patterns, which read no data."""
 
 from __future__ import annotations
 
@@ -23,37 +23,37 @@ _BLOCK = 2048
 
 
 class Source(Protocol):
-    """What a run is of."""
+    """Computes the batches of a run."""
 
     def check(self, job: Job) -> None:
         """Raise DemoError unless the job can run on it."""
 
     def n_batches(self, batch_size: int) -> int:
-        """How many batches it makes."""
+        """Number of batches."""
 
     def n_rows(self, batch: int, batch_size: int) -> int:
-        """How many rows a batch has; 0 where that is not known before it is computed."""
+        """Number of rows of a batch; 0 if it is known only after computing."""
 
     def compute(self, calculator: Calculator, batch: int, on_progress: Progress) -> Part:
-        """One batch. Batch k holds rows k * batch_size and on, whichever batches were computed before."""
+        """Compute one batch. Batch k begins with row k * batch_size."""
 
     def about(self, job: Job) -> dict[str, Any]:
-        """Alphabet, targets, chromosomes and account of the sequences, for the record."""
+        """Alphabet, targets, chromosomes and source of the sequences, for the provenance."""
 
     def identity(self) -> dict[str, Any]:
-        """What tells it from another source, as far as no sequence has to be read for it."""
+        """The part of the fingerprint that needs no sequence."""
 
     def fingerprint(self) -> dict[str, Any]:
-        """What tells it from another source; reads all sequences."""
+        """Fingerprint of the data; reads all sequences."""
 
     def digest(self) -> DataDigest | None:
-        """For the same, from the sequences as they pass; None where there is no data."""
+        """A digest to which sequences are added as they are read; None without data."""
 
     def holds(self, part: Part) -> bool:
-        """Whether the sequences of a part are still those of the source; reads them."""
+        """Whether the source still has the sequences of a part; reads them."""
 
     def changed(self, fingerprint: Mapping[str, Any]) -> bool:
-        """Whether the data was edited since the source was made, so that it no longer has a fingerprint."""
+        """Whether the data changed since the source was made and has another fingerprint now."""
 
 
 class Rows:
@@ -65,7 +65,7 @@ class Rows:
         self._version = _version_of(self._path)
 
     def check(self, job: Job) -> None:
-        """The model must be able to read the data, and there must be some."""
+        """Raise unless the model reads such data, and there is at least one sequence."""
         job.model.check_data(self.dataset, "the data")
         if job.spec.kind == "pattern":
             raise UsageProblem(f"'{job.spec.name}' reads no sequences: leave them out")
@@ -77,7 +77,7 @@ class Rows:
         return -(-len(self.rows) // batch_size)
 
     def n_rows(self, batch: int, batch_size: int) -> int:
-        """Fewer in the last one."""
+        """The last batch may have fewer."""
         return len(self.rows[batch * batch_size :][:batch_size])
 
     def compute(self, calculator: Calculator, batch: int, on_progress: Progress) -> Part:
@@ -86,17 +86,17 @@ class Rows:
         return calculator.sequences(batch, self.dataset.take(index), index)
 
     def about(self, job: Job) -> dict[str, Any]:
-        """As the dataset says."""
+        """Taken from the dataset."""
         of = self.dataset
         return {"alphabet": of.alphabet.name, "targets": [*of.targets], "chroms": [*of.chroms], "info": of.info}
 
     def identity(self) -> dict[str, Any]:
-        """Which rows, and how many."""
+        """Number and digest of the row numbers."""
         chosen = hashlib.sha256(np.ascontiguousarray(self.rows).tobytes()).hexdigest()
         return {"number of sequences": len(self.rows), "choice of sequences": chosen}
 
     def fingerprint(self) -> dict[str, Any]:
-        """The digest of all of them, and how many."""
+        """Number and digest of the sequences."""
         digest = self.digest()
         for start in range(0, len(self.rows), digest.size):
             rows = self.rows[start : start + digest.size]
@@ -104,24 +104,24 @@ class Rows:
         return digest.fingerprint()
 
     def digest(self) -> DataDigest:
-        """Of as many sequences as are added."""
+        """Begin a digest of sequences of this dataset."""
         return DataDigest(self.dataset)
 
     def holds(self, part: Part) -> bool:
-        """Compare content."""
+        """Compare the digests of a part and of the same rows."""
         there = dataset_of(_columns(self.dataset.take(part["index"])), self.dataset)
         return dataset_of(part, self.dataset).digest() == there.digest()
 
     def changed(self, fingerprint: Mapping[str, Any]) -> bool:
-        """Read again only where its file has another time or size."""
+        """Read the data again only if its file has another modification time or size."""
         return self._version != _version_of(self._path) and self.fingerprint() != fingerprint
 
 
 class Patterns:
-    """Patterns: one batch of as many restarts as the explainer makes."""
+    """One batch with all restarts of a pattern explainer."""
 
     def check(self, job: Job) -> None:
-        """Only explainers of kind pattern read no data."""
+        """Raise unless the explainer is of kind pattern."""
         if job.spec.kind != "pattern":
             raise UsageProblem(f"'{job.spec.name}' explains sequences: name a dataset")
 
@@ -130,42 +130,42 @@ class Patterns:
         return 1
 
     def n_rows(self, batch: int, batch_size: int) -> int:
-        """Known once they are made."""
+        """Unknown before the run."""
         return 0
 
     def compute(self, calculator: Calculator, batch: int, on_progress: Progress) -> Part:
-        """Make them."""
+        """Run the explainer."""
         return calculator.patterns(on_progress)
 
     def about(self, job: Job) -> dict[str, Any]:
-        """As the model has it."""
+        """Taken from the model."""
         targets = [o.name for o in job.model.outputs]
         return {"alphabet": job.model.alphabet.name, "targets": targets, "chroms": [], "info": {}}
 
     def identity(self) -> dict[str, Any]:
-        """Nothing: the job says it all."""
+        """Empty: the job decides everything."""
         return {}
 
     def fingerprint(self) -> dict[str, Any]:
-        """Nothing: the job says it all."""
+        """Empty: the job decides everything."""
         return {}
 
     def digest(self) -> None:
-        """There is no data."""
+        """None: patterns have no data."""
 
     def holds(self, part: Part) -> bool:
-        """They depend on no data."""
+        """Patterns depend on no data."""
         return True
 
     def changed(self, fingerprint: Mapping[str, Any]) -> bool:
-        """They depend on no data."""
+        """Patterns depend on no data."""
         return False
 
 
 class DataDigest:
-    """SHA-256 of sequences with all that is known of them, and of their places in the data, block by block.
+    """SHA-256 of sequences, their labels and their row numbers, computed block by block.
 
-    Source: ``SequenceDataset.digest`` of each block of ``size`` rows, whatever pieces the rows come in.
+    The digest does not depend on the sizes of the pieces that are added.
     """
 
     def __init__(self, like: SequenceDataset) -> None:
@@ -184,7 +184,7 @@ class DataDigest:
             self._digest(self._held - self._held % self.size)
 
     def fingerprint(self) -> dict[str, Any]:
-        """The digest of all rows, and their number; nothing can be added afterwards."""
+        """Finish: the digest of all rows, and their number."""
         self._digest(self._held)
         self._content.update(self._places)
         return {"sequences": self._content.hexdigest(), "number of sequences": self._n}
@@ -209,7 +209,7 @@ def dataset_of(columns: Mapping[str, Any], like: SequenceDataset) -> SequenceDat
 
 
 def _version_of(path: Path | None) -> object:
-    """What changes when a file is written to."""
+    """Modification time, size and inode of a file."""
     if path is None or not path.exists():
         return None
     about = path.stat()

@@ -1,4 +1,4 @@
-"""Columns of an open HDF5 file, read by slices. What they read is checked here, for every reader."""
+"""Columns of an open HDF5 file, read by slices and checked for every reader."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class Column:
     Parameters
     ----------
     forbidden, problem
-        Which of the values (n, ...) that were read the format forbids, and what to say of the row that has one.
+        Function that marks forbidden values (n, ...), and the problem to report for their row.
     ids
-        Names of the rows, for that message.
+        Names of the rows, for the message.
     said
         If given, infinite values are read as NaN (missing). This is logged once for all columns that share ``said``.
 
