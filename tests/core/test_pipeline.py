@@ -5,47 +5,20 @@ from __future__ import annotations
 import h5py
 import numpy as np
 import pytest
+from run_cases import N, explain_to_file, interrupted, job
 
 from demo_core.errors import DemoError
-from demo_core.plugins.specs import Explainer
 from demo_core.results.explanation import Explanation
 from demo_core.running.explain import explain
-from demo_core.running.job import make_job
 from demo_core.running.pipeline import run
-from demo_core.running.sinks import File, Memory
+from demo_core.running.sinks import Memory
 from demo_core.running.sources import Rows
 from demo_core.testing import tiny_dataset, tiny_model
-
-N = 2500
-BOUND = {"name": "bound", "activation": "sigmoid", "unit": "probability"}
 
 
 @pytest.fixture(scope="module")
 def data():
     return tiny_dataset(N, 20)
-
-
-def job(registry, explainer="saliency", **changes):
-    options = {"batch_size": 100, **changes}
-    model = options.pop("model", None) or tiny_model(length=20, registry=registry)
-    return make_job(registry.find(Explainer, explainer), model, **options)
-
-
-def explain_to_file(job, data, rows, path, *, force=False, **more):
-    return run(job, Rows(data, rows), File(path, force=force), **more)
-
-
-def interrupted(registry, data, path, after=15, **more):
-    """A run of 25 batches, interrupted after some of them."""
-    batches = []
-
-    def stop(n):
-        batches.append(n)
-        if len(batches) == after:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        explain_to_file(job(registry), data, np.arange(N), path, on_batch=stop, **more)
 
 
 class Counted:

@@ -14,35 +14,18 @@ import h5py
 import numpy as np
 import pytest
 from demo_explain.run_names import run_name
+from run_cases import BOUND, N, explain_to_file, interrupted, job
 
 from demo_core.data.selection import Selection
 from demo_core.errors import DemoError, UsageProblem
-from demo_core.plugins.specs import Explainer
 from demo_core.results.explanation import Explanation
 from demo_core.running.explain import explain
-from demo_core.running.job import make_job
-from demo_core.running.pipeline import run
-from demo_core.running.sinks import File
-from demo_core.running.sources import Rows
 from demo_core.testing import tiny_dataset, tiny_model
-
-N = 2500
-BOUND = {"name": "bound", "activation": "sigmoid", "unit": "probability"}
 
 
 @pytest.fixture(scope="module")
 def data():
     return tiny_dataset(N, 20)
-
-
-def job(registry, explainer="saliency", **changes):
-    options = {"batch_size": 100, **changes}
-    model = options.pop("model", None) or tiny_model(length=20, registry=registry)
-    return make_job(registry.find(Explainer, explainer), model, **options)
-
-
-def explain_to_file(job, data, rows, path, *, force=False, **more):
-    return run(job, Rows(data, rows), File(path, force=force), **more)
 
 
 def test_a_file_stands_alone(tmp_path, registry, data):
@@ -128,19 +111,6 @@ def test_another_run_is_not_mixed_into_an_unfinished_one(tmp_path, registry, dat
     with pytest.raises(DemoError, match=r"a.partial exists, from a run that differs in seed"):
         explain_to_file(job(registry, seed=1), data, np.arange(N), tmp_path / "a.h5")
     assert explain_to_file(job(registry, seed=1), data, np.arange(N), tmp_path / "a.h5", force=True).state == "written"
-
-
-def interrupted(registry, data, path, after=15, **more):
-    """A run of 25 batches, interrupted after some of them."""
-    batches = []
-
-    def stop(n):
-        batches.append(n)
-        if len(batches) == after:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        explain_to_file(job(registry), data, np.arange(N), path, on_batch=stop, **more)
 
 
 def test_a_run_that_finished_no_part_leaves_nothing(tmp_path, registry, data):
