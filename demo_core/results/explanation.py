@@ -144,8 +144,6 @@ class Explanation:
         """
         from demo_core.results.writer import columns_of, write_explanation
 
-        if Path(path).exists() and not replace:
-            raise DemoError(f"{path} exists already; choose another name, or use replace=True")
         record = {name: value for name, value in self.metadata.items() if name not in ("format", hdf5.CHECKSUMS)}
         write_explanation(
             Path(path), (columns_of(self, rows) for rows in self.blocks()), lambda: record, replace=replace

@@ -107,7 +107,7 @@ class _Summary:
         self, calculator: Calculator, source: Source, described: dict[str, Any], fingerprint: Mapping[str, Any]
     ) -> None:
         self._calculator, self._described, self._fingerprint = calculator, described, dict(fingerprint)
-        self._job, self._spec = calculator.job, calculator.job.spec
+        self._spec = calculator.job.spec
         self._source, self._digest = source, source.digest()
         self._alphabet = alphabet_named(described["alphabet"])
         self._seconds, self._rows, self._bad, self._lost = 0.0, 0, 0, 0

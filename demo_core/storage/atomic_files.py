@@ -161,7 +161,7 @@ def _followed(path: Path) -> Path:
 
 def _check_new(path: Path) -> None:
     if path.exists():
-        raise DemoError(f"{path} exists already; choose another name, or use --force to replace it")
+        raise DemoError(f"{path} exists already; choose another name, or replace it (--force; in Python replace=True)")
 
 
 def _check_not_busy(path: Path, folder: Path) -> None:
