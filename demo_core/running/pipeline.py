@@ -83,7 +83,7 @@ def _compute(
             sink.add(batch, part)
             on_batch(len(part["values"]))
     finally:
-        sink.flush()  # whatever ended it, what is computed is kept
+        sink.flush()  # keep computed batches after an error too
 
 
 def _in_order(calculator: Calculator, source: Source, sink: Sink[Any]) -> Iterator[Part]:

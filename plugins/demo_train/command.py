@@ -206,7 +206,7 @@ def _keep(
     score = f"validation {history.score_name} {cell(best['validation_score'])}"
     echo(f"{output}: epoch {history.best_epoch} of {history.planned}, {score}")
     if history.interrupted:
-        how = "the same command with --resume goes on" if checkpoint.path.exists() else "--force trains anew"
+        how = "the same command with --resume goes on" if checkpoint.path.exists() else "use --force to train again"
         say(f"interrupted: the best epoch so far was kept; {how}")
         ctx.exit(ExitCode.INTERRUPTED)
     checkpoint.remove()
@@ -234,9 +234,9 @@ def _check_finished(output: Path, checkpoint: Checkpoint) -> None:
     description = read_json(output / "model.json", "model description")
     record = description.get("training") if isinstance(description, dict) else None
     if not isinstance(record, dict) or not isinstance(record.get("about", {}), dict):
-        raise DemoError(f"{output}/model.json is not a model description: --force trains anew")
+        raise DemoError(f"{output}/model.json is not a model description; use --force to train again")
     if record.get("interrupted"):
-        raise DemoError(f"{output} was interrupted, and the state to go on from is gone: --force trains anew")
+        raise DemoError(f"{output} was interrupted and its checkpoint is missing; use --force to train again")
     checkpoint.check_same(output, record.get("about", {}))
 
 

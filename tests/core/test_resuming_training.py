@@ -93,7 +93,7 @@ def test_resume_of_what_cannot_be_resumed(folder, demo):
     description = folder / "m" / "model.json"
     description.write_text(description.read_text().replace('"interrupted": false', '"interrupted": true'))
     code, _, err = demo("train", "cnn", folder / "d.h5", "-o", folder / "m", "--epochs", "1", *SMALL, "--resume")
-    assert code == 1 and "the state to go on from is gone: --force trains anew" in err
+    assert code == 1 and "its checkpoint is missing; use --force to train again" in err
 
 
 def test_force_takes_nothing_away_before_it_can_begin(folder, demo):
