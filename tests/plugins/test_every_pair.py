@@ -14,7 +14,7 @@ from demo_core.plugins.specs import Architecture, Explainer
 from demo_core.results.explanation import Explanation
 from demo_core.running.job import make_job
 from demo_core.running.pipeline import run
-from demo_core.running.sinks import File
+from demo_core.running.sinks import File, Memory
 from demo_core.running.sources import Patterns, Rows
 from demo_core.storage.part_files import Parts
 from demo_core.testing import tiny_dataset, tiny_model
@@ -134,3 +134,25 @@ def test_trained_explained_and_resumed_on_cuda(registry, tmp_path, architecture,
     assert len(train(model, data, settings, checkpoint=checkpoint).epochs) == 4
     pattern = explain("class-optimization", model, registry=registry, steps=5, restarts=2)
     assert np.isfinite(pattern.values).all()
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("explainer", EXPLAINERS)
+def test_goes_on_when_a_gpu_is_full(registry, explainer):
+    data = tiny_dataset(256, length=1000)
+    model = tiny_model("cnn", length=1000, registry=registry, filters=(64, 64)).to("cuda")
+    job = make_job(registry.find(Explainer, explainer), model, batch_size=256)
+    rows = np.arange(256)
+    torch.cuda.empty_cache()
+    torch.cuda.reset_peak_memory_stats()
+    whole = run(job, Rows(data, rows), Memory())
+    peak = torch.cuda.max_memory_reserved()
+    torch.cuda.empty_cache()
+    torch.cuda.set_per_process_memory_fraction(peak / 3 / torch.cuda.get_device_properties(0).total_memory)
+    try:
+        short = run(job, Rows(data, rows), Memory())
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
+    assert whole.provenance.warnings == ()
+    assert "out of memory in batches of 256; computed" in " ".join(short.provenance.warnings)
+    assert same(short.values, whole.values)
