@@ -12,7 +12,6 @@ from .options import changed as changed
 from .options import describe as describe
 from .options import from_environment as from_environment
 from .options import from_settings as from_settings
-from .options import json_schema as json_schema
 from .options import options_of as options_of
 from .options import usage as usage
 from .options import variable as variable

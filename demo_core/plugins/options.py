@@ -236,41 +236,6 @@ def changed(options: object) -> dict[str, Any]:
     }
 
 
-def json_schema(cls: type) -> dict[str, Any]:
-    """JSON schema (2020-12) of an options class."""
-    properties = {}
-    for option in options_of(cls):
-        kind = "string" if option.scalar is Path else _SCALARS[option.scalar]
-        one: dict[str, Any] = {"type": kind}
-        if option.choices:
-            one["enum"] = list(option.choices)
-        if option.minimum is not None:
-            one["minimum"] = option.minimum
-        if option.maximum is not None:
-            one["maximum"] = option.maximum
-        schema = one
-        if option.items is not None:
-            schema = {"type": "array", "items": one}
-            if option.items:
-                schema |= {"minItems": option.items, "maxItems": option.items}
-        if option.optional:
-            schema = {"anyOf": [schema, {"type": "null"}]}
-        if option.help:
-            schema = schema | {"description": option.help}
-        if not option.required:
-            schema = schema | {"default": _plain(option.default)}
-        properties[option.name] = schema
-    required = [o.name for o in options_of(cls) if o.required]
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": cls.__name__,
-        "type": "object",
-        "properties": properties,
-        "required": required,
-        "additionalProperties": False,
-    }
-
-
 def variable(owner: str, option: Option) -> str:
     """The environment variable that stands in for a flag."""
     return f"DEMO_{owner}_{option.name}".upper().replace("-", "_")

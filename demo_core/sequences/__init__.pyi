@@ -2,12 +2,12 @@ from .alphabets import DNA as DNA
 from .alphabets import Alphabet as Alphabet
 from .alphabets import Codes as Codes
 from .alphabets import alphabet_named as alphabet_named
+from .alphabets import strand_free_keys as strand_free_keys
 from .intervals import Interval as Interval
 from .intervals import locus_in as locus_in
 from .intervals import parse_locus as parse_locus
 from .motif import UNIFORM as UNIFORM
 from .motif import Motif as Motif
-from .motif import best_scores as best_scores
 from .motif import format_meme as format_meme
 from .motif import read_meme as read_meme
 from .shuffling import dinucleotide_shuffle as dinucleotide_shuffle

@@ -120,11 +120,6 @@ def fit_length(codes: Codes, length: int, fill: int) -> tuple[Codes, int]:
     return padded, shift
 
 
-def composition(codes: Codes, alphabet: Alphabet) -> NDArray[np.int64]:
-    """How often each letter occurs, and last how many letters are unknown: (A + 1,)."""
-    return np.bincount(codes.ravel(), minlength=alphabet.unknown + 1).astype(np.int64)
-
-
 def strand_free_keys(codes: Codes, alphabet: Alphabet) -> list[bytes]:
     """For each row of (N, L) bytes that are equal for a sequence and its reverse complement, and only then."""
     forward = np.ascontiguousarray(codes)

@@ -42,7 +42,6 @@ _FORMS: tuple[tuple[str, re.Pattern[str], bool | None, bool], ...] = (
         True,
     ),
 )
-_SIGNS = {"1": "+", "-1": "-", "0": ".", "*": "."}
 #: Positions are below this: BED and bigWig hold them in 32 bits.
 LIMIT = 2**31
 _SIGNS = {"1": "+", "-1": "-", "0": ".", "*": "."}

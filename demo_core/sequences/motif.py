@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from demo_core.errors import printable
-from demo_core.sequences.alphabets import Codes
 from demo_core.sequences.text_files import BadSource, text_lines
 
 Floats = NDArray[np.float64]
@@ -58,25 +57,6 @@ class Motif:
         sites = self.sites or 20.0
         smoothed = (self.ppm * sites + pseudocount * base) / (sites + pseudocount)
         return np.asarray(np.log2(smoothed / base))
-
-
-def best_scores(codes: Codes, pwm: Floats) -> Floats:
-    """The best log-odds (N,) of a match in each of (N, L) DNA sequences, on either strand, in bits.
-
-    A window with an unknown base scores that base as the worst letter. Raises ValueError if L is below W.
-    """
-    n, length = codes.shape
-    width = pwm.shape[1]
-    if length < width:
-        raise ValueError(f"a motif of {width} positions does not fit into {length} bases")
-    best = np.full(n, -np.inf)
-    for matrix in (pwm, pwm[::-1, ::-1]):
-        table = np.vstack([matrix, matrix.min(axis=0)])
-        score = np.zeros((n, length - width + 1))
-        for place in range(width):
-            score += table[codes[:, place : place + length - width + 1], place]
-        best = np.maximum(best, score.max(axis=1))
-    return best
 
 
 def read_meme(path: Path) -> list[Motif]:

@@ -195,7 +195,8 @@ def _say_how_to_label(dataset: SequenceDataset, registered: Registered[DatasetRe
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def info(dataset: Path, as_json: bool) -> None:
     """Counts per split and label, length, composition, and duplicates: sequences in two splits are leakage."""
-    from demo_core.data import SequenceDataset, summarise
+    from demo_core.data import SequenceDataset
+    from demo_data.summary import summarise
 
     with SequenceDataset.open(dataset) as opened:
         found = summarise(opened)

@@ -13,7 +13,7 @@ from demo_core.errors import DemoError, MisfitError, UsageProblem, printable
 from demo_core.metrics import accuracy, auprc, auroc, calibration_error, pearson
 from demo_core.models import Model
 from demo_core.running import labels_for
-from demo_core.sequences import DNA, best_scores, read_meme
+from demo_core.sequences import DNA, Codes, read_meme
 
 
 def chosen_split(dataset: SequenceDataset, name: str | None) -> tuple[str, NDArray[np.int64]]:
@@ -109,3 +109,22 @@ def best_matrix(
 
 def _number(value: float) -> float | None:
     return None if np.isnan(value) else value
+
+
+def best_scores(codes: Codes, pwm: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The best log-odds (N,) of a match in each of (N, L) DNA sequences, on either strand, in bits.
+
+    A window with an unknown base scores that base as the worst letter. Raises ValueError if L is below W.
+    """
+    n, length = codes.shape
+    width = pwm.shape[1]
+    if length < width:
+        raise ValueError(f"a motif of {width} positions does not fit into {length} bases")
+    best = np.full(n, -np.inf)
+    for matrix in (pwm, pwm[::-1, ::-1]):
+        table = np.vstack([matrix, matrix.min(axis=0)])
+        score = np.zeros((n, length - width + 1))
+        for place in range(width):
+            score += table[codes[:, place : place + length - width + 1], place]
+        best = np.maximum(best, score.max(axis=1))
+    return best

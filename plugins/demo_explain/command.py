@@ -49,9 +49,10 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from demo_core.data import Selection, SequenceDataset
+    from demo_core.data import SequenceDataset
     from demo_core.models import Model
     from demo_core.running import Job, Outcome
+    from demo_explain.selection import Selection
 
 ALL = "all"
 
@@ -373,7 +374,7 @@ def _run_into(
 
 
 def _selection(request: Request) -> Selection:
-    from demo_core.data import Selection
+    from demo_explain.selection import Selection
 
     return Selection(request.split, request.limit, _ids(request.ids), request.only_positive)
 

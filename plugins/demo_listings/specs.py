@@ -17,9 +17,9 @@ from demo_core.plugins import (
     Registered,
     Registry,
     documentation,
-    json_schema,
     place_to_report,
 )
+from demo_listings.json_schema import json_schema
 
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 

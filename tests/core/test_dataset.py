@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
+from demo_data.summary import summarise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from demo_core.data.dataset import SequenceDataset
-from demo_core.data.summary import summarise
 from demo_core.errors import UsageProblem
 from demo_core.testing import tiny_dataset
 
@@ -64,3 +64,9 @@ def test_summary_reports_duplicates_on_either_strand_and_leakage():
     assert sum(found["composition"].values()) == pytest.approx(1)
     assert sum(c for split in found["counts"].values() for c in split["bound"].values()) == 24
     assert summarise(tiny_dataset(24))["duplicates_across"] == {}
+
+
+def test_summary_counts_letters_and_unknowns():
+    data = tiny_dataset(1, length=8)
+    data.codes[0] = data.alphabet.encode("AACGTTTN")
+    assert summarise(data)["composition"] == {"A": 0.25, "C": 0.125, "G": 0.125, "T": 0.375, "unknown": 0.125}

@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
+from demo_evaluate.measures import best_scores
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from demo_core.sequences.alphabets import DNA
-from demo_core.sequences.motif import Motif, best_scores, format_meme, read_meme
+from demo_core.sequences.motif import Motif, format_meme, read_meme
 from demo_core.sequences.text_files import BadSource
 
 HEAD = "MEME version 4\n\nALPHABET= ACGT\n\nstrands: + -\n\n"

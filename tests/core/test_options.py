@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
+from demo_listings.json_schema import json_schema
 from hypothesis import given
 from hypothesis import strategies as st
 
 from demo_core.cli.flags import click_options
 from demo_core.errors import PluginError, Unsuitable, UsageProblem
-from demo_core.plugins.options import as_json, build, changed, check_options_class, json_schema, options_of
+from demo_core.plugins.options import as_json, build, changed, check_options_class, options_of
 
 
 @dataclass(frozen=True)

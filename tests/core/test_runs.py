@@ -14,9 +14,9 @@ import h5py
 import numpy as np
 import pytest
 from demo_explain.run_names import run_name
+from demo_explain.selection import Selection
 from run_cases import BOUND, N, explain_to_file, interrupted, job
 
-from demo_core.data.selection import Selection
 from demo_core.errors import DemoError, UsageProblem
 from demo_core.results.explanation import Explanation
 from demo_core.running.explain import explain

@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from demo_core.data.dataset import NO_SPLIT, SequenceDataset
-from demo_core.data.record import SPLITS
-from demo_core.sequences.alphabets import composition, strand_free_keys
+from demo_core.data import NO_SPLIT, SPLITS, SequenceDataset
+from demo_core.sequences import strand_free_keys
 
 _ENDS = ((np.min, np.inf), (np.max, -np.inf))
 
@@ -31,7 +30,7 @@ def summarise(dataset: SequenceDataset) -> dict[str, Any]:
     classes = np.ones(len(dataset.targets), bool)
     seen: dict[str, dict[bytes, int]] = {}
     for block in dataset.blocks():
-        counts += composition(block.codes, dataset.alphabet)
+        counts += np.bincount(block.codes.ravel(), minlength=len(counts))
         keys = strand_free_keys(block.codes, dataset.alphabet)
         labels = np.asarray(block.labels)
         unknown = np.isnan(labels)

@@ -7,8 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from demo_core.data.dataset import BLOCK, SequenceDataset
+from demo_core.data import SequenceDataset
 from demo_core.errors import UsageProblem, printable, unknown_name
+
+# ids in memory at a time
+_BLOCK = 8192
 
 
 @dataclass(frozen=True)
@@ -57,8 +60,8 @@ class Selection:
 def _rows_of(dataset: SequenceDataset, ids: tuple[str, ...]) -> NDArray[np.int64]:
     wanted = {name: place for place, name in enumerate(ids)}
     found: dict[str, int] = {}
-    for start in range(0, len(dataset), BLOCK):
-        for row, name in enumerate(dataset.ids[start : start + BLOCK], start=start):
+    for start in range(0, len(dataset), _BLOCK):
+        for row, name in enumerate(dataset.ids[start : start + _BLOCK], start=start):
             if name in wanted:
                 found[name] = row
     missing = [name for name in ids if name not in found]
