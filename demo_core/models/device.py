@@ -9,6 +9,9 @@ import torch
 
 from demo_core.errors import UsageProblem
 
+#: What is in the text of a RuntimeError of torch's CPU allocator, of CUDA, cuBLAS and cuDNN
+_OUT_OF_MEMORY = ("DefaultCPUAllocator", "CUDA error: out of memory", "STATUS_ALLOC_FAILED", "HOST_ALLOCATION_FAILED")
+
 
 def choose_device(name: str) -> torch.device:
     """The device that ``auto``, ``cpu``, ``cuda`` or ``cuda:n`` means here. Raises UsageProblem."""
@@ -47,10 +50,10 @@ def exact_arithmetic(device: torch.device, *, without_cudnn: bool = False) -> It
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Whether an exception says that memory ran out; on the CPU torch raises a plain RuntimeError."""
+    """Whether an exception says that memory ran out; on the CPU and in cuBLAS torch raises a plain RuntimeError."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
-    return isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
+    return isinstance(error, RuntimeError) and any(text in str(error) for text in _OUT_OF_MEMORY)
 
 
 def device_name(device: torch.device) -> str:

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from demo_core.errors import DemoError, MisfitError, UsageProblem
-from demo_core.models.device import choose_device, exact_arithmetic
+from demo_core.models.device import choose_device, exact_arithmetic, out_of_memory
 from demo_core.models.model import Model, one_hot
 from demo_core.testing import tiny_dataset, tiny_model
 
@@ -175,3 +175,10 @@ def test_fit_briefly_learns_and_leaves_unknown_labels_out(registry):
     losses = [fit_briefly(tiny_model(registry=registry), one, epochs=150) for one in (data, other)]
     assert len(losses[0]) == 150 and losses[0][-1] < 0.9 * losses[0][0]
     assert losses[0] == losses[1]
+
+
+def test_cuda_libraries_without_memory_are_out_of_memory():
+    # as an H100 said it while another process held most of its memory
+    text = "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"
+    assert out_of_memory(RuntimeError(text))
+    assert not out_of_memory(RuntimeError("CUDA error: an illegal memory access was encountered"))
