@@ -48,12 +48,22 @@ def _failed(error: Exception, debug: bool) -> int:
         traceback.print_exception(error)
     if isinstance(error, DemoError):
         return _end(str(error), error.exit_code)
-    if isinstance(error, MemoryError):
-        return _end("out of memory; use smaller batches (--batch-size) or fewer sequences", ExitCode.FAILED)
+    if isinstance(error, MemoryError) or _out_of_memory(error):
+        advice = "use smaller batches (--batch-size), fewer sequences, or another --device"
+        return _end(f"out of memory; {advice}", ExitCode.FAILED)
     if isinstance(error, OSError):
         where = f"{printable(error.filename)}: " if error.filename else ""
         return _end(f"{where}{printable(error.strerror or one_line(error))}", ExitCode.FAILED)
     return _end(f"unexpected {one_line(error)} (--debug shows where)", ExitCode.FAILED)
+
+
+def _out_of_memory(error: Exception) -> bool:
+    """Whether torch ran out of memory, as when a model does not fit on a GPU."""
+    if "torch" not in sys.modules:
+        return False
+    from demo_core.models.device import out_of_memory
+
+    return out_of_memory(error)
 
 
 def _invoke(arguments: Sequence[str]) -> int:

@@ -6,8 +6,10 @@ import json
 import sys
 
 import numpy as np
+import torch
 from local_plugins import ABOUT, local
 
+from demo_core.models.model import Model
 from demo_core.results.explanation import Explanation
 
 
@@ -37,6 +39,19 @@ class Hungry:
     hungrier = ["--plugin", local(here, "hungry", specs.replace("> 4", "> 0"))]
     code, _, err = demo(*line[:-2], *hungrier, "--name", "none")
     assert code == 1 and "hungry: out of memory on cpu with a single sequence" in err
+
+
+def test_a_model_that_does_not_fit_on_a_gpu(trained, demo, monkeypatch):
+    def full(model, device):
+        raise torch.AcceleratorError("CUDA error: out of memory")
+
+    monkeypatch.setattr(Model, "to", full)
+    code, _, err = demo("predict", trained / "one", trained / "data.h5")
+    assert code == 1
+    assert (
+        err.splitlines()[-1]
+        == "demo: out of memory; use smaller batches (--batch-size), fewer sequences, or another --device"
+    )
 
 
 FAILING = """
