@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 #: Categories of Unicode: controls, formats (as right-to-left), surrogates, separators of lines and paragraphs.
 _CONTROLS = ("Cc", "Cf", "Cs", "Zl", "Zp")
-#: So many known names are listed in a message, which has at most so many characters.
+#: Most known names that a message lists, and most characters of a message.
 _LISTED, _LONGEST = 40, 4000
 
 
@@ -29,7 +29,7 @@ class DemoError(Exception):
     exit_code: ExitCode = ExitCode.FAILED
 
     def __init__(self, message: str = "") -> None:
-        # the one place where text out of a file is kept from reaching a terminal, so messages may quote it as it is
+        # the one place that sanitises text from files, so messages can quote it unchanged
         super().__init__(printable(message, _LONGEST))
 
 
@@ -46,7 +46,7 @@ class MisfitError(DemoError):
 
 
 class Unsuitable(MisfitError, ValueError):
-    """What a plugin raises to refuse a model, data or a combination of options; the text is for the user."""
+    """Raise this in a plugin to refuse a model, data or a combination of options; the user reads the message."""
 
 
 class PluginError(DemoError):

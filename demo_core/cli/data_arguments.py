@@ -41,7 +41,7 @@ reader_option = click.option("--reader", metavar="NAME", shell_complete=names_of
 
 
 class ExistingPath(click.Path):
-    """A path of a model folder, or of data, that is reported before anything is imported for it."""
+    """The path of a model folder or of data; a missing path is reported before torch is imported."""
 
     def __init__(self, *, model: bool = False) -> None:
         super().__init__(path_type=Path)

@@ -75,7 +75,7 @@ def take_options(cls: type, owner: str, values: dict[str, Any]) -> dict[str, Any
     return {option.name: values.pop(_name(owner, option)) for option in options_of(cls)}
 
 
-#: Flags of the program, which it takes wherever they stand.
+#: Flags of the program, allowed anywhere on the command line.
 _PROGRAM = frozenset({"--help", "-h", "--debug", "--allow-code", "--plugin", "--version"})
 
 

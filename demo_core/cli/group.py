@@ -1,4 +1,4 @@
-"""The top of the command line. Every command is a plugin's, and is imported when it runs."""
+"""The group of commands. Every command belongs to a plugin and is imported when it runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Labelled sequences: the records that readers yield, importing them, dataset files, and summaries."""
+"""Labelled sequences: records that readers yield, dataset files, and the import of records."""
 
 import lazy_loader
 

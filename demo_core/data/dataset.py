@@ -92,7 +92,7 @@ class SequenceDataset:
 
     @classmethod
     def from_file(cls, file: h5py.File, meta: Mapping[str, Any]) -> SequenceDataset:
-        """The sequences in an open file of a format that has the columns of a dataset. Raises ValueError."""
+        """Read sequences from an open file that has the columns of a dataset. Raises ValueError."""
         if meta.get("alphabet") not in ALPHABETS:
             raise ValueError(unknown_name("alphabet", str(meta.get("alphabet")), ALPHABETS))
         targets, chroms = meta["targets"], meta.get("chroms", [])

@@ -9,7 +9,7 @@ import torch
 
 from demo_core.errors import UsageProblem
 
-#: What is in the text of a RuntimeError of torch's CPU allocator, of CUDA, cuBLAS and cuDNN
+#: Texts in RuntimeErrors of torch's CPU allocator, CUDA, cuBLAS and cuDNN when memory runs out
 _OUT_OF_MEMORY = ("DefaultCPUAllocator", "CUDA error: out of memory", "STATUS_ALLOC_FAILED", "HOST_ALLOCATION_FAILED")
 
 

@@ -1,4 +1,4 @@
-"""What an installed distribution says of itself: where it is documented, and where to report."""
+"""URLs in the metadata of an installed distribution: documentation and issue tracker."""
 
 from __future__ import annotations
 

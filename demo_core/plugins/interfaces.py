@@ -1,4 +1,4 @@
-"""What the targets of specs are, as protocols: subclass one, and mypy checks the signatures.
+"""Protocols for the targets of specs: subclass one, and mypy checks the signatures.
 
 Subclassing is optional. These classes hold no code, and importing them imports no torch.
 """

@@ -76,7 +76,7 @@ class Registry:
     away: dict[str, str] = field(default_factory=dict)
 
     def add(self, *specs: Registered[AnySpec]) -> None:
-        """Keep specs; several owners of one name are all kept, and told apart when it is used."""
+        """Add specs. If several owners use one name, all are kept; the name is resolved when it is used."""
         for registered in specs:
             by_name = self._entries.setdefault(registered.spec.what, {})
             by_name.setdefault(registered.spec.name, []).append(registered)

@@ -36,7 +36,7 @@ _refusals: ContextVar[list[str] | None] = ContextVar("refusals", default=None)
 
 @contextmanager
 def refusals() -> Iterator[list[str]]:
-    """Within this block a spec that breaks the contract is marked ``refused``, and the list says why."""
+    """In this block, mark specs that break the contract as ``refused`` and collect the reasons in the list."""
     found: list[str] = []
     token = _refusals.set(found)
     try:

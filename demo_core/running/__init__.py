@@ -1,4 +1,4 @@
-"""Running an explainer: jobs, sources and sinks, the checks on what comes back, and what tells one run from another."""
+"""Run an explainer: jobs, sources, sinks, checks of results, and fingerprints of runs."""
 
 import lazy_loader
 

@@ -112,7 +112,7 @@ class Calculator:
                 if size == 1:
                     said = f"{self._spec.name}: out of memory on {self._device} with a single sequence"
                     raise DemoError(f"{said}; use a machine with more memory, or --device cpu") from None
-            # here, where the exception no longer holds on to the tensors of the failed attempt
+            # outside the except block, whose exception keeps the tensors of the failed attempt alive
             self._chunk = size // 2
             self._guard.restore()
             if torch.cuda.is_available():
@@ -187,7 +187,7 @@ class Calculator:
             raise self.job.registered.broke_contract(problem)
 
     def _check_unchanged(self) -> None:
-        """Raise PluginError if the explainer left anything changed that the next one would meet."""
+        """Raise PluginError if the explainer changed the model or torch's settings and did not restore them."""
         if changes := self._guard.changes():
             raise self.job.registered.broke_contract(
                 f"it changed {' and '.join(changes[:3])} without restoring; restore the state after each batch"

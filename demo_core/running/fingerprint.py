@@ -14,7 +14,7 @@ from demo_core.running.job import Job
 
 
 def fingerprint_of_run(job: Job, described: Mapping[str, Any]) -> dict[str, Any]:
-    """Everything but the data that decides a run's values: batch size and device change nothing beyond 1e-5.
+    """Everything that decides the values of a run, except the data. Batch size and device change at most 1e-5.
 
     ``described`` is what ``describe_job`` gave for the job.
     """

@@ -68,7 +68,7 @@ class Sink(Protocol[R]):
         """Write pending batches; called at the end of a run and after an error."""
 
     def read(self, batch: int) -> Part | None:
-        """The part that begins with a batch; None if it is lost and must be computed again."""
+        """Return the part that begins with a batch; None if it is lost and must be computed again."""
 
     def finish(self, parts: Iterable[Part], record: Record) -> R:
         """The result of all parts, in order; ``record`` gives the provenance after the last one."""
@@ -156,7 +156,7 @@ class File:
             try:
                 yield self._begun(source, here, batch_size)
             except BaseException as error:
-                # nothing to go on from, or of other data: it must not stand in another run's way
+                # without finished parts, or with parts of other data, the folder would block the next run
                 if not self._parts.finished() or isinstance(error, DataChanged):
                     self._parts.remove()
                 raise

@@ -41,13 +41,13 @@ class Source(Protocol):
         """Alphabet, targets, chromosomes and source of the sequences, for the provenance."""
 
     def identity(self) -> dict[str, Any]:
-        """The part of the fingerprint that needs no sequence."""
+        """Return the part of the fingerprint that needs no sequences."""
 
     def fingerprint(self) -> dict[str, Any]:
         """Fingerprint of the data; reads all sequences."""
 
     def digest(self) -> DataDigest | None:
-        """A digest to which sequences are added as they are read; None without data."""
+        """Return a digest to which sequences are added as they are read; None without data."""
 
     def holds(self, part: Part) -> bool:
         """Whether the source still has the sequences of a part; reads them."""
@@ -86,7 +86,7 @@ class Rows:
         return calculator.sequences(batch, self.dataset.take(index), index)
 
     def about(self, job: Job) -> dict[str, Any]:
-        """Taken from the dataset."""
+        """Return what the dataset says."""
         of = self.dataset
         return {"alphabet": of.alphabet.name, "targets": [*of.targets], "chroms": [*of.chroms], "info": of.info}
 
@@ -138,7 +138,7 @@ class Patterns:
         return calculator.patterns(on_progress)
 
     def about(self, job: Job) -> dict[str, Any]:
-        """Taken from the model."""
+        """Return what the model says."""
         targets = [o.name for o in job.model.outputs]
         return {"alphabet": job.model.alphabet.name, "targets": targets, "chroms": [], "info": {}}
 

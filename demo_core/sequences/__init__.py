@@ -1,4 +1,4 @@
-"""Sequences as such: alphabets and one-hot encoding, intervals, shuffling, motifs, and text files of them.
+"""Sequences: alphabets and one-hot encoding, intervals, shuffling, motifs, and text files.
 
 Nothing here knows of labels, files in HDF5 or models.
 """

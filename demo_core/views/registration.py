@@ -1,4 +1,4 @@
-"""Tell IPython how datasets, models and explanations look; imports nothing until one is shown."""
+"""Register HTML views of datasets, models and explanations with IPython; imports nothing until one is shown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which sequences of a dataset a run is of."""
+"""Choose the sequences of a dataset that a run explains."""
 
 from __future__ import annotations
 

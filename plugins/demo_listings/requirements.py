@@ -1,4 +1,4 @@
-"""Lines for ``pip install -r`` that bring the same set of plugins elsewhere."""
+"""Print lines for ``pip install -r`` that install the same plugins elsewhere."""
 
 from __future__ import annotations
 
