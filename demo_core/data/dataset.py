@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeAlias
 
 import h5py
 import numpy as np
@@ -28,6 +28,7 @@ VERSION = 1
 #: The split code of a sequence that has none.
 NO_SPLIT = 255
 BLOCK = 8192
+RowChoice: TypeAlias = Sequence[int] | NDArray[np.int64] | NDArray[np.bool_] | slice
 
 FIELDS = {
     "codes": Field("uint8", 2),
@@ -165,11 +166,12 @@ class SequenceDataset:
         if self._file is not None:
             self._file.close()
 
-    def take(self, rows: Sequence[int] | NDArray[np.int64] | slice) -> SequenceDataset:
-        """The given rows, in that order, in memory."""
-        if isinstance(rows, slice):
-            rows = np.arange(*rows.indices(len(self)))
-        index = np.asarray(rows, np.int64)
+    def take(self, rows: RowChoice) -> SequenceDataset:
+        """Read rows into memory, in the order given: row numbers, a slice, or a mask (N,) of booleans.
+
+        Raises UsageProblem if there is no such row.
+        """
+        index = row_numbers(rows, len(self))
         return SequenceDataset(
             codes=take_rows(self.codes, index),
             labels=take_rows(self.labels, index),
@@ -310,6 +312,22 @@ def impossible_intervals(intervals: NDArray[np.int64], n_chroms: int, length: in
     wrong = (chrom < -1) | (chrom >= n_chroms) | (end < start) | (np.abs(strand) > 1)
     wrong |= (end >= LIMIT) | (start <= -LIMIT)
     return np.asarray(wrong | ((chrom >= 0) & (end - start != length)))
+
+
+def row_numbers(rows: RowChoice, n: int) -> NDArray[np.int64]:
+    """Row numbers (k,) of row numbers, a slice, or a mask (n,). Raises UsageProblem if a row does not exist."""
+    if isinstance(rows, slice):
+        return np.arange(*rows.indices(n))
+    index = np.asarray(rows)
+    if index.dtype == bool and index.shape == (n,):
+        return np.flatnonzero(index)
+    if index.ndim != 1 or (index.size and index.dtype.kind not in "iu"):
+        raise UsageProblem(
+            f"rows must be row numbers (k,) or a mask of {n} booleans, not {index.dtype} of shape {index.shape}"
+        )
+    if len(strange := index[(index < 0) | (index >= n)]):
+        raise UsageProblem(f"row {strange[0]} does not exist; rows are 0 to {n - 1}")
+    return index.astype(np.int64)
 
 
 def take_rows(column: Any, index: NDArray[np.int64]) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from demo_core.data.dataset import SequenceDataset
+from demo_core.data.dataset import RowChoice, SequenceDataset
 from demo_core.errors import UsageProblem
 from demo_core.models.model import Model
 from demo_core.plugins.discovery import installed
@@ -22,6 +22,7 @@ def explain(
     model: Model,
     sequences: SequenceDataset | None = None,
     *,
+    rows: RowChoice | None = None,
     target: str | None = None,
     seed: int = 0,
     average_strands: bool = False,
@@ -36,8 +37,10 @@ def explain(
     explainer
         A registered name, as in ``demo explainers``.
     sequences
-        All its rows are explained; choose with ``dataset.take(dataset.rows_of_split("test"))``. Left out for an
-        explainer of kind pattern, which reads none.
+        Left out for an explainer of kind pattern, which reads none.
+    rows
+        The sequences to explain, in this order, such as ``dataset.rows_of_split("test")``; left out, all. Random draws
+        depend on the row number, so they differ from those of ``explain(..., dataset.take(rows))``.
     target
         As after ``--target``; may be left out if the model has one output.
     options
@@ -75,4 +78,4 @@ def explain(
         batch_size=batch_size,
         third_party=registry.third_party(),
     )
-    return run(job, Patterns() if sequences is None else Rows(sequences), Memory())
+    return run(job, Patterns() if sequences is None else Rows(sequences, rows), Memory())

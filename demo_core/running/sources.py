@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-from demo_core.data.dataset import SequenceDataset
+from demo_core.data.dataset import RowChoice, SequenceDataset, row_numbers
 from demo_core.errors import UsageProblem
 from demo_core.results.explanation import FIELDS
 from demo_core.running.compute import Calculator, Part
@@ -57,11 +56,11 @@ class Source(Protocol):
 
 
 class Rows:
-    """Rows of a dataset, in the order given; left out, all of them."""
+    """Rows of a dataset, in the order given, as ``SequenceDataset.take`` takes them; left out, all of them."""
 
-    def __init__(self, dataset: SequenceDataset, rows: NDArray[np.int64] | None = None) -> None:
+    def __init__(self, dataset: SequenceDataset, rows: RowChoice | None = None) -> None:
         self.dataset, self._path = dataset, dataset.path
-        self.rows = np.arange(len(dataset)) if rows is None else np.asarray(rows, np.int64)
+        self.rows = row_numbers(slice(None) if rows is None else rows, len(dataset))
         self._version = _version_of(self._path)
 
     def check(self, job: Job) -> None:

@@ -26,6 +26,20 @@ def test_rows_from_a_file_are_rows_from_memory(stored, rows):
     assert memory.digest() == file.digest()
 
 
+@pytest.mark.parametrize("where", ["memory", "file"])
+def test_rows_can_be_a_mask_and_must_exist(stored, where):
+    data = tiny_dataset(50, targets=("a", "b")) if where == "memory" else stored
+    positive = data.labels[:, 0] > 0.5
+    assert data.take(positive).ids.tolist() == [name for name, yes in zip(data.ids[:], positive, strict=True) if yes]
+    assert len(data.take([])) == 0
+    for rows in ([0, 50], [-1]):
+        with pytest.raises(UsageProblem, match=f"row {rows[-1]} does not exist; rows are 0 to 49"):
+            data.take(rows)
+    for rows in ([0.0, 1.0], positive[:10], 3, ["positive-1"]):
+        with pytest.raises(UsageProblem, match="rows must be row numbers"):
+            data.take(rows)
+
+
 def test_rows_across_blocks(stored, monkeypatch):
     import demo_core.data.dataset as module
 

@@ -69,6 +69,9 @@ def test_an_explanation_in_memory_has_what_a_file_has_and_saves_as_one(tmp_path,
         assert file.sequences.digest() == saved.sequences.digest() == memory.sequences.digest()
     with Explanation.open(tmp_path / "c.h5") as copied:
         assert copied.metadata == file.metadata
+    by_name = explain("saliency", job(registry).model, data, rows=rows, registry=registry, batch_size=100)
+    assert np.array_equal(by_name.values, memory.values) and by_name.index.tolist() == rows.tolist()
+    assert by_name.metadata["fingerprint"] == memory.metadata["fingerprint"]
     assert explain_to_file(job(registry), data, rows, tmp_path / "b.h5").state == "skipped"
     pattern = explain("class-optimization", tiny_model(length=20, registry=registry), steps=5, registry=registry)
     pattern.save(tmp_path / "p.h5")
