@@ -80,6 +80,21 @@ class SequenceDataset:
     info: dict[str, Any] = field(default_factory=dict)
     _file: h5py.File | None = None
 
+    def __post_init__(self) -> None:
+        """Check columns in memory; those of a file are checked as they are read. Raises UsageProblem."""
+        if not isinstance(self.codes, np.ndarray):
+            return
+        if self.codes.dtype != np.uint8 or self.codes.ndim != 2:
+            raise UsageProblem(f"codes must be uint8 (N, L), not {self.codes.dtype} of shape {self.codes.shape}")
+        self.alphabet.check(self.codes)
+        n, length = self.codes.shape
+        shapes = {"labels": (n, len(self.targets)), "ids": (n,), "group": (n,), "split": (n,)}
+        shapes |= {"intervals": (n, 4), "sites": (n, length)}
+        for name, shape in shapes.items():
+            column = getattr(self, name)
+            if np.shape(column) != shape and (column is not None or FIELDS[name].required):
+                raise UsageProblem(f"{name} must have shape {shape}, as codes have {n} rows, not {np.shape(column)}")
+
     @classmethod
     def open(cls, path: str | Path) -> SequenceDataset:
         """Open a dataset file; sequences stay on disk until they are asked for. Raises DemoError."""
@@ -236,9 +251,12 @@ class SequenceDataset:
         return content.hexdigest()
 
     def save(self, path: str | Path) -> None:
-        """Write a dataset file, whole or not at all."""
+        """Write a dataset file, whole or not at all. Raises UsageProblem if two rows have the same id."""
         from demo_core.storage.atomic_files import whole_file
 
+        names, count = np.unique(self.ids[:], return_counts=True)
+        if (count > 1).any():
+            raise UsageProblem(f"ids must be unique; '{names[count.argmax()]}' occurs {count.max()} times")
         with whole_file(Path(path)) as temporary, DatasetWriter(temporary) as writer:
             for block in self.blocks():
                 writer.append(block)

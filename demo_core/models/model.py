@@ -137,9 +137,19 @@ class Model:
         return outputs
 
     def predict(self, codes: NDArray[np.uint8], batch_size: int | None = None) -> NDArray[np.float32]:
-        """Outputs (N, T), before activation, of codes (N, L); ``batch_size`` None: see ``automatic_batch_size``."""
+        """Outputs (N, T), before activation, of codes (N, L); ``batch_size`` None: see ``automatic_batch_size``.
+
+        Raises UsageProblem if these are not codes, MisfitError if the model does not take their length.
+        """
         if isinstance(codes, SequenceDataset):
             raise UsageProblem("predict takes codes (N, L), not a dataset: model.predict(dataset.codes[:])")
+        codes = np.asarray(codes)
+        if codes.ndim != 2:
+            raise UsageProblem(f"predict takes codes (N, L), not an array of shape {codes.shape}")
+        self.alphabet.check(codes)
+        length, fixed = codes.shape[1], "variable-length" not in self.capabilities
+        if length != self.length and (fixed or length < self.min_length):
+            raise MisfitError(f"model '{self.name}' takes {self.length} letters, not {length}")
         found, size = [], batch_size or self.automatic_batch_size()
         try:
             with torch.inference_mode(), exact_arithmetic(self.device), blaming_network(self):

@@ -78,8 +78,16 @@ class Alphabet:
         table = np.frombuffer((self.letters + "N").encode("ascii"), np.uint8)
         return table[np.minimum(codes, self.unknown)].tobytes().decode("ascii")
 
+    def check(self, codes: NDArray[np.generic]) -> None:
+        """Raise UsageProblem unless an array holds codes: integers from 0 to ``unknown``."""
+        if codes.dtype.kind not in "iu":
+            raise UsageProblem(f"codes must be integers, one for each letter, not {codes.dtype}; encode() makes them")
+        if codes.size and not 0 <= (low := codes.min()) <= (high := codes.max()) <= self.unknown:
+            raise UsageProblem(f"codes of {self.name} are from 0 to {self.unknown}, not {low if low < 0 else high}")
+
     def one_hot(self, codes: Codes) -> Floats:
-        """Codes (..., L) as one-hot float32 (..., A, L); unknown letters are columns of zeros."""
+        """Codes (..., L) as one-hot float32 (..., A, L); unknown letters are columns of zeros. Raises UsageProblem."""
+        self.check(codes)
         rows = np.arange(len(self.letters), dtype=np.uint8)[:, None]
         hot: Floats = (codes[..., None, :] == rows).astype(np.float32)
         return hot

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from demo_data.summary import summarise
@@ -84,3 +86,29 @@ def test_summary_counts_letters_and_unknowns():
     data = tiny_dataset(1, length=8)
     data.codes[0] = data.alphabet.encode("AACGTTTN")
     assert summarise(data)["composition"] == {"A": 0.25, "C": 0.125, "G": 0.125, "T": 0.375, "unknown": 0.125}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda d: {"codes": d.codes.astype(float)}, "codes must be uint8 .N, L., not float64"),
+        (lambda d: {"codes": d.alphabet.one_hot(d.codes)}, "codes must be uint8"),
+        (lambda d: {"codes": np.full_like(d.codes, 9)}, "codes of dna are from 0 to 4, not 9"),
+        (lambda d: {"labels": d.labels[:, 0]}, "labels must have shape .6, 1., as codes have 6 rows, not .6,."),
+        (lambda d: {"labels": d.labels[:3]}, "labels must have shape"),
+        (lambda d: {"targets": ("a", "b")}, "labels must have shape .6, 2."),
+        (lambda d: {"ids": None}, "ids must have shape"),
+        (lambda d: {"sites": d.sites[:, :4]}, "sites must have shape"),
+    ],
+)
+def test_a_dataset_made_by_hand_is_checked(change, message):
+    data = tiny_dataset(6)
+    replace(data, sites=None, intervals=None)
+    with pytest.raises(UsageProblem, match=message):
+        replace(data, **change(data))
+
+
+def test_ids_of_a_file_are_unique(tmp_path):
+    with pytest.raises(UsageProblem, match="ids must be unique; 'positive-1' occurs 2 times"):
+        tiny_dataset(6).take([0, 3, 1, 0]).save(tmp_path / "d.h5")
+    assert not list(tmp_path.iterdir())

@@ -182,3 +182,17 @@ def test_cuda_libraries_without_memory_are_out_of_memory():
     text = "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"
     assert out_of_memory(RuntimeError(text))
     assert not out_of_memory(RuntimeError("CUDA error: an illegal memory access was encountered"))
+
+
+def test_predict_takes_codes_of_a_length_that_the_model_takes(registry):
+    model, codes = tiny_model(registry=registry), tiny_dataset(6).codes
+    assert np.array_equal(model.predict(codes.tolist()), model.predict(codes))
+    for wrong in (codes.astype(float), codes[0], model.alphabet.one_hot(codes), codes + 5, codes.astype(int) - 1):
+        with pytest.raises(UsageProblem):
+            model.predict(wrong)
+    assert len(model.predict(np.tile(codes, 2))) == 6
+    with pytest.raises(MisfitError, match="takes 40 letters, not 1"):
+        model.predict(codes[:, :1])
+    model.capabilities = frozenset({"gradients"})
+    with pytest.raises(MisfitError, match="takes 40 letters, not 80"):
+        model.predict(np.tile(codes, 2))

@@ -169,7 +169,7 @@ def test_a_target_that_is_predicted_as_constant_makes_the_score_of_its_epoch_unk
     import math
 
     data = tiny_dataset(60)
-    data.labels = np.random.default_rng(0).normal(size=(60, 2)).astype(np.float32)
+    data.labels, data.targets = np.random.default_rng(0).normal(size=(60, 2)).astype(np.float32), ("a", "b")
     model = tiny_model(registry=registry, targets=("a", "b"))
     model.outputs = tuple(Output(n, "identity", "units") for n in ("a", "b"))
     held_out = data.take(np.arange(30))
