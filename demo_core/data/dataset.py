@@ -21,7 +21,7 @@ from demo_core.sequences.intervals import LIMIT, Interval
 from demo_core.storage import hdf5
 from demo_core.storage.hdf5 import Field
 from demo_core.storage.hdf5_columns import Column, TextColumn, text_checksums
-from demo_core.storage.limits import rows_of
+from demo_core.storage.limits import BLOCK_BYTES, rows_of
 
 FORMAT = "demo-dataset"
 VERSION = 1
@@ -355,12 +355,15 @@ def take_rows(column: Any, index: NDArray[np.int64]) -> Any:
     if len(index) == 0:
         return column[:0]
     first, last = int(index.min()), int(index.max()) + 1
+    row_bytes = 4 * int(np.prod(getattr(column, "shape", ())[1:]))
+    if last - first <= BLOCK and (last - first) * row_bytes <= BLOCK_BYTES:
+        return column[first:last][index - first]
     if last - first == len(index) and (len(index) == 1 or bool((np.diff(index) == 1).all())):
         return column[first:last]
     order = np.argsort(index, kind="stable")
     in_order = index[order]
     pieces = []
-    size = rows_of(int(np.prod(getattr(column, "shape", ())[1:])) * 4, BLOCK)
+    size = rows_of(row_bytes, BLOCK)
     for start in range(first, last, size):
         low, high = np.searchsorted(in_order, [start, start + size])
         if low < high:

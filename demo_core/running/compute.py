@@ -101,10 +101,11 @@ class Calculator:
     def _in_chunks(self, block: SequenceDataset, index: NDArray[np.int64]) -> Part:
         """Explain a batch; if memory runs out, halve the number of sequences at a time. Random draws do not change."""
         while True:
-            places = range(0, len(index), self._chunk)
-            parts = [slice(start, start + self._chunk) for start in places]
+            slices = [slice(start, start + self._chunk) for start in range(0, len(index), self._chunk)]
             try:
-                return joined([self._both_strands(block.take(some), index[some]) for some in parts])
+                if len(slices) == 1:
+                    return self._both_strands(block, index)
+                return joined([self._both_strands(block.take(some), index[some]) for some in slices])
             except BaseException as error:
                 if not out_of_memory(error):
                     raise
