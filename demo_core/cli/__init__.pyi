@@ -24,4 +24,5 @@ from .output import say as say
 from .output import suggest as suggest
 from .output import suggest_opening as suggest_opening
 from .output import table as table
+from .sections import Sections as Sections
 from .streams import reader_gone as reader_gone

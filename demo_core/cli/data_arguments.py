@@ -25,19 +25,26 @@ if TYPE_CHECKING:
     from demo_core.data.dataset import SequenceDataset
     from demo_core.data.splits import ImportSettings
 
+
+def _check_seed(ctx: click.Context, param: click.Parameter, value: int) -> int:
+    if not 0 <= value < 2**63:
+        raise click.BadParameter(f"expected a whole number from 0 to {2**63 - 1}, got {value}", ctx, param)
+    return value
+
+
 seed = click.option(
-    "--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, envvar="DEMO_SEED", metavar="N",
-    help="Makes a run repeatable.",
+    "--seed", type=int, callback=_check_seed, default=0, show_default=True, envvar="DEMO_SEED", metavar="N",
+    help="Random seed. The same seed gives the same result.",
 )  # fmt: skip
 device = click.option(
     "--device", default="auto", show_default=True, envvar="DEMO_DEVICE", metavar="auto|cpu|cuda[:n]",
-    shell_complete=words("auto", "cpu", "cuda"),
-    help="Where to compute.",
+    shell_complete=words("auto", "cpu", "cuda"), help="Device to compute on. auto uses a GPU if there is one.",
 )  # fmt: skip
 split = click.option("--split", metavar="SPLIT", shell_complete=words("train", "validation", "test", "all"),
-                     help="train, validation, test or all [default: test, else all]")  # fmt: skip
+                     help="Use this split: train, validation, test or all. [default: test, or all without a "
+         "test split]")  # fmt: skip
 reader_option = click.option("--reader", metavar="NAME", shell_complete=names_of(DatasetReader),
-                             help="How to read the source [default: by its suffix]")  # fmt: skip
+                             help="Reader for the input file. [default: chosen by file suffix]")  # fmt: skip
 
 
 class ExistingPath(click.Path):
@@ -77,7 +84,7 @@ class BatchSize(click.ParamType[int | None]):
 
 batch_size_option = click.option(
     "--batch-size", type=BatchSize(), default="auto", show_default=True, envvar="DEMO_BATCH_SIZE",
-    help="Sequences per batch.",
+    help="Sequences per batch. Lower it if memory runs out.",
 )  # fmt: skip
 
 

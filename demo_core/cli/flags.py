@@ -22,7 +22,7 @@ class PluginOption(click.Option):
     """
 
     def __init__(self, option: Option, owner: str, taken: Container[str], **given: Any) -> None:
-        self.field = option.name
+        self.field, self.section = option.name, ""
         switch = "is_flag" in given
         self._long = [usage(option, owner)] if switch else [option.flag_of(owner)]
         short = [usage(option)] if switch else [option.flag]
@@ -58,7 +58,7 @@ def click_options(
     for option in options_of(cls):
         option = dataclasses.replace(option, default=(defaults or {}).get(option.name, option.default))  # noqa: PLW2901
         default = None if option.required else option.default
-        given: dict[str, Any] = {"help": describe(option), "envvar": variable(owner, option)}
+        given: dict[str, Any] = {"help": describe(option, required=False), "envvar": variable(owner, option)}
         several = option.items is not None
         if option.is_switch:
             given |= {"default": default, "is_flag": True}

@@ -159,10 +159,12 @@ def _global_options_first(args: list[str]) -> list[str]:
     expose_value=True,
     type=click.Path(path_type=Path),
     metavar="FILE.py",
-    help="Also load this local plugin file. It is code, and runs with your rights.",
+    help="Load a local plugin file. Its code runs with your rights.",
 )
 @click.option(
-    "--allow-code", is_flag=True, help="Let a model's network be a class that is no installed plugin; it runs as code."
+    "--allow-code",
+    is_flag=True,
+    help="Allow networks from classes outside installed plugins. Their code runs with your rights.",
 )
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @click.version_option(package_name="deep-motif-dashboard", prog_name="demo")

@@ -271,8 +271,8 @@ def usage(option: Option, owner: str = "") -> str:
     return f"{flag}/--no-{flag[2:]}" if option.is_switch else f"{flag} {metavar(option)}"
 
 
-def describe(option: Option) -> str:
-    """The help text of an option with its range and default."""
+def describe(option: Option, *, required: bool = True) -> str:
+    """Help text of an option with its range and default; ``required`` False leaves out that it is required."""
     notes = []
     if option.minimum is not None and option.maximum is not None:
         notes.append(f"{_bound(option.minimum)} to {_bound(option.maximum)}")
@@ -281,14 +281,14 @@ def describe(option: Option) -> str:
     elif option.maximum is not None:
         notes.append(f"at most {_bound(option.maximum)}")
     if option.required:
-        notes.append("required")
+        notes += ["required"] if required else []
     else:
         default = _plain(option.default)
         shown = ",".join(map(str, default)) if isinstance(default, list) else default
         if isinstance(default, bool):
             shown = "on" if default else "off"
         notes.append("default: none" if shown in (None, "") else f"default: {shown}")
-    return f"{option.help} [{'; '.join(notes)}]".strip()
+    return f"{option.help} [{'; '.join(notes)}]".strip() if notes else option.help
 
 
 def _from_text(scalar: type, text: str) -> Any:

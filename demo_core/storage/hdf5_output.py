@@ -10,7 +10,6 @@ from __future__ import annotations
 import errno
 import os
 from pathlib import Path
-from types import TracebackType
 
 import h5py
 
@@ -26,9 +25,7 @@ class OutputFile:
     def __enter__(self) -> h5py.File:
         return self.file
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *raised: object) -> None:
         self.close(check=kind is None)
 
     def close(self, *, check: bool = True) -> None:

@@ -14,7 +14,7 @@ def register_architectures(register: Register[Architecture]) -> None:
             name="adapted",
             target="demo_adapter.network:Adapted",
             options=AdapterOptions,
-            summary="A network of your own, as it is: a class, and how it reads and answers (needs --allow-code).",
+            summary="Your own PyTorch class, with its input and output layout (needs --allow-code).",
         )
     )
 
@@ -22,4 +22,4 @@ def register_architectures(register: Register[Architecture]) -> None:
 @hookimpl
 def register_commands(register: Register[Command]) -> None:
     """Register the command."""
-    register(Command(name="model", target="demo_adapter.command:model", summary="Bring models trained elsewhere."))
+    register(Command(name="model", target="demo_adapter.command:model", summary="Import models trained outside DeMo."))

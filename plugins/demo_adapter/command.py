@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from demo_adapter.options import AdapterOptions
-from demo_core.cli import click_options, echo, names_of, say, suggest
+from demo_core.cli import Sections, click_options, echo, names_of, say, suggest
 from demo_core.errors import DemoError, UsageProblem, printable
 from demo_core.plugins import Architecture, Registered, Registry, from_settings
 
@@ -20,31 +20,33 @@ if TYPE_CHECKING:
     from demo_core.models import Model, Output
 
 _ADAPTED = "adapter:adapted"
+_EXAMPLE = "demo --allow-code model import net.pt -o models/net \\\n    --architecture mine:Net --length 1000"
 
 
 @click.group()
 def model() -> None:
-    """Bring models that were trained elsewhere."""
+    """Import models trained outside DeMo."""
 
 
-@model.command("import")
+@model.command("import", cls=Sections, rest="Network", example=_EXAMPLE)
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--architecture", required=True, metavar="NAME|MODULE:CLASS", shell_complete=names_of(Architecture),
-              help="An architecture, or a class of yours where Python finds it, which needs --allow-code.")  # fmt: skip
+              help="Registered architecture, or an importable class, which needs --allow-code.")  # fmt: skip
 @click.option("--option", "settings", multiple=True, metavar="NAME=VALUE",
-              help="An option of the architecture, or an argument of the class, as JSON; repeatable.")  # fmt: skip
+              help="Option of the architecture, or argument of the class as JSON. Repeatable.")  # fmt: skip
 @click.option("--length", type=click.IntRange(1, 10**8), required=True, metavar="N", help="Input length in bases.")
 @click.option("--target", "targets", multiple=True, metavar="NAME[:ACTIVATION[:UNIT]]",
-              help="An output, in order: sigmoid for a logit [default], or identity and its unit.")  # fmt: skip
+              help="Name of an output, in order. ACTIVATION is sigmoid for logits (default) or "
+         "identity. Repeatable.")  # fmt: skip
 @click.option("--rename", multiple=True, metavar="OLD=NEW",
-              help="Replace the regular expression OLD in the names of the weights by NEW; repeatable.")  # fmt: skip
+              help="Replace regular expression OLD in weight names by NEW. Repeatable.")  # fmt: skip
 @click.option("--drop", multiple=True, metavar="REGEX",
               help="Drop state-dict entries whose names match REGEX, such as loss weights. Repeatable.")  # fmt: skip
 @click.option("--outputs-are-logits", is_flag=True,
-              help="Accept outputs between 0 and 1 as logits, instead of refusing them as probabilities.")  # fmt: skip
-@click.option("--key", metavar="NAME", help="The entry of a checkpoint that holds the weights.")
+              help="Accept outputs between 0 and 1 as logits. Otherwise they are refused.")  # fmt: skip
+@click.option("--key", metavar="NAME", help="Entry of the checkpoint that holds the weights.")
 @click.option("-o", "--output", "folder", type=click.Path(path_type=Path), required=True, metavar="FOLDER",
-              help="The model folder to write.")  # fmt: skip
+              help="Model folder to write.")  # fmt: skip
 @click.option("--force", is_flag=True, help="Replace an existing model.")
 @click.pass_context
 def import_(
@@ -52,11 +54,11 @@ def import_(
     targets: tuple[str, ...], rename: tuple[str, ...], drop: tuple[str, ...], outputs_are_logits: bool,
     key: str | None, folder: Path, force: bool, **how: Any,
 ) -> None:  # fmt: skip
-    """Make a model folder of FILE: weights in safetensors, or as torch.save wrote a state dict (.pt, .pth).
+    """Import a trained network from FILE into a model folder.
 
-    Every weight has to find its place; nothing in the file is run. The network is tried on random sequences, and
-    the range of its outputs printed: compare it with what you know. What a class of yours reads and answers is said
-    by the last group of options, from --layout on.
+    FILE holds weights as safetensors, or a state dict saved by torch.save (.pt, .pth). No code in FILE is run. Every
+    weight must match a parameter. The network is tried on random sequences, and the range of its outputs is printed.
+    Compare that range with what you expect. Options from --layout on describe the inputs and outputs of your class.
     """
     import torch
 

@@ -16,63 +16,67 @@ _EXTRA = re.compile(r"(?P<name>[A-Za-z_]\w*):(?P<shape>(\d+|L)(x(\d+|L))*)?(:(?P
 class AdapterOptions:
     """What has to be known of a network that was not written for DeMo."""
 
-    network: str = field(
-        metadata={"help": "Its class, or a function that makes it: package.module:Class, where Python finds it."}
-    )
+    network: str = field(metadata={"help": "Importable class or factory function, as package.module:Class."})
     arguments: str = field(
         default="{}",
-        metadata={"help": "What the class is called with, as JSON; $length, $targets and $letters stand for those."},
+        metadata={
+            "help": "Constructor arguments as JSON. $length, $targets and $letters are replaced by their values."
+        },
     )
     layout: str = field(
         default="BAL",
-        metadata={"help": "Axes of its input: B sequences, A letters, L positions, 1 an axis of one: BLA, B1AL, BAL1."},
+        metadata={"help": "Input axes: B batch, A letters, L positions, 1 singleton. Examples: BLA, B1AL, BAL1."},
     )
     bases: str = field(
-        default="ACGT", metadata={"help": "Order of its letters; an N among them is 1 where the base is unknown."}
+        default="ACGT", metadata={"help": "Order of input letters. An N adds a channel that is 1 at unknown bases."}
     )
     network_length: int | None = field(
         default=None,
-        metadata={"help": "Positions it reads: sequences are padded with unknown bases or cropped around the centre.",
+        metadata={"help": ("Input length of the network. Sequences are padded with unknown bases or cropped "
+"around the centre."),
                   "minimum": 1},
     )  # fmt: skip
     extra_input: tuple[str, ...] = field(
         default=(),
         metadata={
-            "help": "Extra inputs as NAME:SHAPE:VALUE, without the batch axis: control:2xL:0. An empty SHAPE "
-            "gives one number per sequence: lengths::60. A trailing i (60i) makes integers."
+            "help": (
+                "Extra inputs NAME:SHAPE:VALUE without the batch axis, such as control:2xL:0. An "
+                "empty SHAPE gives one number per sequence. A trailing i (60i) makes integers."
+            )
         },
     )
     take: str = field(
-        default="", metadata={"help": "Which of several outputs: places and names joined by dots, as 1 or counts.0."}
+        default="",
+        metadata={"help": "Which of several outputs to use: index or key, joined by dots. Examples: 1, counts.0."},
     )
     reduce: Literal["none", "mean", "sum", "max", "logsumexp", "profile", "profile-detached"] = field(
         default="none",
-        metadata={"help": "Combine the positions of an output (B, T, L). profile: sum of centred logits, weighted by "
-                          "their softmax (bpnet-lite). profile-detached: profile without gradient through the "
-                          "softmax weights (ChromBPNet, original BPNet)."},
+        metadata={"help": ("Reduce an output (B, T, L) over positions. profile: softmax-weighted sum of "
+"centred logits (bpnet-lite). profile-detached: no gradient through the weights "
+"(ChromBPNet).")},
     )  # fmt: skip
     channels: Literal["first", "last"] = field(
-        default="first", metadata={"help": "Whether such an output is (B, T, L) or (B, L, T)."}
+        default="first", metadata={"help": "Channel axis of such an output: first is (B, T, L), last is (B, L, T)."}
     )
     column: tuple[int, ...] = field(
-        default=(), metadata={"help": "Keep these of its outputs, from 0; left out: all.", "minimum": 0}
+        default=(), metadata={"help": "Output columns to keep, 0-based. none keeps all.", "minimum": 0}
     )
-    without: tuple[str, ...] = field(
-        default=(), metadata={"help": "Modules to leave out, such as a final sigmoid: head.2"}
-    )
+    without: tuple[str, ...] = field(default=(), metadata={"help": "Modules to skip, such as a final sigmoid: head.2."})
     logit: bool = field(
-        default=False, metadata={"help": "It answers with probabilities: take their logit. --without is more exact."}
+        default=False,
+        metadata={"help": "Convert output probabilities to logits. Skipping the sigmoid with --without is more exact."},
     )
-    first_layer: str = field(default="", metadata={"help": "The convolution that reads the sequence: body.0"})
+    first_layer: str = field(default="", metadata={"help": "Convolution that reads the sequence, such as body.0."})
     shortest: int | None = field(
-        default=None, metadata={"help": "It takes any length of at least so many bases.", "minimum": 1}
+        default=None,
+        metadata={"help": "Shortest input in bases, if the network accepts variable lengths.", "minimum": 1},
     )
-    gradients: bool = field(default=True, metadata={"help": "Gradients of its outputs reach its input."})
+    gradients: bool = field(default=True, metadata={"help": "Whether gradients of the outputs reach the input."})
     class_digest: str = field(
-        default="", metadata={"help": "SHA-256 of the file of the class when the model was made; import fills it in."}
+        default="", metadata={"help": "SHA-256 of the class's source file, set by demo model import."}
     )
     offers: tuple[str, ...] = field(
-        default=(), metadata={"help": "What else it has.", "choices": ("recurrent", "attention")}
+        default=(), metadata={"help": "Further capabilities of the network.", "choices": ("recurrent", "attention")}
     )
 
     def __post_init__(self) -> None:

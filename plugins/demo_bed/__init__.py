@@ -20,6 +20,8 @@ def register_datasets(register: Register[DatasetReader]) -> None:
                 for packed in ("", ".gz")
             ),
             requires=("pyfaidx",),
-            summary="BED, narrowPeak, broadPeak, gappedPeak, MACS tables: windows of fixed width, bases from --genome.",
+            summary=(
+                "BED, narrowPeak, broadPeak, gappedPeak and MACS tables: fixed-width windows, bases from --genome."
+            ),
         )
     )

@@ -11,30 +11,28 @@ from demo_core import Unsuitable
 class BedOptions:
     """Which window of the genome stands for an interval, and what is known of it."""
 
-    genome: Path = field(metadata={"help": "The genome's FASTA file, plain or compressed with bgzip."})
+    genome: Path = field(metadata={"help": "FASTA file of the genome, plain or bgzip-compressed."})
     width: int | None = field(
         default=101,
         metadata={
-            "help": "Window width in bases. none: keep the width of each interval.",
+            "help": "Window width in bases. none keeps the width of each interval.",
             "minimum": 1,
             "maximum": 10**8,
         },
     )
     center: Literal["auto", "summit", "midpoint"] = field(
         default="auto",
-        metadata={"help": "The middle of each window; auto: the summit in narrowPeak files, else the midpoint."},
+        metadata={"help": "Centre of each window. auto uses the summit in narrowPeak files, otherwise the midpoint."},
     )
-    stranded: bool = field(
-        default=False, metadata={"help": "Intervals on the - strand are read along it, as reverse complements."}
-    )
+    stranded: bool = field(default=False, metadata={"help": "Reverse-complement intervals on the - strand."})
     negatives_from: Path | None = field(
-        default=None, metadata={"help": "A second BED file, of negatives; without it shuffles become negatives."}
+        default=None, metadata={"help": "BED file of negatives. Without it, shuffled positives are the negatives."}
     )
-    unlabelled: bool = field(default=False, metadata={"help": "The intervals are to be explained: no labels."})
-    test_chrom: tuple[str, ...] = field(default=(), metadata={"help": "Chromosomes that become the test split."})
-    validation_chrom: tuple[str, ...] = field(
-        default=(), metadata={"help": "Chromosomes that become the validation split."}
+    unlabelled: bool = field(
+        default=False, metadata={"help": "Import without labels, for prediction and explanation only."}
     )
+    test_chrom: tuple[str, ...] = field(default=(), metadata={"help": "Chromosomes for the test split."})
+    validation_chrom: tuple[str, ...] = field(default=(), metadata={"help": "Chromosomes for the validation split."})
 
     def __post_init__(self) -> None:
         if both := set(self.test_chrom) & set(self.validation_chrom):

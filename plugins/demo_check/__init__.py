@@ -12,6 +12,6 @@ def register_commands(register: Register[Command]) -> None:
         Command(
             name="check",
             target="demo_check.command:check",
-            summary="Check that a plugin keeps the contract.",
+            summary="Check a plugin against the contract.",
         )
     )

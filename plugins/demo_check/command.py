@@ -32,11 +32,11 @@ _USE = {
 
 @click.command()
 @click.argument("name", shell_complete=any_name)
-@click.option("--option", "settings", multiple=True, metavar="NAME=VALUE", help="An option of the plugin; repeatable.")
-@click.option("--model", type=click.Path(path_type=Path), metavar="FOLDER", help="Check an explainer on this model.")
+@click.option("--option", "settings", multiple=True, metavar="NAME=VALUE", help="Option of the plugin. Repeatable.")
+@click.option("--model", type=click.Path(path_type=Path), metavar="FOLDER", help="Model to check an explainer on.")
 @click.option("--length", type=click.IntRange(min=1), default=60, show_default=True, metavar="N",
-              help="Bases of the networks that an architecture is checked with.")  # fmt: skip
-@click.option("--only", multiple=True, metavar="CHECK", help="Run this check alone; repeatable.")
+              help="Input length in bases for checks of an architecture.")  # fmt: skip
+@click.option("--only", multiple=True, metavar="CHECK", help="Run only this check. Repeatable.")
 @click.option("--expected-failure", "expected", multiple=True, metavar="CHECK=REASON",
               help="Mark a check as a known failure. If it passes, it counts as failed. Repeatable.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -45,11 +45,15 @@ def check(
     ctx: click.Context, name: str, settings: tuple[str, ...], model: Path | None, length: int,
     only: tuple[str, ...], expected: tuple[str, ...], as_json: bool,
 ) -> None:  # fmt: skip
-    """Check that NAME, a plugin or something it registers, keeps the contract.
+    """Check a plugin, or one thing that it registers, against the contract.
 
-    NAME is that of an architecture, reader, explainer or command, ENTRYPOINT:NAME where several plugins claim it,
-    or that of a plugin's entry point or distribution, which checks all it registers. A file that is no installed
-    plugin: demo --plugin FILE.py check NAME. The rules are in docs/contract.md. Exits with 4 if a check fails.
+    NAME is an architecture, reader, explainer or command. A plugin or distribution name checks all that it registers.
+    Use ENTRYPOINT:NAME if several plugins use the name. The exit code is 4 if a check fails. docs/contract.md explains
+    the rules.
+
+    \b
+    Example, for a local file:
+      demo --plugin mymethod.py check mymethod
     """
     state: State = ctx.obj
     found = state.meant(name)

@@ -16,7 +16,7 @@ def register_explainers(register: Register[Explainer]) -> None:
             options=ClassOptimizationOptions,
             kind="pattern",
             needs={"gradients"},
-            summary="The input that a target likes best, found by ascent from random starts (Lanchantin 2017).",
+            summary=("Inputs that maximise a target, by gradient ascent from random starts (Lanchantin 2017)."),
             paper="Simonyan, Vedaldi & Zisserman 2013, arXiv:1312.6034; Lanchantin et al. 2017, arXiv:1608.03644",
         )
     )

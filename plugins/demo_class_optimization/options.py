@@ -9,25 +9,31 @@ class ClassOptimizationOptions:
     """What is optimised, and how."""
 
     restarts: int = field(
-        default=8, metadata={"help": "Random starts; all are optimised at once.", "minimum": 1, "maximum": 100_000}
+        default=8,
+        metadata={"help": "Number of random starts, optimised in one batch.", "minimum": 1, "maximum": 100_000},
     )
-    steps: int = field(default=1000, metadata={"help": "Steps of RMSProp.", "minimum": 1})
-    step_size: float = field(default=0.05, metadata={"help": "RMSProp's learning rate.", "minimum": 1e-8})
+    steps: int = field(default=1000, metadata={"help": "Number of RMSProp steps.", "minimum": 1})
+    step_size: float = field(default=0.05, metadata={"help": "RMSProp learning rate.", "minimum": 1e-8})
     penalty: float = field(
-        default=0.009, metadata={"help": "Weight of the squared norm, which is taken off the target.", "minimum": 0}
+        default=0.009,
+        metadata={"help": "Weight of the L2 penalty (squared norm) subtracted from the target.", "minimum": 0},
     )
     parameters: Literal["input", "softmax"] = field(
         default="input",
         metadata={
-            "help": "input: each value of the matrix is free, as in the paper; softmax: every position stays a "
-            "distribution over letters."
+            "help": (
+                "input optimises unconstrained values, as in the paper. softmax keeps each "
+                "position a distribution over letters."
+            )
         },
     )
     patience: int = field(
         default=0,
         metadata={
-            "help": "A restart ends once its objective has not grown for so many steps, with the best it had; 0 takes "
-            "all steps, as in the paper.",
+            "help": (
+                "Stop a restart after this many steps without improvement and keep its best input. "
+                "0 runs all steps, as in the paper."
+            ),
             "minimum": 0,
         },
     )

@@ -10,17 +10,20 @@ class CnnOptions:
     """How many layers, and how large."""
 
     filters: tuple[int, ...] = field(
-        default=(128, 128, 128), metadata={"help": "Filters of each convolution.", "minimum": 1}
+        default=(128, 128, 128), metadata={"help": "Number of filters in each convolution.", "minimum": 1}
     )
     widths: tuple[int, ...] = field(
-        default=(9, 5, 3), metadata={"help": "Width of each convolution, in positions.", "minimum": 1}
+        default=(9, 5, 3), metadata={"help": "Filter width of each convolution, in bases of its input.", "minimum": 1}
     )
     pool: int = field(
         default=2,
-        metadata={"help": "Max-pooling after every convolution but the last; 1 for none.", "minimum": 1},
+        metadata={
+            "help": "Max-pooling width after every convolution except the last. 1 disables pooling.",
+            "minimum": 1,
+        },
     )
     dropout: float = field(
-        default=0.5, metadata={"help": "Share of values dropped in training.", "minimum": 0, "maximum": 0.95}
+        default=0.5, metadata={"help": "Dropout probability during training.", "minimum": 0, "maximum": 0.95}
     )
 
     def __post_init__(self) -> None:

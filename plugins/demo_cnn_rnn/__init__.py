@@ -17,7 +17,7 @@ def register_architectures(register: Register[Architecture]) -> None:
             provides={"gradients", "conv-filters", "recurrent", "variable-length"},
             # with more, its gradients leave the sites that its predictions rest on (docs/benchmarks.md)
             training={"learning_rate": 0.01, "training_steps": 1300},
-            summary="A convolution, then a bidirectional LSTM, averaged over positions (Lanchantin et al. 2017).",
+            summary=("A convolution and a bidirectional LSTM, averaged over positions (Lanchantin et al. 2017)."),
             paper="Lanchantin, Singh, Wang & Qi 2017, Deep Motif Dashboard, PSB; arXiv:1608.03644",
         )
     )

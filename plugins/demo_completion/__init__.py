@@ -12,6 +12,6 @@ def register_commands(register: Register[Command]) -> None:
         Command(
             name="completion",
             target="demo_completion.command:completion",
-            summary="Print what a shell needs to complete demo's words.",
+            summary="Print a shell completion script.",
         )
     )

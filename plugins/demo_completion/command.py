@@ -11,7 +11,7 @@ from demo_core.cli import root
 @click.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
-    """Print what SHELL needs to complete commands, options and choices, those of plugins included.
+    """Print a completion script for SHELL. It completes commands, options and choices of all plugins.
 
     \b
     bash, in ~/.bashrc (4.4 or later):   eval "$(demo completion bash)"

@@ -12,13 +12,13 @@ def register_commands(register: Register[Command]) -> None:
         Command(
             name="figure",
             target="demo_dashboard.commands.figure:figure",
-            summary="Draw the paper's figure: motifs, optimised inputs, saliency and temporal scores on one axis.",
+            summary="Plot motifs, optimised inputs, saliency and temporal scores of a sequence.",
         )
     )
     register(
         Command(
             name="dashboard",
             target="demo_dashboard.commands.dashboard:dashboard",
-            summary="Make a report to look at and to mail: one HTML file.",
+            summary="Build a self-contained HTML report.",
         )
     )

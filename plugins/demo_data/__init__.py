@@ -12,6 +12,6 @@ def register_commands(register: Register[Command]) -> None:
         Command(
             name="data",
             target="demo_data.command:data",
-            summary="Import sequences, and look at what was imported.",
+            summary="Import sequences and summarise datasets.",
         )
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from demo_core.cli import (
+    Sections,
     State,
     cell,
     click_options,
@@ -34,10 +35,10 @@ if TYPE_CHECKING:
 
 @click.group()
 def data() -> None:
-    """Import sequences, and look at what was imported."""
+    """Import sequences and summarise datasets."""
 
 
-class ImportCommand(click.Command):
+class ImportCommand(Sections):
     """Takes the options of the reader that the source's suffix or ``--reader`` chooses."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -101,7 +102,9 @@ def _reader_meant(registry: Registry, args: list[str], takes_value: set[str]) ->
     return None
 
 
-@data.command("import", cls=ImportCommand)
+@data.command(
+    "import", cls=ImportCommand, rest="Data", example="demo data import peaks.bed --genome hg38.fa -o peaks.h5"
+)
 @click.argument("source", type=click.Path(path_type=Path))
 @click.option(
     "-o",
@@ -109,37 +112,37 @@ def _reader_meant(registry: Registry, args: list[str], takes_value: set[str]) ->
     required=True,
     type=click.Path(path_type=Path),
     metavar="FILE.h5",
-    help="The dataset to write.",
+    help="Dataset file to write.",
 )
 @reader_option
 @click.option(
     "--negatives", type=click.Choice(["dinucleotide", "shuffle", "none"]), default="dinucleotide", show_default=True,
-    help="What is added to splits that have positives and no negatives: a shuffle of each positive.",
+    help="Negatives for splits that have none: one shuffle of each positive.",
 )  # fmt: skip
 @click.option(
     "--validation",
     type=float,
     default=0.1,
     show_default=True,
-    help="Share of training sequences for validation.",
+    help="Fraction of training sequences for the validation split.",
 )
 @click.option(
     "--test",
     type=float,
     default=0.1,
     show_default=True,
-    help="Share for testing, if the source has no test split.",
+    help="Fraction of sequences for the test split, if SOURCE has none.",
 )
 @click.option(
     "--split",
     metavar="SPLIT",
     shell_complete=words("train", "validation", "test"),
-    help="Put every sequence into this split.",
+    help="Put all sequences into this split.",
 )
-@click.option("--length", type=click.IntRange(1, 10**8), help="Crop or pad every sequence around its centre.")
 @click.option(
-    "--alphabet", default="dna", show_default=True, help="What the sequences are written in; dna is all there is."
+    "--length", type=click.IntRange(1, 10**8), help="Crop or pad sequences around their centre to this length in bases."
 )
+@click.option("--alphabet", default="dna", show_default=True, help="Alphabet of the sequences. Only dna is available.")
 @click.option("--force", is_flag=True, help="Replace an existing file.")
 @seed
 @click.pass_context
@@ -148,7 +151,7 @@ def import_(
 ) -> None:
     """Import sequences from SOURCE into a dataset file.
 
-    Splits keep groups together: a positive and its shuffle, and sequences that are the same on either strand.
+    A positive and its shuffle stay in the same split. So do sequences that are equal on either strand.
     """
     from demo_core.data import ImportSettings
     from demo_core.sequences import alphabet_named
@@ -194,7 +197,10 @@ def _say_how_to_label(dataset: SequenceDataset, registered: Registered[DatasetRe
 @click.argument("dataset", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def info(dataset: Path, as_json: bool) -> None:
-    """Counts per split and label, length, composition, and duplicates: sequences in two splits are leakage."""
+    """Summarise a dataset: counts per split and label, length, composition and duplicates.
+
+    Sequences that occur in two splits are reported as leakage.
+    """
     from demo_core.data import SequenceDataset
     from demo_data.summary import summarise
 

@@ -15,7 +15,7 @@ def register_datasets(register: Register[DatasetReader]) -> None:
             target="demo_deepbind.reader:DeepBindReader",
             options=DeepBindOptions,
             suffixes=(".seq", ".seq.gz"),
-            summary="DeepBind tables (FoldID EventID seq Bound); X_AC brings X_B as its test split.",
+            summary="DeepBind tables (FoldID EventID seq Bound). X_AC is read with X_B as test split.",
             paper="Alipanahi, Delong, Weirauch & Frey 2015, Nature Biotechnology 33:831",
         )
     )

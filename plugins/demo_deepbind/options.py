@@ -7,6 +7,4 @@ from dataclasses import dataclass, field
 class DeepBindOptions:
     """What to read besides the file itself."""
 
-    sibling: bool = field(
-        default=True, metadata={"help": "Read X_B.seq[.gz], beside X_AC.seq[.gz], as the test split."}
-    )
+    sibling: bool = field(default=True, metadata={"help": "Read X_B.seq[.gz] beside X_AC.seq[.gz] as the test split."})

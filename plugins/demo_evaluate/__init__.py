@@ -12,6 +12,6 @@ def register_commands(register: Register[Command]) -> None:
         Command(
             name="evaluate",
             target="demo_evaluate.command:evaluate",
-            summary="Measure a model on labelled sequences.",
+            summary="Measure how well a model predicts labelled sequences.",
         )
     )

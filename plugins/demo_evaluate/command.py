@@ -9,6 +9,7 @@ import click
 
 from demo_core.cli import (
     ExistingPath,
+    Sections,
     State,
     batch_size_option,
     cell,
@@ -25,7 +26,7 @@ from demo_core.cli import (
 from demo_core.errors import UsageProblem, counted, printable
 
 
-@click.command()
+@click.command(cls=Sections, rest="Method", example="demo evaluate models/cnn peaks.h5 --split test")
 @click.argument("model", type=ExistingPath(model=True))
 @click.argument("data", type=ExistingPath())
 @split
@@ -33,7 +34,7 @@ from demo_core.errors import UsageProblem, counted, printable
     "--motif",
     type=click.Path(path_type=Path),
     metavar="FILE.meme",
-    help="For orientation, also score the best single matrix of this file.",
+    help="Also report the AUROC of the best single PWM of this file, as a baseline.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @batch_size_option
@@ -44,7 +45,10 @@ def evaluate(
     ctx: click.Context, model: Path, data: Path, split: str | None, motif: Path | None, as_json: bool,
     batch_size: int | None, reader: str | None, device: str,
 ) -> None:  # fmt: skip
-    """Measure a model on labelled sequences: AUROC, AUPRC, accuracy and calibration error of each target."""
+    """Measure how well MODEL predicts labelled sequences.
+
+    Reports AUROC, AUPRC, accuracy and calibration error of each target. Regression targets get the correlation.
+    """
     from demo_core.models import Model, choose_device
     from demo_evaluate.measures import best_matrix, chosen_split, scores
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from demo_core.cli import (
+    Sections,
     State,
     batch_size_option,
     click_options,
@@ -75,30 +76,30 @@ class ExplainGroup(click.Group):
 
 @click.group(cls=ExplainGroup, subcommand_metavar="EXPLAINER MODEL... [DATA] [OPTIONS]")
 def explain() -> None:
-    """Explain a model's predictions, one file for each model.
+    """Explain a model's predictions. Each model gives one explanation file.
 
-    Each explainer has its own options: see demo explain EXPLAINER --help
+    For the options of an explainer, see demo explain EXPLAINER --help
     """
 
 
 def _command(registered: Registered[Explainer] | None, name: str) -> click.Command:
-    summary = registered.spec.summary if registered else "Run every explainer that fits, and say of the rest why not."
+    summary = registered.spec.summary if registered else "Run all explainers that the model supports."
     reads_data = registered is None or registered.spec.kind != "pattern"
+    places = "MODEL... DATA" if reads_data else "MODEL..."
     about = (
-        "DATA is a dataset file, or any file that a reader knows, such as a FASTA file. An interrupted run goes on "
-        "when the same command is run again."
+        "DATA is a dataset file or a sequence file such as FASTA. The same command resumes an interrupted run."
         if reads_data
         else "This explainer reads no data."
     )
 
-    @click.command(name, short_help=summary, help=f"{summary}\n\nMODEL is a folder made by demo train. {about}")
-    @click.argument(
-        "paths",
-        nargs=-1,
-        required=True,
-        metavar="MODEL... DATA" if reads_data else "MODEL...",
-        type=click.Path(path_type=Path),
+    @click.command(
+        name,
+        short_help=summary,
+        help=f"{summary}\n\nMODEL is a model folder of demo train. {about}",
+        cls=Sections,
+        example=f"demo explain {name} models/cnn{' peaks.h5' * reads_data} -o explanations",
     )
+    @click.argument("paths", nargs=-1, required=True, metavar=places, type=click.Path(path_type=Path))
     @click.option(
         "-o",
         "--output",
@@ -106,7 +107,7 @@ def _command(registered: Registered[Explainer] | None, name: str) -> click.Comma
         show_default=True,
         type=click.Path(path_type=Path),
         metavar="FOLDER",
-        help="Where the files go.",
+        help="Folder for explanation files.",
     )
     @click.option(
         "--config",
@@ -115,19 +116,19 @@ def _command(registered: Registered[Explainer] | None, name: str) -> click.Comma
         callback=load_config,
         type=click.Path(path_type=Path),
         metavar="FILE.toml",
-        help="Options from a file: limit = 100, an explainer's own in a table of its name. Flags come first.",
+        help="Read options from a file, such as limit = 100. Flags take precedence.",
     )
     @click.option(
         "--target",
         metavar="TARGET",
-        help=f"An output of the model, or probability:OUTPUT, {'loss:OUTPUT, ' if reads_data else ''}"
-        "difference:OUTPUT:OUTPUT; all: one run for each output.",
+        help=f"Output to explain, or probability:OUTPUT, {'loss:OUTPUT, ' if reads_data else ''}"
+        "difference:OUTPUT:OUTPUT. all explains each output.",
     )
     @_about_data(reads_data)
     @click.option(
-        "--name", metavar="NAME", help="File name without .h5 [default: MODEL.EXPLAINER plus changed options]"
+        "--name", metavar="NAME", help="File name without .h5. [default: MODEL.EXPLAINER and changed options]"
     )
-    @click.option("--force", is_flag=True, help="Compute again, and replace an existing file.")
+    @click.option("--force", is_flag=True, help="Compute again and replace an existing file.")
     @seed
     @device
     @click.pass_context
@@ -145,10 +146,10 @@ def _about_data(wanted: bool) -> Callable[[Any], Any]:
     """The options about sequences, for explainers that read any."""
     options = (
         split,
-        click.option("--limit", type=click.IntRange(1), help="At most this many sequences."),
-        click.option("--ids", metavar="ID,...|FILE", help="These sequences only, or those a file names, one a line."),
-        click.option("--only-positive", is_flag=True, help="Positives of the target only."),
-        click.option("--average-strands", is_flag=True, help="Explain both strands and average."),
+        click.option("--limit", type=click.IntRange(1), help="Maximum number of sequences."),
+        click.option("--ids", metavar="ID,...|FILE", help="Only these sequences: ids, or a file with one id per line."),
+        click.option("--only-positive", is_flag=True, help="Only sequences labelled positive for the target."),
+        click.option("--average-strands", is_flag=True, help="Average over both strands."),
         batch_size_option,
         reader_option,
     )

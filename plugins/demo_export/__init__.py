@@ -12,6 +12,6 @@ def register_commands(register: Register[Command]) -> None:
         Command(
             name="export",
             target="demo_export.command:export",
-            summary="Write an explanation for other programs.",
+            summary="Export an explanation to npz, tsv, bedGraph or bigWig.",
         )
     )

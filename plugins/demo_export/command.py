@@ -6,41 +6,43 @@ from pathlib import Path
 
 import click
 
-from demo_core.cli import echo, say
+from demo_core.cli import Sections, echo, say
 from demo_core.errors import DemoError, UsageProblem, counted
 
 #: Bases around the middle of each sequence that modisco-lite looks at by default.
 _MODISCO_WINDOW = 400
 
 
-@click.command()
+@click.command(cls=Sections, rest="Output", example="demo export explanations/cnn.saliency.h5 --bedgraph")
 @click.argument("explanation", type=click.Path(path_type=Path))
-@click.option("--npz", is_flag=True, help="X.sequences.npz and X.attributions.npz, as modisco reads them.")
-@click.option("--tsv", is_flag=True, help="A table with a row for each base; positions are 0-based.")
+@click.option("--npz", is_flag=True, help="Write X.sequences.npz and X.attributions.npz for modisco.")
+@click.option("--tsv", is_flag=True, help="Write a table with one row per base. Positions are 0-based.")
 @click.option(
-    "--bedgraph", is_flag=True, help="A genome-browser track; where sequences overlap, on either strand, their mean."
+    "--bedgraph",
+    is_flag=True,
+    help="Write a genome-browser track. Overlapping sequences are averaged, on either strand.",
 )
 @click.option(
     "--bigwig",
     is_flag=True,
-    help="The same as bigWig, and X.count.bw: how many windows each mean is of [extra: tracks]",
+    help="Write the track as bigWig, and window counts as X.count.bw. [extra: tracks]",
 )
 @click.option(
     "--chrom-sizes",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="For --bigwig, chromosomes and their sizes [default: those of the data]",
+    help="Chromosome sizes for --bigwig. [default: from the data]",
 )
 @click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Where to write [default: beside the explanation]",
+    help="Output file. [default: beside the explanation]",
 )
 @click.option("--force", is_flag=True, help="Replace existing files.")
 def export(explanation: Path, output: Path | None, chrom_sizes: Path | None, force: bool, **chosen: bool) -> None:
-    """Write an explanation for other programs, in one form or several."""
+    """Export an explanation in one or several formats for other programs."""
     forms = [form for form, wanted in chosen.items() if wanted]
     if not forms:
         raise UsageProblem("choose a form: --npz, --tsv, --bedgraph or --bigwig")

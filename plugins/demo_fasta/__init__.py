@@ -16,6 +16,6 @@ def register_datasets(register: Register[DatasetReader]) -> None:
             target="demo_fasta.reader:FastaReader",
             options=FastaOptions,
             suffixes=plain + tuple(s + ".gz" for s in plain),
-            summary="FASTA, plain or gzip; labels from >1 and >0 headers, intervals from chrom:start-end(strand).",
+            summary=("FASTA, plain or gzip. Labels from >1 and >0 headers, intervals from chrom:start-end(strand)."),
         )
     )

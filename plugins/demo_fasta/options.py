@@ -10,14 +10,14 @@ class FastaOptions:
 
     negatives_from: Path | None = field(
         default=None,
-        metadata={"help": "A second FASTA file, of negatives; the source then holds positives only."},
+        metadata={"help": "FASTA file of negatives. SOURCE then holds positives only."},
     )
     all_positive: bool = field(
-        default=False, metadata={"help": "Every sequence is a positive (headers that are not >1 or >0)."}
+        default=False, metadata={"help": "Label all sequences positive, for headers other than >1 and >0."}
     )
     test_from: Path | None = field(
         default=None,
-        metadata={"help": "A FASTA file that becomes the test split, with its own >1 and >0 headers."},
+        metadata={"help": "FASTA file for the test split, with >1 and >0 headers."},
     )
 
     def __post_init__(self) -> None:

@@ -26,15 +26,15 @@ from demo_listings.specs import as_json_option, described
 
 @click.command()
 @as_json_option
-@click.option("--check", is_flag=True, help="Exit with 4 if a plugin failed.")
+@click.option("--check", is_flag=True, help="Exit with code 4 if a plugin failed.")
 @click.option(
     "--show",
     "name",
     metavar="NAME",
     shell_complete=any_name,
-    help="All about one plugin, or about something that it registers.",
+    help="Show details of a plugin, or of something that it registers.",
 )
-@click.option("--requirements", is_flag=True, help="Print lines for pip install -r, to have the same set elsewhere.")
+@click.option("--requirements", is_flag=True, help="Print a requirements file that installs the same plugins.")
 @click.pass_context
 def plugins(ctx: click.Context, as_json: bool, check: bool, name: str | None, requirements: bool) -> None:
     """List plugins and their state."""

@@ -12,7 +12,7 @@ def register_commands(register: Register[Command]) -> None:
         Command(
             name="motifs",
             target="demo_motifs.commands:motifs",
-            summary="Motifs in explanations: find, name, scan, match, combine.",
+            summary="Find, name and scan motifs.",
             requires=("memelite", "pyjaspar"),
             extra="motifs",
         )

@@ -12,6 +12,6 @@ def register_commands(register: Register[Command]) -> None:
         Command(
             name="new-plugin",
             target="demo_new_plugin.command:new_plugin",
-            summary="Write a package to begin a plugin with.",
+            summary="Create a plugin package from a template.",
         )
     )

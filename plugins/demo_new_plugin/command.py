@@ -40,14 +40,13 @@ _LONGEST = 40
 @click.argument("name")
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), metavar="FOLDER",
-    help="The folder to write [default: demo-NAME, here].",
+    help="Folder to write. [default: demo-NAME]",
 )  # fmt: skip
 @click.pass_context
 def new_plugin(ctx: click.Context, kind: str, name: str, output: Path | None) -> None:
-    """Write a complete plugin package demo-NAME, to begin with.
+    """Create a working plugin package demo-NAME, with tests, from a template.
 
-    It installs, its tests pass, and it does something simple and real; replace that by what you have in mind. NAME is
-    what users will type: lower-case words joined by hyphens.
+    NAME is what users type: lower-case words joined by hyphens. Replace the simple method in it by your own.
     """
     _check_name(ctx.obj, kind, name)
     folder = output or Path(f"demo-{name}")

@@ -15,6 +15,6 @@ def register_datasets(register: Register[DatasetReader]) -> None:
             target="demo_planted.reader:PlantedReader",
             options=PlantedOptions,
             suffixes=(".meme",),
-            summary="Simulated sequences with motifs of a MEME file planted; SOURCE jaspar is a few that come with it.",
+            summary=("Simulated sequences with planted motifs of a MEME file. SOURCE jaspar uses built-in motifs."),
         )
     )

@@ -12,44 +12,52 @@ class PlantedOptions:
     """What is planted, and into what."""
 
     motifs: tuple[str, ...] = field(
-        default=("MAFK",), metadata={"help": "Names or ids of the motifs that make a positive."}
+        default=("MAFK",), metadata={"help": "Names or ids of motifs planted in positives."}
     )
     number: int = field(
-        default=4000, metadata={"help": "Sequences, every other one a positive.", "minimum": 2, "maximum": 10_000_000}
+        default=4000,
+        metadata={"help": "Number of sequences. Half of them are positives.", "minimum": 2, "maximum": 10_000_000},
     )
-    bases: int = field(default=100, metadata={"help": "Length of each sequence.", "minimum": 1, "maximum": 100_000})
+    bases: int = field(default=100, metadata={"help": "Sequence length in bases.", "minimum": 1, "maximum": 100_000})
     plant: Literal["all", "one"] = field(
-        default="all", metadata={"help": "all: each positive has every motif; one: any one of them."}
+        default="all", metadata={"help": "all plants every motif in each positive. one plants a single random motif."}
     )
     orientation: Literal["random", "together", "forward"] = field(
         default="random",
         metadata={
-            "help": "random: each motif on either strand; together: the whole arrangement on either strand, its order "
-            "turned with it; forward: as in the file."
+            "help": (
+                "Strand of planted motifs. random draws one per motif. together draws one per "
+                "sequence and reverses the order too."
+            )
         },
     )
-    ordered: bool = field(default=False, metadata={"help": "Motifs keep the order in which they are named."})
+    ordered: bool = field(default=False, metadata={"help": "Keep the order of --motifs."})
     spacing: tuple[int, ...] = field(
         default=(),
-        metadata={"help": "Fewest and most bases between one motif and the next; left out: any.", "minimum": 0},
+        metadata={
+            "help": "Minimum and maximum distance between neighbouring motifs, in bases. none allows any.",
+            "minimum": 0,
+        },
     )
     decoys: int = field(
         default=0,
         metadata={
-            "help": "In every sequence, positive or negative, so many sites of motifs whose columns were shuffled.",
+            "help": "Decoy sites per sequence, from motifs with shuffled columns. Positives and negatives get them.",
             "minimum": 0,
         },
     )
     composition: tuple[float, float, float, float] = field(
         default=(0.25, 0.25, 0.25, 0.25),
-        metadata={"help": "Share of A, C, G and T in the background.", "minimum": 0, "maximum": 1},
+        metadata={"help": "Background frequencies of A, C, G and T.", "minimum": 0, "maximum": 1},
     )
     background_from: Path | None = field(
         default=None,
-        metadata={"help": "A dataset file or FASTA file whose sequences the background imitates, as a Markov model."},
+        metadata={"help": "Dataset or FASTA file to fit a Markov background to."},
     )
-    order: int = field(default=1, metadata={"help": "Order of that Markov model.", "minimum": 0, "maximum": 8})
-    planting_seed: int = field(default=0, metadata={"help": "Another number plants anew.", "minimum": 0})
+    order: int = field(default=1, metadata={"help": "Order of the Markov background.", "minimum": 0, "maximum": 8})
+    planting_seed: int = field(
+        default=0, metadata={"help": "Random seed of background and planted sites.", "minimum": 0}
+    )
 
     def __post_init__(self) -> None:
         if not self.motifs:

@@ -12,6 +12,6 @@ def register_commands(register: Register[Command]) -> None:
         Command(
             name="predict",
             target="demo_predict.command:predict",
-            summary="Write a model's predictions as a table.",
+            summary="Write a model's predictions to a table.",
         )
     )

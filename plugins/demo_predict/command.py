@@ -12,6 +12,7 @@ import click
 
 from demo_core.cli import (
     ExistingPath,
+    Sections,
     State,
     batch_size_option,
     device,
@@ -25,7 +26,7 @@ from demo_core.cli import (
 from demo_core.errors import DemoError, counted, printable
 
 
-@click.command()
+@click.command(cls=Sections, rest="Method", example="demo predict models/cnn peaks.h5 -o predictions.tsv")
 @click.argument("model", type=ExistingPath(model=True))
 @click.argument("data", type=ExistingPath())
 @click.option(
@@ -34,9 +35,11 @@ from demo_core.errors import DemoError, counted, printable
     type=click.Path(path_type=Path, allow_dash=True),
     default="-",
     metavar="FILE.tsv",
-    help="Where to write [default: standard output]",
+    help="Table to write. [default: standard output]",
 )
-@click.option("--split", default="all", show_default=True, metavar="SPLIT", help="train, validation, test or all")
+@click.option(
+    "--split", default="all", show_default=True, metavar="SPLIT", help="Use this split: train, validation, test or all."
+)
 @click.option("--force", is_flag=True, help="Replace an existing file.")
 @batch_size_option
 @reader_option
@@ -53,7 +56,10 @@ def predict(
     reader: str | None,
     device: str,
 ) -> None:
-    """Write a model's predictions as a table: id, interval, split, then label, output and prediction of each target."""
+    """Write a model's predictions to a table.
+
+    Columns are id, interval and split, then label, output and prediction of each target.
+    """
     from demo_core.models import Model, choose_device
     from demo_core.storage import check_not_an_input, whole_file
 

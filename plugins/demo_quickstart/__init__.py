@@ -12,6 +12,6 @@ def register_commands(register: Register[Command]) -> None:
         Command(
             name="quickstart",
             target="demo_quickstart.command:quickstart",
-            summary="Plant a motif, train three networks, explain them, make a report.",
+            summary="Train and explain three networks on simulated data, with a report.",
         )
     )

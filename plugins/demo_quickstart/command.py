@@ -47,16 +47,15 @@ SMALL = Scale(1000, dict.fromkeys(MODELS, ("--epochs", "3")), 50)
 @click.command()
 @click.option(
     "-o", "--output", default="quickstart", show_default=True, type=click.Path(path_type=Path), metavar="FOLDER",
-    help="Where everything goes.",
+    help="Folder for all results.",
 )  # fmt: skip
-@click.option("--small", is_flag=True, help="Less of everything: half a minute, and networks that know little yet.")
-@click.option("--force", is_flag=True, help="Do all steps again, even those that are done.")
+@click.option("--small", is_flag=True, help="Run in half a minute with less data. The networks learn little.")
+@click.option("--force", is_flag=True, help="Repeat all steps, including finished ones.")
 def quickstart(output: Path, small: bool, force: bool) -> None:
-    """Plant a motif, train three networks, explain them, find the motif, make a report: under three minutes.
+    """Train three networks on simulated data, explain them, find the motif and build a report.
 
-    On two cores, that is. Naming motifs needs the extra motifs; the first time it adds about a minute, in which Tomtom
-    is compiled. Steps that are done already are not done again. Options of networks and explainers that the environment
-    sets are left aside.
+    It takes about three minutes on 2 CPU cores. Motif names need the extra motifs, which adds a minute of compilation
+    at first use. Finished steps are skipped. DEMO_* options of networks and explainers are ignored.
     """
     from demo_core.storage import make_folder
 

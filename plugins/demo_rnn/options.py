@@ -7,18 +7,20 @@ from dataclasses import dataclass, field
 class RnnOptions:
     """How large, and in which directions it reads."""
 
-    units: int = field(default=32, metadata={"help": "LSTM units in each direction.", "minimum": 1})
-    layers: int = field(default=1, metadata={"help": "LSTM layers, one upon the other.", "minimum": 1, "maximum": 8})
+    units: int = field(default=32, metadata={"help": "LSTM units per direction.", "minimum": 1})
+    layers: int = field(default=1, metadata={"help": "Number of stacked LSTM layers.", "minimum": 1, "maximum": 8})
     dropout: float = field(
-        default=0.5, metadata={"help": "Share of values dropped in training.", "minimum": 0, "maximum": 0.95}
+        default=0.5, metadata={"help": "Dropout probability during training.", "minimum": 0, "maximum": 0.95}
     )
     unidirectional: bool = field(
         default=False,
-        metadata={"help": "Read from left to right only; temporal scores of every prefix then take one pass."},
+        metadata={"help": "Use a forward LSTM only. Temporal scores then need one pass."},
     )
     warm_start: bool = field(
         default=True,
         metadata={
-            "help": "Begin the training on the maximum over positions, which finds a motif sooner than the mean."
+            "help": (
+                "Start training with maximum pooling over positions. Motifs are learned sooner than with the mean."
+            )
         },
     )

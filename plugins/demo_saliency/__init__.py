@@ -16,7 +16,7 @@ def register_explainers(register: Register[Explainer]) -> None:
             options=SaliencyOptions,
             kind="attribution",
             needs={"gradients"},
-            summary="The gradient of the target at each letter (Simonyan 2013; Lanchantin 2017).",
+            summary=("Gradient of the target with respect to the one-hot input (Simonyan 2013; Lanchantin 2017)."),
             paper="Simonyan, Vedaldi & Zisserman 2013, arXiv:1312.6034",
         )
     )

@@ -10,7 +10,9 @@ class SaliencyOptions:
     simplex: bool = field(
         default=False,
         metadata={
-            "help": "Subtract each position's mean over letters: the part of the gradient that leaves the space of "
-            "one-hot sequences says nothing about DNA (Majdandzic et al. 2023)."
+            "help": (
+                "Subtract the mean over letters at each position. It removes the gradient "
+                "component off the simplex (Majdandzic et al. 2023)."
+            )
         },
     )

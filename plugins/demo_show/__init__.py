@@ -12,6 +12,6 @@ def register_commands(register: Register[Command]) -> None:
         Command(
             name="show",
             target="demo_show.command:show",
-            summary="Draw one sequence of an explanation.",
+            summary="Plot one sequence from an explanation file.",
         )
     )

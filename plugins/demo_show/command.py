@@ -7,19 +7,19 @@ from pathlib import Path
 
 import click
 
-from demo_core.cli import echo, suggest
+from demo_core.cli import Sections, echo, suggest
 from demo_core.errors import DemoError, UsageProblem, printable, unknown_name
 
 FORMATS = ("png", "svg", "pdf")
 
 
-@click.command()
+@click.command(cls=Sections, rest="Method", example="demo show explanations/cnn.saliency.h5 -o saliency.png")
 @click.argument("explanations", nargs=-1, required=True, metavar="EXPLANATION...", type=click.Path(path_type=Path))
 @click.option(
     "--id",
     "name",
     metavar="ID",
-    help="What to draw [default: the most confident positive; of patterns, the best]",
+    help="Id of the sequence or restart to plot. [default: most confident positive, or best restart]",
 )
 @click.option(
     "-o",
@@ -27,13 +27,14 @@ FORMATS = ("png", "svg", "pdf")
     required=True,
     type=click.Path(path_type=Path),
     metavar="FILE.png|svg|pdf",
-    help="The figure to write.",
+    help="Figure to write.",
 )
 @click.option("--force", is_flag=True, help="Replace an existing file.")
 def show(explanations: tuple[Path, ...], name: str | None, output: Path, force: bool) -> None:
-    """Draw one sequence of an explanation, or of several of the same sequences, one below the other.
+    """Plot one sequence from an explanation file, or from several files of the same sequences.
 
-    Attributions are a logo and strips, traces curves and strips, interactions maps, patterns logos.
+    Attributions are drawn as logo and strips, traces as curves and strips. Interactions are drawn as maps, patterns
+    as logos.
     """
     kind = output.suffix.lower().lstrip(".")
     if kind not in FORMATS:

@@ -15,6 +15,6 @@ def register_datasets(register: Register[DatasetReader]) -> None:
             target="demo_sites.reader:SitesReader",
             options=SitesOptions,
             suffixes=(".txt", ".txt.gz"),
-            summary="sequence.txt, one sequence a line, with label.txt beside it: 0 and 1 for each base, 1 on a site.",
+            summary="sequence.txt with one sequence per line, and label.txt with 1 at bases of sites.",
         )
     )

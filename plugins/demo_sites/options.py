@@ -10,9 +10,9 @@ class SitesOptions:
 
     marks: Path | None = field(
         default=None,
-        metadata={"help": "The file of marks; left out: 'label' for 'sequence' in the source's name, beside it."},
+        metadata={"help": "File of site labels. none replaces 'sequence' in the name of SOURCE by 'label'."},
     )
     pairs: bool = field(
         default=False,
-        metadata={"help": "Each two lines, such as a positive and its shuffle, stay in one split."},
+        metadata={"help": "Keep each pair of lines, such as a positive and its shuffle, in one split."},
     )

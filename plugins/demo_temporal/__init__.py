@@ -17,7 +17,7 @@ def register_explainers(register: Register[Explainer]) -> None:
             kind="trace",
             channels=("forward", "backward"),
             needs={"variable-length"},
-            summary="The prediction after each base is read, from either end (Lanchantin 2017).",
+            summary="Prediction after each base, reading from either end (Lanchantin 2017).",
             paper="Lanchantin, Singh, Wang & Qi 2017, Deep Motif Dashboard, PSB; arXiv:1608.03644",
         )
     )

@@ -10,12 +10,16 @@ class TemporalOptions:
 
     score: Literal["probability", "logit"] = field(
         default="probability",
-        metadata={"help": "probability: a logit through its sigmoid, as in the paper; logit: the target as it is."},
+        metadata={
+            "help": "probability applies the sigmoid to logits, as in the paper. logit leaves the target unchanged."
+        },
     )
     sliced: bool = field(
         default=False,
         metadata={
-            "help": "The authors' shortcut for the cnn-rnn: convolve the whole sequence once and slice the result. "
-            "Bases beyond the end then leak in, half the convolution's width of them."
+            "help": (
+                "Convolve the whole sequence once, as the authors do for the cnn-rnn. Half a "
+                "filter width of bases beyond each end leaks in."
+            )
         },
     )

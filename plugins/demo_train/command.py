@@ -10,6 +10,7 @@ import click
 
 from demo_core.cli import (
     ExistingPath,
+    Sections,
     State,
     cell,
     click_options,
@@ -22,7 +23,7 @@ from demo_core.cli import (
     take_options,
 )
 from demo_core.errors import DemoError, ExitCode, Interrupted, UsageProblem, printable
-from demo_core.plugins import Architecture, Registered, build
+from demo_core.plugins import Architecture, Registered, build, options_of
 from demo_core.storage import make_folder, read_json
 from demo_train.checkpoint import Checkpoint, only_process, state_file
 from demo_train.settings import TrainingSettings
@@ -49,9 +50,9 @@ class TrainGroup(click.Group):
 
 @click.group(cls=TrainGroup, subcommand_metavar="ARCHITECTURE DATA -o MODEL [OPTIONS]")
 def train() -> None:
-    """Train a network on the training split of a dataset and keep its best validation epoch.
+    """Train a network on a dataset and keep its best validation epoch.
 
-    Each architecture has its own options: see demo train ARCHITECTURE --help
+    For the options of an architecture, see demo train ARCHITECTURE --help
     """
 
 
@@ -62,11 +63,16 @@ def _command(registered: Registered[Architecture], name: str) -> click.Command:
     except UsageProblem as error:
         raise registered.broke_contract(str(error)) from None
 
+    needed = any(option.required for option in options_of(spec.options))
+
     @click.command(
         name,
-        help=f"{spec.summary}\n\nDATA is a dataset file made by demo data import. The epoch of the highest validation "
-        "AUROC is kept, of equal ones that of the lowest loss; one of a warm start only for want of later ones.",
+        help=f"{spec.summary}\n\nDATA is a dataset file of demo data import. The epoch with the highest validation "
+        "AUROC is kept (ties: lowest loss). Warm-up epochs are kept only if no later epoch exists.",
         short_help=spec.summary,
+        cls=Sections,
+        rest="Network",
+        example="" if needed else f"demo train {name} peaks.h5 -o models/{name}",
     )
     @click.argument("data", type=ExistingPath())
     @click.option(
@@ -75,10 +81,10 @@ def _command(registered: Registered[Architecture], name: str) -> click.Command:
         required=True,
         type=click.Path(path_type=Path),
         metavar="FOLDER",
-        help="The model to write.",
+        help="Model folder to write.",
     )
-    @click.option("--resume", is_flag=True, help="Go on with an interrupted training; begin one if there is none.")
-    @click.option("--force", is_flag=True, help="Begin anew, and replace an existing model.")
+    @click.option("--resume", is_flag=True, help="Resume an interrupted training, or start one.")
+    @click.option("--force", is_flag=True, help="Start again and replace an existing model.")
     @seed
     @device
     @click.pass_context
@@ -101,6 +107,8 @@ def _command(registered: Registered[Architecture], name: str) -> click.Command:
         suggest("demo", "evaluate", output, data)
 
     shared = click_options(TrainingSettings, "train", defaults=spec.training)
+    for option in shared:
+        option.section = "Training"
     command.params[2:2] = [option for option in shared if option.field != "seed"]
     command.params += click_options(spec.options, spec.name, command.params)
     return command

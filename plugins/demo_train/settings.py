@@ -16,38 +16,41 @@ class TrainingSettings:
     epochs: int | None = field(
         default=None,
         metadata={
-            "help": "Passes over the data; none for about --training-steps in at least 20, at most --most-epochs.",
+            "help": "Number of epochs. none derives it from --training-steps, within 20 and --most-epochs.",
             "minimum": 1,
         },
     )
     training_steps: int = field(
-        default=2600, metadata={"help": "About so many steps, unless --epochs says how many passes.", "minimum": 1}
+        default=2600, metadata={"help": "Approximate number of optimiser steps, unless --epochs is set.", "minimum": 1}
     )
     most_epochs: int = field(
-        default=100, metadata={"help": "Passes over little data, unless --epochs says how many.", "minimum": 20}
+        default=100,
+        metadata={"help": "Maximum number of epochs for small datasets, unless --epochs is set.", "minimum": 20},
     )
     batch_size: int = field(
-        default=128, metadata={"help": "Sequences in a step, over all processes together.", "minimum": 1}
+        default=128, metadata={"help": "Sequences per optimiser step, summed over all processes.", "minimum": 1}
     )
     learning_rate: float = field(
-        default=0.003, metadata={"help": "The peak of the one-cycle schedule.", "minimum": 1e-8}
+        default=0.003, metadata={"help": "Peak learning rate of the one-cycle schedule.", "minimum": 1e-8}
     )
-    weight_decay: float = field(default=0.01, metadata={"help": "AdamW's weight decay.", "minimum": 0})
-    clip_norm: float = field(default=1.0, metadata={"help": "The gradient is clipped to this norm.", "minimum": 1e-8})
+    weight_decay: float = field(default=0.01, metadata={"help": "AdamW weight decay.", "minimum": 0})
+    clip_norm: float = field(default=1.0, metadata={"help": "Maximum gradient norm.", "minimum": 1e-8})
     reverse_complement: bool = field(
         default=True,
-        metadata={"help": "Show each sequence on a random strand each time (alphabets with a complement)."},
+        metadata={"help": "Reverse-complement sequences at random during training."},
     )
     class_weights: Literal["none", "balanced"] = field(
         default="none",
         metadata={
-            "help": "Weigh positives by negatives / positives of each target; probabilities are then no longer "
-            "calibrated to the data's own balance."
+            "help": (
+                "balanced weights positives by the ratio of negatives to positives. Probabilities "
+                "are then not calibrated."
+            )
         },
     )
     precision: Literal["float32", "bf16"] = field(
         default="float32",
-        metadata={"help": "bf16 trains in mixed precision: faster on recent GPUs, seldom on a CPU."},
+        metadata={"help": "bf16 uses mixed precision. It is faster on recent GPUs, rarely on CPUs."},
     )
     seed: int = field(default=0, metadata={"minimum": 0, "maximum": 2**63 - 1})
 

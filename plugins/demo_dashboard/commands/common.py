@@ -23,9 +23,9 @@ explanations_argument = click.argument(
 )
 motifs_option = click.option(
     "--motifs", "folders", multiple=True, type=click.Path(path_type=Path), metavar="FOLDER",
-    help="What demo motifs find or demo motifs scan wrote of the same data; may be given several times.",
+    help="Output folder of demo motifs find or scan for the same data. Repeatable.",
 )  # fmt: skip
-id_option = click.option("--id", "names", multiple=True, metavar="ID", help="A sequence; may be given several times.")
+id_option = click.option("--id", "names", multiple=True, metavar="ID", help="Id of a sequence. Repeatable.")
 
 
 def check_output(output: Path, force: bool, inputs: Sequence[Path], folders: Sequence[Path]) -> None:

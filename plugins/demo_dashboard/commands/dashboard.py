@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from demo_core.cli import echo, say, seed, suggest_opening
+from demo_core.cli import Sections, echo, say, seed, suggest_opening
 from demo_core.errors import UsageProblem
 from demo_dashboard.commands.common import (
     check_output,
@@ -21,21 +21,21 @@ from demo_dashboard.commands.common import (
 _WAYS = ("top", "wrong", "disagreed", "random")
 
 
-@click.command()
+@click.command(cls=Sections, rest="Data", example="demo dashboard explanations/*.h5 --motifs motifs -o report.html")
 @explanations_argument
 @motifs_option
 @id_option
 @click.option(
     "--sequences", "number", type=click.IntRange(1), metavar="N",
-    help="How many are shown [default: all, up to 1000, or as many as keep the file light]",
+    help="Number of sequences in the report. [default: all, up to 1000 or about 12 MB]",
 )  # fmt: skip
 @click.option(
     "--choose", "ways", multiple=True, type=click.Choice(_WAYS),
-    help="How they are chosen where there are more: the most confident positives, those the models are most wrong "
-    "about or disagree on most, a random draw; of several, or of all by default, in turn.",
+    help="Sequences to prefer: most confident positives, worst errors, largest "
+         "disagreements, or random. Repeatable. [default: all four in turn]",
 )  # fmt: skip
 @click.option(
-    "-o", "--output", required=True, type=click.Path(path_type=Path), metavar="FILE.html", help="The report to write."
+    "-o", "--output", required=True, type=click.Path(path_type=Path), metavar="FILE.html", help="Report to write."
 )
 @click.option("--force", is_flag=True, help="Replace an existing file.")
 @seed
@@ -49,10 +49,10 @@ def dashboard(
     force: bool,
     seed: int,
 ) -> None:
-    """Make a report of explanations by any plugins: one HTML file that opens from disk and can be mailed.
+    """Build a self-contained HTML report of explanation files.
 
-    It shows a table of the sequences and each one's tracks on an axis, a page for each model, models and explainers
-    against each other, and how every run came about. It needs no network and no server.
+    It shows tracks of each sequence, a page for each model, comparisons, and provenance. The file needs no server and
+    no network.
     """
     if output.suffix.lower() not in (".html", ".htm"):
         raise UsageProblem(f"{output}: a report is HTML, so its name ends in .html")

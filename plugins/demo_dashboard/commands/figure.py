@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from demo_core.cli import echo, say, seed, suggest
+from demo_core.cli import Sections, echo, say, seed, suggest
 from demo_core.errors import UsageProblem, printable
 from demo_dashboard.commands.common import (
     check_output,
@@ -53,14 +53,14 @@ class Width(click.ParamType[float]):
         return found
 
 
-@click.command()
+@click.command(cls=Sections, rest="Method", example="demo figure explanations/cnn.*.h5 --motifs motifs -o figure.pdf")
 @explanations_argument
 @motifs_option
 @id_option
-@click.option("--top", type=click.IntRange(1), metavar="K", help="The K most confident positives [default: 1]")
-@click.option("--random", "draw", type=click.IntRange(1), metavar="K", help="K sequences, drawn with --seed.")
+@click.option("--top", type=click.IntRange(1), metavar="K", help="Plot the K most confident positives. [default: 1]")
+@click.option("--random", "draw", type=click.IntRange(1), metavar="K", help="Plot K random sequences.")
 @click.option(
-    "--motif", metavar="NAME|ID", help="The known motif [default: the match of the best supported motif that was found]"
+    "--motif", metavar="NAME|ID", help="Known motif to show. [default: database match of the motif with most seqlets]"
 )
 @click.option(
     "--attribution",
@@ -68,19 +68,25 @@ class Width(click.ParamType[float]):
     type=click.Choice(["magnitude", "signed", "logo"]),
     default="magnitude",
     show_default=True,
-    help="How attributions are drawn; magnitude is the paper's way.",
+    help="Style of attributions. The paper uses magnitude.",
 )
 @click.option(
     "--palette",
     type=click.Choice(["paper", "safe"]),
     default="paper",
     show_default=True,
-    help="Colours; safe: for readers who cannot tell red from green.",
+    help="Colours. safe suits readers with red-green colour blindness.",
 )
-@click.option("--width", type=Width(), default="page", show_default=True, help="column: 88 mm; page: 180 mm.")
+@click.option(
+    "--width",
+    type=Width(),
+    default="page",
+    show_default=True,
+    help="Figure width: column (88 mm), page (180 mm), or millimetres.",
+)
 @click.option(
     "-o", "--output", required=True, type=click.Path(path_type=Path), metavar="FILE.pdf|svg|png",
-    help="The figure; of several sequences a PDF has pages, and others are numbered FILE-1, FILE-2, ...",
+    help="Figure to write. Several sequences become PDF pages, or files FILE-1, FILE-2.",
 )  # fmt: skip
 @click.option("--force", is_flag=True, help="Replace an existing file.")
 @seed
@@ -98,10 +104,10 @@ def figure(
     force: bool,
     seed: int,
 ) -> None:
-    """Draw the paper's figure of a sequence, from explanation files of any plugins.
+    """Plot explanations of a sequence on one axis, as in the paper.
 
-    Its blocks are the known motif both ways (with --motifs), optimised inputs, attributions and traces, on one axis;
-    the known site is boxed through them, and the motif's orientation there is told by the colour of its label.
+    Blocks are the known motif on both strands (with --motifs), optimised inputs, attributions and traces. The known
+    site is boxed. The colour of the motif's label gives its strand there.
     """
     kind = output.suffix.lower().lstrip(".")
     if kind not in FORMATS:

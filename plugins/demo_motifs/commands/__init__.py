@@ -11,11 +11,11 @@ from demo_core.errors import Interrupted
 
 #: Where each command is, and its line in the listing.
 COMMANDS = {
-    "db": ("demo_motifs.commands.db:db", "List a motif database, or export it."),
-    "dependencies": ("demo_motifs.commands.dependencies:dependencies", "What a model makes of pairs of motifs."),
-    "find": ("demo_motifs.commands.find:find", "Find motifs in explanations, and name them."),
-    "match": ("demo_motifs.commands.match:match", "Count the sequences whose explanation shows a factor's motif."),
-    "scan": ("demo_motifs.commands.scan:scan", "Sites of known motifs in sequences."),
+    "db": ("demo_motifs.commands.db:db", "List or export a motif database."),
+    "dependencies": ("demo_motifs.commands.dependencies:dependencies", "Measure interactions between pairs of motifs."),
+    "find": ("demo_motifs.commands.find:find", "Find motifs in explanations and name them."),
+    "match": ("demo_motifs.commands.match:match", "Count sequences whose explanation matches a factor's motif."),
+    "scan": ("demo_motifs.commands.scan:scan", "Scan sequences for known motifs."),
 }
 
 
@@ -50,4 +50,4 @@ class LazyGroup(click.Group):
 
 @click.group(cls=LazyGroup)
 def motifs() -> None:
-    """From explanations to named motifs: where they are, and how sure that is."""
+    """Find, name and scan motifs, with significance."""

@@ -21,14 +21,15 @@ if TYPE_CHECKING:
 
 db_option = click.option(
     "--db", "databases", multiple=True, default=("jaspar",), show_default=True, metavar="jaspar|jaspar2020|FILE.meme",
-    help="Known motifs: a release of JASPAR (jaspar is 2024), or a MEME file; may be given several times.",
+    help="Motif database: a JASPAR release (jaspar is 2024) or a MEME file. Repeatable.",
 )  # fmt: skip
 taxon_option = click.option(
     "--taxon", default="vertebrates", show_default=True, metavar="GROUP",
-    help="JASPAR's taxonomic group: vertebrates, plants, insects, nematodes, fungi, urochordates; or all.",
+    help="JASPAR taxonomic group: vertebrates, plants, insects, nematodes, fungi, "
+         "urochordates or all.",
 )  # fmt: skip
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-force_option = click.option("--force", is_flag=True, help="Replace an existing output.")
+force_option = click.option("--force", is_flag=True, help="Replace existing output.")
 
 
 class Background(click.ParamType[tuple[float, ...] | None]):
@@ -52,11 +53,12 @@ class Background(click.ParamType[tuple[float, ...] | None]):
 
 background_option = click.option(
     "--background", type=Background(), default="sequences", show_default=True,
-    help="Shares of A, C, G and T that p-values are against; sequences: those of the sequences, on both strands.",
+    help="Background frequencies of A, C, G, T for p-values. sequences uses both strands of "
+         "the data.",
 )  # fmt: skip
 threshold_option = click.option(
     "--threshold", type=click.FloatRange(0, 1, min_open=True), default=1e-4, show_default=True, metavar="P",
-    help="The largest p-value of a site.",
+    help="Maximum p-value of a site.",
 )  # fmt: skip
 
 

@@ -15,13 +15,13 @@ from demo_motifs.commands.common import database_files, db_option, force_option,
 @click.argument("names", nargs=-1, metavar="[FACTOR|ID]...")
 @db_option
 @taxon_option
-@click.option("--releases", is_flag=True, help="List JASPAR's releases that are here.")
+@click.option("--releases", is_flag=True, help="List the installed JASPAR releases.")
 @click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path),
     metavar="FILE.meme",
-    help="Write them as probabilities, for MEME.",
+    help="Write the motifs as probabilities (PPM) in MEME format.",
 )
 @json_option
 @force_option
@@ -29,10 +29,10 @@ def db(
     names: tuple[str, ...], databases: tuple[str, ...], taxon: str, releases: bool, output: Path | None, as_json: bool,
     force: bool,
 ) -> None:  # fmt: skip
-    """List a motif database, or the motifs of some factors in it, or export them.
+    """List or export the motifs of a database, or of some factors in it.
 
-    JASPAR's releases come with pyjaspar: no network is used. A motif is counts (PFM) in JASPAR, probabilities in MEME
-    files; log-odds are made of them where they are needed, with one site of the background as pseudo-count.
+    JASPAR releases come with pyjaspar and need no network. JASPAR stores counts (PFM), MEME files store probabilities
+    (PPM). Log-odds (PWM) use one background site as pseudocount.
     """
     from demo_core.sequences import format_meme
     from demo_core.storage import check_file_can_be, check_not_an_input, whole_file

@@ -11,6 +11,7 @@ import click
 
 from demo_core.cli import (
     ExistingPath,
+    Sections,
     State,
     cell,
     device,
@@ -51,7 +52,7 @@ EFFECT_HEADS = (
 )  # fmt: skip
 
 
-@click.command()
+@click.command(cls=Sections, rest="Method", example="demo motifs dependencies motifs models/cnn peaks.h5")
 @click.argument("motifs", type=click.Path(path_type=Path))
 @click.argument("model", type=ExistingPath(model=True))
 @click.argument("data", type=ExistingPath())
@@ -62,21 +63,33 @@ EFFECT_HEADS = (
     show_default=True,
     type=click.Path(path_type=Path),
     metavar="FOLDER",
-    help="Where the results go.",
+    help="Folder for the results.",
 )
-@click.option("--number", type=click.IntRange(1, 20), default=4, show_default=True, help="The best supported motifs.")
-@click.option("--only", metavar="ID,...", help="These motifs instead.")
-@click.option("--target", metavar="TARGET", help="As of demo explain [default: the model's first output]")
 @click.option(
-    "--farthest", type=click.IntRange(0), default=30, show_default=True, help="Most bases between two motifs."
+    "--number",
+    type=click.IntRange(1, 20),
+    default=4,
+    show_default=True,
+    help="Number of motifs to test, those with most seqlets first.",
 )
-@click.option("--step", type=click.IntRange(1), default=2, show_default=True, help="Bases between tried distances.")
+@click.option("--only", metavar="ID,...", help="Test only these motifs.")
+@click.option("--target", metavar="TARGET", help="Target as in demo explain. [default: the first output]")
+@click.option(
+    "--farthest",
+    type=click.IntRange(0),
+    default=30,
+    show_default=True,
+    help="Maximum distance between two motifs, in bases.",
+)
+@click.option(
+    "--step", type=click.IntRange(1), default=2, show_default=True, help="Step between tested distances, in bases."
+)
 @click.option(
     "--backgrounds",
     type=click.IntRange(2, 10_000),
     default=50,
     show_default=True,
-    help="Dinucleotide-preserving shuffles of the sequences that motifs are planted into.",
+    help="Number of background sequences: dinucleotide-preserving shuffles of positives.",
 )
 @db_option
 @taxon_option
@@ -90,13 +103,15 @@ EFFECT_HEADS = (
 def dependencies(
     ctx: click.Context, /, motifs: Path, model: Path, data: Path, output: Path, as_json: bool, force: bool, **given: Any
 ) -> None:
-    """Pairs of motifs: how they lie in the data, and what the MODEL makes of them.
+    """Measure how pairs of motifs are placed in DATA and interact in MODEL.
 
-    MOTIFS is a folder of demo motifs find, a MEME file, or names in the database like CTCF,REST. DATA is a dataset or
-    an explanation: positives are searched for the motifs, and shuffles of them are what motifs are planted into. A is
-    what planting motif A changes in the target, B the same for B; interaction is what both change beyond A + B. A reads
-    forward, and b is B on the other strand: A b is A, then B the other way round.
-    FOLDER gets cooccurrence.tsv, spacing.tsv, interactions.tsv, and interactions.png, a heat map of each pair.
+    MOTIFS is a folder of demo motifs find, a MEME file, or names (CTCF,REST). DATA is a dataset or an
+    explanation. Positives are scanned for the motifs, which are planted into shuffled positives.
+
+    A and B are the effects of one motif on the target. The interaction is the effect of both minus A + B. Lower case
+    means the other strand: A b is A followed by reversed B.
+
+    FOLDER receives cooccurrence.tsv, spacing.tsv, interactions.tsv, and interactions.png with a heat map per pair.
     """  # fmt: skip
     import numpy as np
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from demo_core.cli import State, echo, emit_json, say, seed, suggest, table
+from demo_core.cli import Sections, State, echo, emit_json, say, seed, suggest, table
 from demo_core.errors import DemoError, UsageProblem, counted
 from demo_motifs.commands.common import (
     check_output,
@@ -44,7 +44,7 @@ _WRITTEN = (
 _SHOWN = 40
 
 
-@click.command()
+@click.command(cls=Sections, rest="Method", example="demo motifs find explanations/cnn.saliency.h5 -o motifs")
 @click.argument("explanations", nargs=-1, required=True, metavar="EXPLANATION...", type=click.Path(path_type=Path))
 @click.option(
     "-o",
@@ -53,24 +53,31 @@ _SHOWN = 40
     show_default=True,
     type=click.Path(path_type=Path),
     metavar="FOLDER",
-    help="Where the results go.",
+    help="Folder for the results.",
 )
 @click.option(
     "--seqlets",
     type=click.Choice(["auto", "significant", "best-window"]),
     default="auto",
     show_default=True,
-    help="significant: runs of bases beyond chance; best-window: one in each sequence, the paper's way; auto: the "
-    "first, and the second where it finds too few.",
+    help=(
+        "significant tests runs of bases against a null. best-window takes one window per "
+        "sequence, as the paper does. auto falls back to best-window."
+    ),
 )
-@click.option("--width", type=click.IntRange(3, 50), default=9, show_default=True, help="Bases of a best window.")
+@click.option(
+    "--width", type=click.IntRange(3, 50), default=9, show_default=True, help="Width of a best window in bases."
+)
 @click.option(
     "--null",
     metavar="auto|negatives|values|FILE.h5",
     default="auto",
     show_default=True,
-    help="What chance is: the file's negatives, its values in random order, or another explanation, as of shuffled "
-    "sequences by the same model; auto: the negatives where there are 100, else the values.",
+    help=(
+        "Null distribution: the file's negatives, its permuted values, or another "
+        "explanation file. auto uses negatives if there are at least 100, otherwise "
+        "values."
+    ),
 )
 @click.option(
     "--fdr",
@@ -84,30 +91,29 @@ _SHOWN = 40
     type=click.Choice(["demo", "modisco"]),
     default="demo",
     show_default=True,
-    help="How seqlets become motifs; modisco: TF-MoDISco [extra: explainers]",
+    help="Clustering of seqlets into motifs. modisco runs TF-MoDISco. [extra: explainers]",
 )
 @click.option(
     "--min-seqlets",
     type=click.IntRange(2),
     metavar="N",
-    help="Seqlets a motif needs [default: 2 % of the "
-    "sequences searched, at least 5 and at most 50; of optimised inputs 3]",
+    help="Minimum seqlets per motif. [default: 2 % of sequences, 5 to 50; 3 for optimised inputs]",
 )
-@click.option("--all-sequences", is_flag=True, help="Search negatives, too.")
-@click.option("--against", is_flag=True, help="Look for what speaks against the target: negative values.")
+@click.option("--all-sequences", is_flag=True, help="Search negatives as well as positives.")
+@click.option("--against", is_flag=True, help="Search for motifs that lower the target (negative attributions).")
 @click.option(
     "--filters",
     type=click.Path(path_type=Path),
     metavar="MODEL",
-    help="Instead, motifs of what this model's first-layer filters respond to in the explained sequences.",
+    help="Instead, find motifs of this model's first-layer filters in the explained sequences.",
 )
 @db_option
 @taxon_option
 @click.option(
-    "--matches", type=click.IntRange(1, 100), default=5, show_default=True, help="Best matches of each motif."
+    "--matches", type=click.IntRange(1, 100), default=5, show_default=True, help="Number of database matches per motif."
 )
 @threshold_option
-@click.option("--no-hits", is_flag=True, help="Leave out the sites of the found motifs in all sequences.")
+@click.option("--no-hits", is_flag=True, help="Do not scan all sequences for the motifs found.")
 @json_option
 @force_option
 @seed
@@ -115,11 +121,11 @@ _SHOWN = 40
 def find(
     ctx: click.Context, /, explanations: tuple[Path, ...], output: Path, force: bool, as_json: bool, **given: Any
 ) -> None:
-    """Find motifs in explanations of any kind, and name them.
+    """Find motifs in explanation files and match them to a database.
 
-    FOLDER gets motifs.tsv, motifs.meme, motifs.png, seqlets.tsv, hits.tsv, hits.bed and hits.narrowPeak where sequences
-    have intervals, known.meme and known.tsv with the best matches and their sites, and motifs.h5 with everything.
-    Positions are 0-based, as in BED.
+    FOLDER receives motifs (motifs.tsv, motifs.meme, motifs.png) and their sites (seqlets.tsv, hits.tsv). Sequences with
+    intervals also give hits.bed and hits.narrowPeak. known.meme and known.tsv hold the database matches. motifs.h5
+    holds all results. Positions are 0-based.
     """  # fmt: skip
     from demo_core.plugins import Command, editable_source
     from demo_core.storage import whole_folder

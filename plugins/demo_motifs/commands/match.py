@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from demo_core.cli import cell, emit_json, say, seed, suggest, table
+from demo_core.cli import Sections, cell, emit_json, say, seed, suggest, table
 from demo_core.errors import DemoError, UsageProblem, printable
 from demo_motifs.commands.common import database_files, db_option, force_option, json_option, taxon_option
 
@@ -19,34 +19,38 @@ if TYPE_CHECKING:
 HEADS = ("factor", "explanation", "model", "method", "matched", "of", "unit", "share", "low", "high", "chance")
 
 
-@click.command()
+@click.command(cls=Sections, rest="Method", example="demo motifs match explanations/cnn.saliency.h5 --tf CTCFL")
 @click.argument("explanations", nargs=-1, metavar="[EXPLANATION]...", type=click.Path(path_type=Path))
-@click.option("--tf", metavar="NAME", help="The factor: a name in the database, such as CTCFL, or a motif's id.")
+@click.option("--tf", metavar="NAME", help="Transcription factor name such as CTCFL, or motif id.")
 @click.option(
     "--tf-table",
     type=click.Path(path_type=Path),
     metavar="FILE.tsv",
-    help="Many datasets at once: an explanation and its factor on each line; paths are relative to the file.",
+    help="Table with an explanation file and its factor per line. Paths are relative to the table.",
 )
 @click.option(
     "--filters",
     type=click.Path(path_type=Path),
     multiple=True,
     metavar="MODEL",
-    help="Also the windows that this model's first-layer filters respond to most, in the sequences of the explanations "
-    "of a model of that name.",
+    help=(
+        "Also count windows with the highest activation of this model's first-layer "
+        "filters. Uses explanations of a model of the same name."
+    ),
 )
-@click.option("--width", type=click.IntRange(3, 50), default=9, show_default=True, help="Bases of a window.")
+@click.option("--width", type=click.IntRange(3, 50), default=9, show_default=True, help="Window width in bases.")
 @click.option(
     "--largest-p",
     type=click.FloatRange(0, 1, min_open=True),
     default=0.001,
     show_default=True,
-    help="A window matches at this p-value of Tomtom's or less.",
+    help="Maximum Tomtom p-value of a match.",
 )
 @db_option
 @taxon_option
-@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE.tsv", help="Write the table, too.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), metavar="FILE.tsv", help="Also write the table to a file."
+)
 @json_option
 @force_option
 @seed
@@ -56,12 +60,11 @@ def match(
     filters: tuple[Path, ...], width: int, largest_p: float, databases: tuple[str, ...], taxon: str,
     output: Path | None, as_json: bool, force: bool, seed: int,
 ) -> None:  # fmt: skip
-    """Count the positive test sequences whose explanation shows the factor's own motif.
+    """Count positive test sequences whose explanation matches the factor's motif.
 
-    Each sequence gives one window: of an attribution that of the highest sum, of a trace the one at the steepest
-    rise, in either direction; of optimised inputs the five best count, each for itself. A window matches if Tomtom
-    finds it as like one of the factor's motifs as --largest-p asks. Chance is the share that match of windows at random
-    places of the same sequences. Intervals are of 95 %.
+    Each sequence gives one window: the highest sum of an attribution, or the steepest rise of a trace. Optimised inputs
+    give their five best windows. A window matches if its Tomtom p-value is at most --largest-p. Chance is the match
+    rate of random windows of the same sequences. Intervals are 95 % intervals.
     """
     from demo_core.results import Explanation
     from demo_core.storage import check_file_can_be, check_not_an_input, write_text

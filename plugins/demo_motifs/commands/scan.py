@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from demo_core.cli import ExistingPath, State, echo, emit_json, progress, reader_option, say, suggest, table
+from demo_core.cli import ExistingPath, Sections, State, echo, emit_json, progress, reader_option, say, suggest, table
 from demo_core.errors import UsageProblem, counted
 from demo_motifs.commands.common import (
     background_option,
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from demo_motifs.databases import KnownMotif
 
 
-@click.command()
+@click.command(cls=Sections, rest="Method", example="demo motifs scan peaks.h5 CTCF -o sites")
 @click.argument("data", type=ExistingPath())
 @click.argument("names", nargs=-1, required=True, metavar="FACTOR|ID...")
 @click.option(
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     show_default=True,
     type=click.Path(path_type=Path),
     metavar="FOLDER",
-    help="Where the results go.",
+    help="Folder for the results.",
 )
 @db_option
 @taxon_option
@@ -50,11 +50,11 @@ def scan(
     ctx: click.Context, /, data: Path, names: tuple[str, ...], output: Path, databases: tuple[str, ...], taxon: str,
     threshold: float, background: tuple[float, ...] | None, as_json: bool, force: bool, reader: str | None,
 ) -> None:  # fmt: skip
-    """Sites of known motifs in the sequences of a dataset or an explanation, on both strands.
+    """Scan a dataset or an explanation for known motifs on both strands.
 
-    p-values are exact for windows of the background; sites of one motif do not overlap, the best counts. Of an
-    explanation each site has its summed value, too. FOLDER gets sites.tsv and, where sequences have intervals,
-    sites.bed and sites.narrowPeak.
+    p-values are exact under the background. Of overlapping sites of a motif only the best is kept. For an explanation,
+    each site has the sum of its values. FOLDER receives sites.tsv. Sequences with intervals also give sites.bed and
+    sites.narrowPeak.
     """
     import numpy as np
 
