@@ -21,6 +21,7 @@ from .plugins.specs import Explainer as Explainer
 from .plugins.specs import Register as Register
 from .results.explanation import Explanation as Explanation
 from .running.batch import Batch as Batch
+from .running.batch import BatchRandom as BatchRandom
 from .running.batch import Result as Result
 from .running.batch import RunRandom as RunRandom
 from .running.explain import explain as explain

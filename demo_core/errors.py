@@ -30,7 +30,7 @@ class DemoError(Exception):
 
     def __init__(self, message: str = "") -> None:
         # the one place that sanitises text from files, so messages can quote it unchanged
-        super().__init__(printable(message, _LONGEST))
+        super().__init__(printable(" ".join(message.splitlines()), _LONGEST))
 
 
 class UsageProblem(DemoError):

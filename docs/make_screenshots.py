@@ -29,7 +29,7 @@ def main() -> None:
     given = parser.parse_args()
     report = given.quickstart / "report.html"
     if not report.is_file():
-        sys.exit(f"{report}: there is no such file; run demo quickstart first")
+        sys.exit(f"{report}: no such file; run demo quickstart first")
     path = os.environ.get("DEMO_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
     if not path:
         sys.exit("there is no Chromium: install one, or name it with DEMO_CHROMIUM")

@@ -171,7 +171,9 @@ API = {
     "Register a plugin": {
         "demo_core": ["hookimpl", "Architecture", "DatasetReader", "Explainer", "Command", "Register"],
     },
-    "Write an explainer": {"demo_core": ["SequenceExplainer", "PatternExplainer", "Batch", "Result", "RunRandom"]},
+    "Write an explainer": {
+        "demo_core": ["SequenceExplainer", "PatternExplainer", "Batch", "BatchRandom", "Result", "RunRandom"],
+    },
     "Write a network": {"demo_core": ["Network"]},
     "Write a reader": {
         "demo_core": ["Reader", "Record", "RecordBlock", "Interval", "parse_locus", "text_lines", "BadSource"],
@@ -199,7 +201,8 @@ def _pages() -> dict[str, dict[str, list[str]]]:
         names = [n for n in door.__all__ if n not in contract and (module, n) not in shown]
         if names:
             pages[f"Room {room}"] = {module: names}
-    public = [n for n, v in vars(metrics).items() if inspect.isfunction(v) and not n.startswith("_")]
+    functions = [f for f in vars(metrics).values() if inspect.isfunction(f) and f.__module__ == metrics.__name__]
+    public = [f.__name__ for f in functions if not f.__name__.startswith("_")]
     pages["Metrics"] = {"demo_core.metrics": public}
     return pages
 

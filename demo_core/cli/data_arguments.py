@@ -17,6 +17,7 @@ from demo_core.cli.output import say
 from demo_core.data.record import Record, RecordBlock
 from demo_core.errors import DemoError, UsageProblem, one_line, printable
 from demo_core.models.files import check_model_folder
+from demo_core.plugins.failures import pass_on_refusal
 from demo_core.plugins.options import as_json, build
 from demo_core.plugins.registry import Registered, Registry
 from demo_core.plugins.specs import DatasetReader
@@ -60,7 +61,7 @@ class ExistingPath(click.Path):
         if self.model:
             check_model_folder(path)
         elif not path.exists():
-            raise DemoError(f"{path}: there is no such file")
+            raise DemoError(f"{path}: no such file")
         return path
 
 
@@ -99,7 +100,7 @@ def find_reader(registry: Registry, source: Path, name: str | None) -> Registere
     if not fitting and source.is_dir():
         raise DemoError(f"{source}: this is a folder; give a file")
     if not fitting and not source.exists() and source.suffix:
-        raise DemoError(f"{source}: there is no such file")
+        raise DemoError(f"{source}: no such file")
     if not fitting:
         known = ", ".join(f"{r.spec.name} ({' '.join(r.spec.suffixes)})" for r in registry.all(DatasetReader))
         raise UsageProblem(f"{source}: no reader knows this suffix; name one with --reader: {known or 'none'}")
@@ -126,7 +127,7 @@ def import_source(
     notes = _Notes()
     logging.getLogger().addHandler(notes)
     try:
-        reader = _blamed(registered, source, lambda: registered.load()(options))
+        reader = _blamed(registered, source, lambda: _made(registered, options))
         records = _records(registered, reader, source)
         targets = lambda: tuple(getattr(reader, "targets", ("bound",)))  # noqa: E731
         # of files the names alone: where they lie on this machine is nobody else's business
@@ -137,6 +138,15 @@ def import_source(
         return made + notes.lines
     finally:
         logging.getLogger().removeHandler(notes)
+
+
+def _made(registered: Registered[DatasetReader], options: Any) -> Any:
+    cls = registered.load()
+    try:
+        return cls(options)
+    except ValueError as error:
+        pass_on_refusal(error, getattr(cls, "__module__", ""), f"reader '{registered.spec.name}'")
+        raise
 
 
 def _records(registered: Registered[DatasetReader], reader: Any, source: Path) -> Iterator[Any]:
@@ -170,7 +180,7 @@ def open_data(registry: Registry, source: Path, reader: str | None = None) -> It
     from demo_core.data.importing import AS_IS
 
     if not source.exists():
-        raise DemoError(f"{source}: there is no such file")
+        raise DemoError(f"{source}: no such file")
     if not reader and _is_hdf5(source):
         with SequenceDataset.open(source) as dataset:
             yield dataset
@@ -181,7 +191,7 @@ def open_data(registry: Registry, source: Path, reader: str | None = None) -> It
         try:
             options: Any = build(registered.spec.options, {}, f"reader '{registered.spec.name}'")
         except UsageProblem as error:
-            raise UsageProblem(f"{error}: make a dataset file of it first, with demo data import") from None
+            raise UsageProblem(f"{error}: make a dataset file first with demo data import") from None
         for note in import_source(registered, options, source, output, AS_IS):
             say(note)
         with SequenceDataset.open(output) as dataset:

@@ -26,7 +26,7 @@ def run(arguments: Sequence[str]) -> int:
         sys.stdout.flush()  # here, where what cannot be written still is an error
         return code
     except KeyboardInterrupt:
-        return _end("interrupted; run the same command again to go on", ExitCode.INTERRUPTED)
+        return _end("interrupted; run the same command again to resume", ExitCode.INTERRUPTED)
     except Exception as error:  # noqa: BLE001 - told from each other, and shown, there
         return _failed(error, debug)
     finally:

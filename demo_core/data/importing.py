@@ -66,7 +66,7 @@ def import_records(
         for block in blocks.of(records):
             writer.append(block)
         if not blocks.count:
-            raise DemoError(f"{source}: there is no sequence in it")
+            raise DemoError(f"{source}: contains no sequence; check the file and the reader")
         notes += blocks.notes()
         split = writer.column("split")[:]
         group = np.array([blocks.root(int(g)) for g in writer.column("group")[:]], np.int64)
@@ -159,7 +159,7 @@ class _Blocks:
         self.has_sites |= any(r.sites is not None for r in records)
         targets = self.targets()
         if not targets:
-            raise DemoError(f"{self.source}: its reader names no target, and a dataset needs at least one")
+            raise DemoError(f"{self.source}: the reader names no target; a dataset needs at least one")
         n = len(records)
         codes, sites, ids = [], [], []
         labels = np.full((n, len(targets)), np.nan, np.float32)
@@ -214,16 +214,16 @@ class _Blocks:
         if not len(codes):
             raise self._bad(record, "has no sequence")
         if record.interval is not None and len(record.interval) != len(codes):
-            raise self._bad(record, f"has {len(codes)} bases, its interval {len(record.interval)}")
+            raise self._bad(record, f"has {len(codes)} bases, but its interval has {len(record.interval)}")
         if self.length is None:
             self.length = self.settings.length or len(codes)
         if len(codes) == self.length:
             return codes, 0
         if self.settings.length is None:
-            problem = f"has {len(codes)} bases where the first has {self.length}"
-            way = f"--length {self.length} crops or pads all to one length"
+            problem = f"has {len(codes)} bases, but the first record has {self.length}"
+            way = f"--length {self.length} crops or pads all sequences"
             if not self.settings.assign:  # asked by a command that reads files as they are, and has no such option
-                way = f"make a dataset file first, with demo data import --length {self.length}"
+                way = f"make a dataset file with demo data import --length {self.length}"
             raise self._bad(record, f"{problem}: {way}")
         self.cropped += len(codes) > self.length
         self.padded += len(codes) < self.length
@@ -234,7 +234,7 @@ class _Blocks:
         if record.sites is None:
             return np.zeros(self.length, np.uint8)
         if len(record.sites) != len(record.sequence) or record.sites.strip("01"):
-            raise self._bad(record, "needs one 0 or 1 for each base as sites")
+            raise self._bad(record, "needs a site mark, 0 or 1, for each base")
         marks = np.frombuffer(record.sites.encode("ascii"), np.uint8) - ord("0")
         kept = fit_length(marks, self.length, 0)[0]
         self.sites_cut += int(kept.sum()) < int(marks.sum())

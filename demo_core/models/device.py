@@ -22,9 +22,9 @@ def choose_device(name: str) -> torch.device:
     except RuntimeError:
         device = torch.device("meta")
     if device.type not in ("cpu", "cuda"):
-        raise UsageProblem(f"unknown device '{name}': use auto, cpu, cuda or cuda:n")
+        raise UsageProblem(f"unknown device '{name}'; use auto, cpu, cuda or cuda:n")
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise UsageProblem(f"there is no {name}: this machine has {torch.cuda.device_count()} CUDA devices; use cpu")
+        raise UsageProblem(f"{name} does not exist; this machine has {torch.cuda.device_count()} CUDA devices; use cpu")
     return device
 
 

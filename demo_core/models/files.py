@@ -15,7 +15,7 @@ PICTURES = ("learning_curve.png",)
 def check_model_folder(path: Path) -> None:
     """Raise DemoError unless there is a folder."""
     if not path.is_dir():
-        what = "this is a file, not a model folder" if path.exists() else "there is no such model folder"
+        what = "this is a file, not a model folder" if path.exists() else "no such model folder"
         raise DemoError(f"{path}: {what}")
 
 

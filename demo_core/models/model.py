@@ -26,7 +26,7 @@ from demo_core.models.targets import Target, parse_target
 from demo_core.models.trust import code_allowed
 from demo_core.models.weights import allocating_at_most, load_weights
 from demo_core.plugins.discovery import installed
-from demo_core.plugins.failures import broke_contract, plugin_failed, refuses
+from demo_core.plugins.failures import broke_contract, pass_on_refusal, plugin_failed
 from demo_core.plugins.interrupts import passes
 from demo_core.plugins.options import as_json, build
 from demo_core.plugins.owner import Owner
@@ -174,8 +174,8 @@ class Model:
             raise MisfitError(f"model '{self.name}' reads {self.alphabet.name}, {source} is {dataset.alphabet.name}")
         if dataset.length != self.length:
             raise MisfitError(
-                f"model '{self.name}' was trained on {self.length} bases, {source} has {dataset.length}: "
-                f"import the data with --length {self.length}, or train a model on it"
+                f"model '{self.name}' was trained on {self.length} bases, but {source} has {dataset.length}; "
+                f"import the data with --length {self.length}, or train a model on these data"
             )
 
     def metadata(self) -> dict[str, Any]:
@@ -211,10 +211,10 @@ class Model:
                 f"{min(unknown)} is not one of {', '.join(PICTURES)}, which alone a later save may replace"
             )
         if path.exists() and not replace:
-            raise DemoError(f"{path} exists already: choose another name, or --force to replace it")
+            raise DemoError(f"{path} already exists; choose another name, or use --force to replace it")
         if path.exists() and (strange := foreign_content(path)):
             raise DemoError(
-                f"{path} holds {printable(strange, 60)}, which is not part of a model and would be deleted: "
+                f"{path} holds {printable(strange, 60)}, which is not part of a model and would be deleted; "
                 "move it away, or choose another name"
             )
         with whole_folder(path, replace=replace) as temporary:
@@ -252,7 +252,7 @@ class Model:
         model.training, model.metrics = said.training, said.metrics
         model.name = path.resolve().name
         if model.training.get("interrupted"):
-            _log.warning("%s is of a training that was interrupted", shown)
+            _log.warning("%s is from an interrupted training; resume it with demo train --resume", shown)
         load_weights(model.module, path / WEIGHTS)
         return model.to(device)
 
@@ -317,9 +317,7 @@ def build_model(
     try:
         module = network(resolved, letters=len(alphabet.letters), length=length, n_targets=len(outputs))
     except BaseException as error:
-        if refuses(error, getattr(network, "__module__", "")):
-            said = printable(" ".join(str(error).split()), 400)
-            raise MisfitError(f"architecture '{spec.name}': {said}") from None
+        pass_on_refusal(error, getattr(network, "__module__", ""), f"architecture '{spec.name}'")
         if isinstance(error, DemoError) or passes(error):
             raise
         raise registered.failed(error) from error

@@ -44,7 +44,7 @@ class Target:
             return self
         mine = labels[:, self.columns[0]]
         if torch.isnan(mine).any():
-            raise MisfitError(f"target '{self.name}' needs labels, and some sequences have none")
+            raise MisfitError(f"target '{self.name}' needs labels, but some sequences have none; select labelled ones")
         return replace(self, labels=mine)
 
     def repeat(self, k: int) -> Target:
@@ -89,7 +89,7 @@ def parse_target(text: str | None, outputs: Sequence[Output]) -> Target:
         if len(outputs) == 1:
             return Target("output", (0,), (outputs[0],))
         listed = ", ".join(printable(n, 60) for n in names[:50]) + (", ..." if len(names) > 50 else "")
-        raise UsageProblem(f"the model has {len(names)} targets: choose one with --target, from {listed}")
+        raise UsageProblem(f"the model has {len(names)} targets; choose one with --target: {listed}")
     if text in names:
         column = names.index(text)
         return Target("output", (column,), (outputs[column],))

@@ -25,6 +25,6 @@ def check_code_allowed(what: str) -> None:
     """Raise UsageProblem unless the user has allowed code that is no installed plugin."""
     if not _allowed.get():
         raise UsageProblem(
-            f"{what} is code that is no installed plugin, and would run with your rights: "
-            "if you trust it, say --allow-code (in Python: Model.load(..., allow_code=True))"
+            f"{what} is code outside installed plugins and would run with your rights; "
+            "if you trust it, use --allow-code (in Python: Model.load(..., allow_code=True))"
         )

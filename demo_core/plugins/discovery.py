@@ -192,11 +192,11 @@ def specs_of(module: ModuleType, refused: list[str] | None = None) -> list[AnySp
     """
     api = getattr(module, "DEMO_API", None)
     if api is None:
-        raise Broken(f"does not say which DEMO_API it was built for: a line DEMO_API = {API} is missing")
+        raise Broken(f"does not define DEMO_API; add the line DEMO_API = {API}")
     if api != API:
         lagging = DISTRIBUTION if isinstance(api, int) and api > API else "version of it"
         raise Broken(
-            f"was built for DEMO_API {printable(repr(api), 40)}; this is DEMO_API {API}: a newer {lagging} is needed"
+            f"was built for DEMO_API {printable(repr(api), 40)}; this is DEMO_API {API}; install a newer {lagging}"
         )
     manager = pluggy.PluginManager(GROUP)  # of its own, so that what a plugin does wrong stays with it
     manager.add_hookspecs(hookspecs)
@@ -222,7 +222,7 @@ def specs_of(module: ModuleType, refused: list[str] | None = None) -> list[AnySp
     if not found and refused:
         raise Broken("; ".join(refused))
     if not found:
-        raise Broken("registers nothing: a module needs at least one function marked @hookimpl")
+        raise Broken("registers nothing; a module needs at least one function marked @hookimpl")
     return found
 
 
@@ -261,7 +261,7 @@ def _check_place(point: metadata.EntryPoint, module: ModuleType) -> None:
 
 def _import_file(path: Path, taken: dict[str, Path]) -> ModuleType:
     if not path.is_file():
-        raise Broken("there is no such file")
+        raise Broken("no such file")
     name = local_module(path.stem)
     if name in taken:
         raise Broken(f"its module would be called {name}, as that of {taken[name]}: rename one of the files")
@@ -270,7 +270,7 @@ def _import_file(path: Path, taken: dict[str, Path]) -> ModuleType:
 
     spec: ModuleSpec | None = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise Broken("is not a Python file: its name must end in .py")
+        raise Broken("is not a Python file; its name must end in .py")
     module = importlib.util.module_from_spec(spec)
     # registered first, so that dataclasses and lazy targets ("demo_local_x:Class") find it
     sys.modules[name] = module

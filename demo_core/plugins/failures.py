@@ -7,7 +7,7 @@ from opcode import opmap
 from pathlib import Path
 from types import TracebackType
 
-from demo_core.errors import PluginError, Unsuitable, one_line, printable
+from demo_core.errors import MisfitError, PluginError, Unsuitable, one_line, printable
 from demo_core.plugins.distributions import place_to_report
 from demo_core.plugins.owner import Owner
 
@@ -37,6 +37,12 @@ def refuses(error: BaseException, module: str) -> bool:
     *_, last = walk(error.__traceback__)
     raised = last.tb_frame.f_code.co_code[last.tb_lasti] == opmap["RAISE_VARARGS"]  # by a statement, in Python code
     return raised and _package(last.tb_frame.f_globals.get("__name__", "")) == _package(module)
+
+
+def pass_on_refusal(error: BaseException, module: str, what: str) -> None:
+    """Raise MisfitError, naming ``what``, if an exception of a plugin is a refusal."""
+    if refuses(error, module):
+        raise MisfitError(f"{what}: {printable(' '.join(str(error).split()), 400)}") from None
 
 
 def walk(trace: TracebackType | None) -> Iterator[TracebackType]:

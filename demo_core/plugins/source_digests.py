@@ -62,7 +62,7 @@ def _package_of(top: str) -> dict[str, Path]:
 
 
 def option_files(options: object) -> dict[str, str | None]:
-    """SHA-256 of the content behind each option that is a path; None where there is no such file."""
+    """SHA-256 of the content behind each option that is a path; None for a missing file."""
     found: dict[str, str | None] = {}
     for option in options_of(type(options)):
         if option.scalar is not Path:

@@ -218,7 +218,7 @@ class Explainer(Spec):
         object.__setattr__(self, "channels", _words("channels", self.name, self.channels))
         object.__setattr__(self, "needs", check_capabilities(self.name, self.needs))
         if (self.kind == "trace") != bool(self.channels):
-            raise SpecError(f"'{self.name}': channels are named by explainers of kind trace, and only by them")
+            raise SpecError(f"'{self.name}': channels are for explainers of kind trace only")
         if self.name == "all":
             raise SpecError("'all' is reserved (it runs every explainer); choose another name")
         if self.adds_up and self.kind != "attribution":

@@ -207,8 +207,7 @@ class Explanation:
         if len(self) <= len(few):
             raise UsageProblem(unknown_name("id", name, few))
         raise UsageProblem(
-            f"unknown id '{printable(name, 60)}': it is none of the {len(self)} sequences explained here, the first "
-            f"of which are {', '.join(few[:5])}"
+            f"unknown id '{printable(name, 60)}': the {len(self)} explained sequences begin with {', '.join(few[:5])}"
         )
 
     def most_confident_positive(self) -> int:

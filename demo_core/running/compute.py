@@ -77,7 +77,7 @@ class Calculator:
             self._check_unchanged()
             n = len(result.values) if isinstance(result.values, Tensor) and result.values.ndim else 0
             if not n:
-                raise job.registered.broke_contract("it made no pattern")
+                raise job.registered.broke_contract("it returned no pattern")
             values = self._array("values", result.values, (n, len(model.alphabet.letters), model.length))
             codes = values.argmax(axis=1).astype(np.uint8)
             with torch.no_grad(), exact_arithmetic(self._device), blaming_network(model):
@@ -170,7 +170,7 @@ class Calculator:
         """The outputs that the explainer returned, or those of a forward pass."""
         if result.outputs is not None:
             self._array("outputs", result.outputs, (len(x), len(self.job.model.outputs)))
-            return result.outputs.detach()
+            return torch.as_tensor(result.outputs).detach().to(self._device)
         return self._forward(x)
 
     def _forward(self, x: Tensor) -> Tensor:
@@ -247,7 +247,7 @@ def check_same_names(job: Job, first: set[str], other: set[str]) -> None:
     """Raise PluginError unless all batches of a run give the same numbers besides their values."""
     if strange := sorted(first ^ other):
         name = strange[0].removeprefix("extra:")
-        raise job.registered.broke_contract(f"'{name}' comes with some sequences and not with others")
+        raise job.registered.broke_contract(f"'{name}' is missing for some sequences; return it for every batch")
 
 
 def labels_for(model: Model, sequences: SequenceDataset) -> NDArray[np.float32]:

@@ -41,8 +41,7 @@ def fingerprint_in(output: Path) -> dict[str, Any]:
             return dict(finished.metadata["fingerprint"])
     except (DemoError, KeyError, TypeError, ValueError):
         raise DemoError(
-            f"{output} exists and is not an explanation that can be read: "
-            "choose another --name, or --force to replace it"
+            f"{output} exists and is not a readable explanation; choose another --name, or use --force to replace it"
         ) from None
 
 
@@ -66,7 +65,7 @@ def check_same(path: Path, there: Mapping[str, Any], here: Mapping[str, Any]) ->
 def other_run(path: Path, difference: str) -> DemoError:
     """The error to raise for an output of another run."""
     return DemoError(
-        f"{path} exists, from a run that differs in {difference}: choose another --name or -o, or --force to replace it"
+        f"{path} holds a run that differs in {difference}; choose another --name or -o, or use --force to replace it"
     )
 
 

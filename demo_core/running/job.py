@@ -10,6 +10,7 @@ from demo_core.errors import DemoError, MisfitError, printable
 from demo_core.models.device import device_name
 from demo_core.models.model import Model
 from demo_core.models.targets import Target
+from demo_core.plugins.failures import pass_on_refusal
 from demo_core.plugins.interrupts import passes
 from demo_core.plugins.options import as_json, build, changed
 from demo_core.plugins.owner import Owner
@@ -57,14 +58,14 @@ def make_job(
     if why := misfit(spec, model):
         raise MisfitError(why)
     if average_strands and spec.kind in ("trace", "pattern"):
-        raise MisfitError(f"--average-strands has no meaning for '{spec.name}', which gives a {spec.kind}")
+        raise MisfitError(f"--average-strands does not apply to '{spec.name}', which gives a {spec.kind}; omit it")
     if average_strands and not model.alphabet.complement:
-        raise MisfitError(f"--average-strands: the alphabet {model.alphabet.name} has no other strand")
+        raise MisfitError(f"--average-strands: the alphabet {model.alphabet.name} has no reverse complement; omit it")
     chosen = model.target(target)
     if spec.kind == "pattern" and chosen.form == "loss":
-        raise MisfitError(f"target '{chosen.name}' needs labels, and {spec.name} reads no data")
+        raise MisfitError(f"target '{chosen.name}' needs labels, but {spec.name} reads no data; choose another target")
     if average_strands and chosen.form == "loss":
-        raise MisfitError("--average-strands averages outputs, and a loss is not an output")
+        raise MisfitError("--average-strands does not apply to a loss; omit it or choose another target")
     size = batch_size or model.automatic_batch_size()
     return Job(registered, resolved, model, chosen, seed, average_strands, size, third_party)
 
@@ -106,14 +107,13 @@ def describe_job(job: Job) -> dict[str, Any]:
 
 
 def new_explainer(job: Job) -> Any:
-    """The explainer of a job. Raises PluginError, naming the plugin, if it cannot be made."""
+    """Make the explainer of a job. Raises PluginError, naming the plugin, or MisfitError if it refuses."""
     cls = job.registered.load()
     try:
         return cls(job.options)
-    except DemoError:
-        raise
     except BaseException as error:
-        if passes(error):
+        pass_on_refusal(error, getattr(cls, "__module__", ""), f"explainer '{job.spec.name}'")
+        if isinstance(error, DemoError) or passes(error):
             raise
         raise job.registered.failed(error) from error
 

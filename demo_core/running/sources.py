@@ -67,9 +67,9 @@ class Rows:
         """Raise unless the model reads such data, and there is at least one sequence."""
         job.model.check_data(self.dataset, "the data")
         if job.spec.kind == "pattern":
-            raise UsageProblem(f"'{job.spec.name}' reads no sequences: leave them out")
+            raise UsageProblem(f"'{job.spec.name}' reads no sequences; omit them")
         if not len(self.rows):
-            raise UsageProblem("there are no sequences to explain")
+            raise UsageProblem("no sequences to explain; check --split, --limit and --ids")
 
     def n_batches(self, batch_size: int) -> int:
         """All but the last have ``batch_size`` rows."""
@@ -122,7 +122,7 @@ class Patterns:
     def check(self, job: Job) -> None:
         """Raise unless the explainer is of kind pattern."""
         if job.spec.kind != "pattern":
-            raise UsageProblem(f"'{job.spec.name}' explains sequences: name a dataset")
+            raise UsageProblem(f"'{job.spec.name}' explains sequences; give a dataset")
 
     def n_batches(self, batch_size: int) -> int:
         """One."""

@@ -45,7 +45,7 @@ class Motif:
     def pfm(self) -> Floats:
         """Counts (4, W). Raises ValueError if the number of sites is not known."""
         if self.sites is None:
-            raise ValueError(f"motif {self.id} does not say how many sites it was made from, so it has no counts")
+            raise ValueError(f"motif {self.id} has no number of sites, so counts cannot be computed")
         return self.ppm * self.sites
 
     def pwm(self, background: ArrayLike = UNIFORM, pseudocount: float = 1.0) -> Floats:
@@ -136,7 +136,7 @@ class _MemeReader:
     def finish(self) -> list[Motif]:
         self._close("end of file")
         if not self.motifs:
-            raise BadSource(self.path, "there is no motif in it; is it in MEME's minimal format?")
+            raise BadSource(self.path, "contains no motif; give a file in MEME's minimal format")
         return self.motifs
 
     def _row(self, line: str, where: str) -> None:

@@ -47,7 +47,7 @@ def text_lines(path: Path) -> Iterator[tuple[int, str]]:
                         raise BadSource(path, RECORD.exceeded(), f"line {number}")
                     yield number, line.rstrip("\r\n")
     except EOFError:
-        raise BadSource(path, "the gzip file is truncated: copy it again", f"after line {number}") from None
+        raise BadSource(path, "the gzip file is truncated; copy it again", f"after line {number}") from None
     except (gzip.BadGzipFile, zlib.error) as error:
         raise BadSource(path, f"the gzip file is damaged ({error})", f"after line {number}") from None
     if number == 0:
@@ -64,7 +64,7 @@ def open_source(path: Path) -> BinaryIO:
             return _open_pipe(path)
         return path.open("rb")
     except FileNotFoundError:
-        raise BadSource(path, "there is no such file") from None
+        raise BadSource(path, "no such file") from None
     except OSError as error:
         raise BadSource(path, f"cannot be read ({error.strerror})") from None
 

@@ -72,7 +72,7 @@ def _temporary_file(path: Path, folder: Path) -> Iterator[Path]:
     try:
         handle, name = tempfile.mkstemp(prefix=f".{hidden_name(path)}.", suffix=".tmp" + path.suffix, dir=folder)
     except OSError as error:  # whose text names a file that nobody asked for
-        raise DemoError(f"{path} cannot be written ({error.strerror}): choose another place") from None
+        raise DemoError(f"{path} cannot be written ({error.strerror}); choose another output") from None
     os.close(handle)
     temporary = Path(name)
     held = lock(temporary)  # as long as this process lives, nobody takes it for a leftover
@@ -161,7 +161,7 @@ def _followed(path: Path) -> Path:
 
 def _check_new(path: Path) -> None:
     if path.exists():
-        raise DemoError(f"{path} exists already; choose another name, or replace it (--force; in Python replace=True)")
+        raise DemoError(f"{path} already exists; choose another name, or replace it (--force; in Python replace=True)")
 
 
 def _check_not_busy(path: Path, folder: Path) -> None:
@@ -208,7 +208,7 @@ def write_json(path: Path, value: Any) -> None:
 def check_regular(path: Path) -> None:
     """Raise DemoError if a path is there and is no regular file: a pipe or a device could be read without end."""
     if not path.exists():
-        raise DemoError(f"{path}: there is no such file")
+        raise DemoError(f"{path}: no such file")
     if path.is_dir():
         raise DemoError(f"{path}: this is a folder; give a file")
     if not path.is_file():
@@ -223,7 +223,7 @@ def read_json(path: Path, what: str) -> Any:
             TEXT.check(path.stat().st_size, printable(path))
         return parse_json(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise DemoError(f"{path}: there is no such {what}") from None
+        raise DemoError(f"{path}: no such {what}") from None
     except (UnicodeDecodeError, ValueError, RecursionError) as error:
         raise DemoError(f"{path} is not a readable {what}: {error}") from None
 
@@ -247,16 +247,16 @@ def check_folder_of(path: Path) -> None:
     """Raise DemoError unless something called ``path`` could be made."""
     folder = path.parent
     if not folder.is_dir():
-        raise DemoError(f"{folder}: there is no such folder to write {path.name} into")
+        raise DemoError(f"{folder}: no such folder; create it, or choose another output")
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise DemoError(f"{folder}: this folder cannot be written to; choose another output")
+        raise DemoError(f"{folder}: this folder is not writable; choose another output")
 
 
 def check_file_can_be(path: Path) -> None:
     """Raise DemoError unless a file called ``path`` could be made, or replaced."""
     check_folder_of(path)
     if path.is_dir():
-        raise DemoError(f"{path} is a folder, and a file is to be written: choose another name")
+        raise DemoError(f"{path} is a folder; give the name of a file")
 
 
 def make_folder(path: Path) -> None:
@@ -264,7 +264,7 @@ def make_folder(path: Path) -> None:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise DemoError(f"{path}: no such folder can be made ({error.strerror}): choose another") from None
+        raise DemoError(f"{path}: cannot create this folder ({error.strerror}); choose another") from None
 
 
 def check_not_an_input(output: Path, *inputs: Path | None) -> None:
@@ -273,7 +273,7 @@ def check_not_an_input(output: Path, *inputs: Path | None) -> None:
         if source is None or not output.exists() or not source.exists():
             continue
         if output.samefile(source) or source.resolve() in output.resolve().parents:
-            raise DemoError(f"{output} is what is read here, so it cannot be written: choose another output")
+            raise DemoError(f"{output} is an input of this command; choose another output")
 
 
 def fsync(path: Path) -> None:

@@ -44,12 +44,12 @@ class Parts:
         """
         check_folder_of(folder)
         if folder.exists() and not folder.is_dir():
-            raise DemoError(f"{folder} is a file, and the parts of this run would go into a folder of that name")
+            raise DemoError(f"{folder} is a file, but this run needs a folder of that name; move the file away")
         held = _locked(folder)
         try:
             if foreign := [p.name for p in folder.iterdir() if not _ours(p.name)]:
                 raise DemoError(
-                    f"{folder} holds {printable(foreign[0], 60)}, which is not part of a run: "
+                    f"{folder} holds {printable(foreign[0], 60)}, which is not part of a run; "
                     "move it away, or choose another --name"
                 )
             yield cls(folder)

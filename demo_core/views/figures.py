@@ -73,7 +73,7 @@ def explanation_figure(
     lengths = {e.sequences.length for e in several}
     if len(lengths) > 1:
         raise UsageProblem(
-            f"these explanations are of {' and '.join(map(str, sorted(lengths)))} bases: one axis is one length"
+            f"these explanations have {' and '.join(map(str, sorted(lengths)))} bases; choose those of one length"
         )
     of_each = list(restarts) if restarts is not None else [best_restart(e) for e in patterns]
     if not of_data:
@@ -103,13 +103,13 @@ def _same_sequence(first: Explanation, row: int, other: Explanation) -> int:
         found = other.row_of(name)
     except UsageProblem:
         raise UsageProblem(
-            f"{_file_of(other)} does not explain '{printable(name, 60)}', which {_file_of(first)} does: "
-            "draw explanations of the same data, or choose another --id"
+            f"{_file_of(other)} lacks '{printable(name, 60)}', which {_file_of(first)} explains; "
+            "plot explanations of the same data, or choose another --id"
         ) from None
     if not np.array_equal(first.sequences.codes[row], other.sequences.codes[found]):
         raise UsageProblem(
-            f"'{printable(name, 60)}' is another sequence in {_file_of(other)} than in {_file_of(first)}: "
-            "draw explanations of the same data"
+            f"'{printable(name, 60)}' differs between {_file_of(other)} and {_file_of(first)}; "
+            "plot explanations of the same data"
         )
     return found
 

@@ -69,11 +69,11 @@ def import_(
     from demo_core.storage import make_folder
 
     if folder.exists() and not force:
-        raise DemoError(f"{folder} exists already: choose another name, or --force to replace it")
+        raise DemoError(f"{folder} already exists; choose another name, or use --force to replace it")
     if folder.exists() and (strange := foreign_content(folder)):
-        raise DemoError(f"{folder} holds {printable(strange, 60)}, which is no part of a model: move it away")
+        raise DemoError(f"{folder} holds {printable(strange, 60)}, which is not part of a model; move it away")
     if folder.exists() and folder.resolve() in file.resolve().parents:
-        raise DemoError(f"{file} is what is read here, and lies in {folder}: choose another output")
+        raise DemoError(f"{file} is an input and lies in {folder}; choose another output")
     state: State = ctx.obj
     default = click.core.ParameterSource.DEFAULT
     given = {k.partition("__")[2]: v for k, v in how.items() if ctx.get_parameter_source(k) != default}
@@ -82,7 +82,7 @@ def import_(
     outputs = _outputs(targets) or _outputs(("bound",))
     foreign = registered.spec.name == "adapted"
     if foreign and not targets and "$targets" in str(options.get("arguments")):
-        raise UsageProblem("$targets stands for the number of targets: name them with --target")
+        raise UsageProblem("$targets is the number of targets; name them with --target")
     ignore = options.get("without", ()) if foreign else ()
     weights = dropped(renamed(weights, rename), drop)
 
@@ -148,7 +148,7 @@ def _asked(
     registered = registry.find(Architecture, architecture)
     if how and registered.spec.name != "adapted":
         flag = min(how).replace("_", "-")
-        raise UsageProblem(f"--{flag} is for networks that were not written for DeMo; '{architecture}' was")
+        raise UsageProblem(f"--{flag} is for foreign networks; '{architecture}' is a DeMo architecture")
     of = f"architecture '{architecture}'"
     return registered, {**how, **from_settings(registered.spec.options, settings, of)}
 
@@ -166,7 +166,7 @@ def _outputs(targets: Sequence[str]) -> list[Output]:
         except ValueError as error:
             raise UsageProblem(f"--target '{printable(text, 60)}': {error}") from None
     if len({o.name for o in found}) < len(found):
-        raise UsageProblem("--target: two targets have one name")
+        raise UsageProblem("--target: two targets have the same name; rename one")
     return found
 
 

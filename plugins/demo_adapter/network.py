@@ -47,7 +47,7 @@ class Adapted(nn.Module, Network):
         make = _found(options)
         self.class_digest = _source_digest(make)
         if options.class_digest not in ("", self.class_digest):
-            _log.warning("%s is not what it was when this model was made: its file has changed", options.network)
+            _log.warning("%s has changed since this model was made", options.network)
         self.network = _made(make, options, {"letters": letters, "length": length, "targets": n_targets})
         for name in options.without:
             _leave_out(self.network, name)
@@ -55,7 +55,7 @@ class Adapted(nn.Module, Network):
         self.min_length = options.shortest or length
         if options.first_layer and not isinstance(self.first_layer, nn.Conv1d | nn.Conv2d):
             raise UsageProblem(
-                f"--first-layer {options.first_layer}: a {type(self.first_layer).__name__} is no convolution"
+                f"--first-layer {options.first_layer}: a {type(self.first_layer).__name__} is not a convolution"
             )
         if options.shortest is not None and options.shortest > length:
             raise UsageProblem(f"--shortest {options.shortest} is more than the {length} bases of its sequences")
@@ -74,7 +74,9 @@ class Adapted(nn.Module, Network):
                 raise UsageProblem(f"--column {last}: the network has outputs 0 to {outputs.shape[1] - 1}")
             outputs = outputs[:, list(self.options.column)]
         if outputs.shape[1] != self.n_targets:
-            raise UsageProblem(f"the network has {outputs.shape[1]} outputs, and {self.n_targets} targets are named")
+            raise UsageProblem(
+                f"the network has {outputs.shape[1]} outputs, but {self.n_targets} targets are named; use --target"
+            )
         if self.options.logit:
             tiny = torch.finfo(outputs.dtype).eps
             return torch.logit(outputs, eps=tiny)
@@ -125,7 +127,7 @@ class Adapted(nn.Module, Network):
         for step in filter(None, self.options.take.split(".")):
             found = _part(found, step)
         if not isinstance(found, Tensor):
-            raise UsageProblem(f"the network answers with a {_told(found)}: choose a part with --take")
+            raise UsageProblem(f"the network returns a {_told(found)}; choose a part with --take")
         return found
 
     def reduced(self, found: Tensor, n: int) -> Tensor:
@@ -138,12 +140,12 @@ class Adapted(nn.Module, Network):
             if found.ndim < 2 and found.numel() == n:  # where squeeze() has taken the axis of a single sequence, too
                 return found.reshape(n, 1)
             if found.ndim != 2:
-                raise UsageProblem(f"the network answers with shape {shape}, not (B, T): choose --reduce or --take")
+                raise UsageProblem(f"the network returns shape {shape}, not (B, T); choose --reduce or --take")
             return found
         if found.ndim == 2:
             found = found.unsqueeze(2 if self.options.channels == "last" else 1)
         if found.ndim != 3:
-            raise UsageProblem(f"--reduce {how} is for outputs (B, T, L), and these are {list(found.shape)}")
+            raise UsageProblem(f"--reduce {how} applies to outputs (B, T, L), but these have shape {list(found.shape)}")
         if self.options.channels == "last":
             found = found.transpose(1, 2)
         if how in ("profile", "profile-detached"):
@@ -165,7 +167,7 @@ def _found(options: AdapterOptions) -> Any:
         where = "" if module != getattr(error, "name", None) else ": install it, or put its folder on PYTHONPATH"
         raise UsageProblem(f"network {options.network} cannot be imported ({one_line(error)}){where}") from error
     if not _makes_networks(make):
-        raise UsageProblem(f"{options.network} is no torch.nn.Module class, nor a function of one's own that makes one")
+        raise UsageProblem(f"{options.network} is neither a torch.nn.Module class nor a function that returns a module")
     return make
 
 
@@ -230,13 +232,13 @@ def _offers(network: nn.Module, options: AdapterOptions) -> frozenset[str]:
 
 def _part(found: Any, step: str) -> Any:
     if isinstance(found, Tensor):
-        raise UsageProblem(f"--take: there is no '{printable(step, 40)}' in a tensor: leave it out, or see --column")
+        raise UsageProblem(f"--take: a tensor has no entry '{printable(step, 40)}'; omit it, or use --column")
     try:
         if isinstance(found, Mapping):
             return found[step] if step in found else found[int(step)]
         return found[int(step)] if step.isdecimal() else getattr(found, step)
     except (KeyError, IndexError, ValueError, AttributeError, TypeError):
-        raise UsageProblem(f"--take: there is no '{printable(step, 40)}' in a {_told(found)}") from None
+        raise UsageProblem(f"--take: no entry '{printable(step, 40)}' in a {_told(found)}") from None
 
 
 def _told(answer: Any) -> str:

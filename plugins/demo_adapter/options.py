@@ -84,15 +84,17 @@ class AdapterOptions:
             raise Unsuitable(f"--network must look like package.module:Class, not '{self.network[:60]}'")
         self.call()
         if sorted(self.layout.replace("1", "")) != ["A", "B", "L"] or not self.layout.startswith("B"):
-            raise Unsuitable(f"--layout is B, then A and L in some order, and perhaps 1: not '{self.layout[:20]}'")
+            raise Unsuitable(
+                f"--layout must be B, then A and L in any order, with an optional 1, not '{self.layout[:20]}'"
+            )
         if sorted(self.bases.replace("N", "")) != ["A", "C", "G", "T"] or self.bases.count("N") > 1:
-            raise Unsuitable(f"--bases has each of A, C, G and T once, and perhaps N: not '{self.bases[:20]}'")
+            raise Unsuitable(f"--bases must have A, C, G and T once each, with an optional N, not '{self.bases[:20]}'")
         for text in self.extra_input:
             self.extra(text)
         if self.shortest is not None and self.network_length is not None:
-            raise Unsuitable("--shortest is for a network of many lengths, --network-length for one of a single length")
+            raise Unsuitable("--shortest is for variable lengths, --network-length for a fixed length; give one")
         if self.reduce == "none" and self.channels == "last":
-            raise Unsuitable("--channels is about outputs with positions: choose --reduce")
+            raise Unsuitable("--channels applies to outputs with positions; also give --reduce")
 
     def call(self) -> dict[str, Any]:
         """The arguments of the class. Raises ValueError if they are no JSON object."""
@@ -101,7 +103,7 @@ class AdapterOptions:
         try:
             found = json.loads(self.arguments)
         except ValueError as error:
-            raise Unsuitable(f"--arguments is no JSON: {error}") from None
+            raise Unsuitable(f"--arguments is not JSON: {error}") from None
         if not isinstance(found, dict):
             raise Unsuitable('--arguments must be a JSON object, such as {"filters": 64}')
         return found

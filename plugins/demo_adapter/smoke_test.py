@@ -31,15 +31,13 @@ def tried(made: Model, again: Model, *, logits: bool) -> tuple[float, float]:
     with _naming_layouts(made, codes):
         found = made.predict(codes)
     if not np.isfinite(found).all():
-        raise MisfitError("the network gives outputs that are not finite")
+        raise MisfitError("the network returns NaN or infinite outputs")
     if not np.allclose(found, made.predict(codes), rtol=1e-3, atol=1e-4):
-        raise MisfitError("the network gives other outputs each time, in eval mode: is a dropout always on?")
+        raise MisfitError("the network's outputs vary between calls in eval mode; remove dropout that is always on")
     if not np.allclose(made.predict(codes[:4], batch_size=1), found[:4], rtol=1e-3, atol=1e-4):
-        raise MisfitError("the network's outputs depend on what else is in the batch: its values would mean nothing")
+        raise MisfitError("the network's outputs depend on other sequences of the batch; use eval-mode statistics")
     if not np.allclose(found, again.predict(codes), rtol=1e-3, atol=1e-4):
-        raise MisfitError(
-            "made again, the network gives other outputs: something that decides them is not in the weights"
-        )
+        raise MisfitError("built again, the network returns other outputs; register all state as parameters or buffers")
     module: Any = made.module
     if isinstance(module, Adapted) and module.options.logit:
         _check_probabilities(made, module, codes)
@@ -128,11 +126,11 @@ def _check_probabilities(made: Model, module: Adapted, codes: NDArray[np.uint8])
     with torch.no_grad():
         raw = module.reduced(module.answer(made.one_hot(codes)), len(codes))
     if raw.min() < 0 or raw.max() > 1:
-        raise MisfitError(f"--logit is for probabilities, and these are {raw.min():.4g} to {raw.max():.4g}")
+        raise MisfitError(f"--logit applies to probabilities, but the outputs are {raw.min():.4g} to {raw.max():.4g}")
 
 
 def _check_gradients(made: Model, codes: NDArray[np.uint8]) -> None:
     x = made.one_hot(codes).requires_grad_(True)
     value = made.module(x).sum()
     if not value.requires_grad or torch.autograd.grad(value, x, allow_unused=True)[0] is None:
-        raise MisfitError("no gradient of the outputs reaches the input: if that is so, say --no-gradients")
+        raise MisfitError("no gradient reaches the input; if this is expected, use --no-gradients")

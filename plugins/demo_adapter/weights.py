@@ -58,7 +58,7 @@ def _state_dict(found: Any, shown: str, key: str | None) -> tuple[dict[str, Tens
     if key is not None:
         if not isinstance(found, Mapping) or key not in found:
             there = ", ".join(printable(k, 40) for k in list(found)[:_LISTED]) if isinstance(found, Mapping) else ""
-            raise UsageProblem(f"{shown} has no entry '{printable(key, 40)}'; it has {there or 'none'}")
+            raise UsageProblem(f"{shown} has no entry '{printable(key, 40)}'; entries are {there or 'none'}")
         found = found[key]
     elif isinstance(found, Mapping) and (
         any(isinstance(found.get(k), Mapping) for k in _USUAL) or not any(isinstance(v, Tensor) for v in found.values())
@@ -67,15 +67,15 @@ def _state_dict(found: Any, shown: str, key: str | None) -> tuple[dict[str, Tens
         if len(inner) != 1:
             there = ", ".join(printable(k, 40) for k in list(found)[:_LISTED])
             raise UsageProblem(
-                f"{shown} holds no weights at its top: choose an entry with --key, from {there or 'none'}"
+                f"{shown} holds no weights at the top level; choose an entry with --key: {there or 'none'}"
             )
         notes.append(f"weights are read from its entry '{inner[0]}'")
         found = found[inner[0]]
     if not isinstance(found, Mapping):
-        raise DemoError(f"{shown} holds a {type(found).__name__}, not weights by name")
+        raise DemoError(f"{shown} holds a {type(found).__name__}, not a state dict")
     weights = {str(k): v for k, v in found.items() if isinstance(v, Tensor)}
     if not weights:
-        raise DemoError(f"{shown} holds no tensor")
+        raise DemoError(f"{shown} contains no tensor")
     odd = [k for k, v in weights.items() if v.layout != torch.strided or v.is_complex() or v.is_quantized]
     if odd:
         raise MisfitError(f"{shown}: {printable(odd[0], 60)} is sparse, complex or quantized, which is not supported")
@@ -98,7 +98,7 @@ def renamed(weights: Mapping[str, Tensor], rules: Sequence[str]) -> dict[str, Te
                 f"--rename '{printable(rule, 60)}' changes no name, such as {printable(next(iter(found)))}"
             )
         if len(dict(named)) < len(named):
-            raise UsageProblem(f"--rename '{printable(rule, 60)}' gives two weights one name")
+            raise UsageProblem(f"--rename '{printable(rule, 60)}' gives two weights the same name")
         found = dict(named)
     return found
 
@@ -117,7 +117,7 @@ def dropped(weights: Mapping[str, Tensor], patterns: Sequence[str]) -> dict[str,
         for name in matching:
             del kept[name]
     if not kept:
-        raise UsageProblem("--drop: no entry is left; use narrower patterns")
+        raise UsageProblem("--drop: no entry remains; use narrower patterns")
     return kept
 
 
@@ -136,7 +136,7 @@ def put(weights: Mapping[str, Tensor], network: nn.Module, *, ignore: Sequence[s
     notes = []
     wanted = network.state_dict()
     if lazy := [k for k, v in wanted.items() if nn.parameter.is_lazy(v)]:
-        raise MisfitError(f"{printable(lazy[0], 60)} of {of} has no shape before it is used: give layers their sizes")
+        raise MisfitError(f"{printable(lazy[0], 60)} of {of} is a lazy layer without a shape; give the layer its size")
     given = dict(weights)
     prefix = "module."
     if all(k.startswith(prefix) for k in given) and not any(k.startswith(prefix) for k in wanted):

@@ -42,7 +42,7 @@ class Genome:
         self.sizes = {name: len(self._fasta[name]) for name in self._fasta.keys()}  # noqa: SIM118 - not a dict
         if not self.sizes:
             self.close()
-            raise BadSource(path, "there is no sequence in this genome file")
+            raise BadSource(path, "the genome file contains no sequence")
 
     def __enter__(self) -> Genome:
         return self

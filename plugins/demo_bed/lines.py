@@ -155,7 +155,7 @@ def _line(path: Path, number: int, cells: list[str], kind: str, summits: bool, l
     where = f"line {number}"
     start, end = _position(path, cells[1], where), _position(path, cells[2], where)
     if start > end:
-        raise BadSource(path, f"the interval starts at {start}, after its end {end}", where)
+        raise BadSource(path, f"the interval starts at {start}, after its end {end}; correct the line", where)
     if labelled:
         labels = tuple(_LABELS[cell] for cell in cells[3:])
         return Line(number, cells[0], start, end, "", ".", None, labels)
@@ -193,7 +193,7 @@ def _summit(path: Path, text: str, start: int, end: int, where: str) -> int | No
         return None
     if not 0 <= offset < max(1, end - start):
         problem = f"the summit (column 10) is {offset}, outside its interval of {end - start} bases"
-        raise BadSource(path, f"{problem}; if it is none, choose --center midpoint", where)
+        raise BadSource(path, f"{problem}; if it is not a summit, use --center midpoint", where)
     return start + offset
 
 

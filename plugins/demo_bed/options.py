@@ -38,6 +38,6 @@ class BedOptions:
         if both := set(self.test_chrom) & set(self.validation_chrom):
             raise Unsuitable(f"{', '.join(sorted(both))} cannot be both --test-chrom and --validation-chrom")
         if self.unlabelled and self.negatives_from:
-            raise Unsuitable("--negatives-from gives labels: leave --unlabelled out")
+            raise Unsuitable("--negatives-from gives labels; omit --unlabelled")
         if self.width is None and self.center != "auto":
-            raise Unsuitable("--center is about windows of one --width")
+            raise Unsuitable("--center needs windows of one --width")

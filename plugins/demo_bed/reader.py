@@ -54,7 +54,9 @@ class BedReader(Reader):
             if not kept and not any(read for read in self._read):
                 raise BadSource(source, "has no intervals, only comments; give a BED or peak file")
             if not kept:
-                raise BadSource(source, f"no window of {self.options.width} bases lies within its chromosome")
+                raise BadSource(
+                    source, f"no window of {self.options.width} bases fits within its chromosome; use a smaller --width"
+                )
             self._check_chromosomes(source, genome, {window.chrom for _, window in kept})
             self._name_targets(windows)
             groups = _overlapping([window for _, window in kept])
@@ -127,7 +129,7 @@ class BedReader(Reader):
             line, size = over[0]
             far = ", which ends beyond it: is the genome another assembly?" if line.end > size else ""
             _log.warning(
-                "%d of %d windows reach over their chromosome's edge and were dropped, the first that of line %d%s",
+                "%d of %d windows extend beyond their chromosome and were dropped, the first at line %d%s",
                 len(over), len(over) + len(lines), line.number, far,
             )  # fmt: skip
         return lines, windows
@@ -137,7 +139,7 @@ class BedReader(Reader):
         width = self.options.width
         if width is None:
             if line.start == line.end:
-                raise BadSource(path, "is an interval of no base; choose a --width", f"line {line.number}")
+                raise BadSource(path, "is an empty interval; choose a --width", f"line {line.number}")
             return Interval(line.chrom, line.start, line.end, strand)
         middle = line.summit if line.summit is not None else (line.start + line.end) // 2
         # The middle base of an even width is the one after the middle, on the forward strand

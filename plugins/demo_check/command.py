@@ -61,7 +61,7 @@ def check(
     if len(lacking) == len(found):
         raise UsageProblem(f"{found[0].spec.what} '{found[0].spec.name}' {found[0].why_unavailable()}")
     for registered in lacking:
-        say(f"demo: {registered.spec.what} '{registered.spec.name}' is left out: it {registered.why_unavailable()}")
+        say(f"demo: {registered.spec.what} '{registered.spec.name}' is skipped: it {registered.why_unavailable()}")
     found = [r for r in found if r not in lacking]
     known = {option.name for r in found for option in options_of(r.spec.options)}
     for setting in settings:
@@ -132,7 +132,7 @@ def _maker(registry: Registry, folder: Path | None) -> Callable[[], Model] | Non
 
     first = Model.load(folder, registry=registry)
     if len(first.outputs) > 1:
-        raise UsageProblem(f"{folder} has {len(first.outputs)} targets: a model of one is needed here")
+        raise UsageProblem(f"{folder} has {len(first.outputs)} targets; give a model with one target")
     return lambda: Model.load(folder, registry=registry)
 
 

@@ -71,7 +71,7 @@ class ClassOptimization(PatternExplainer):
             reached = self._objective(model, target, free)
         if not torch.isfinite(reached).all():
             raise DemoError(
-                f"class-optimization left the numbers there are: try a --step-size below {options.step_size:g}"
+                f"class-optimization: values became infinite or NaN; use a --step-size below {options.step_size:g}"
             )
         return Result(self._input(free).detach(), per_sequence={"objective": reached, "steps": ends.steps})
 

@@ -56,7 +56,7 @@ class Cnn(nn.Module, Network):
         self.min_length = _min_length(options)
         if length < self.min_length:
             raise Unsuitable(
-                f"these widths and pooling need at least {self.min_length} bases, the sequences have {length}: "
+                f"these widths and pooling need at least {self.min_length} bases, but sequences have {length}; "
                 "choose smaller --widths or --pool"
             )
 

@@ -67,8 +67,7 @@ class Aligned:
         if len(self) <= len(few):
             raise UsageProblem(unknown_name("id", name, few))
         raise UsageProblem(
-            f"unknown id '{printable(name, 60)}': it is none of the {len(self)} sequences explained here, the first of "
-            f"which are {', '.join(few[:5])}"
+            f"unknown id '{printable(name, 60)}': the {len(self)} explained sequences begin with {', '.join(few[:5])}"
         )
 
     @cached_property
@@ -143,7 +142,7 @@ def _check_shared(runs: Sequence[Run], keys: Sequence[list[tuple[bytes, int]]]) 
     for i in order:
         if seen and seen.isdisjoint(keys[i]):
             raise UsageProblem(
-                f"{runs[i].path} and {runs[order[0]].path} have no sequence in common: give "
+                f"{runs[i].path} and {runs[order[0]].path} have no sequence in common; give "
                 "explanations of the same data"
             )
         seen.update(keys[i])

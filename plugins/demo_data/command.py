@@ -160,7 +160,7 @@ def import_(
     if output.is_dir():
         raise DemoError(f"{output} is a folder: name the dataset file to write, as {output.name}.h5")
     if output.exists() and not force:
-        raise DemoError(f"{output} exists already: choose another name, or --force to replace it")
+        raise DemoError(f"{output} already exists; choose another name, or use --force to replace it")
     registered = find_reader(state.registry, source, reader)
     mine = take_options(registered.spec.options, registered.spec.name, settings)
     options: Any = build(registered.spec.options, mine, f"reader '{registered.spec.name}'")

@@ -227,7 +227,7 @@ def _check_paths(
 ) -> None:
     """Raise unless the paths are models and, last, the data, where the explainer reads any."""
     if not models and not paths[0].exists():
-        raise DemoError(f"{paths[0]}: there is no such model folder")
+        raise DemoError(f"{paths[0]}: no such model folder")
     if not models:
         raise DemoError(f"{paths[0]} is not a model folder: there is no model.json in it")
     if registered and registered.spec.kind == "pattern":
@@ -237,7 +237,7 @@ def _check_paths(
     if len(others) > 1 or (others and others[0] != paths[-1]):
         raise DemoError(f"{others[0]} is not a model folder (no model.json in it), and data goes last, once")
     if others and not others[0].exists():
-        raise DemoError(f"{others[0]}: there is no such file")
+        raise DemoError(f"{others[0]}: no such file")
     if not others:
         raise UsageProblem("name the data to explain after the models: a dataset file, or a FASTA file")
 
@@ -326,7 +326,7 @@ def _run(
     if request.output.suffix == ".h5" and not request.output.exists():
         raise UsageProblem(f"-o {request.output}: -o names a folder; name the file with --name")
     if request.output.exists() and not request.output.is_dir():
-        raise DemoError(f"{request.output} is a file: -o names a folder for explanations")
+        raise DemoError(f"{request.output} is a file; -o names a folder for explanations")
     make_folder(request.output)
     output = (
         request.output
@@ -338,8 +338,8 @@ def _run(
         say(f"warning: {model.name} {registered.spec.name}: {warning}")
     said = {
         "written": "",
-        "continued": ", continued from where it stopped",
-        "skipped": ", skipped: it is finished already",
+        "continued": ", resumed",
+        "skipped": ", skipped: already finished",
     }
     what = counted(outcome.sequences, "pattern" if pattern else "sequence")
     echo(f"{outcome.path}: {what}{said[outcome.state]}")

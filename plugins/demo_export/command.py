@@ -61,7 +61,7 @@ def export(explanation: Path, output: Path | None, chrom_sizes: Path | None, for
         for path in files:
             check_not_an_input(path, explanation, chrom_sizes)
             if path.exists() and not force:
-                raise DemoError(f"{path} exists already: choose another -o, or --force to replace it")
+                raise DemoError(f"{path} already exists; choose another -o, or use --force to replace it")
         placed = 0 if opened.sequences.intervals is None else int((opened.sequences.intervals[:, 0] >= 0).sum())
         with whole_files(files, replace=force) as temporary:  # all forms, or none
             waiting = iter(temporary)

@@ -112,7 +112,7 @@ def _entries(source: Path) -> Iterator[tuple[str, str, str]]:
             if size > most:
                 raise BadSource(source, f"entry '>{printable(header, 40)}': {RECORD.exceeded()}", where)
     if header is None:
-        raise BadSource(source, "there is no sequence in it")
+        raise BadSource(source, "contains no sequence; check the file and the reader")
     yield header, _joined(source, header, parts, where), where
 
 

@@ -144,7 +144,7 @@ def _lines(registered: Registered[Any], about: dict[str, Any]) -> Iterator[str]:
     elif options := options_of(spec.options):
         yield "  options:"
         for option in options:
-            yield f"    {usage(option)}   ({variable(spec.name, option)})"
+            yield f"    {usage(option, spec.name)}   ({variable(spec.name, option)})"
             yield f"        {describe(option)}"
 
 

@@ -32,7 +32,7 @@ def call_compiled(what: str, packages: tuple[str, ...], call: Callable[[], T], s
         say(f"{what}: no writable home folder; using the temporary folder {folder}")
     if not mark.exists():
         say(
-            f"{what} is compiled for this machine: about a minute with two cores, once "
+            f"{what} is being compiled for this machine: about a minute on 2 cores, once "
             f"(kept in {folder}; NUMBA_CACHE_DIR names another folder)"
         )
     result = call()

@@ -71,13 +71,13 @@ def load(databases: Sequence[str], taxon: str = "vertebrates") -> list[KnownMoti
             known = meme(Path(name))
         else:
             raise UsageProblem(
-                f"{name} is neither a file nor a release of JASPAR: give jaspar, "
+                f"{name} is neither a file nor a JASPAR release; give jaspar, "
                 f"{', '.join('jaspar' + r for r in releases())}, or a MEME file"
             )
         for one in known:
             found.setdefault(one.motif.id, one)
     if not found:
-        raise DemoError("there is no motif in " + ", ".join(printable(name) for name in databases))
+        raise DemoError("no motif in " + ", ".join(printable(name) for name in databases))
     return list(found.values())
 
 
@@ -113,7 +113,7 @@ def meme(path: Path) -> list[KnownMotif]:
     motifs = read_meme(path)
     twice = [name for name, n in Counter(m.id for m in motifs).items() if n > 1]
     if twice:
-        raise DemoError(f"{path}: motif {printable(twice[0], 60)} is there more than once: ids must differ")
+        raise DemoError(f"{path}: motif {printable(twice[0], 60)} occurs more than once; ids must be unique")
     return [KnownMotif(motif, path.name) for motif in motifs]
 
 

@@ -176,7 +176,7 @@ class _FirstLayer:
         return seen[0]
 
     def _misfit(self, why: str) -> MisfitError:
-        return MisfitError(f"the first layer of '{self.model.name}' {why}: its filters cannot be read as motifs")
+        return MisfitError(f"the first layer of '{self.model.name}' {why}: its filters cannot be converted to motifs")
 
 
 def _responses(

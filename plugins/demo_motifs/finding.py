@@ -252,7 +252,9 @@ def _null(
             other, channel, every, "best runs of the other explanation", seed=settings.seed, sign=settings.sign
         )
     if settings.null == "negatives" and not len(negatives):
-        raise UsageProblem("--null negatives: no negative was explained; choose --null values, or explain some")
+        raise UsageProblem(
+            "--null negatives: the explanation has no negatives; use --null values, or explain negatives"
+        )
     if settings.null == "negatives" or (settings.null == "auto" and len(negatives) >= ENOUGH):
         return null_from_rows(
             explanation, channel, negatives, "best runs of negatives", seed=settings.seed, sign=settings.sign
@@ -273,7 +275,7 @@ def _check_null(explanation: Explanation, null: Explanation) -> None:
         ("length of sequences", null.sequences.length, explanation.sequences.length),
     ):
         if one != two:
-            raise UsageProblem(f"--null: that explanation differs in its {what}, so it says nothing of chance here")
+            raise UsageProblem(f"--null: the null explanation differs in its {what}; give one of the same run settings")
 
 
 def _motifs(

@@ -113,7 +113,7 @@ def sequence_windows(
 ) -> Windows:
     """Windows of sequences as matrices of ones and zeros; those with an unknown base are left out."""
     if width > sequences.length:
-        raise UsageProblem(f"a window of {width} bases does not fit into sequences of {sequences.length}")
+        raise UsageProblem(f"a window of {width} bases is wider than the sequences, which have {sequences.length}")
     place = {r: i for i, r in enumerate(rows.tolist())}
     owner = np.array([place[r] for r in row.tolist()], np.int64)
     codes = take_rows(sequences.codes, row)

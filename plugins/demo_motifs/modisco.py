@@ -105,4 +105,6 @@ def _run(explanation: Explanation, rows: Rows, settings: Settings, least: int, s
         return call_compiled("TF-MoDISco", ("modisco-lite",), run, say)
     except (ValueError, IndexError, ZeroDivisionError) as error:
         # it raises these where too few seqlets are left for one of its steps
-        raise DemoError(f"TF-MoDISco gave up ({one_line(error)}): too few seqlets? Try --patterns demo") from error
+        raise DemoError(
+            f"TF-MoDISco failed ({one_line(error)}), perhaps for too few seqlets; try --patterns demo"
+        ) from error

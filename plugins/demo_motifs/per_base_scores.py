@@ -63,13 +63,13 @@ class Block:
 def channels(explanation: Explanation) -> list[Channel]:
     """The readings there are. Raises UsageProblem for kinds that say nothing of single bases."""
     if explanation.sequences.alphabet != DNA:
-        raise UsageProblem("motifs are of DNA, and the explanation is of another alphabet")
+        raise UsageProblem("motifs need DNA, but the explanation has another alphabet")
     if explanation.kind == "trace":
         ways = {"forward": 1, "backward": -1}
         return [Channel(str(name), ways.get(str(name), 0)) for name in explanation.provenance.channels]
     if explanation.kind in ("attribution", "pattern"):
         return [Channel("", 0)]
-    raise UsageProblem(f"kind {explanation.kind} says nothing of single bases, so there is no motif to find in it")
+    raise UsageProblem(f"kind {explanation.kind} has no values per base, so motifs cannot be found in it")
 
 
 def read(explanation: Explanation, channel: Channel, rows: Rows, *, sign: int = 1) -> Block:

@@ -124,7 +124,7 @@ def check_background(background: ArrayLike) -> Floats:
     """Four positive probabilities that sum to 1. Raises UsageProblem."""
     base = np.asarray(background, np.float64)
     if base.shape != (4,) or not (base > 0).all() or abs(base.sum() - 1) > 0.01:
-        raise UsageProblem("a background is four positive shares of A, C, G and T that sum to 1")
+        raise UsageProblem("a background needs four positive frequencies of A, C, G and T that sum to 1")
     return np.asarray(base / base.sum())
 
 

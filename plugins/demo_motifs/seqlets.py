@@ -97,7 +97,7 @@ def best_windows(
     """
     length = explanation.sequences.length
     if width > length:
-        raise UsageProblem(f"a window of {width} bases does not fit into sequences of {length}")
+        raise UsageProblem(f"a window of {width} bases is wider than the sequences, which have {length}")
     parts = [empty()]
     for block in blocks(explanation, channel, rows, sign=sign):
         sums = np.pad(np.cumsum(block.values, axis=1), ((0, 0), (1, 0)))

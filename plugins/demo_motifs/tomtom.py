@@ -54,7 +54,7 @@ def compare(queries: Sequence[Floats], known: Sequence[KnownMotif], say: Callabl
     """
     if len(known) < 25:
         raise DemoError(
-            f"Tomtom needs a database of at least 25 motifs as its background, this one has {len(known)}: add one, "
+            f"Tomtom needs a database of at least 25 motifs as its background, but this one has {len(known)}; add one, "
             "as with --db jaspar"
         )
     targets = [np.ascontiguousarray(one.motif.ppm, np.float64) for one in known]

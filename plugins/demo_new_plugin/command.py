@@ -51,7 +51,7 @@ def new_plugin(ctx: click.Context, kind: str, name: str, output: Path | None) ->
     _check_name(ctx.obj, kind, name)
     folder = output or Path(f"demo-{name}")
     if folder.exists():
-        raise DemoError(f"{folder} exists already: choose another folder with -o, or move it away")
+        raise DemoError(f"{folder} already exists; choose another folder with -o, or move it away")
     with whole_folder(folder) as temporary:
         for path, text in package(kind, name):
             there = temporary / path
@@ -93,7 +93,7 @@ def _files(folder: Traversable, inside: Path = Path()) -> Iterator[tuple[Path, T
 
 def _check_name(state: State, kind: str, name: str) -> None:
     if name.startswith("demo-"):
-        raise UsageProblem(f"leave 'demo-' out of the name: the package of '{printable(name[5:], 40)}' will have it")
+        raise UsageProblem(f"omit 'demo-' from the name; the package of '{printable(name[5:], 40)}' adds it")
     if not _NAME.fullmatch(name) or len(name) > _LONGEST:
         raise UsageProblem(
             f"'{printable(name, 40)}' must be lower-case words joined by hyphens, like 'my-method', "
@@ -103,12 +103,12 @@ def _check_name(state: State, kind: str, name: str) -> None:
         raise UsageProblem("'all' is reserved (it runs every explainer); choose another name")
     if state.registry.has(_KINDS[kind], name):
         owners = [r.owner.describe() for r in state.registry.all(_KINDS[kind]) if r.spec.name == name]
-        raise UsageProblem(f"{kind} '{name}' is there already, of plugin {owners[0]}: choose another name")
+        raise UsageProblem(f"{kind} '{name}' already exists in plugin {owners[0]}; choose another name")
     module = f"demo_{name.replace('-', '_')}"
     if find_spec(module) is not None:
-        raise UsageProblem(f"there is an installed module {module} already: choose another name")
+        raise UsageProblem(f"a module {module} is already installed; choose another name")
     if _clashes(kind, name, module):
-        raise UsageProblem(f"'{name}' is a name that the package's own Python code needs: choose another name")
+        raise UsageProblem(f"'{name}' is reserved by Python code of the package; choose another name")
 
 
 def _clashes(kind: str, name: str, module: str) -> bool:

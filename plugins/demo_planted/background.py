@@ -41,7 +41,9 @@ class Background:
             known = windows[(windows < 4).all(axis=1)].astype(np.int64)
             counts += np.bincount(known @ 4 ** np.arange(order, -1, -1), minlength=len(counts))
         if not counts.any():
-            raise BadSource(source, f"has no {order + 1} known bases in a row, which a model of order {order} needs")
+            raise BadSource(
+                source, f"has no {order + 1} consecutive known bases, which a Markov model of order {order} needs"
+            )
         table = counts.reshape(-1, 4)
         return cls(table + _PSEUDOCOUNT * table.sum(axis=0) / table.sum())
 

@@ -61,14 +61,14 @@ class PlantedOptions:
 
     def __post_init__(self) -> None:
         if not self.motifs:
-            raise Unsuitable("--motifs names no motif")
+            raise Unsuitable("--motifs is empty; name at least one motif")
         if self.spacing and (len(self.spacing) != 2 or self.spacing[0] > self.spacing[1]):
-            raise Unsuitable("--spacing needs two numbers, the fewest before the most: --spacing 2,10")
+            raise Unsuitable("--spacing needs a minimum and a maximum, such as --spacing 2,10")
         if (self.spacing or self.ordered) and (len(self.motifs) < 2 or self.plant == "one"):
-            raise Unsuitable("--spacing and --ordered are about several motifs in one sequence")
+            raise Unsuitable("--spacing and --ordered need several motifs per sequence")
         if self.background_from and self.composition != (0.25, 0.25, 0.25, 0.25):
-            raise Unsuitable("--background-from has a composition of its own: leave --composition out")
+            raise Unsuitable("--background-from sets the composition; omit --composition")
         if self.order != 1 and not self.background_from:
-            raise Unsuitable("--order is that of the model of --background-from, which is not given")
+            raise Unsuitable("--order needs --background-from")
         if abs(sum(self.composition) - 1) > 1e-6:
             raise Unsuitable(f"--composition must sum to 1, not {sum(self.composition):g}")

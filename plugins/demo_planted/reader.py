@@ -108,7 +108,7 @@ class _Plan:
         needed = (sum(widths) + gaps if options.plant == "all" else max(widths)) + options.decoys * max(widths)
         if needed > options.bases:
             raise UsageProblem(
-                f"motifs, spacing and decoys need {needed} bases, the sequences have {options.bases}: give more --bases"
+                f"motifs, spacing and decoys need {needed} bases, but sequences have {options.bases}; increase --bases"
             )
 
     def plant(self, codes: Codes, sites: Codes, *, positive: bool) -> None:

@@ -65,7 +65,7 @@ def predict(
 
     state: State = ctx.obj
     if str(output) != "-" and output.exists() and not force:
-        raise DemoError(f"{output} exists already: choose another name, or --force to replace it")
+        raise DemoError(f"{output} already exists; choose another name, or use --force to replace it")
     check_not_an_input(output, data, model)
     where = choose_device(device)
     say(f"device: {where}")

@@ -149,11 +149,11 @@ def _check_same_size(data: Path, scale: Scale) -> None:
         made = dataset.info.get("reader")
         options = made.get("options") if isinstance(made, dict) else None
         if not isinstance(options, dict) or options.get("motifs") != [MOTIF]:
-            raise DemoError(f"{data} is not what a quickstart makes: choose another folder with -o")
+            raise DemoError(f"{data} is not a quickstart dataset; choose another folder with -o")
         if options.get("number") != scale.sequences:
             raise DemoError(
                 f"{data} has {options.get('number')} sequences, and this quickstart makes {scale.sequences} (--small "
-                f"makes {SMALL.sequences}): choose another folder with -o, or --force to do all again"
+                f"makes {SMALL.sequences}); choose another folder with -o, or use --force to repeat all steps"
             )
 
 

@@ -40,7 +40,7 @@ def show(explanations: tuple[Path, ...], name: str | None, output: Path, force: 
     if kind not in FORMATS:
         raise UsageProblem(unknown_name("kind of figure", output.suffix, (f".{f}" for f in FORMATS)))
     if output.exists() and not force:
-        raise DemoError(f"{output} exists already: choose another name, or --force to replace it")
+        raise DemoError(f"{output} already exists; choose another name, or use --force to replace it")
     from demo_core.results import Explanation
     from demo_core.storage import check_not_an_input, whole_file
     from demo_core.views import best_restart, explanation_figure, save_figure

@@ -35,13 +35,17 @@ class SitesReader(Reader):
         for count, (mine, other) in enumerate(zip_longest(_filled(source), _filled(marks))):
             if mine is None or other is None:
                 shorter, longer = (source, marks) if mine is None else (marks, source)
-                raise BadSource(shorter, f"ends after {count} lines, {longer.name} goes on: do they belong together?")
+                raise BadSource(
+                    shorter, f"ends after {count} lines, but {longer.name} has more; give files that belong together"
+                )
             (number, sequence), (place, said) = mine, other
             if set(said) - {"0", "1"}:
-                raise BadSource(marks, "a mark must be 0 or 1", f"line {place}")
+                raise BadSource(marks, "a site label must be 0 or 1", f"line {place}")
             if len(said) != len(sequence):
                 raise BadSource(
-                    marks, f"has {len(said)} marks for the {len(sequence)} bases of line {number}", f"line {place}"
+                    marks,
+                    f"has {len(said)} site labels for the {len(sequence)} bases of line {number}",
+                    f"line {place}",
                 )
             yield Record(
                 id=f"line-{number}",
@@ -55,12 +59,12 @@ class SitesReader(Reader):
 
 def _beside(source: Path) -> Path:
     if not source.exists():
-        raise BadSource(source, "there is no such file")
+        raise BadSource(source, "no such file")
     if "sequence" not in source.name:
-        raise BadSource(source, "which file marks its sites? Name it with --marks, or choose another --reader")
+        raise BadSource(source, "no file of site labels; give it with --marks, or choose another --reader")
     marks = source.with_name(source.name.replace("sequence", "label"))
     if not marks.exists():
-        raise BadSource(source, f"there is no {marks.name} beside it: name the file of marks with --marks")
+        raise BadSource(source, f"{marks.name} is missing beside it; give the file of site labels with --marks")
     return marks
 
 

@@ -91,6 +91,6 @@ def _sliced(model: Model, x: Tensor, score: Callable[[Tensor], Tensor]) -> Tenso
     if not hasattr(network, "position_features") or not hasattr(network, "from_position_features"):
         raise Unsuitable(
             f"--sliced needs a network with a convolution that keeps the length, such as the cnn-rnn; '{model.name}' "
-            "has none: leave it out"
+            "has none; omit --sliced"
         )
     return _of_each_length(network.from_position_features, network.position_features(x), 1, score, [True, True])

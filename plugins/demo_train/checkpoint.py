@@ -58,7 +58,9 @@ class Checkpoint:
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             there = dict(record["about"])
         except (OSError, safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:
-            raise DemoError(f"{shown} is no state of a training ({one_line(error)}): --force begins anew") from None
+            raise DemoError(
+                f"{shown} is not a readable checkpoint ({one_line(error)}); use --force to restart"
+            ) from None
         self.check_same(self.path, there)
         return tensors, record
 
@@ -69,9 +71,9 @@ class Checkpoint:
             differing = ["architecture"]
         if differing:
             raise DemoError(
-                f"{path} is of a training that differs in "
-                f"{'; '.join(self._said(k, there) for k in differing)}: give the same again, choose another name, or "
-                "--force to begin anew"
+                f"{path} holds a training that differs in "
+                f"{'; '.join(self._said(k, there) for k in differing)}; use the same settings, choose another name, or "
+                "use --force to restart"
             )
 
     def remove(self) -> None:
@@ -112,7 +114,7 @@ def only_process(model: Path) -> Iterator[None]:
     except BlockingIOError:
         raise DemoError(f"{model}: another process is training it; wait for it to end") from None
     except OSError as error:
-        raise DemoError(f"{model} cannot be written ({error.strerror}): choose another place") from None
+        raise DemoError(f"{model} cannot be written ({error.strerror}); choose another output") from None
     try:
         clear_leftovers(state_file(model), model.parent)
         clear_leftovers(model, model.parent)

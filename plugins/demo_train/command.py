@@ -96,9 +96,9 @@ def _command(registered: Registered[Architecture], name: str) -> click.Command:
         options = take_options(spec.options, spec.name, values)
         settings = take_options(TrainingSettings, "train", {"train__seed": values.pop("seed"), **values})
         if resume and force:
-            raise UsageProblem("--resume goes on and --force begins anew: choose one")
+            raise UsageProblem("--resume continues and --force restarts a training; choose one")
         if not output.name:
-            raise UsageProblem(f"-o names the model's own folder, which {output} is not: -o models/{name}")
+            raise UsageProblem(f"-o {output} does not name a model folder; use, for example, -o models/{name}")
         with SequenceDataset.open(data) as dataset:
             make_folder(output.parent)
             with only_process(output):
@@ -118,11 +118,11 @@ def _check_output(output: Path, resume: bool, force: bool) -> None:
     """Refuse to touch what another training made, unless told to."""
     shown, unfinished = printable(output), state_file(output)
     if output.exists() and not (output / "model.json").is_file():
-        raise DemoError(f"{shown} exists and is not a model folder, so nothing replaces it: choose another name")
+        raise DemoError(f"{shown} exists and is not a model folder; choose another name")
     if unfinished.exists() and not resume and not force:
-        raise DemoError(f"{shown}: a training was interrupted; --resume goes on with it, --force begins anew")
+        raise DemoError(f"{shown}: a training was interrupted; use --resume to continue it, or --force to restart")
     if output.exists() and not resume and not force:
-        raise DemoError(f"{shown} exists already: choose another name, or --force to replace it")
+        raise DemoError(f"{shown} already exists; choose another name, or use --force to replace it")
 
 
 def _train(
@@ -164,10 +164,10 @@ def _train(
         checkpoint = Checkpoint(output, about)
         if output.exists() and not force and not checkpoint.path.exists():
             _check_finished(output, checkpoint)
-            say(f"{output}: skipped: it is finished already")
+            say(f"{output}: skipped: already finished")
             return
         if output.exists() and (strange := foreign_content(output)):
-            raise DemoError(f"{output} holds {printable(strange, 60)}, which is no part of a model: move it away")
+            raise DemoError(f"{output} holds {printable(strange, 60)}, which is not part of a model; move it away")
         if force and ranks.rank == 0:
             checkpoint.remove()
         # said by the first process: another one may still see a state that it has just removed
@@ -183,9 +183,9 @@ def _train(
             if not out_of_memory(error):
                 raise
             smaller = f"--batch-size {max(1, settings.batch_size // 4)}"
-            raise DemoError(f"out of memory on {where} in batches of {settings.batch_size}: try {smaller}") from None
+            raise DemoError(f"out of memory on {where} in batches of {settings.batch_size}; try {smaller}") from None
         except KeyboardInterrupt:
-            raise Interrupted("interrupted before the first epoch was over: nothing was kept") from None
+            raise Interrupted("interrupted before the end of the first epoch; nothing was kept") from None
         record = history.as_json()
         model.training = {
             "data": printable(data),
@@ -214,8 +214,8 @@ def _keep(
     score = f"validation {history.score_name} {cell(best['validation_score'])}"
     echo(f"{output}: epoch {history.best_epoch} of {history.planned}, {score}")
     if history.interrupted:
-        how = "the same command with --resume goes on" if checkpoint.path.exists() else "use --force to train again"
-        say(f"interrupted: the best epoch so far was kept; {how}")
+        resume, again = "run the same command with --resume to continue", "use --force to train again"
+        say(f"interrupted: the best epoch so far was kept; {resume if checkpoint.path.exists() else again}")
         ctx.exit(ExitCode.INTERRUPTED)
     checkpoint.remove()
 
@@ -253,9 +253,9 @@ def _announce(dataset: SequenceDataset, where: object, processes: int, checkpoin
     shared = f", {processes} processes" if processes > 1 else ""
     say(f"device: {where}{shared}; {sizes['train']} training and {sizes['validation']} validation sequences")
     if not sizes["validation"]:
-        say("nothing is held out for validation, so the last epoch is kept")
+        say("no validation split, so the last epoch is kept")
     if checkpoint.path.exists():
-        say("going on with an interrupted training")
+        say("resuming an interrupted training")
 
 
 def _output(dataset: Any, column: int) -> Any:
@@ -268,10 +268,10 @@ def _output(dataset: Any, column: int) -> Any:
     known = labels[~np.isnan(labels)]
     name = dataset.targets[column]
     if not len(known):
-        raise UsageProblem(f"target '{name}' has no labels to train on: see 'demo data info'")
+        raise UsageProblem(f"target '{name}' has no labels to train on; see 'demo data info'")
     if np.isin(known, (0, 1)).all():
         if len(set(known.tolist())) == 1:
             kind = "positives" if known[0] else "negatives"
-            raise UsageProblem(f"target '{name}' has {kind} only, so there is nothing to tell apart")
+            raise UsageProblem(f"target '{name}' has {kind} only; a classifier needs both")
         return Output(name)
     return Output(name, "identity", "label units")

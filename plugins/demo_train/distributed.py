@@ -103,7 +103,7 @@ def device_of_rank(name: str) -> str:
     if not several():
         return name
     if name.startswith("cuda:"):
-        raise UsageProblem(f"under torchrun, --device {name} would put every process on one GPU: leave it out")
+        raise UsageProblem(f"under torchrun, --device {name} would put every process on one GPU; omit it")
     import torch
 
     return f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if name != "cpu" and torch.cuda.is_available() else name
@@ -139,7 +139,7 @@ def joined(device: torch.device) -> Iterator[Ranks]:
         yield ranks
     except RuntimeError as error:
         if "onnection" in str(error):  # gloo has no error of its own for a process that has gone
-            raise DemoError("another process of this training ended early: its own line says why") from error
+            raise DemoError("another process of this training failed; see its message") from error
         raise
     finally:
         for number, handler in before.items():

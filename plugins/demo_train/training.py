@@ -111,7 +111,7 @@ def train(
     train_set = dataset.take(dataset.rows_of_split("train"))
     held_out = dataset.take(dataset.rows_of_split("validation"))
     if not len(train_set) or np.isnan(train_set.labels).all():
-        raise UsageProblem("there is no labelled sequence in the training split: see 'demo data info'")
+        raise UsageProblem("the training split has no labelled sequence; see 'demo data info'")
     with torch.random.fork_rng(devices=[model.device] if model.device.type == "cuda" else []):
         torch.manual_seed(settings.seed + ranks.rank)  # dropout differs between processes, all else is the same
         fit = _Fit(
@@ -122,7 +122,7 @@ def train(
                 fit.restore(*kept)
             except (KeyError, TypeError, ValueError, RuntimeError) as error:
                 shown = printable(checkpoint.path)
-                raise DemoError(f"{shown} cannot be gone on from ({one_line(error)}): --force begins anew") from None
+                raise DemoError(f"{shown}: cannot resume ({one_line(error)}); use --force to restart") from None
         return fit.run(on_epoch, checkpoint)
 
 

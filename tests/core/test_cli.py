@@ -60,7 +60,7 @@ def test_the_whole_way(here, demo):
     assert sorted(os.listdir("e")) == ["c.saliency.attributions.npz", "c.saliency.h5", "c.saliency.sequences.npz"]
     code, _, err = demo("export", "e/c.saliency.h5", "--npz")
     assert code == 1
-    assert "exists already" in err
+    assert "already exists" in err
 
 
 @pytest.fixture
@@ -90,33 +90,33 @@ BAD = [
     (["explain", "salency", "m", "d"], 2, "did you mean 'saliency'"),
     (["train", "cnnn", "d", "-o", "m"], 2, "did you mean 'cnn'"),
     (["data", "import"], 2, "Missing argument 'SOURCE'"),
-    (["data", "import", "none.fa", "-o", "x.h5"], 1, "none.fa: there is no such file"),
+    (["data", "import", "none.fa", "-o", "x.h5"], 1, "none.fa: no such file"),
     (["data", "import", "peaks.fa"], 2, "Missing option '-o'"),
     (["data", "import", "peaks.fa", "-o", "none/x.h5"], 1, "no such folder"),
     (["data", "import", "peaks.fa", "-o", "x.h5", "--reader", "fast"], 2, "did you mean 'fasta'"),
     (["data", "import", "peaks.fa", "-o", "x.h5", "--alphabet", "rna"], 2, "did you mean 'dna'"),
     (["data", "import", "peaks.fa", "-o", "x.h5", "--no-sibling"], 2, "No such option '--no-sibling'"),
     (["data", "import", "{data}", "-o", "x.h5"], 2, "no reader knows this suffix"),
-    (["data", "import", "peaks.fa", "-o", "peaks.fa"], 1, "exists already"),
+    (["data", "import", "peaks.fa", "-o", "peaks.fa"], 1, "already exists"),
     (["data", "info", "peaks.fa"], 1, "cannot be read as HDF5"),
     (["train", "cnn", "{data}", "-o", "x", "--filters", "0"], 2, "at least 1"),
     (["train", "cnn", "{data}", "-o", "x", "--widths", "40,40,40"], 3, "need at least"),
-    (["train", "cnn", "{data}", "-o", "{one}"], 1, "exists already"),
+    (["train", "cnn", "{data}", "-o", "{one}"], 1, "already exists"),
     (["train", "cnn", "{data}", "-o", "folder", "--force"], 1, "is not a model folder"),
     (["train", "cnn", "peaks.fa", "-o", "x"], 1, "cannot be read as HDF5"),
     (["evaluate", "{one}", "none.h5"], 1, "no such file"),
     (["evaluate", "none", "{data}"], 1, "no such model folder"),
-    (["evaluate", "{one}", "short.fa"], 3, "trained on 40 bases, short.fa has 20: import the data with --length 40"),
+    (["evaluate", "{one}", "short.fa"], 3, "trained on 40 bases, but short.fa has 20; import the data"),
     (["evaluate", "{one}", "unlabelled.fa"], 2, "no labels"),
     (["evaluate", "{one}", "{data}", "--motif", "peaks.fa"], 1, "no motif"),
     (["evaluate", "{one}", "{data}", "--split", "tset"], 2, "did you mean 'test'"),
-    (["predict", "{one}", "{data}", "-o", "peaks.fa"], 1, "exists already"),
+    (["predict", "{one}", "{data}", "-o", "peaks.fa"], 1, "already exists"),
     (["predict", "{one}", "short.fa", "-o", "x.tsv"], 3, "trained on 40 bases"),
     (["explain", "saliency", "{one}"], 2, "name the data"),
     (["explain", "saliency", "{data}"], 1, "is not a model folder"),
     (["explain", "saliency", "{one}", "peaks.fa", "{data}"], 1, "data goes last, once"),
     (["explain", "saliency", "{one}", "short.fa"], 3, "trained on 40 bases"),
-    (["explain", "saliency", "{several}", "{data}"], 2, "2 targets: choose one with --target, from bound, open"),
+    (["explain", "saliency", "{several}", "{data}"], 2, "2 targets; choose one with --target: bound, open"),
     (["explain", "saliency", "{one}", "{data}", "--target", "bund"], 2, "did you mean 'bound'"),
     (["explain", "saliency", "{one}", "{data}", "--batch-size", "0"], 2, "expected auto or a number"),
     (["explain", "saliency", "{one}", "{data}", "--simplx"], 2, "--simplex"),
@@ -127,17 +127,17 @@ BAD = [
     (["explain", "saliency", "{one}", "{data}", "--config", "none.toml"], 2, "no such config file"),
     (["explain", "saliency", "{one}", "{data}", "--config", "peaks.fa"], 2, "is not TOML"),
     (["explain", "all", "{one}", "{data}", "--simplex"], 2, "No such option '--simplex'"),
-    (["data", "import", "peaks.fa", "-o", "peaks.fa", "--force"], 1, "is what is read here"),
+    (["data", "import", "peaks.fa", "-o", "peaks.fa", "--force"], 1, "is an input of this command"),
     (["data", "import", "peaks.fa", "-o", "x.h5", "--negatives-from", "peaks.fa"], 1, "says negative in a file"),
     (["data", "import", "peaks.fa", "-o", "x.h5", "--all-positive"], 1, "says negative in a file of positives"),
-    (["data", "import", "peeks.fast", "-o", "x.h5"], 1, "peeks.fast: there is no such file"),
+    (["data", "import", "peeks.fast", "-o", "x.h5"], 1, "peeks.fast: no such file"),
     (["data", "import", "folder", "-o", "x.h5"], 1, "folder: this is a folder; give a file"),
     (["data", "import", "peaks.dat", "-o", "x.h5", "--all-positive"], 2, "no reader knows this suffix"),
     (["data", "import", "peaks.fa", "-o", "folder"], 1, "is a folder: name the dataset file"),
-    (["predict", "{one}", "peaks.fa", "-o", "peaks.fa", "--force"], 1, "is what is read here"),
-    (["predict", "{one}", "{data}", "-o", "{one}/model.json", "--force"], 1, "is what is read here"),
-    (["explain", "saliency", "{one}", "positive.h5", "-o", ".", "--name", "positive", "--force"], 1, "is what is read"),
-    (["explain", "saliency", "{one}", "{data}", "-o", "peaks.fa/e"], 1, "peaks.fa/e: no such folder can be made"),
+    (["predict", "{one}", "peaks.fa", "-o", "peaks.fa", "--force"], 1, "is an input of this command"),
+    (["predict", "{one}", "{data}", "-o", "{one}/model.json", "--force"], 1, "is an input of this command"),
+    (["explain", "saliency", "{one}", "positive.h5", "-o", ".", "--name", "positive", "--force"], 1, "is an input"),
+    (["explain", "saliency", "{one}", "{data}", "-o", "peaks.fa/e"], 1, "peaks.fa/e: cannot create this folder"),
     (["explain", "saliency", "{one}", "{data}", "--ids", "positive-1", "--split", "test"], 2, "not in the split test"),
     (["explain", "saliency", "{one}", "{data}", "--ids", "positive-1", "--split", "tset"], 2, "did you mean 'test'"),
     (["explain", "saliency", "{one}", "{data}", "-o", ".", "--name", "folder", "--force"], 1, "folder.h5 is a folder"),
@@ -181,7 +181,7 @@ def test_bad_input_gets_one_clear_line_and_writes_nothing(here, trained, demo, a
 def test_debug_shows_where_it_came_from(here, demo_process):
     done = demo_process("data", "info", "none.h5", "--debug")
     assert "Traceback" in done.stderr
-    assert done.stderr.splitlines()[-1] == "demo: none.h5: there is no such file"
+    assert done.stderr.splitlines()[-1] == "demo: none.h5: no such file"
     assert done.returncode == 1
     assert demo_process("explain", "salency", "m", "d.h5", "--debug").returncode == 2
 
@@ -311,7 +311,7 @@ def test_npz_files_are_never_overwritten_nor_refused_for_a_namesake(here, traine
     for name in ("a.b", "a", "a[1]"):
         assert demo("export", f"explanations/{name}.h5", "--npz")[0] == 0
         code, _, err = demo("export", f"explanations/{name}.h5", "--npz")
-        assert (code, "exists already" in err) == (1, True)
+        assert (code, "already exists" in err) == (1, True)
 
 
 def test_control_characters_in_names_never_reach_the_terminal(here, trained, demo):

@@ -115,6 +115,33 @@ def test_average_strands_makes_a_model_strand_blind():
     assert np.allclose(one.outputs, other.outputs, atol=1e-6)
 
 
+class Arrays(Plain):
+    def explain(self, model, batch, target):
+        outputs = model.outputs_of(batch.x).detach()
+        return Result(batch.x.numpy(), outputs=outputs.numpy())
+
+
+def test_arrays_are_taken_as_tensors_are():
+    assert np.array_equal(run(Arrays).target_values, run(Draws).target_values)
+
+
+class Refuses(Plain):
+    def __init__(self, options):
+        raise ValueError("reads no such\nmodel")
+
+
+class Fails(Plain):
+    def __init__(self, options):
+        int("x")
+
+
+def test_an_explainer_can_refuse_as_it_is_made():
+    with pytest.raises(MisfitError, match="^explainer 'probe': reads no such model$"):
+        run(Refuses)
+    with pytest.raises(PluginError, match="ValueError: invalid literal for int"):
+        run(Fails)
+
+
 @pytest.mark.parametrize("kind", ["trace", "pattern"])
 def test_average_strands_is_refused_where_it_means_nothing(kind):
     spec = {"kind": kind, **({"channels": ("a",)} if kind == "trace" else {})}

@@ -196,12 +196,12 @@ def test_what_does_not_belong_on_one_axis():
     data = tiny_dataset(4)
     one, other = explain("saliency", tiny_model(), data), explain("saliency", tiny_model(), data)
     other.sequences.codes[2, 0] = (other.sequences.codes[2, 0] + 1) % 4
-    with pytest.raises(UsageProblem, match="is another sequence"):
+    with pytest.raises(UsageProblem, match="differs between"):
         explanation_figure([one, other], 2)
-    with pytest.raises(UsageProblem, match="does not explain 'negative-2'"):
+    with pytest.raises(UsageProblem, match="lacks 'negative-2'"):
         explanation_figure([one, explain("saliency", tiny_model(), data.take(slice(0, 2)))], 3)
     longer = explain("saliency", tiny_model(length=50), tiny_dataset(4, 50))
-    with pytest.raises(UsageProblem, match="of 40 and 50 bases"):
+    with pytest.raises(UsageProblem, match="have 40 and 50 bases"):
         explanation_figure([one, longer], 0)
 
 

@@ -75,7 +75,7 @@ def test_a_lock_file_that_was_deleted_locks_nothing(tmp_path):
 
 
 def test_a_missing_folder_is_said(tmp_path):
-    with pytest.raises(DemoError, match="no such folder to write a.txt into"):
+    with pytest.raises(DemoError, match="no such folder; create it"):
         write_text(tmp_path / "none" / "a.txt", "x")
 
 

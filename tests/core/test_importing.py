@@ -75,17 +75,17 @@ def test_missing_and_repeated_ids_are_numbered(tmp_path):
 @pytest.mark.parametrize(
     ("records", "message"),
     [
-        ([], "there is no sequence"),
+        ([], "contains no sequence"),
         (
             [Record("a", "ACGT"), Record("b", "ACG", where="line 7")],
-            r"record 2 'b' \(line 7\) has 3 bases where .* 4: make a dataset file first, .* --length",
+            r"record 2 'b' \(line 7\) has 3 bases, but .* 4: make a dataset file .* --length",
         ),
         ([Record("a", "ACGT"), Record("b", "AC*T")], r"record 2 'b' illegal letter '\*' in column 3"),
         ([Record("a", "")], "record 1 'a' has no sequence"),
         ([Record("a", "ACGT", (1.0, 0.0))], "has 2 labels for 1 targets"),
-        ([Record("a", "ACGT", interval=Interval("c", 0, 5))], "4 bases, its interval 5"),
+        ([Record("a", "ACGT", interval=Interval("c", 0, 5))], "4 bases, but its interval has 5"),
         ([Record("a", "ACGT", split="tset")], "did you mean 'test'"),
-        ([Record("a", "ACGT", sites="0120")], "one 0 or 1 for each base"),
+        ([Record("a", "ACGT", sites="0120")], "a site mark, 0 or 1, for each base"),
         ([Record("a\x1b[31m", "AC*T")], r"'a\[31m' illegal"),
     ],
 )
@@ -320,3 +320,31 @@ def test_a_label_is_checked_as_it_is_stored(tmp_path):
     with pytest.raises(DemoError, match="too large for a 32-bit float"):
         load([Record("a", "ACGT", (1e39,))], tmp_path / "d.h5", ImportSettings())
     assert not (tmp_path / "d.h5").exists()
+
+
+CHOOSY = """
+from demo_core import DatasetReader, hookimpl
+DEMO_API = 1
+@hookimpl
+def register_datasets(register):
+    register(DatasetReader(name="choosy", target="demo_local_choosy:Choosy", summary="a"))
+class Choosy:
+    def __init__(self, options):
+        HOW
+    def read(self, source):
+        yield
+"""
+
+
+@pytest.mark.parametrize(
+    ("how", "status", "said"),
+    [
+        ("raise ValueError('not here')", 3, "demo: reader 'choosy': not here"),
+        ("int('x')", 4, "failed: ValueError: invalid literal"),
+    ],
+)
+def test_a_reader_can_refuse_as_it_is_made(here, demo, how, status, said):
+    (here / "choosy.py").write_text(CHOOSY.replace("HOW", how))
+    line = ["data", "import", "choosy.py", "--reader", "choosy", "-o", "x.h5", "--plugin", "choosy.py"]
+    code, _, err = demo(*line)
+    assert (code, said in err) == (status, True), err

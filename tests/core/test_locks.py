@@ -52,11 +52,11 @@ def test_one_process_writes_an_output_and_what_a_killed_one_left_is_cleared(tmp_
 
 def test_a_file_that_appears_meanwhile_is_not_replaced(tmp_path):
     path = tmp_path / "out"
-    with pytest.raises(DemoError, match="exists already"), whole_file(path, replace=False) as temporary:
+    with pytest.raises(DemoError, match="already exists"), whole_file(path, replace=False) as temporary:
         temporary.write_text("mine")
         path.write_text("another's")
     assert path.read_text() == "another's"
-    with pytest.raises(DemoError, match="exists already"), whole_folder(tmp_path / "f") as temporary:
+    with pytest.raises(DemoError, match="already exists"), whole_folder(tmp_path / "f") as temporary:
         (tmp_path / "f").mkdir()
     assert hidden(tmp_path) == []
 
@@ -70,7 +70,7 @@ def test_two_imports_to_one_output_leave_one_of_them(tmp_path, demo_process, tra
     said = [process.communicate()[1] for process in both]
     codes = [process.returncode for process in both]
     assert sorted(codes) == [0, 1], said
-    assert any(words in said[codes.index(1)] for words in ("another process is writing", "exists already"))
+    assert any(words in said[codes.index(1)] for words in ("another process is writing", "already exists"))
     assert sorted(os.listdir(tmp_path)) == ["d.h5", "s.fa"]
 
 
@@ -78,7 +78,7 @@ def test_an_output_that_was_set_aside_by_a_killed_process_comes_back(tmp_path, c
     aside = tmp_path / ".m.abcdefgh.old"
     (aside / "was").mkdir(parents=True)
     (aside / "was" / "x").write_text("old")
-    with pytest.raises(DemoError, match="exists already"), whole_folder(tmp_path / "m"):
+    with pytest.raises(DemoError, match="already exists"), whole_folder(tmp_path / "m"):
         pass
     assert (tmp_path / "m" / "x").read_text() == "old"
     assert "restored; a killed process" in caplog.text
@@ -156,7 +156,7 @@ def test_a_finished_run_clears_what_a_killed_one_left(tmp_path, trained, demo):
     (tmp_path / "one.saliency.partial").mkdir()
     (tmp_path / "one.saliency.partial" / "lock").touch()
     code, out, _ = demo(*command)
-    assert code == 0 and "finished already" in out
+    assert code == 0 and "already finished" in out
     assert os.listdir(tmp_path) == ["one.saliency.h5"]
 
 
@@ -167,7 +167,7 @@ def test_a_finished_run_leaves_the_parts_of_another(tmp_path, trained, demo):
     folder.mkdir()
     (folder / "run.json").write_text('{"fingerprint": {"seed": 1}, "batch_size": 2}')
     (folder / "000000.npz").write_bytes(b"x")
-    assert "finished already" in demo(*command)[1]
+    assert "already finished" in demo(*command)[1]
     assert (folder / "000000.npz").is_file()
 
 

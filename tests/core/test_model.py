@@ -42,7 +42,7 @@ def test_one_hot_is_numpys_one_hot():
 
 
 def test_an_existing_folder_is_kept_unless_asked(folder, registry):
-    with pytest.raises(DemoError, match="exists already"):
+    with pytest.raises(DemoError, match="already exists"):
         tiny_model(registry=registry).save(folder)
     tiny_model(registry=registry, seed=1).save(folder, replace=True)
     assert Model.load(folder, registry=registry).digest() == tiny_model(registry=registry, seed=1).digest()
@@ -62,7 +62,7 @@ def retarget(folder, again=False, **changes):
 
 DAMAGE = {
     "no json": (lambda f: (f / "model.json").write_text("{"), "not a readable model description"),
-    "no weights": (lambda f: (f / "weights.safetensors").unlink(), "there is no such file"),
+    "no weights": (lambda f: (f / "weights.safetensors").unlink(), "no such file"),
     "bad weights": (lambda f: (f / "weights.safetensors").write_bytes(b"\x80\x04pickle"), "cannot be read"),
     "a list": (lambda f: (f / "model.json").write_text("[]"), "not a model description"),
     "missing key": (lambda f: edit(f, targets=3), "not a model description"),
@@ -150,7 +150,7 @@ def test_on_cuda_arithmetic_is_exact_and_recurrent_backward_passes_need_no_cudnn
 
 
 def test_data_that_does_not_fit(registry):
-    with pytest.raises(MisfitError, match="trained on 40 bases, peaks.h5 has 30"):
+    with pytest.raises(MisfitError, match="trained on 40 bases, but peaks.h5 has 30"):
         tiny_model(registry=registry).check_data(tiny_dataset(4, 30), "peaks.h5")
 
 
@@ -160,7 +160,7 @@ def test_devices():
     for name in ("gpu", "mps", "meta"):
         with pytest.raises(UsageProblem, match="unknown device"):
             choose_device(name)
-    with pytest.raises(UsageProblem, match="there is no cuda:99"):
+    with pytest.raises(UsageProblem, match="cuda:99 does not exist"):
         choose_device("cuda:99")
 
 

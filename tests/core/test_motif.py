@@ -26,7 +26,7 @@ def test_counts_probabilities_and_log_odds(tmp_path):
     assert motif.ppm == pytest.approx(np.array([[0.7, 0], [0.1, 0], [0.1, 1], [0.1, 0]]))
     assert motif.pfm()[:, 0] == pytest.approx([7, 1, 1, 1])
     assert motif.pwm(pseudocount=1)[0, 0] == pytest.approx(np.log2(((7 + 0.25) / 11) / 0.25))
-    with pytest.raises(ValueError, match="no counts"):
+    with pytest.raises(ValueError, match="counts cannot be computed"):
         Motif("a", "", motif.ppm).pfm()
 
 

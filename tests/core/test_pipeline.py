@@ -57,7 +57,7 @@ def test_an_explanation_in_memory_has_what_a_file_has_and_saves_as_one(tmp_path,
     explain_to_file(job(registry), data, rows, tmp_path / "a.h5")
     memory = run(job(registry), Rows(data, rows), Memory())
     memory.save(tmp_path / "b.h5")
-    with pytest.raises(DemoError, match="exists already"):
+    with pytest.raises(DemoError, match="already exists"):
         memory.save(tmp_path / "b.h5")
     with Explanation.open(tmp_path / "a.h5") as file, Explanation.open(tmp_path / "b.h5") as saved:
         file.save(tmp_path / "c.h5")
@@ -83,7 +83,7 @@ def test_a_resumed_run_is_refused_if_the_data_has_another_content(tmp_path, regi
     interrupted(registry, data, tmp_path / "a.h5")
     other = data.take(slice(None))
     other.codes[3, 3] = (other.codes[3, 3] + 1) % 4
-    with pytest.raises(DemoError, match="a.partial exists, from a run that differs in sequences:"):
+    with pytest.raises(DemoError, match="a.partial holds a run that differs in sequences;"):
         explain_to_file(job(registry), other, np.arange(N), tmp_path / "a.h5")
     assert explain_to_file(job(registry), data, np.arange(N), tmp_path / "a.h5").state == "continued"
 

@@ -56,7 +56,7 @@ BROKEN = {
         "registr",
     ),
     "old": ("DEMO_API = 0", "was built for DEMO_API 0; this is DEMO_API 1"),
-    "silent": ("x = 1", "does not say which DEMO_API"),
+    "silent": ("x = 1", "does not define DEMO_API"),
     "nothing": ("DEMO_API = 1", "registers nothing"),
     "nonsense": (
         "from demo_core import hookimpl\nDEMO_API = 1\n@hookimpl\ndef register_explainers(register): register(3)",
@@ -178,7 +178,7 @@ def test_a_local_file_is_loaded_only_when_named_and_recorded_by_its_digest(tmp_p
     assert registered.owner.version == "sha256:" + hashlib.sha256(path.read_bytes()).hexdigest()
     assert registered.load().__name__ == "Thing"
     missing = discover([tmp_path / "none.py"], environ={})
-    assert missing.problems() == ["plugin 'none' (local file none.py) failed: there is no such file"]
+    assert missing.problems() == ["plugin 'none' (local file none.py) failed: no such file"]
 
 
 def test_a_third_party_module_may_not_have_a_built_in_name(site):

@@ -57,7 +57,7 @@ def test_all_about_a_plugin(site, demo, monkeypatch):
         "docs: https://example.org/there",
         "report to: https://example.org/bad/issues",
         "options:",
-        "--shuffles INTEGER (DEMO_THERE_SHUFFLES)",
+        "--there-shuffles INTEGER (DEMO_THERE_SHUFFLES)",
         "Shuffles of each sequence. [at least 1; default: 20]",
     ]
     code, out, _ = demo("plugins", "--show", "demo-opt", "--json")

@@ -63,19 +63,19 @@ def test_the_command_killed_and_resumed(folder, demo):
 
     code, _, err = demo(*arguments, "-o", folder / "m")
     assert (code, err.count("\n")) == (1, 1)
-    assert "--resume goes on with it, --force begins anew" in err
+    assert "use --resume to continue it, or --force to restart" in err
     code, _, err = demo(*arguments, "-o", folder / "m", "--resume", "--seed", "3", "--dropout", "0.1")
     assert code == 1
     assert "seed (0 there, 3 here)" in err and "dropout (0.5 there, 0.1 here)" in err
     code, out, err = demo(*arguments, "-o", folder / "m", "--resume")
     assert code == 0, err
-    assert "going on with an interrupted training" in err
+    assert "resuming an interrupted training" in err
     assert "epoch   1/" not in err
     assert not state.exists()
     assert demo(*arguments, "-o", folder / "straight")[0] == 0
     there = [folder / m / "weights.safetensors" for m in ("m", "straight")]
     assert there[0].read_bytes() == there[1].read_bytes()
-    assert "finished already" in demo(*arguments, "-o", folder / "m", "--resume")[2]
+    assert "already finished" in demo(*arguments, "-o", folder / "m", "--resume")[2]
     code, _, err = demo(*arguments, "-o", folder / "m", "--resume", "--seed", "3")
     assert (code, err.count("demo: ")) == (1, 1)
     assert "seed (0 there, 3 here)" in err
@@ -124,7 +124,7 @@ def test_one_training_for_a_folder_at_a_time(folder, demo):
     process.wait()
     (folder / ".m.unfinished.safetensors.abcdefgh.tmp.safetensors").touch()  # as if killed while it wrote
     code, _, err = demo("train", "cnn", folder / "d.h5", "-o", folder / "m", *SMALL)
-    assert code == 1 and "--resume goes on" in err  # a lock of the dead holds nobody
+    assert code == 1 and "use --resume to continue" in err  # a lock of the dead holds nobody
     assert sorted(p.name for p in folder.iterdir()) == ["d.h5", "m.unfinished.safetensors"]
 
 
@@ -139,7 +139,7 @@ def test_ctrl_c_keeps_the_best_and_resume_replaces_it(folder, demo):
             process.send_signal(signal.SIGINT)
     process.stderr.close()
     assert process.wait() == 130
-    assert "the same command with --resume goes on" in said
+    assert "run the same command with --resume to continue" in said
     assert json.loads((folder / "m" / "model.json").read_text())["training"]["interrupted"]
     arguments[1], arguments[3] = folder / "d.h5", folder / "m"
     assert demo("train", *arguments)[0] == 1
@@ -155,7 +155,7 @@ def test_a_damaged_state_is_refused_in_one_line(folder, demo, content):
     state.write_bytes(content)
     code, _, err = demo("train", "cnn", folder / "d.h5", "-o", folder / "m", "--epochs", "1", "--resume")
     assert code == 1
-    assert "is no state of a training" in err
+    assert "is not a readable checkpoint" in err
     assert state.read_bytes() == content
     assert demo("train", "cnn", folder / "d.h5", "-o", folder / "m", "--epochs", "1", "--force")[0] == 0
 
@@ -163,7 +163,7 @@ def test_a_damaged_state_is_refused_in_one_line(folder, demo, content):
 def test_a_state_without_what_it_should_hold(registry, tmp_path):
     checkpoint = Checkpoint(tmp_path / "m", {})
     checkpoint.save({"now.linear.bias": torch.zeros(1)}, {"history": {}})
-    with pytest.raises(DemoError, match="cannot be gone on from"):
+    with pytest.raises(DemoError, match="cannot resume"):
         train(tiny_model(registry=registry), tiny_dataset(60), SETTINGS, checkpoint=checkpoint)
 
 
@@ -227,9 +227,9 @@ def test_a_training_that_diverges_leaves_nothing(folder, demo):
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["d.h5", "-o", "."], 2, "-o names the model's own folder"),
-        (["d.h5", "-o", "/"], 2, "-o names the model's own folder"),
-        (["nothing.h5", "-o", "new/deep/m"], 1, "there is no such"),
+        (["d.h5", "-o", "."], 2, "does not name a model folder"),
+        (["d.h5", "-o", "/"], 2, "does not name a model folder"),
+        (["nothing.h5", "-o", "new/deep/m"], 1, "no such"),
     ],
 )
 def test_where_a_model_may_go(folder, demo, monkeypatch, arguments, code, message):

@@ -59,8 +59,8 @@ def test_finished_is_skipped_and_another_run_is_refused_naming_what_differs(tmp_
         (job(registry, options={"simplex": True}), rows, r"options \(simplex: False there, True here\)"),
         (job(registry, seed=3), rows, r"seed \(0 there, 3 here\)"),
         (job(registry), rows[:9], r"number of sequences \(30 there, 9 here\)"),
-        (job(registry), rows + 1, "differs in sequences:"),
-        (job(registry, model=tiny_model(length=20, seed=5)), rows, "differs in model:"),
+        (job(registry), rows + 1, "differs in sequences;"),
+        (job(registry, model=tiny_model(length=20, seed=5)), rows, "differs in model;"),
         (job(registry, average_strands=True), rows, "average_strands"),
         (job(registry, target="probability:bound"), rows, "target"),
     ]:
@@ -108,7 +108,7 @@ def test_a_slow_run_keeps_each_batch(tmp_path, registry, data, monkeypatch):
 
 def test_another_run_is_not_mixed_into_an_unfinished_one(tmp_path, registry, data):
     interrupted(registry, data, tmp_path / "a.h5")
-    with pytest.raises(DemoError, match=r"a.partial exists, from a run that differs in seed"):
+    with pytest.raises(DemoError, match=r"a.partial holds a run that differs in seed"):
         explain_to_file(job(registry, seed=1), data, np.arange(N), tmp_path / "a.h5")
     assert explain_to_file(job(registry, seed=1), data, np.arange(N), tmp_path / "a.h5", force=True).state == "written"
 
@@ -244,7 +244,7 @@ def test_sigkill_in_mid_run_then_the_same_values_then_skipped(tmp_path, data, de
 
     again = demo_process(*line, tmp_path / "out")
     assert again.returncode == 0, again.stderr
-    assert "continued from where it stopped" in again.stdout
+    assert "resumed" in again.stdout
     assert sorted(os.listdir(tmp_path / "out")) == ["m.slow.h5"]
     whole = demo_process(*line, tmp_path / "whole")
     assert whole.returncode == 0, whole.stderr
@@ -257,7 +257,7 @@ def test_sigkill_in_mid_run_then_the_same_values_then_skipped(tmp_path, data, de
         assert one.metadata["explainer"]["version"].startswith("sha256:")
     third = demo_process(*line, tmp_path / "out")
     assert third.returncode == 0
-    assert "skipped: it is finished already" in third.stdout
+    assert "skipped: already finished" in third.stdout
 
 
 def test_names_of_files(registry):

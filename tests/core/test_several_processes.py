@@ -162,7 +162,7 @@ def test_a_process_that_goes_is_named_by_those_that_stay(tmp_path):
     ]  # fmt: skip
     stays, goes = (process.communicate(timeout=240)[1] for process in both)
     assert both[1].returncode == 7, goes
-    assert "DemoError: another process of this training ended early" in stays
+    assert "DemoError: another process of this training failed" in stays
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="names of threads are read from /proc")

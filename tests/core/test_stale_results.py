@@ -52,7 +52,7 @@ def test_an_edited_plugin_makes_another_result(edited, trained, demo, tmp_path):
     command = ["explain", "times", trained / "one", trained / "data.h5", "-o", tmp_path / "ex"]
     assert demo(*command)[0] == 0
     code, out, _ = demo(*command)
-    assert code == 0 and "finished already" in out
+    assert code == 0 and "already finished" in out
     edited(22)
     code, _, err = demo(*command)
     assert code == 1 and "differs in code of the explainer" in err
@@ -67,7 +67,7 @@ def test_another_content_behind_a_path_option_makes_another_result(edited, train
     command = ["explain", "times", trained / "one", trained / "data.h5", "--table", tmp_path / "table", "--name", "t",
                "-o", tmp_path / "ex"]  # fmt: skip
     assert demo(*command)[0] == 0
-    assert "finished already" in demo(*command)[1]
+    assert "already finished" in demo(*command)[1]
     (tmp_path / "table").write_text("5")
     code, _, err = demo(*command)
     assert code == 1 and "files of the options (table: " in err
@@ -109,7 +109,7 @@ def test_an_edited_network_makes_another_result(tmp_path, demo, monkeypatch):
     assert demo("--allow-code", "model", "import", *given)[0] == 0
     command = ["--allow-code", "explain", "saliency", tmp_path / "m", tmp_path / "s.fa", "-o", tmp_path / "ex"]
     assert demo(*command)[0] == 0
-    assert "finished already" in demo(*command)[1]
+    assert "already finished" in demo(*command)[1]
     (tmp_path / "edited_net.py").write_text(text.format(by=333))
     del sys.modules["edited_net"]
     code, _, err = demo(*command)

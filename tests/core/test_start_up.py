@@ -109,4 +109,4 @@ def test_a_mistyped_path_is_reported_before_torch_is_imported(trained, line):
     words = [word.format(model=trained / "one", data=trained / "data.h5") for word in line]
     code = f"import sys; from demo_core.cli import run; print(run({words!r}), 'torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["1", "False"] and "there is no such" in done.stderr
+    assert done.stdout.split() == ["1", "False"] and "no such" in done.stderr

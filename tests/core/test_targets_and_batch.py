@@ -35,7 +35,7 @@ def test_names_are_what_was_typed_and_json_says_it_all():
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        (None, "3 targets: choose one with --target, from a, b:c, height"),
+        (None, "3 targets; choose one with --target: a, b:c, height"),
         ("x", "unknown target 'x'"),
         ("heigth", "did you mean 'height'"),
         ("probability:height", "is a log counts, not a probability"),

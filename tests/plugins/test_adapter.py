@@ -98,15 +98,14 @@ def test_opening_a_folder_runs_no_code(tmp_path, demo, data):
     _, path = written("counts", tmp_path)
     code, _, err = demo(*line("counts", path, tmp_path / "m"))
     assert (
-        code == 2
-        and 'foreign_networks:ProfileNet called with {"n_layers": 2} is code that is no installed plugin' in err
+        code == 2 and 'foreign_networks:ProfileNet called with {"n_layers": 2} is code outside installed plugins' in err
     )
     assert not (tmp_path / "m").exists()
     assert demo(*line("counts", path, tmp_path / "m"), "--allow-code")[0] == 0
     for command in (["predict", tmp_path / "m", data], ["evaluate", tmp_path / "m", data],
                     ["explain", "saliency", tmp_path / "m", data, "-o", tmp_path / "x"]):  # fmt: skip
         code, _, err = demo(*command)
-        assert code == 2 and "say --allow-code" in err
+        assert code == 2 and "use --allow-code" in err
     with pytest.raises(UsageProblem, match=r"Model.load\(..., allow_code=True\)"):
         Model.load(tmp_path / "m")
     assert Model.load(tmp_path / "m", allow_code=True).outputs[0].name == "counts"
@@ -185,13 +184,13 @@ def test_a_whole_pickled_model_is_not_opened(tmp_path, demo):
     ("more", "code", "said"),
     [
         (["--layout", "BAL"], 3, "network foreign_networks:BassetLike fails on (64, 4, 100): RuntimeError"),
-        (["--layout", "ABL"], 2, "--layout is B, then A and L in some order"),
-        (["--bases", "ACG"], 2, "--bases has each of A, C, G and T once"),
-        (["--layout", "BAL1", "--target", "one"], 2, "the network has 2 outputs, and 1 targets are named"),
-        (["--layout", "BAL1", "--target", "a", "--target", "a"], 2, "two targets have one name"),
+        (["--layout", "ABL"], 2, "--layout must be B, then A and L in any order"),
+        (["--bases", "ACG"], 2, "--bases must have A, C, G and T once each"),
+        (["--layout", "BAL1", "--target", "one"], 2, "the network has 2 outputs, but 1 targets are named"),
+        (["--layout", "BAL1", "--target", "a", "--target", "a"], 2, "two targets have the same name"),
         (["--layout", "BAL1", "--target", "a:tanh"], 2, "unknown activation 'tanh'"),
         (["--layout", "BAL1", "--column", "2"], 2, "--column 2: the network has outputs 0 to 1"),
-        (["--layout", "BAL1", "--take", "1"], 2, "--take: there is no '1' in a tensor"),
+        (["--layout", "BAL1", "--take", "1"], 2, "--take: a tensor has no entry '1'"),
         (["--layout", "BAL1", "--without", "fd"], 2, "the network has no module 'fd'; it has conv1, bn1, pool, fc"),
         (["--layout", "BAL1", "--option", "length"], 2, "--option must look like NAME=VALUE"),
         (["--layout", "BAL1", "--option", "size=3"], 2, "cannot be made with"),
@@ -219,10 +218,10 @@ def test_a_wrong_request_is_one_line_and_writes_nothing(tmp_path, demo, more, co
             "cannot be imported (ModuleNotFoundError: No module named 'foreign_network'): install it",
         ),
         ("foreign_networks:Basset", "cannot be imported (AttributeError"),
-        ("foreign_networks:nn", "is no torch.nn.Module class, nor a function of one's own"),
-        ("pathlib:Path", "is no torch.nn.Module class"),
-        ("os:system", "is no torch.nn.Module class"),
-        ("subprocess:run", "is no torch.nn.Module class"),
+        ("foreign_networks:nn", "is neither a torch.nn.Module class nor a function"),
+        ("pathlib:Path", "is neither a torch.nn.Module class"),
+        ("os:system", "is neither a torch.nn.Module class"),
+        ("subprocess:run", "is neither a torch.nn.Module class"),
         ("basset", "unknown architecture 'basset'"),
     ],
 )
@@ -233,12 +232,12 @@ def test_a_network_that_is_not_there(tmp_path, demo, architecture, said):
 
 def test_flags_of_foreign_networks_are_refused_for_ours(tmp_path, demo):
     code, _, err = imported(tmp_path, demo, {"x": torch.zeros(1)}, "--layout", "BLA", architecture="cnn")
-    assert code == 2 and "--layout is for networks that were not written for DeMo; 'cnn' was" in err
+    assert code == 2 and "--layout is for foreign networks; 'cnn' is a DeMo architecture" in err
 
 
 def test_a_network_that_mixes_its_batch_is_refused(tmp_path, demo):
     code, _, err = imported(tmp_path, demo, foreign.Peculiar().state_dict(), architecture="foreign_networks:Peculiar")
-    assert code == 3 and "depend on what else is in the batch" in err
+    assert code == 3 and "depend on other sequences of the batch" in err
 
 
 def adapted(cls, **how):
@@ -327,27 +326,27 @@ def test_force_destroys_nothing_but_a_model(tmp_path, demo):
     (tmp_path / "m" / "holiday.png").touch()
     how = ["--layout", "BAL1", "--force"]
     code, _, err = imported(tmp_path, demo, network.state_dict(), *how)
-    assert code == 1 and "holds holiday.png, which is no part of a model" in err
+    assert code == 1 and "holds holiday.png, which is not part of a model" in err
     (tmp_path / "m" / "holiday.png").unlink()
     inside = path.rename(tmp_path / "m" / "weights.safetensors")
     words = ["model", "import", inside, "--architecture", "foreign_networks:BassetLike", "--length", LENGTH]
     code, _, err = demo(*words, *how, "-o", tmp_path / "m", "--allow-code")
-    assert code == 1 and "is what is read here, and lies in" in err
+    assert code == 1 and "is an input and lies in" in err
     assert [p.name for p in (tmp_path / "m").iterdir()] == ["weights.safetensors"]
 
 
 @pytest.mark.parametrize(
     ("name", "more", "said"),
     [
-        ("HiddenState", [], "made again, the network gives other outputs"),
-        ("AlwaysDropping", [], "the network gives other outputs each time"),
-        ("Detached", [], "no gradient of the outputs reaches the input: if that is so, say --no-gradients"),
+        ("HiddenState", [], "built again, the network returns other outputs"),
+        ("AlwaysDropping", [], "the network's outputs vary between calls"),
+        ("Detached", [], "no gradient reaches the input; if this is expected, use --no-gradients"),
         ("Exits", [], "cannot be made with {}: SystemExit"),
-        ("LazyOne", [], "has no shape before it is used"),
-        ("Plain", ["--logit"], "--logit is for probabilities, and these are"),
+        ("LazyOne", [], "is a lazy layer without a shape"),
+        ("Plain", ["--logit"], "--logit applies to probabilities, but the outputs are"),
         ("Plain", ["--shortest", "200"], "--shortest 200 is more than the 100 bases"),
         ("Plain", ["--shortest", "2"], "fails on (4, 4, 2)"),
-        ("Plain", ["--first-layer", "linear"], "a Linear is no convolution"),
+        ("Plain", ["--first-layer", "linear"], "a Linear is not a convolution"),
         ("Plain", ["--extra-input", "gc:1:e"], "'e' is not a number"),
     ],
 )
@@ -389,10 +388,10 @@ def test_a_class_that_has_changed_is_said_so(tmp_path, demo, data, caplog):
     described["options"]["class_digest"] = "0" * 64
     (tmp_path / "m" / "model.json").write_text(json.dumps(described))
     Model.load(tmp_path / "m", allow_code=True)
-    assert "foreign_networks:ProfileNet is not what it was when this model was made" in caplog.text
+    assert "foreign_networks:ProfileNet has changed since this model was made" in caplog.text
 
 
 def test_targets_must_be_named_where_the_class_is_made_for_them(tmp_path, demo):
     network, _ = written("basset", tmp_path)
     code, _, err = imported(tmp_path, demo, network.state_dict(), "--layout", "BAL1", "--option", "n_targets=$targets")
-    assert code == 2 and "$targets stands for the number of targets: name them with --target" in err
+    assert code == 2 and "$targets is the number of targets; name them with --target" in err

@@ -88,7 +88,7 @@ def test_windows_over_an_edge_are_dropped_and_counted(tmp_path, genome, caplog):
     text = "chr1\t0\t4\nchr1\t100\t110\nchr1\t398\t400\nchr1\t500\t510\n"
     records, _ = read(tmp_path, genome, text, width=11)
     assert [r.interval.start for r in records] == [100]
-    assert "3 of 4 windows reach over their chromosome's edge and were dropped, the first that of line 1" in caplog.text
+    assert "3 of 4 windows extend beyond their chromosome and were dropped, the first at line 1" in caplog.text
     with pytest.raises(BadSource, match="no window of 11 bases"):
         read(tmp_path, genome, "chr1\t0\t4\n", width=11)
 

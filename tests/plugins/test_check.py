@@ -84,7 +84,7 @@ def test_a_model_of_ones_own(demo, trained):
     code, out, _ = demo("check", "temporal", "--model", trained / "one", "--only", "global-state")
     assert (code, out) == (0, "ok      temporal:global-state\n")
     code, _, err = demo("check", "temporal", "--model", trained / "several")
-    assert code == 2 and "has 2 targets: a model of one is needed here" in err
+    assert code == 2 and "has 2 targets; give a model with one target" in err
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_what_a_plugin_prints_is_no_result(demo, tmp_path):
 def test_what_is_unavailable_does_not_hinder_the_rest_of_a_plugin(demo, shaky):
     code, out, err = demo("--plugin", shaky, "check", "shaky", "--only", "loads")
     assert (code, out) == (0, "ok      shaky:loads\n")
-    assert "architecture 'needy' is left out: it needs tensorflow" in err
+    assert "architecture 'needy' is skipped: it needs tensorflow" in err
 
 
 def test_a_plugin_that_failed_or_lacks_something_is_said_so(demo, shaky, tmp_path):

@@ -119,7 +119,7 @@ def test_one_that_diverges_says_so_and_leaves_nothing(trained, tmp_path, demo):
     line = ["explain", "class-optimization", trained / "one", "--steps", "5", "--step-size", "1e30", "-o", tmp_path]
     code, _, err = demo(*line)
     assert code == 1
-    assert "try a --step-size below 1e+30" in err
+    assert "use a --step-size below 1e+30" in err
     assert not list(tmp_path.iterdir())
 
 
@@ -157,7 +157,7 @@ def test_from_the_command_line(trained, tmp_path, demo):
         assert found.values.shape == (2, 4, 40)
         assert found.metadata["extras"] == ["objective", "steps", "one-hot"]
         assert found.metadata["data_digest"] is None
-    assert "skipped: it is finished already" in demo("explain", "class-optimization", trained / "one", *few)[1]
+    assert "skipped: already finished" in demo("explain", "class-optimization", trained / "one", *few)[1]
     code, _, err = demo("explain", "class-optimization", trained / "one", *few, "--seed", "1")
     assert code == 1
     assert "differs in seed (0 there, 1 here)" in err
@@ -183,7 +183,7 @@ def test_all_targets_are_a_run_each(trained, tmp_path, demo):
     [
         (["one", "data.h5"], 2, "class-optimization reads no data, and"),
         (["data.h5"], 1, "is not a model folder"),
-        (["one", "--target", "loss:bound"], 3, "needs labels, and class-optimization reads no data"),
+        (["one", "--target", "loss:bound"], 3, "needs labels, but class-optimization reads no data"),
         (["one", "--limit", "3"], 2, "No such option '--limit'"),
         (["one", "--steps", "0"], 2, "must be at least 1"),
         ([], 2, "Missing argument 'MODEL...'"),

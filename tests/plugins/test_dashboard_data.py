@@ -116,7 +116,7 @@ def test_what_cannot_stand_side_by_side(files, tmp_path, trained, demo):
             ([of_kind(files, "saliency")[0], longer], 2, "bases"),
             ([of_kind(files, "saliency")[0], other], 2, "have no sequence in common"),
             ([damaged], 1, "cannot be read as HDF5"),
-            ([tmp_path / "none.h5"], 1, "there is no such file"),
+            ([tmp_path / "none.h5"], 1, "no such file"),
             ([trained / "data.h5"], 1, "format is demo-dataset"),
         ]
         for paths, code, said in cases:

@@ -346,7 +346,7 @@ def test_patterns_alone(opened, tmp_path):
     page = opened(path)
     assert "Optimised inputs" in page.text_content("main")
     page.click("nav >> text=Compare")
-    assert "no explanations of sequences" in page.text_content("main")
+    page.wait_for_selector("main >> text=no explanations of sequences")
 
 
 def test_interactions_are_maps(opened, tmp_path):

@@ -107,7 +107,7 @@ def test_other_outputs_are_never_replaced(folder, tmp_path, demo):
     inside = tmp_path / "sites" / "e.h5"
     inside.write_bytes(source.read_bytes())
     code, _, err = demo("motifs", "scan", inside, "REST", "-o", tmp_path / "sites", "--force")
-    assert (code, "is read here and lies in" in err) == (1, True)
+    assert (code, "is an input and lies in" in err) == (1, True)
     assert inside.exists()
     assert demo("motifs", "find", source, "-o", tmp_path / "no" / "such" / "place")[0] == 1
 
@@ -159,7 +159,7 @@ def test_an_empty_result_is_whole(tmp_path, demo):
     assert table(tmp_path / "m" / "hits.tsv") == []
     assert (tmp_path / "m" / "motifs.png").stat().st_size > 1000
     code, _, err = demo("motifs", "dependencies", tmp_path / "m", tmp_path, tmp_path / "e.h5", "-o", tmp_path / "d")
-    assert (code, "no motif was found, so there is no pair" in err) == (1, True)
+    assert (code, "contains no motif, so there is no pair to test" in err) == (1, True)
 
 
 def test_an_untrained_network_shows_nothing(tmp_path, demo, registry):
@@ -185,10 +185,10 @@ def test_an_untrained_network_shows_nothing(tmp_path, demo, registry):
 @pytest.mark.parametrize(
     ("arguments", "said", "expected"),
     [
-        (["missing.h5"], "there is no such file", 1),
-        (["net.saliency.h5", "--null", "missing.h5"], "missing.h5: there is no such file", 1),
-        (["net.saliency.h5", "--db", "nothing"], "neither a file nor a release", 2),
-        (["net.saliency.h5", "--filters", "nothing"], "there is no", 1),
+        (["missing.h5"], "no such file", 1),
+        (["net.saliency.h5", "--null", "missing.h5"], "missing.h5: no such file", 1),
+        (["net.saliency.h5", "--db", "nothing"], "neither a file nor a JASPAR release", 2),
+        (["net.saliency.h5", "--filters", "nothing"], "no such", 1),
         (["net.saliency.h5", "--width", "99"], "99", 2),
         (["net.saliency.h5", "net.saliency.h5"], "is named twice", 2),
         ([], "EXPLANATION", 2),

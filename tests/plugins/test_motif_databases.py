@@ -43,7 +43,7 @@ def test_releases_and_groups():
         databases.load(["jaspar2023"])
     with pytest.raises(UsageProblem, match="vertebrates"):
         databases.load(["jaspar"], "vertebrate")
-    with pytest.raises(UsageProblem, match="neither a file nor a release"):
+    with pytest.raises(UsageProblem, match="neither a file nor a JASPAR release"):
         databases.load(["hocomoco"])
 
 
@@ -116,7 +116,7 @@ def test_db_lists_and_exports(tmp_path, demo):
     assert demo("motifs", "db", "CTCF", "rest", "-o", tmp_path / "two.meme")[0] == 0
     assert [m.name for m in read_meme(tmp_path / "two.meme")] == ["CTCF", "CTCF", "CTCF", "REST"]
     code, _, err = demo("motifs", "db", "CTCF", "-o", tmp_path / "two.meme")
-    assert (code, "exists already" in err) == (1, True)
+    assert (code, "already exists" in err) == (1, True)
     assert "jaspar2016" in demo("motifs", "db", "--releases")[1]
     code, _, err = demo("motifs", "db", "nothing")
     assert (code, "unknown motif" in err) == (2, True)

@@ -225,7 +225,7 @@ def test_many_seqlets_are_clustered_by_a_sample(monkeypatch):
 def test_interactions_say_nothing_of_bases():
     explanation, _ = planted(n=10)
     retell(explanation, kind="interaction")
-    with pytest.raises(UsageProblem, match="interaction says nothing"):
+    with pytest.raises(UsageProblem, match="interaction has no values per base"):
         find(explanation, Settings(), quiet)
 
 

@@ -202,9 +202,9 @@ def test_from_the_command_line(tmp_path, demo):
     ("options", "message"),
     [
         ({"motifs": ("MAF",)}, "did you mean 'MAFK'"),
-        ({"motifs": ("CTCF", "REST"), "bases": 30}, "need 35 bases, the sequences have 30: give more --bases"),
+        ({"motifs": ("CTCF", "REST"), "bases": 30}, "need 35 bases, but sequences have 30; increase --bases"),
         ({"motifs": ("CTCF", "REST"), "bases": 40, "spacing": (1, 10)}, "need 45 bases"),
-        ({"background_from": Path("missing.fa")}, "there is no such file"),
+        ({"background_from": Path("missing.fa")}, "no such file"),
     ],
 )
 def test_what_cannot_be_planted(options, message):
@@ -216,13 +216,13 @@ def test_what_cannot_be_planted(options, message):
     ("options", "message"),
     [
         (["--composition", "0.3,0.3,0.3,0.3"], "must sum to 1"),
-        (["--spacing", "5"], "needs two numbers"),
-        (["--motifs", "MAFK,CTCF", "--spacing", "5,2"], "the fewest before the most"),
-        (["--spacing", "2,5"], "are about several motifs in one sequence"),
-        (["--motifs", "MAFK,CTCF", "--ordered", "--plant", "one"], "are about several motifs in one sequence"),
-        (["--order", "3"], "--background-from, which is not given"),
-        (["--background-from", "x.fa", "--composition", "0.3,0.2,0.2,0.3"], "leave --composition out"),
-        (["--motifs", ""], "names no motif"),
+        (["--spacing", "5"], "needs a minimum and a maximum"),
+        (["--motifs", "MAFK,CTCF", "--spacing", "5,2"], "a minimum and a maximum"),
+        (["--spacing", "2,5"], "need several motifs per sequence"),
+        (["--motifs", "MAFK,CTCF", "--ordered", "--plant", "one"], "need several motifs per sequence"),
+        (["--order", "3"], "--order needs --background-from"),
+        (["--background-from", "x.fa", "--composition", "0.3,0.2,0.2,0.3"], "omit --composition"),
+        (["--motifs", ""], "is empty; name at least one motif"),
     ],
 )
 def test_options_that_make_no_sense(tmp_path, demo, options, message):
@@ -274,12 +274,12 @@ def test_an_account_that_somebody_made_up_does_no_harm(tmp_path, demo, reader):
     (tmp_path / "q").mkdir()
     (tmp_path / "p.h5").rename(tmp_path / "q" / "planted.h5")
     code, _, err = demo("quickstart", "-o", tmp_path / "q")
-    assert code == 1 and "is not what a quickstart makes" in err
+    assert code == 1 and "is not a quickstart dataset" in err
 
 
 def test_a_background_of_no_use(tmp_path):
     (tmp_path / "n.fa").write_text(">1\nNNNNNNNN\n")
-    with pytest.raises(DemoError, match="no 2 known bases in a row"):
+    with pytest.raises(DemoError, match="no 2 consecutive known bases"):
         made(background_from=tmp_path / "n.fa")
     (tmp_path / "x.fa").write_text(">1\nACGT\nAC!GT\n")
     with pytest.raises(DemoError, match="line 3.*illegal letter '!'"):

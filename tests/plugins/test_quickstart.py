@@ -78,8 +78,8 @@ def test_it_does_nothing_twice(full_quickstart, demo_process):
     times = {p: p.stat().st_mtime_ns for p in folder.rglob("*.h5")}
     again = demo_process("quickstart", "-o", "q", cwd=folder)
     assert again.returncode == 0
-    assert again.stdout.count("skipped, it is finished already") == 1
-    assert again.stdout.count("skipped: it is finished already") == 9
+    assert again.stdout.count("skipped, it is already finished") == 1
+    assert again.stdout.count("skipped: already finished") == 9
     assert "epoch" not in again.stderr
     assert times == {p: p.stat().st_mtime_ns for p in folder.rglob("*.h5")}
     small = demo_process("quickstart", "-o", "q", "--small", cwd=folder)
@@ -107,7 +107,7 @@ def interrupted(tmp_path_factory, demo_process):
 def test_it_goes_on_where_it_was_interrupted(interrupted):
     folder, again = interrupted
     assert again.returncode == 0, again.stderr
-    assert "going on with an interrupted training" in again.stderr
+    assert "resuming an interrupted training" in again.stderr
     for model in MODELS:
         record = json.loads((folder / "q" / "models" / model / "model.json").read_text())["training"]
         assert (record["interrupted"], len(record["epochs"])) == (False, 3)
@@ -146,7 +146,7 @@ def test_data_of_another_making_is_not_used(tmp_path, demo):
     assert demo(*other, "-o", tmp_path / "q" / "planted.h5")[0] == 0
     code, _, err = demo("quickstart", "--small", "-o", tmp_path / "q")
     assert (code, err.count("demo: ")) == (1, 1)
-    assert "is not what a quickstart makes" in err
+    assert "is not a quickstart dataset" in err
 
 
 def test_a_file_in_the_way(tmp_path, demo):

@@ -127,7 +127,7 @@ def test_an_import_says_what_the_reader_warned_of(tmp_path, demo):
     ("text", "message"),
     [
         ("", "the file is empty"),
-        ("\n\n", "no sequence in it"),
+        ("\n\n", "contains no sequence"),
         ("ACGT\n", "line 1: the first line .* must begin with '>'"),
         (">a\n>b\nACGT\n", "line 1: header '>a' has no sequence"),
         (">a\nACGT\n>b\n", "line 3: header '>b' has no sequence"),

@@ -39,11 +39,11 @@ def test_pairs_and_marks_of_another_name(tmp_path):
 @pytest.mark.parametrize(
     ("sequences", "marks", "message"),
     [
-        (SEQUENCES, "001100\n00000\n100001\n", r"label.txt.*line 2.*has 5 marks for the 6 bases of line 2"),
-        (SEQUENCES, "001100\n000002\n100001\n", r"label.txt.*line 2.*a mark must be 0 or 1"),
-        (SEQUENCES, "001100\n", r"label.txt.*ends after 1 lines, sequence.txt goes on"),
-        ("ACGTAC\n", MARKS, r"sequence.txt.*ends after 1 lines, label.txt goes on"),
-        (SEQUENCES, None, r"there is no label.txt beside it"),
+        (SEQUENCES, "001100\n00000\n100001\n", r"label.txt.*line 2.*has 5 site labels for the 6 bases of line 2"),
+        (SEQUENCES, "001100\n000002\n100001\n", r"label.txt.*line 2.*a site label must be 0 or 1"),
+        (SEQUENCES, "001100\n", r"label.txt.*ends after 1 lines, but sequence.txt has more"),
+        ("ACGTAC\n", MARKS, r"sequence.txt.*ends after 1 lines, but label.txt has more"),
+        (SEQUENCES, None, r"label.txt is missing beside it"),
         (SEQUENCES, "", r"label.txt.*is empty"),
         ("", MARKS, r"sequence.txt.*is empty"),
     ],
@@ -55,13 +55,13 @@ def test_files_that_do_not_belong_together(tmp_path, sequences, marks, message):
 
 def test_a_name_that_says_nothing(tmp_path):
     (tmp_path / "x.txt").write_text(SEQUENCES)
-    with pytest.raises(BadSource, match="Name it with --marks"):
+    with pytest.raises(BadSource, match="give it with --marks"):
         list(SitesReader(SitesOptions()).read(tmp_path / "x.txt"))
 
 
 def test_a_file_that_is_not_there(tmp_path):
     for name in ("x.txt", "sequence.txt"):
-        with pytest.raises(BadSource, match="there is no such file"):
+        with pytest.raises(BadSource, match="no such file"):
             list(SitesReader(SitesOptions()).read(tmp_path / name))
 
 

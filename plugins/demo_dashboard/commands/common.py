@@ -35,14 +35,14 @@ def check_output(output: Path, force: bool, inputs: Sequence[Path], folders: Seq
     check_file_can_be(output)
     check_not_an_input(output, *inputs, *folders)
     if output.exists() and not force:
-        raise DemoError(f"{output} exists already: choose another name, or --force to replace it")
+        raise DemoError(f"{output} already exists; choose another name, or use --force to replace it")
 
 
 def one_of(**ways: Any) -> None:
     """Raise UsageProblem if more than one of these was given."""
     given = [f"--{name}" for name, value in ways.items() if value]
     if len(given) > 1:
-        raise UsageProblem(f"{' and '.join(given)} choose sequences in different ways: give one")
+        raise UsageProblem(f"{' and '.join(given)} are alternatives; give one of them")
 
 
 def say_strange_patterns(runs: Sequence[Run]) -> None:
@@ -52,7 +52,7 @@ def say_strange_patterns(runs: Sequence[Run]) -> None:
     models = {digest_of(run.explanation) for run in runs if not run.is_pattern}
     for run in runs:
         if models and run.is_pattern and digest_of(run.explanation) not in models:
-            say(f"{run.path} is of a model that none of the explanations of sequences is of")
+            say(f"{run.path} is from a model without explanations of sequences here")
 
 
 def explained_most(aligned: Aligned) -> NDArray[np.int64]:

@@ -55,7 +55,7 @@ def dashboard(
     no network.
     """
     if output.suffix.lower() not in (".html", ".htm"):
-        raise UsageProblem(f"{output}: a report is HTML, so its name ends in .html")
+        raise UsageProblem(f"{output}: the report must be named .html")
     one_of(id=names, sequences=number)
     one_of(id=names, choose=ways)
     check_output(output, force, explanations, folders)
@@ -67,7 +67,7 @@ def dashboard(
     with open_runs(explanations) as runs:
         say_strange_patterns(runs)
         if all(run.is_pattern for run in runs) and (names or number or ways):
-            raise UsageProblem("optimised inputs are no sequences: leave --id, --sequences and --choose out")
+            raise UsageProblem("optimised inputs are not sequences; omit --id, --sequences and --choose")
         choice = Choice(number, ways, names, seed)
         report = make_report(runs, folders, choice, _command(explanations, folders, names, number, ways, output, seed))
         text = page_html(report)

@@ -111,7 +111,7 @@ def figure(
     """
     kind = output.suffix.lower().lstrip(".")
     if kind not in FORMATS:
-        raise UsageProblem(f"{output}: a figure's name ends in .pdf, .svg or .png")
+        raise UsageProblem(f"{output}: the figure must be named .pdf, .svg or .png")
     one_of(id=names, top=top, random=draw)
     number = len(names) or top or draw or 1
     files = [output]
@@ -130,7 +130,7 @@ def figure(
         lengths = {run.explanation.sequences.length for run in runs}
         if len(lengths) > 1:
             raise UsageProblem(
-                f"these are of {' and '.join(map(str, sorted(lengths)))} bases, and an axis has one: leave some out"
+                f"these are of {' and '.join(map(str, sorted(lengths)))} bases; choose explanations of one length"
             )
         if len(patterns) == len(runs):
             if names or top or draw:
@@ -180,7 +180,7 @@ def _subjects(
     content = read_motifs(folders, runs, aligned, np.array(chosen))
     known = content.best_known(motif)
     if folders and known is None:
-        say("no known motif is drawn: no motif in the folder has a name")
+        say("no known motif is shown: no motif in the folder has a name")
     shown = Shown.load(aligned.take(chosen), content)
     ids = aligned.take(chosen).ids()
     subjects = []

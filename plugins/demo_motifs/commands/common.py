@@ -73,20 +73,20 @@ def check_output(output: Path, written: Collection[str], *inputs: Path | None) -
     check_not_an_input(output, *inputs)
     for source in inputs:
         if source is not None and source.exists() and output.resolve() in source.resolve().parents:
-            raise DemoError(f"{source} is read here and lies in {output}: choose another -o")
+            raise DemoError(f"{source} is an input and lies in {output}; choose another -o")
     if output.exists() and not output.is_dir():
-        raise DemoError(f"{output} is a file: -o names a folder")
+        raise DemoError(f"{output} is a file; -o names a folder")
     strange = sorted(p.name for p in output.iterdir() if p.name not in written) if output.exists() else []
     if strange:
         raise DemoError(
-            f"{output} has {printable(strange[0], 60)} in it, which is no result of this command: choose another -o"
+            f"{output} has {printable(strange[0], 60)} in it, which is not a result of this command; choose another -o"
         )
 
 
 def check_new(output: Path, force: bool) -> None:
     """Raise DemoError if there is something already that may not be replaced."""
     if output.exists() and not force:
-        raise DemoError(f"{output} exists already: choose another -o, or --force to replace it")
+        raise DemoError(f"{output} already exists; choose another -o, or use --force to replace it")
 
 
 def database_files(databases: Sequence[str]) -> list[Path]:
@@ -112,7 +112,7 @@ def names_of(paths: Sequence[Path]) -> list[str]:
             for name, path in zip(names, paths, strict=True)
         ]
         if len(set(names)) < len(names):
-            raise UsageProblem(f"two explanations are called '{twice[0]}': give them apart")
+            raise UsageProblem(f"two explanations are named '{twice[0]}'; rename one, or run the command for each")
     return [re.sub(r"\s", "_", printable(name, 150)) for name in names]
 
 
@@ -141,7 +141,7 @@ def open_sequences(registry: Registry, source: Path, reader: str | None) -> Iter
 
     with open_either(registry, source, reader) as found:
         if isinstance(found, Explanation) and found.kind == "pattern":
-            raise UsageProblem(f"{source} is of optimised inputs, not of sequences")
+            raise UsageProblem(f"{source} holds optimised inputs, not sequences")
         yield found.sequences if isinstance(found, Explanation) else found
 
 

@@ -56,7 +56,7 @@ def db(
         check_file_can_be(output)
         check_not_an_input(output, *database_files(databases))
         if output.exists() and not force:
-            raise DemoError(f"{output} exists already: choose another name, or --force to replace it")
+            raise DemoError(f"{output} already exists; choose another name, or use --force to replace it")
         with whole_file(output, replace=force) as temporary:
             temporary.write_text(format_meme(one.motif for one in known) + "\n", encoding="utf-8")
         echo(f"{output}: {counted(len(known), 'motif')}")

@@ -133,7 +133,7 @@ def dependencies(
     loaded = Model.load(model, registry=state.registry, device=where)
     target = loaded.target(given["target"])
     if target.form == "loss":
-        raise UsageProblem("a loss is of labelled sequences, and planted ones have no label: choose another --target")
+        raise UsageProblem("a loss needs labels, but planted sequences have none; choose another --target")
     with open_sequences(state.registry, data, given["reader"]) as sequences:
         loaded.check_data(sequences, data)
         rows = _positives(sequences, target)
@@ -175,7 +175,7 @@ def _motifs(source: Path, given: dict[str, Any]) -> list[Motif]:
     folder = source / "motifs.h5" if source.is_dir() else source
     if folder.suffix == ".h5":
         if not folder.is_file():
-            raise DemoError(f"{source}: there is no motifs.h5, as demo motifs find writes it")
+            raise DemoError(f"{source}: has no motifs.h5; give a folder of demo motifs find")
         with MotifsFile(folder) as file:
             every = [file.motif(m["motif"]) for m in sorted(file.motifs, key=lambda m: -int(m["seqlets"]))]
         if not given["only"]:
@@ -188,7 +188,7 @@ def _motifs(source: Path, given: dict[str, Any]) -> list[Motif]:
         for name in str(source).split(","):
             found = databases.named(known, name.strip())
             if len(found) > 1:
-                say(f"{printable(name, 40)}: {len(found)} motifs, of which {found[0].motif.id} is taken; or name an id")
+                say(f"{printable(name, 40)}: {len(found)} motifs; using {found[0].motif.id}, or give an id")
             every.append(found[0].motif)
         given = {**given, "number": len(every)}
     if given["only"]:
@@ -199,7 +199,7 @@ def _motifs(source: Path, given: dict[str, Any]) -> list[Motif]:
                 raise UsageProblem(unknown_name("motif", name, by_id))
         return [by_id[name] for name in wanted]
     if not every:
-        raise DemoError(f"{source}: no motif was found, so there is no pair")
+        raise DemoError(f"{source}: contains no motif, so there is no pair to test")
     return every[: given["number"]]
 
 
@@ -209,7 +209,7 @@ def _unlike(motifs: list[Motif]) -> list[Motif]:
 
     kept = distinct([m.ppm * (m.sites or 1) for m in motifs])
     if left := [m.id for place, m in enumerate(motifs) if place not in kept]:
-        say(f"left out, as they are like others (name them with --only): {printable(', '.join(left))}")
+        say(f"skipped because they resemble other motifs (include them with --only): {printable(', '.join(left))}")
     return [motifs[place] for place in kept]
 
 

@@ -159,7 +159,7 @@ def _say_finished(output: Path, asked: dict[str, Any], as_json: bool) -> None:
     from demo_motifs.result import MotifsFile
 
     if not (output / "motifs.h5").is_file():
-        raise DemoError(f"{output} has no motifs.h5: choose another -o, or --force to replace it")
+        raise DemoError(f"{output} has no motifs.h5; choose another -o, or use --force to replace it")
     with MotifsFile(output / "motifs.h5") as file:
         there = file.metadata.get("fingerprint", {})
         if unknown := [k for k in asked if k not in there]:
@@ -169,8 +169,8 @@ def _say_finished(output: Path, asked: dict[str, Any], as_json: bool) -> None:
         differing = [k for k, v in asked.items() if there.get(k) != v]
         if differing:
             raise DemoError(
-                f"{output} exists, from a run that differs in {', '.join(differing)}: choose another "
-                "-o, or --force to replace it"
+                f"{output} holds a run that differs in {', '.join(differing)}; choose another "
+                "-o, or use --force to replace it"
             )
         if as_json:
             emit_json([{k: v for k, v in m.items() if k not in MATRICES} for m in file.motifs])
@@ -237,7 +237,7 @@ def _filters(ctx: click.Context, file: Explanation, given: dict[str, Any]) -> tu
     state: State = ctx.obj
     model = Model.load(given["filters"], registry=state.registry)
     if file.kind == "pattern":
-        raise UsageProblem("filters respond to sequences, and a pattern has none: give an explanation of sequences")
+        raise UsageProblem("--filters needs sequences, but a pattern has none; give an explanation of sequences")
     model.check_data(file.sequences, "the explanation")
     rows, _, how = split_rows(file, every=given["all_sequences"])
     found = filter_motifs(model, file.sequences, rows, given["min_seqlets"] or int(np.clip(len(rows) // 50, 5, 50)))
@@ -348,7 +348,7 @@ def _fingerprint(read: Sequence[Path | None], given: dict[str, Any], code: str |
     digests = []
     for path in (p for p in read if p is not None):
         if not path.exists():
-            raise DemoError(f"{path}: there is no such file")
+            raise DemoError(f"{path}: no such file")
         for one in sorted(path.glob("*.[js][sa]*")) if path.is_dir() else [path]:  # model.json, weights.safetensors
             with one.open("rb") as file:
                 digests.append(hashlib.file_digest(file, "sha256").hexdigest())

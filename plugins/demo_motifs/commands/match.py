@@ -76,7 +76,7 @@ def match(
         check_file_can_be(output)
         check_not_an_input(output, tf_table, *database_files(databases), *(path for path, _ in pairs))
         if output.exists() and not force:
-            raise DemoError(f"{output} exists already: choose another name, or --force to replace it")
+            raise DemoError(f"{output} already exists; choose another name, or use --force to replace it")
     known = load(databases, taxon)
     own = {}
     for factor in dict.fromkeys(factor for _, factor in pairs):
@@ -131,12 +131,12 @@ def match(
 def _pairs(explanations: tuple[Path, ...], tf: str | None, tf_table: Path | None) -> list[tuple[Path, str]]:
     """Each explanation with its factor. Raises UsageProblem unless every one has just one."""
     if tf_table and (tf or explanations):
-        raise UsageProblem("--tf-table names explanations and factors itself: leave the others out")
+        raise UsageProblem("--tf-table already names explanations and factors; omit the others")
     if not tf_table:
         if not explanations:
             raise UsageProblem("name explanations, or give a --tf-table")
         if not tf:
-            raise UsageProblem("--tf: which factor's motif? A name such as CTCFL, or an id; see 'demo motifs db'")
+            raise UsageProblem("--tf is missing; give a factor such as CTCFL, or a motif id (see 'demo motifs db')")
         return [(path, tf) for path in explanations]
     from demo_core.sequences import BadSource, text_lines
 
@@ -146,10 +146,10 @@ def _pairs(explanations: tuple[Path, ...], tf: str | None, tf_table: Path | None
             continue
         cells = [c.strip() for c in line.split("\t")]
         if len(cells) != 2 or not all(cells):
-            raise BadSource(tf_table, "each line is an explanation, a tab, and its factor", f"line {number}")
+            raise BadSource(tf_table, "expected an explanation, a tab and a factor", f"line {number}")
         pairs.append((tf_table.parent / cells[0], cells[1]))
     if not pairs:
-        raise BadSource(tf_table, "there is no explanation in it")
+        raise BadSource(tf_table, "contains no explanation; give one per line")
     return pairs
 
 
@@ -167,7 +167,7 @@ def _filter_windows(registry: Registry, path: Path, file: Explanation, width: in
 def _say_unused(filters: tuple[Path, ...], done: set[tuple[str, str]]) -> None:
     for model in filters:
         if not any(name == str(model) for name, _ in done):
-            say(f"--filters {model}: none of the explanations of sequences is of a model of that name")
+            say(f"--filters {model}: no explanation of sequences is from a model of that name")
 
 
 def _or_none(value: float) -> float | None:

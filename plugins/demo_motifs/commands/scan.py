@@ -75,7 +75,7 @@ def scan(
         chosen += [one for one in motif_databases.named(known, name) if one not in chosen]
     with open_either(state.registry, data, reader) as source:
         if isinstance(source, Explanation) and source.kind == "pattern":
-            raise UsageProblem(f"{data} is of optimised inputs, not of sequences")
+            raise UsageProblem(f"{data} holds optimised inputs, not sequences")
         sequences = source.sequences if isinstance(source, Explanation) else source
         base = background
         if base is None:
