@@ -36,7 +36,7 @@ def write_explanation(
     with whole_file(path, within=within, replace=replace) as temporary, hdf5.create(temporary) as file:
         for block in blocks:
             hdf5.append_columns(file, FIELDS, block)
-        hdf5.describe(file, {"format": FORMAT, "version": VERSION, **record()})
+        hdf5.describe(file, {**record(), "format": FORMAT, "version": VERSION})
 
 
 def columns_of(explanation: Explanation, rows: slice) -> dict[str, Any]:

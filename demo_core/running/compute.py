@@ -37,6 +37,8 @@ class Calculator:
         self._without_cudnn = "gradients" in self._spec.needs and "recurrent" in job.model.capabilities
         #: Sequences that the explainer gets at a time: halved when memory runs out
         self._chunk = job.batch_size
+        #: Whether outputs of the explainer have been compared with the model's
+        self._compared = False
         self._forward(job.model.one_hot(np.zeros((1, job.model.length), np.uint8)))
         guard.note_own_changes()
 
@@ -105,7 +107,10 @@ class Calculator:
             try:
                 if len(slices) == 1:
                     return self._both_strands(block, index)
-                return joined([self._both_strands(block.take(some), index[some]) for some in slices])
+                found = [self._both_strands(block.take(some), index[some]) for some in slices]
+                for one in found[1:]:
+                    check_same_names(self.job, set(found[0]), set(one))
+                return joined(found)
             except BaseException as error:
                 if not out_of_memory(error):
                     raise
@@ -115,9 +120,9 @@ class Calculator:
                     raise DemoError(f"{said}; use a machine with more memory, or --device cpu") from None
             # outside the except block, whose exception keeps the tensors of the failed attempt alive
             self._chunk = size // 2
-            self._guard.restore()
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
+            self._guard.restore()
 
     def _both_strands(self, block: SequenceDataset, index: NDArray[np.int64]) -> Part:
         part = self._one_strand(block, block.codes, index, stream=0)
@@ -138,9 +143,9 @@ class Calculator:
         x = model.one_hot(np.ascontiguousarray(codes))
         batch = Batch(
             x=x,
-            codes=torch.from_numpy(np.ascontiguousarray(codes)).to(self._device),
+            codes=torch.tensor(np.ascontiguousarray(codes), device=self._device),
             labels=labels,
-            index=torch.from_numpy(index).to(self._device),
+            index=torch.tensor(index, device=self._device),
             random=BatchRandom(job.seed, index, self._device, stream),
         )
         version = x._version
@@ -150,14 +155,14 @@ class Calculator:
             if x._version != version:
                 raise job.registered.broke_contract("it modified batch.x in place; work on a copy (batch.x.clone())")
             result = found if isinstance(found, Result) else Result(found)
-            outputs = self._outputs(x, result)
+            outputs = self._outputs(codes, result)
             with torch.no_grad():
                 target_values = target(outputs)
         shape = expected_shape(self._spec.kind, len(x), x.shape[1], x.shape[2], len(self._spec.channels))
         part = {
             "values": self._array("values", result.values, shape),
-            "outputs": outputs.float().cpu().numpy(),
-            "target_values": target_values.float().cpu().numpy(),
+            "outputs": outputs.float().cpu().numpy().copy(),
+            "target_values": target_values.float().cpu().numpy().copy(),
         }
         self._check_values(part["values"], x)
         if self._spec.adds_up and result.baseline is None:
@@ -166,12 +171,19 @@ class Calculator:
             part["baseline"] = self._array("baseline", result.baseline, (len(x),))
         return part | self._extras(result, len(x))
 
-    def _outputs(self, x: Tensor, result: Result) -> Tensor:
-        """The outputs that the explainer returned, or those of a forward pass."""
-        if result.outputs is not None:
-            self._array("outputs", result.outputs, (len(x), len(self.job.model.outputs)))
-            return torch.as_tensor(result.outputs).detach().to(self._device)
-        return self._forward(x)
+    def _outputs(self, codes: NDArray[np.uint8], result: Result) -> Tensor:
+        """The outputs that the explainer returned, or those of a forward pass on inputs that it never had."""
+        x = self.job.model.one_hot(codes[: None if result.outputs is None else 1])
+        if result.outputs is None:
+            return self._forward(x)
+        given = self._array("outputs", result.outputs, (len(codes), len(self.job.model.outputs)))
+        if not self._compared:  # one sequence of each run: a second forward pass of all would be wasted
+            true = self._array("outputs", self._forward(x), (1, given.shape[1]))
+            if not np.allclose(given[:1], true, rtol=1e-3, atol=1e-4, equal_nan=True):
+                problem = f"its outputs are not the model's: {given[0, 0]:.6g} and {true[0, 0]:.6g}"
+                raise self.job.registered.broke_contract(problem)
+            self._compared = True
+        return torch.from_numpy(given).to(self._device)
 
     def _forward(self, x: Tensor) -> Tensor:
         try:
@@ -183,7 +195,11 @@ class Calculator:
 
     def _check_values(self, values: NDArray[np.float32], x: Tensor) -> None:
         spec = self._spec
-        if spec.kind == "attribution" and not spec.hypothetical and np.nan_to_num(values * (1 - x.cpu().numpy())).any():
+        if (
+            spec.kind == "attribution"
+            and not spec.hypothetical
+            and np.nan_to_num(values * (1 - x.float().cpu().numpy())).any()
+        ):
             problem = "declares hypothetical=False but gave non-zero values to letters that are not in the sequence"
             raise self.job.registered.broke_contract(problem)
 
@@ -228,7 +244,7 @@ class Calculator:
         if values.shape != shape:
             problem = f"{name} must have shape {shape} for kind {self._spec.kind}, not {values.shape}"
             raise self.job.registered.broke_contract(problem)
-        return values.astype(np.float32, copy=False)
+        return values.astype(np.float32)  # a copy: an explainer may use its tensors again
 
 
 @contextmanager

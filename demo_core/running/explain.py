@@ -8,6 +8,7 @@ from demo_core.data.dataset import RowChoice, SequenceDataset
 from demo_core.errors import UsageProblem
 from demo_core.models.model import Model
 from demo_core.plugins.discovery import installed
+from demo_core.plugins.options import options_of
 from demo_core.plugins.registry import Registry
 from demo_core.plugins.specs import Explainer
 from demo_core.results.explanation import Explanation
@@ -67,11 +68,14 @@ def explain(
             raise UsageProblem(
                 f"{name} must be a {kind.__name__}, as {kind.__name__}.{opener}(...) gives, not {value!r:.60}"
             )
-    own = f"{found.spec.name.replace('-', '_')}_"
+    own, known = f"{found.spec.name.replace('-', '_')}_", {o.name for o in options_of(found.spec.options)}
+    named = {name if name in known else name.removeprefix(own): value for name, value in options.items()}
+    if len(named) < len(options):
+        raise UsageProblem(f"an option of '{found.spec.name}' is given twice, with and without '{own}'; give it once")
     job = make_job(
         found,
         model,
-        options={name.removeprefix(own): value for name, value in options.items()},
+        options=named,
         target=target,
         seed=seed,
         average_strands=average_strands,

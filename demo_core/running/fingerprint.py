@@ -31,6 +31,7 @@ def fingerprint_of_run(job: Job, described: Mapping[str, Any]) -> dict[str, Any]
         "average_strands": job.average_strands,
         "version of deep-motif-dashboard": metadata.version("deep-motif-dashboard"),
         "version of torch": metadata.version("torch"),
+        **{f"version of {name}": metadata.version(name) for name in distributions_of(job.spec.requires)},
     }
 
 
@@ -77,3 +78,11 @@ def _difference(name: str, there: Any, here: Any) -> str:
     if name in ("model", "sequences", "choice of sequences") or name.startswith("code of"):
         return name
     return f"{name} ({printable(there, 80)} there, {printable(here, 80)} here)"
+
+
+def distributions_of(modules: tuple[str, ...]) -> list[str]:
+    """The distributions of the modules that a plugin requires."""
+    if not modules:
+        return []
+    bring = metadata.packages_distributions()
+    return sorted({name for module in modules for name in bring.get(module.partition(".")[0], ())})

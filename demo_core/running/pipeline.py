@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from demo_core.running.compute import Calculator, Part, calculating, check_same_names
-from demo_core.running.fingerprint import fingerprint_of_run
+from demo_core.running.fingerprint import distributions_of, fingerprint_of_run
 from demo_core.running.job import Job, describe_job
-from demo_core.running.sinks import DataChanged, Sink, extra_names
+from demo_core.running.sinks import Begun, DataChanged, Sink, extra_names
 from demo_core.running.sources import Source
 from demo_core.sequences.alphabets import alphabet_named
 
@@ -55,7 +55,7 @@ def run(
         job = replace(job, batch_size=begun.batch_size)
         described |= {"batch_size": job.batch_size, **source.about(job)}
         with calculating(job) as calculator:
-            _compute(calculator, source, sink, begun.done, on_start, on_batch)
+            _compute(calculator, source, sink, begun, on_start, on_batch)
             summary = _Summary(calculator, source, described, fingerprint)
             return sink.finish(summary.of(_in_order(calculator, source, sink)), summary.record)
 
@@ -64,15 +64,15 @@ def _compute(
     calculator: Calculator,
     source: Source,
     sink: Sink[Any],
-    done: set[int],
+    begun: Begun[Any],
     on_start: Callable[[int, int], None],
     on_batch: Callable[[int], None],
 ) -> None:
     """Compute the batches that are not there yet."""
     size = calculator.job.batch_size
     sizes = [source.n_rows(batch, size) for batch in range(source.n_batches(size))]
+    done, names = begun.done, begun.names
     on_start(sum(n for batch, n in enumerate(sizes) if batch in done), sum(sizes))
-    names: set[str] = set()
     try:
         for batch in range(len(sizes)):
             if batch in done:
@@ -136,7 +136,7 @@ class _Summary:
             if self._source.changed(of_data):
                 raise DataChanged("the data changed during the run, so no result was kept; run the same command again")
             self._fingerprint |= of_data
-        bring = _bring(self._spec.requires)
+        bring = distributions_of(self._spec.requires)
         return {
             **self._described,
             "unit": self._calculator.unit,
@@ -166,11 +166,3 @@ class _Summary:
         gaps = np.concatenate(self._gaps)
         ends = {"largest_gap": float(gaps.max()), "median_gap": float(np.median(gaps))}
         return {name: value if np.isfinite(value) else None for name, value in ends.items()}
-
-
-def _bring(modules: tuple[str, ...]) -> list[str]:
-    """The distributions of the modules that a plugin requires."""
-    if not modules:
-        return []
-    bring = metadata.packages_distributions()
-    return sorted({name for module in modules for name in bring.get(module.partition(".")[0], ())})

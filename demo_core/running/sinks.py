@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
@@ -44,13 +44,14 @@ class Begun(Generic[R]):
         The batch size to use; a resumed run keeps the size that it began with.
     finished
         The result, if the run is finished already.
-    done
-        Numbers of the batches that are computed.
+    done, names
+        Numbers of the batches that are computed, and the names of their arrays.
     """
 
     batch_size: int
     finished: R | None = None
     done: set[int] = field(default_factory=set)
+    names: set[str] = field(default_factory=set)
 
 
 class Sink(Protocol[R]):
@@ -129,7 +130,7 @@ class File:
     """
 
     def __init__(self, path: Path, *, force: bool = False) -> None:
-        self.path, self.force = path, force
+        self.path, self.force = (path := Path(path)), force
         self._folder = path.with_name(path.name.removesuffix(".h5") + ".partial")
         self._state = "written"
 
@@ -140,7 +141,7 @@ class File:
         here = {**fingerprint, **source.identity()}
         if (skipped := self._finished(source, fingerprint)) is not None:
             if self._folder.is_dir():  # a process was killed between the last two steps
-                with Parts.open(self._folder) as parts:
+                with suppress(DemoError), Parts.open(self._folder) as parts:  # unless another process does so
                     begun = parts.run()
                     if begun is None or begun.get("fingerprint") == here:
                         parts.remove()
@@ -170,13 +171,14 @@ class File:
             self._parts.begin({"fingerprint": here, "batch_size": batch_size, "force": self.force})
             return Begun(batch_size)
         check_same(self._folder, begun["fingerprint"], here)
-        self._state, size, done = "continued", int(begun["batch_size"]), set[int]()
+        self._state, size, done, names = "continued", int(begun["batch_size"]), set[int](), set[str]()
         for first in self._parts.finished():
             if (part := self.read(first)) is not None:
                 if not source.holds(part):
                     raise other_run(self._folder, "sequences")
+                names = set(part)
                 done |= set(range(first, first + -(-len(part["values"]) // size)))
-        return Begun(size, done=done)
+        return Begun(size, done=done, names=names)
 
     def add(self, batch: int, part: Part) -> None:
         """Keep a batch until its part file is written."""

@@ -8,7 +8,6 @@ cannot hold other attributes over 64 kB.
 from __future__ import annotations
 
 import json
-import logging
 import math
 import zlib
 from collections.abc import Mapping, Sequence
@@ -24,8 +23,6 @@ from demo_core.storage.atomic_files import check_regular, parse_json
 from demo_core.storage.hdf5_heap import damaged_heap
 from demo_core.storage.hdf5_output import OutputFile, check_written
 from demo_core.storage.limits import ROW_BYTES, ROWS
-
-_log = logging.getLogger(__name__)
 
 ATTRIBUTE = "demo"
 _SUM_OF_TEXT = "demo-crc32"

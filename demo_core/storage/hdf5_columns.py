@@ -123,9 +123,10 @@ class TextColumn:
 
 def text_checksums(metadata: Mapping[str, Any], name: str, rows: int) -> list[int] | None:
     """The checksums of a column of strings; None in files that were made before there were any. Raises ValueError."""
-    sums: list[int] | None = metadata.get(CHECKSUMS, {}).get(name)
-    if sums is not None and len(sums) != -(-rows // PAGE):
-        raise ValueError(f"{name} has {len(sums)} checksums, expected {-(-rows // PAGE)}")
+    found = metadata.get(CHECKSUMS, {})
+    sums: list[int] | None = found.get(name) if isinstance(found, dict) else []
+    if sums is not None and (not isinstance(sums, list) or len(sums) != -(-rows // PAGE)):
+        raise ValueError(f"{CHECKSUMS} must have a list of {-(-rows // PAGE)} checksums of {name}")
     return sums
 
 

@@ -8,6 +8,7 @@ that follow it.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import re
 import zipfile
@@ -102,7 +103,11 @@ class Parts:
         """Delete the folder, its work being done."""
         for path in self.folder.iterdir():
             path.unlink(missing_ok=True)
-        self.folder.rmdir()
+        try:
+            self.folder.rmdir()
+        except OSError as error:  # another process has come for the lock
+            if error.errno != errno.ENOTEMPTY:
+                raise
 
     def _path(self, number: int) -> Path:
         return self.folder / f"{number:06d}.npz"

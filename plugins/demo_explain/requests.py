@@ -52,15 +52,20 @@ def load_config(ctx: click.Context, param: click.Parameter, path: Path | None) -
     # a file serves several explainers, also those that read no data
     known = {one.name: one.name for one in fields(Request) if one.name != "made"}
     flat = {key: value for key, value in values.items() if not isinstance(value, dict)}
-    tables = {key: value for key, value in values.items() if isinstance(value, dict)}
-    for table in tables:
-        if not state_of(ctx).registry.has(Explainer, table):
-            names = state_of(ctx).registry.names(Explainer)
-            raise UsageProblem(f"{path}: " + unknown_name("table", table, names))
+    registry, tables = state_of(ctx).registry, dict[str, dict[str, Any]]()
+    for table, value in values.items():
+        if isinstance(value, dict):
+            if not registry.has(Explainer, table):
+                raise UsageProblem(f"{path}: " + unknown_name("table", table, registry.names(Explainer)))
+            # by the one name that each explainer has, as [saliency:saliency] is another of [saliency]
+            tables.setdefault(registry.qualified(registry.find(Explainer, table)), {}).update(value)
     ctx.meta["demo.tables"] = tables
     # in an explainer's own table its options come first, elsewhere those of the command
     given = _named(path, flat, {**known, **of_plugin, **own})
-    given |= _named(path, tables.get(str(ctx.command.name), {}), {**known, **own, **of_plugin})
+    name = str(ctx.command.name)
+    if registry.has(Explainer, name):
+        name = registry.qualified(registry.find(Explainer, name))
+    given |= _named(path, tables.get(name, {}), {**known, **own, **of_plugin})
     if isinstance(given.get("ids"), list):
         given["ids"] = ",".join(map(str, given["ids"]))
     _check_kinds(options, path, given)

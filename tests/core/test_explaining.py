@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 import torch
@@ -125,6 +127,63 @@ def test_arrays_are_taken_as_tensors_are():
     assert np.array_equal(run(Arrays).target_values, run(Draws).target_values)
 
 
+class Reuses(Plain):
+    """Writes all batches into one tensor, and changes what it was given."""
+
+    kept = torch.zeros(7, 4, 40)
+
+    def explain(self, model, batch, target):
+        self.kept[: len(batch)] = batch.index[:, None, None].float()
+        outputs = model.outputs_of(batch.x).detach()
+        batch.index.add_(1000)
+        batch.codes.zero_()
+        batch.x.data.zero_()
+        return Result(self.kept[: len(batch)], outputs=outputs)
+
+
+def test_what_an_explainer_does_to_its_tensors_reaches_no_result():
+    rows = np.arange(30)
+    found = run(Reuses, rows=rows)
+    assert np.array_equal(found.values[:, 0, 0], np.arange(30)) and np.array_equal(found.index, np.arange(30))
+    assert np.array_equal(rows, np.arange(30))
+    assert np.array_equal(found.sequences.codes, tiny_dataset(30).codes)
+    assert np.allclose(found.outputs, tiny_model().predict(tiny_dataset(30).codes), atol=1e-6)
+
+
+class LosesX(Plain):
+    def explain(self, model, batch, target):
+        values = batch.x.clone()
+        batch.x.data.zero_()
+        return Result(values)
+
+
+def test_outputs_are_of_the_sequences_whatever_an_explainer_did_to_x():
+    assert np.allclose(run(LosesX).outputs, tiny_model().predict(tiny_dataset(30).codes), atol=1e-6)
+
+
+class Shifted(Plain):
+    def explain(self, model, batch, target):
+        return Result(batch.x, outputs=model.outputs_of(batch.x).detach() + 0.1)
+
+
+def test_outputs_that_are_not_the_models_are_refused():
+    with pytest.raises(PluginError, match="its outputs are not the model's: "):
+        run(Shifted)
+
+
+class Sometimes(Plain):
+    def explain(self, model, batch, target):
+        if len(batch) > 4:
+            raise torch.OutOfMemoryError("no memory")
+        extra = {"a": batch.x.sum((1, 2))} | ({"b": batch.x.sum((1, 2))} if batch.index[0] else {})
+        return Result(batch.x, per_sequence=extra)
+
+
+def test_parts_of_one_batch_must_have_the_same_numbers():
+    with pytest.raises(PluginError, match="'b' is missing for some sequences"):
+        run(Sometimes)
+
+
 class Refuses(Plain):
     def __init__(self, options):
         raise ValueError("reads no such\nmodel")
@@ -234,3 +293,24 @@ def test_two_plugins_of_one_name_are_both_reachable():
     assert explain("second:probe", tiny_model(), data, registry=registry).values[0, 0, 5] == 5
     with pytest.raises(UsageProblem, match="test:probe or second:probe"):
         explain("probe", tiny_model(), data, registry=registry)
+
+
+@dataclass(frozen=True)
+class Layers:
+    layers: int = 1
+    probe_layers: int = 2
+    probe_x: int = 3
+
+
+def test_options_named_like_a_long_form_are_not_mistaken():
+    registry = Registry()
+    registry.add(registered(Draws, options=Layers))
+
+    def options(**given):
+        return explain("probe", tiny_model(), tiny_dataset(4), registry=registry, **given).provenance.options
+
+    assert options(probe_layers=9) == {"layers": 1, "probe_layers": 9, "probe_x": 3}
+    assert options(probe_x=5)["probe_x"] == 5
+    assert options(layers=7)["layers"] == 7
+    with pytest.raises(UsageProblem, match="is given twice, with and without 'probe_'"):
+        options(layers=7, probe_probe_x=1, probe_x=2)

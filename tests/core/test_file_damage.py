@@ -77,6 +77,18 @@ def test_files_without_checksums_still_open(explained, tmp_path):
     assert content(path)[:-1] == content(explained)[:-1]
 
 
+@pytest.mark.parametrize("sums", [[], 3, {"ids": {"a": 1}}, {"ids": 1}, {"ids": []}])
+def test_checksums_that_are_none(tmp_path, sums):
+    path = tmp_path / "d.h5"
+    tiny_dataset(5).save(path)
+    with h5py.File(path, "r+") as file:
+        about = json.loads(file.attrs["demo"])
+        del file.attrs["demo-crc32"]
+        file.attrs["demo"] = json.dumps(about | {"text_checksums": sums})
+    with pytest.raises(DemoError, match="is refused: text_checksums must have a list of 1 checksums of ids"):
+        SequenceDataset.open(path)
+
+
 WRITES = """
 import sys
 from pathlib import Path

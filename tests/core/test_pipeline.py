@@ -48,7 +48,8 @@ def test_every_sequence_is_read_once_and_goes_through_the_network_once(tmp_path,
     model.module.register_forward_hook(lambda module, x, y: seen.append(len(y)))
     explain_to_file(job(registry, model=model), counted, np.arange(300), tmp_path / "a.h5")
     assert counted.reads.tolist() == [1] * 300 + [0] * (N - 300)
-    assert seen == [1, 100, 100, 100]  # a probe of one, and saliency's own passes, which give the outputs too
+    # a probe of one, saliency's own passes, which give the outputs too, and one sequence to compare these with
+    assert seen == [1, 100, 1, 100, 100]
     assert len(digests) == 1
 
 

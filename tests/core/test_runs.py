@@ -9,6 +9,8 @@ import subprocess
 import sys
 import textwrap
 import time
+from dataclasses import replace
+from importlib import metadata
 
 import h5py
 import numpy as np
@@ -69,7 +71,7 @@ def test_finished_is_skipped_and_another_run_is_refused_naming_what_differs(tmp_
     assert path.read_bytes() == before
     assert explain_to_file(job(registry, seed=3), data, rows, path, force=True).state == "written"
     path.write_text("something else")
-    with pytest.raises(DemoError, match="not an explanation"):
+    with pytest.raises(DemoError, match="not a readable explanation"):
         explain_to_file(job(registry), data, rows, path)
     assert path.read_text() == "something else"
 
@@ -338,3 +340,15 @@ def test_files_made_by_others_are_checked(tmp_path, registry, data):
             del file.attrs["demo-crc32"]
         with pytest.raises(DemoError, match=message):
             Explanation.open(path)
+
+
+def test_another_version_of_what_a_plugin_requires_makes_another_run(registry, data, tmp_path, monkeypatch):
+    made = job(registry)
+    spec = replace(made.spec, requires=("h5py",))
+    made = replace(made, registered=replace(made.registered, spec=spec))
+    assert explain_to_file(made, data, np.arange(50), str(tmp_path / "a.h5")).state == "written"
+    assert explain_to_file(made, data, np.arange(50), tmp_path / "a.h5").state == "skipped"
+    version = metadata.version
+    monkeypatch.setattr(metadata, "version", lambda name: "99.0" if name == "h5py" else version(name))
+    with pytest.raises(DemoError, match="differs in version of h5py"):
+        explain_to_file(made, data, np.arange(50), tmp_path / "a.h5")
