@@ -200,7 +200,7 @@ def _pages() -> dict[str, dict[str, list[str]]]:
         door = importlib.import_module(module)
         names = [n for n in door.__all__ if n not in contract and (module, n) not in shown]
         if names:
-            pages[f"Room {room}"] = {module: names}
+            pages[f"Package {module}"] = {module: names}
     functions = [f for f in vars(metrics).values() if inspect.isfunction(f) and f.__module__ == metrics.__name__]
     public = [f.__name__ for f in functions if not f.__name__.startswith("_")]
     pages["Metrics"] = {"demo_core.metrics": public}

@@ -1,4 +1,4 @@
-"""What a model's outputs are, without torch: names, activations, units, and the logistic function."""
+"""Model outputs: names, activations, units and the logistic function. Needs no torch."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Output:
         return self.activation == "sigmoid"
 
     def predict(self, values: ArrayLike) -> NDArray[np.float64]:
-        """Predictions of values before the activation."""
+        """Apply the activation."""
         return logistic(values) if self.is_probability else np.asarray(values, np.float64)
 
     def as_json(self) -> dict[str, Any]:

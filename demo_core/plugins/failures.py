@@ -28,7 +28,7 @@ def plugin_failed(what: str, owner: Owner, error: BaseException, module: str, di
 def refuses(error: BaseException, module: str) -> bool:
     """Whether an exception is a refusal: ``Unsuitable``, or a ValueError that the plugin itself raises.
 
-    A ValueError out of a library, or out of Python, as of ``int("x")``, is a failure of the plugin.
+    A ValueError raised by a library or by Python, such as ``int("x")``, is a failure of the plugin.
     """
     if isinstance(error, Unsuitable):
         return True

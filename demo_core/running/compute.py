@@ -148,14 +148,14 @@ class Calculator:
             index=torch.tensor(index, device=self._device),
             random=BatchRandom(job.seed, index, self._device, stream),
         )
-        version = x._version
+        version, clean = x._version, x.clone()
         with self._blaming(f"{counted(len(index), 'sequence')} at a time", x):
             with exact_arithmetic(self._device, without_cudnn=self._without_cudnn), torch.enable_grad():
                 found = self._explainer.explain(model, batch, target)
             if x._version != version:
                 raise job.registered.broke_contract("it modified batch.x in place; work on a copy (batch.x.clone())")
             result = found if isinstance(found, Result) else Result(found)
-            outputs = self._outputs(codes, result)
+            outputs = self._outputs(clean, result)
             with torch.no_grad():
                 target_values = target(outputs)
         shape = expected_shape(self._spec.kind, len(x), x.shape[1], x.shape[2], len(self._spec.channels))
@@ -171,14 +171,13 @@ class Calculator:
             part["baseline"] = self._array("baseline", result.baseline, (len(x),))
         return part | self._extras(result, len(x))
 
-    def _outputs(self, codes: NDArray[np.uint8], result: Result) -> Tensor:
+    def _outputs(self, x: Tensor, result: Result) -> Tensor:
         """The outputs that the explainer returned, or those of a forward pass on inputs that it never had."""
-        x = self.job.model.one_hot(codes[: None if result.outputs is None else 1])
         if result.outputs is None:
             return self._forward(x)
-        given = self._array("outputs", result.outputs, (len(codes), len(self.job.model.outputs)))
+        given = self._array("outputs", result.outputs, (len(x), len(self.job.model.outputs)))
         if not self._compared:  # one sequence of each run: a second forward pass of all would be wasted
-            true = self._array("outputs", self._forward(x), (1, given.shape[1]))
+            true = self._array("outputs", self._forward(x[:1]), (1, given.shape[1]))
             if not np.allclose(given[:1], true, rtol=1e-3, atol=1e-4, equal_nan=True):
                 problem = f"its outputs are not the model's: {given[0, 0]:.6g} and {true[0, 0]:.6g}"
                 raise self.job.registered.broke_contract(problem)

@@ -1,4 +1,4 @@
-"""What decides a run's values, and whether a file is of that run."""
+"""Fingerprint a run and compare files with it."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def check_same(path: Path, there: Mapping[str, Any], here: Mapping[str, Any]) ->
     if not differing:
         return
     said = [_difference(k, there.get(k), here[k]) for k in differing]
-    # a different number of sequences says it all about which they are
+    # a different number of sequences implies a different choice
     if "number of sequences" in differing:
         said = [s for s in said if s not in ("sequences", "choice of sequences")]
     raise other_run(path, "; ".join(said))

@@ -1,4 +1,4 @@
-"""What is asked of an explainer: one model, one explainer with its options, one target."""
+"""Jobs: one model, one explainer with its options, one target."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ _PART_SECONDS = 5.0
 
 
 class DataChanged(DemoError):
-    """The data is not what it was when the run began."""
+    """The data changed during the run."""
 
 
 @dataclass
@@ -148,7 +148,7 @@ class File:
             yield Begun(batch_size, skipped)
             return
         with Parts.open(self._folder) as self._parts:
-            # Another process may have finished it while this one came to the lock
+            # Another process may have finished it while this one waited for the lock
             if (skipped := self._finished(source, fingerprint)) is not None:
                 self._parts.remove()
                 yield Begun(batch_size, skipped)

@@ -1,4 +1,4 @@
-"""A model that has just been made of somebody's weights is tried before it is kept."""
+"""Smoke-test an imported model before it is saved."""
 
 from __future__ import annotations
 

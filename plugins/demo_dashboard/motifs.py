@@ -117,7 +117,7 @@ def _check_folder(folder: Path) -> None:
         what = "is a file; --motifs names a folder" if folder.exists() else "there is no such folder"
         raise DemoError(f"{folder}: {what}; demo motifs find or demo motifs scan makes one")
     if not any((folder / name).is_file() for name in ("motifs.h5", *_TABLES)):
-        raise DemoError(f"{folder} is no folder of demo motifs: it has neither motifs.h5 nor sites.tsv")
+        raise DemoError(f"{folder} is not a folder of demo motifs; it has neither motifs.h5 nor sites.tsv")
 
 
 def _found(path: Path, runs: Sequence[Run]) -> tuple[list[dict[str, Any]], dict[str, str]]:
@@ -133,7 +133,9 @@ def _found(path: Path, runs: Sequence[Run]) -> tuple[list[dict[str, Any]], dict[
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise DemoError(f"{path} is refused: {error}") from None
     if not {key[0] for _, key in described} & {digest_of(run.explanation) for run in runs}:
-        raise DemoError(f"{path} is of other models than these explanations: give what demo motifs find made of them")
+        raise DemoError(
+            f"{path} comes from other models; give the folder that demo motifs find made from these explanations"
+        )
     owners = {name: owner for name, key in described if (owner := _owner(name, key, runs)) is not None}
     return motifs, owners
 
@@ -204,12 +206,12 @@ def _read_sites(
                 cells["name"], "" if known else cells["explanation"], float(cells["score"]), float(cells["p"]), known,
             )  # fmt: skip
         except (ValueError, KeyError):
-            raise DemoError(f"{path}: line {number} is not a site; make the folder again") from None
+            raise DemoError(f"{path}: line {number} is not a site; recreate the folder") from None
         here = [place for place in shown if _has_bases(site, cells["bases"], aligned, place)]
         if not here and len(shown) == len(named):
             raise DemoError(
-                f"{path}: line {number} is of another sequence than the one explained here as that id: make "
-                "the folder from these explanations or their data"
+                f"{path}: line {number} has another sequence than the explanation of the same id; "
+                "recreate the folder from these explanations"
             )
         for place in here:
             key = (place, site.start, site.strand, site.motif, site.known, site.explanation)
@@ -217,7 +219,7 @@ def _read_sites(
                 seen.add(key)
                 sites.setdefault(place, []).append(site)
     if total and strange == total:
-        raise DemoError(f"{path} is of other sequences: none of its ids is explained here")
+        raise DemoError(f"{path} has no id in common with these explanations; give the folder made from them")
 
 
 def _has_bases(site: Site, bases: str, aligned: Aligned, place: int) -> bool:
@@ -234,14 +236,14 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
         with path.open(encoding="utf-8", newline="\n") as file:
             heads = file.readline().rstrip("\n").split("\t")
             if missing := [c for c in _COLUMNS if c not in heads]:
-                raise DemoError(f"{path} has no column '{missing[0]}': make the folder again")
+                raise DemoError(f"{path} has no column '{missing[0]}'; recreate the folder")
             for number, line in enumerate(file, start=2):
                 cells = line.rstrip("\n").split("\t")
                 if len(cells) != len(heads):
                     raise DemoError(f"{path}: line {number} has {len(cells)} cells, not {len(heads)}")
                 yield number, dict(zip(heads, cells, strict=True))
     except UnicodeDecodeError:
-        raise DemoError(f"{path} is not text in UTF-8: make the folder again") from None
+        raise DemoError(f"{path} is not UTF-8 text; recreate the folder") from None
 
 
 def _places(aligned: Aligned, chosen: Ints) -> dict[str, set[int]]:

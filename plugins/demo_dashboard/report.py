@@ -106,10 +106,8 @@ def _chosen(aligned: Aligned, choice: Choice) -> tuple[Ints, str]:
     most = min(MOST, light) if choice.number is None else choice.number
     for way in choice.ways:
         if not usable(aligned, way):
-            why = {"wrong": "no label of a probability", "disagreed": "no output that two models have"}[way]
-            raise UsageProblem(
-                f"--choose {way}: there is {why} to choose by; leave it out, or choose {', '.join(WAYS)}"
-            )
+            why = {"wrong": "labels of a probability", "disagreed": "an output that two models share"}[way]
+            raise UsageProblem(f"--choose {way}: needs {why}; omit it, or choose {', '.join(WAYS)}")
     if total <= most:
         return np.arange(total), f"All {counted(total)}." if total > 1 else "One sequence."
     ways = choice.ways or tuple(way for way in WAYS if usable(aligned, way))

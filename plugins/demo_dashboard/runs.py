@@ -56,12 +56,12 @@ def open_runs(paths: Sequence[Path]) -> Iterator[list[Run]]:
     """Open explanations and name them. Raises UsageProblem or DemoError on what cannot stand side by side."""
     resolved = [p.resolve() for p in paths]
     if again := [p for p in resolved if resolved.count(p) > 1]:
-        raise UsageProblem(f"{again[0]} is named twice")
+        raise UsageProblem(f"{again[0]} is given twice; give it once")
     with ExitStack() as stack:
         opened = [stack.enter_context(Explanation.open(path)) for path in paths]
         for explanation, path in zip(opened, paths, strict=True):
             if not len(explanation):
-                raise DemoError(f"{path} has no sequence in it: explain some, or leave it out")
+                raise DemoError(f"{path} contains no sequence; omit it, or run demo explain again")
         _check_same_axis(opened, paths)
         yield _named(opened, paths)
 
@@ -82,7 +82,7 @@ def _check_same_axis(opened: Sequence[Explanation], paths: Sequence[Path]) -> No
         if here.length != there.length:
             raise UsageProblem(
                 f"{path} is of sequences of {here.length} bases, {first[1]} of {there.length}: "
-                "one axis is one length, so give explanations of the same data"
+                "give explanations of the same data"
             )
 
 

@@ -158,7 +158,7 @@ def import_(
 
     state: State = ctx.obj
     if output.is_dir():
-        raise DemoError(f"{output} is a folder: name the dataset file to write, as {output.name}.h5")
+        raise DemoError(f"{output} is a folder; give the name of a file, such as {output.name}.h5")
     if output.exists() and not force:
         raise DemoError(f"{output} already exists; choose another name, or use --force to replace it")
     registered = find_reader(state.registry, source, reader)
@@ -188,7 +188,7 @@ def _say_how_to_label(dataset: SequenceDataset, registered: Registered[DatasetRe
         return
     flags = ", ".join(o.flag for o in options_of(registered.spec.options))
     say(
-        "no sequence has a label: this can be predicted and explained, not trained on or evaluated"
+        "no sequence has a label; the dataset can be predicted and explained, but not used for training or evaluation"
         + (f" (options of reader {registered.spec.name}: {flags}; --force replaces the file)" if flags else "")
     )
 

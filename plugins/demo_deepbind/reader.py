@@ -48,10 +48,10 @@ class DeepBindReader(Reader):
         yield from _rows(source, _SPLIT.get(part))
         if name and part == "AC" and self.options.sibling:
             for sibling in _siblings(source, name["stem"]):
-                _log.warning("%s is read as the test split (--no-sibling leaves it out)", sibling.name)
+                _log.warning("%s is read as the test split; --no-sibling disables this", sibling.name)
                 yield from _rows(sibling, "test")
                 return
-            _log.warning("there is no %s_B.seq.gz beside it to be the test split", name["stem"])
+            _log.warning("no %s_B.seq.gz beside it, so there is no test split", name["stem"])
 
 
 def _siblings(source: Path, stem: str) -> Iterator[Path]:
@@ -75,11 +75,13 @@ def _rows(source: Path, split: str | None) -> Iterator[Record]:
             missing = [c for c in _COLUMNS if c not in columns]
             if missing:
                 raise BadSource(
-                    source, f"the header has no column {' or '.join(missing)}; is it a DeepBind table?", where
+                    source, f"the header has no column {' or '.join(missing)}; give a DeepBind table", where
                 )
             continue
         if len(cells) != len(columns):
-            raise BadSource(source, f"has {len(cells)} columns where the header has {len(columns)}", where)
+            raise BadSource(
+                source, f"has {len(cells)} columns, but the header has {len(columns)}; correct the line", where
+            )
         event = cells[columns["eventid"]] if "eventid" in columns else ""
         base = re.fullmatch(r"(.+)_(?:peak|shuf)", event)
         yield Record(

@@ -67,7 +67,7 @@ def evaluate(
         }
         found["targets"] = scores(loaded, dataset, rows, batch_size)
         if not any(t["labelled"] for t in found["targets"].values()):
-            raise UsageProblem(f"split {name} has no labels for the model's targets: see 'demo data info'")
+            raise UsageProblem(f"split {name} has no labels for the model's targets; see 'demo data info'")
         if motif is not None:
             found["best_motif"] = best_matrix(motif, dataset, rows, found["targets"])
     if as_json:

@@ -22,7 +22,7 @@ def chosen_split(dataset: SequenceDataset, name: str | None) -> tuple[str, NDArr
     if name is None and not len(rows):
         name, rows = "all", dataset.rows_of_split("all")
     if not len(rows):
-        raise UsageProblem(f"split {name} is empty: see 'demo data info'")
+        raise UsageProblem(f"split {name} is empty; see 'demo data info'")
     return name or "test", rows
 
 
@@ -85,10 +85,10 @@ def best_matrix(
     Chosen on the very sequences it is scored on: a flattering orientation, not a fair rival.
     """
     if dataset.alphabet != DNA:
-        raise UsageProblem("--motif: matrices are for DNA")
+        raise UsageProblem("--motif needs DNA sequences")
     motifs = [m for m in read_meme(path) if len(m) <= dataset.length]
     if not motifs:
-        raise DemoError(f"{path}: every motif is longer than the sequences")
+        raise DemoError(f"{path}: all motifs are longer than the sequences; give shorter motifs")
     block = dataset.take(rows)
     matched = [best_scores(block.codes, m.pwm()) for m in motifs]
     found = {}

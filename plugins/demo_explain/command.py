@@ -229,30 +229,32 @@ def _check_paths(
     if not models and not paths[0].exists():
         raise DemoError(f"{paths[0]}: no such model folder")
     if not models:
-        raise DemoError(f"{paths[0]} is not a model folder: there is no model.json in it")
+        raise DemoError(f"{paths[0]} is not a model folder (no model.json); give a folder made by demo train")
     if registered and registered.spec.kind == "pattern":
         if others:
-            raise UsageProblem(f"{registered.spec.name} reads no data, and {others[0]} is no model folder")
+            raise UsageProblem(
+                f"{registered.spec.name} reads no data, but {others[0]} is not a model folder; remove it"
+            )
         return
     if len(others) > 1 or (others and others[0] != paths[-1]):
-        raise DemoError(f"{others[0]} is not a model folder (no model.json in it), and data goes last, once")
+        raise DemoError(f"{others[0]} is not a model folder (no model.json); give models first, then one data file")
     if others and not others[0].exists():
         raise DemoError(f"{others[0]}: no such file")
     if not others:
-        raise UsageProblem("name the data to explain after the models: a dataset file, or a FASTA file")
+        raise UsageProblem("no data to explain; give a dataset or FASTA file after the models")
 
 
 def _check_names(registered: Registered[Explainer] | None, models: list[Path], request: Request) -> None:
     """Raise unless each run will have a file of its own, and the explainer can run here."""
     if request.name and "/" in request.name:
-        raise UsageProblem("--name is a file's name, without a folder: that is -o")
+        raise UsageProblem("--name must not contain a folder; use -o for the folder")
     if request.name and (len(models) > 1 or registered is None):
-        raise UsageProblem("--name names one file; leave it out with several models or with 'all'")
+        raise UsageProblem("--name names one file; omit it with several models or with 'all'")
     if registered and (why := registered.why_unavailable()):
         raise UsageProblem(f"explainer '{registered.spec.name}' {why}")
     names = [p.resolve().name for p in models]
     if twice := [n for n, count in Counter(names).items() if count > 1]:
-        raise UsageProblem(f"two models are called '{twice[0]}': explain them into different folders")
+        raise UsageProblem(f"two models are named '{twice[0]}'; explain them into different folders")
 
 
 def _targets(request: Request, model: Model) -> list[str | None]:
@@ -260,7 +262,7 @@ def _targets(request: Request, model: Model) -> list[str | None]:
     if request.target != "all" or "all" in names:
         return [request.target]
     if request.name and len(names) > 1:
-        raise UsageProblem("--name names one file; leave it out with --target all")
+        raise UsageProblem("--name names one file; omit it with --target all")
     return list(names)
 
 
@@ -324,7 +326,7 @@ def _run(
         third_party=registry.third_party(),
     )
     if request.output.suffix == ".h5" and not request.output.exists():
-        raise UsageProblem(f"-o {request.output}: -o names a folder; name the file with --name")
+        raise UsageProblem(f"-o {request.output}: expected a folder; use --name for the file name")
     if request.output.exists() and not request.output.is_dir():
         raise DemoError(f"{request.output} is a file; -o names a folder for explanations")
     make_folder(request.output)
@@ -364,14 +366,14 @@ def _run_into(
         def on_start(done: int, total: int) -> None:
             nonlocal begun
             if not begun:
-                say(f"{title}: at work on {job.target.name}")
+                say(f"{title}: optimising inputs for {job.target.name}")
             begun = True
             start(done, total)
 
         try:
             return run(job, Patterns(), sink, on_start=on_start)
         except KeyboardInterrupt:
-            raise Interrupted("interrupted: patterns are made all at once, so nothing was kept") from None
+            raise Interrupted("interrupted; patterns are computed in one batch, so nothing was kept") from None
 
 
 def _selection(request: Request) -> Selection:
@@ -386,7 +388,7 @@ def _ids(text: str | None) -> tuple[str, ...] | None:
     found = [line for _, line in text_lines(Path(text))] if _names_a_file(text) else text.split(",")
     found = [word.strip() for word in found if word.strip()]
     if not found:
-        raise UsageProblem("--ids names no sequence")
+        raise UsageProblem("--ids is empty; give at least one id")
     return tuple(dict.fromkeys(found))
 
 

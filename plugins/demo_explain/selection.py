@@ -35,14 +35,14 @@ class Selection:
             rows = _rows_of(dataset, self.ids)
             if self.split and (elsewhere := set(rows.tolist()) - set(dataset.rows_of_split(self.split).tolist())):
                 name = printable(dataset.ids[min(elsewhere)], 60)
-                raise UsageProblem(f"'{name}' is not in the split {self.split}: leave --split out, ids say it all")
+                raise UsageProblem(f"'{name}' is not in the split {self.split}; omit --split")
         else:
             rows = dataset.rows_of_split(self.split or "test")
             if self.split is None and not len(rows):
                 rows = dataset.rows_of_split("all")
         if self.only_positive:
             if output not in dataset.targets:
-                raise UsageProblem(f"--only-positive: the data has no labels for '{output}'")
+                raise UsageProblem(f"--only-positive: the data has no labels for '{output}'; omit it")
             labels = dataset.labels_of(output)
             if not np.isin(labels[~np.isnan(labels)], (0, 1)).all():
                 raise UsageProblem(
@@ -53,7 +53,7 @@ class Selection:
         if self.limit is not None:
             rows = rows[: self.limit]
         if not len(rows):
-            raise UsageProblem("no sequence is left to explain: see 'demo data info' for splits and labels")
+            raise UsageProblem("no sequence matches the selection; see 'demo data info' for splits and labels")
         return rows
 
 
@@ -68,6 +68,6 @@ def _rows_of(dataset: SequenceDataset, ids: tuple[str, ...]) -> NDArray[np.int64
     if missing:
         known = [str(n) for n in dataset.ids[:10]]
         raise UsageProblem(
-            f"{len(missing)} of {len(ids)} ids are not in the data: {unknown_name('id', missing[0], known)}"
+            f"{len(missing)} of {len(ids)} ids are not in the data; {unknown_name('id', missing[0], known)}"
         )
     return np.array([found[name] for name in wanted], np.int64)

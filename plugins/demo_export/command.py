@@ -45,9 +45,9 @@ def export(explanation: Path, output: Path | None, chrom_sizes: Path | None, for
     """Export an explanation in one or several formats for other programs."""
     forms = [form for form, wanted in chosen.items() if wanted]
     if not forms:
-        raise UsageProblem("choose a form: --npz, --tsv, --bedgraph or --bigwig")
+        raise UsageProblem("no format given; choose --npz, --tsv, --bedgraph or --bigwig")
     if output and len(forms) > 1:
-        raise UsageProblem("-o names one file: leave it out with several forms")
+        raise UsageProblem("-o names one file; omit it with several formats")
     from demo_core.results import Explanation
     from demo_core.storage import check_not_an_input, whole_files
     from demo_export.tracks import write_bigwig

@@ -94,7 +94,7 @@ def _header(explanation: Explanation, chrom_sizes: Path | None) -> dict[str, int
     if missing:
         where = f"{printable(chrom_sizes)} does not have" if chrom_sizes else "the data does not say"
         raise UsageProblem(
-            f"{where} the size of '{printable(missing[0], 40)}': give a table of chromosome and size as --chrom-sizes"
+            f"{where} the size of '{printable(missing[0], 40)}'; give a table of chromosome and size with --chrom-sizes"
         )
     if too_long := [chrom for chrom in used if sizes[chrom] >= _LONGEST]:
         where = printable(chrom_sizes) if chrom_sizes else "the data"
@@ -112,7 +112,7 @@ def _read_sizes(path: Path) -> dict[str, int]:
         if not line.strip() or line.startswith("#"):
             continue
         if len(cells) < 2 or not (cells[1].strip().isascii() and cells[1].strip().isdecimal()):
-            raise BadSource(path, "a line has a chromosome and its size", f"line {number}")
+            raise BadSource(path, "expected a chromosome and its size", f"line {number}")
         sizes[cells[0]] = int(cells[1])
     return sizes
 
@@ -121,16 +121,16 @@ def _check_end(chrom: str, positions: NDArray[np.int64], size: int) -> None:
     if len(positions) and positions[-1] >= size:
         raise DemoError(
             f"'{printable(chrom, 40)}' has {size} bases, a sequence reaches base {int(positions[-1]) + 1}: "
-            "are the sizes of another assembly?"
+            "use the sizes of the same assembly"
         )
 
 
 def _check(explanation: Explanation) -> None:
     sequences = explanation.sequences
     if explanation.kind != "attribution":
-        raise UsageProblem(f"kind {explanation.kind} has no one value for each base: use --npz or --tsv")
+        raise UsageProblem(f"kind {explanation.kind} does not have one value per base; use --npz or --tsv")
     if sequences.intervals is None or not (sequences.intervals[:, 0] >= 0).any():
-        raise UsageProblem("the sequences have no intervals, so they have no place in a genome: use --npz or --tsv")
+        raise UsageProblem("the sequences have no intervals, so tracks are impossible; use --npz or --tsv")
 
 
 def _chromosomes(

@@ -46,7 +46,7 @@ def write_tsv(explanation: Explanation, paths: Sequence[Path]) -> None:
     elif explanation.kind == "trace":
         heads = [printable(c) for c in explanation.provenance.channels]
     else:
-        raise UsageProblem(f"kind {explanation.kind} has no value for each base: use --npz")
+        raise UsageProblem(f"kind {explanation.kind} has no values per base; use --npz")
     with paths[0].open("w", encoding="utf-8") as file:
         file.write("\t".join(["id", "position", "chrom", "genomic_position", "base", *heads]) + "\n")
         for block in explanation.blocks(256):

@@ -22,4 +22,4 @@ class FastaOptions:
 
     def __post_init__(self) -> None:
         if self.negatives_from and self.all_positive:
-            raise ValueError("--negatives-from says already that the source is all positive; leave --all-positive out")
+            raise ValueError("--negatives-from already makes the source positive; omit --all-positive")

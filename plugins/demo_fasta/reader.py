@@ -65,13 +65,15 @@ class FastaReader(Reader):
             label = _LABELS.get(word) if given is None else given
             if given == 1.0 and word == "0":
                 raise BadSource(
-                    source, f"header '>{printable(header, 40)}' says negative in a file of positives", where
+                    source,
+                    f"header '>{printable(header, 40)}' is labelled negative in a file of positives; correct it",
+                    where,
                 )
             if must_be_labelled and label is None:
                 raise BadSource(source, f"header '>{printable(header, 40)}' must be >1 or >0 in a test file", where)
             if labelled is not None and labelled != (label is not None):
                 has = "is not >1 or >0, as those before it are" if labelled else "is a label, unlike those before it"
-                raise BadSource(source, f"header '>{printable(header, 40)}' {has}: label all sequences or none", where)
+                raise BadSource(source, f"header '>{printable(header, 40)}' {has}; label all sequences or none", where)
             labelled = label is not None
             yield Record(
                 id="" if word in _LABELS else word,

@@ -5,8 +5,8 @@ from demo_core import Command, Register, hookimpl
 DEMO_API = 1
 
 _COMMANDS = {
-    "architectures": ("specs:architectures", "List the networks that can be trained."),
-    "explainers": ("specs:explainers", "List the ways of explaining."),
+    "architectures": ("specs:architectures", "List the network architectures."),
+    "explainers": ("specs:explainers", "List the explainers."),
     "plugins": ("plugins:plugins", "List plugins and their state."),
     "readers": ("specs:readers", "List the file formats that can be imported."),
 }

@@ -28,7 +28,7 @@ as_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSO
 @as_json_option
 @click.pass_context
 def architectures(ctx: click.Context, as_json: bool) -> None:
-    """List the networks that can be trained."""
+    """List the network architectures."""
     _list(ctx, Architecture, as_json, "provides")
 
 
@@ -44,7 +44,7 @@ def readers(ctx: click.Context, as_json: bool) -> None:
 @as_json_option
 @click.pass_context
 def explainers(ctx: click.Context, as_json: bool) -> None:
-    """List the ways of explaining."""
+    """List the explainers."""
     _list(ctx, Explainer, as_json, "needs")
 
 

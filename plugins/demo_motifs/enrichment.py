@@ -1,4 +1,4 @@
-"""Whether an explanation points at a motif's sites, or at these as often as at anything else."""
+"""Test whether seqlets overlap a motif's sites more often than expected by chance."""
 
 from __future__ import annotations
 

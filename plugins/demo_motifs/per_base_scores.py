@@ -1,4 +1,4 @@
-"""What an explanation of any kind says of each base: the common ground on which motifs are looked for."""
+"""Per-base scores of an explanation, the input to motif discovery."""
 
 from __future__ import annotations
 

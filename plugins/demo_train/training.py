@@ -217,8 +217,8 @@ class _Fit:
         loss_held_out, score = self.ranks.from_first(list(measured), self.model.device)
         if not math.isfinite(train_loss) or math.isinf(loss_held_out):
             raise Diverged(
-                f"the loss is no finite number in epoch {number}, so training stopped and nothing was kept: "
-                f"try a --learning-rate below {self.settings.learning_rate:g}"
+                f"training loss became NaN or infinite in epoch {number}, so nothing was kept; "
+                f"set --learning-rate below {self.settings.learning_rate:g}"
             )
         rate, seconds = self.schedule.get_last_lr()[0], time.perf_counter() - started
         return Epoch(number, train_loss, loss_held_out, score, float(rate), seconds, warm_up)

@@ -275,7 +275,7 @@ EXPLAINERS = [
     ("memory", explainer(KeepsEverything), "bytes more for each batch"),
     ("memory", explainer(KeepsArrays), "bytes more for each batch"),
     ("only-letters-that-are-there", explainer(SaysTooMuch, hypothetical=False), "declares hypothetica"),
-    ("outputs", explainer(OutputsOfAnother), "and those of a forward pass, differ"),
+    ("outputs", explainer(OutputsOfAnother), "its outputs are not the model's"),
     ("hypothetical", explainer(Magnitudes), "what the exchange is worth, differ"),
     ("adds-up", explainer(DoesNotAddUp, adds_up=True), "mean completeness error"),
     ("options-hold", explainer(CannotDoItBadly, options=Options), "with how=badly"),

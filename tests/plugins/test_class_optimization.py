@@ -181,7 +181,7 @@ def test_all_targets_are_a_run_each(trained, tmp_path, demo):
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["one", "data.h5"], 2, "class-optimization reads no data, and"),
+        (["one", "data.h5"], 2, "class-optimization reads no data, but"),
         (["data.h5"], 1, "is not a model folder"),
         (["one", "--target", "loss:bound"], 3, "needs labels, but class-optimization reads no data"),
         (["one", "--limit", "3"], 2, "No such option '--limit'"),

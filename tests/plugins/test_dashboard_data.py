@@ -112,7 +112,7 @@ def test_what_cannot_stand_side_by_side(files, tmp_path, trained, demo):
     damaged.write_bytes(files[0].read_bytes()[:3000])
     for command, name in (("dashboard", "x.html"), ("figure", "x.png")):
         cases = [
-            ([files[0]] * 2, 2, "is named twice"),
+            ([files[0]] * 2, 2, "is given twice; give it once"),
             ([of_kind(files, "saliency")[0], longer], 2, "bases"),
             ([of_kind(files, "saliency")[0], other], 2, "have no sequence in common"),
             ([damaged], 1, "cannot be read as HDF5"),
@@ -177,12 +177,12 @@ def test_a_report_says_what_it_left_out(files, tmp_path, demo):
 def test_what_there_is_nothing_to_choose_by(files, tmp_path, demo):
     line = ["dashboard", of_kind(files, "saliency")[0], "--sequences", 5, "-o", tmp_path / "x.html"]
     code, _, err = demo(*line, "--choose", "disagreed")
-    assert code == 2 and "there is no output that two models have to choose by" in err
+    assert code == 2 and "needs an output that two models share; omit it, or choose" in err
     assert demo(*line)[0] == 0  # not asked for, it is left out
     data = tiny_dataset(8)
     data.labels[:] = np.nan
     unlabelled = align(_named([explain("saliency", tiny_model(), data)]))
-    with pytest.raises(UsageProblem, match="no label of a probability"):
+    with pytest.raises(UsageProblem, match="needs labels of a probability"):
         _chosen(unlabelled, Choice(3, ("wrong",)))
     assert "the highest predictions" in _chosen(unlabelled, Choice(3))[1]
 

@@ -57,7 +57,7 @@ def test_motifs_of_other_models_are_refused(files, quickstart, tmp_path, demo):
     alone.mkdir()
     shutil.copy(quickstart[0] / "q" / "motifs" / "motifs.h5", alone)
     code, _, err = demo("dashboard", files[1], "--motifs", alone, "-o", tmp_path / "x.html")
-    assert (code, err.count("demo: ")) == (1, 1) and "is of other models than these explanations" in err
+    assert (code, err.count("demo: ")) == (1, 1) and "comes from other models" in err
 
 
 def test_two_sequences_that_runs_call_alike(files, scanned):
@@ -75,11 +75,11 @@ def test_two_sequences_that_runs_call_alike(files, scanned):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda t: t.replace("positive-", "other-").replace("negative-", "none-"), "is of other sequences"),
+        (lambda t: t.replace("positive-", "other-").replace("negative-", "none-"), "has no id in common"),
         (lambda t: t.replace("\tbases\t", "\tbasis\t"), "has no column 'bases'"),
         (lambda t: t.replace("\t+\t", "\tx\t"), "is not a site"),
         (lambda t: t + "short\n", "cells, not"),
-        (lambda t: "\n".join(_moved(line) for line in t.splitlines()) + "\n", "is of another sequence"),
+        (lambda t: "\n".join(_moved(line) for line in t.splitlines()) + "\n", "has another sequence"),
     ],
 )
 def test_a_motif_folder_of_other_sequences_is_refused(files, scanned, tmp_path, demo, change, said):
@@ -100,7 +100,7 @@ def _moved(line):
 
 def test_what_is_no_motif_folder(files, tmp_path, demo):
     for path, said in (
-        (tmp_path, "is no folder of demo motifs"),
+        (tmp_path, "is not a folder of demo motifs"),
         (tmp_path / "no", "no such folder"),
         (files[0], "is a file"),
     ):
@@ -138,7 +138,7 @@ def test_inputs_optimised_by_other_models_are_said_to_be(files, tmp_path, demo):
     two = [f for f in files if f.name == "two.saliency.h5"]
     for command, name in (("figure", "f.png"), ("dashboard", "r.html")):
         code, _, err = demo(command, *one, *two, "-o", tmp_path / name)
-        assert code == 0 and "is from a model without explanations of sequences here" in err
+        assert code == 0 and "matches no model of the other explanations" in err
     code, _, err = demo("dashboard", *one, "--id", "positive-1", "-o", tmp_path / "n.html")
     assert code == 2 and "optimised inputs are not sequences" in err
 
@@ -244,4 +244,4 @@ def test_figures_of_several_sequences(files, tmp_path, demo):
     code, out, err = demo("figure", *of_kind(files, "class-optimization"), "-o", tmp_path / "p.png")
     assert code == 0 and "optimised inputs" in out
     code, out, err = demo("figure", *of_kind(files, "class-optimization"), "--top", 2, "-o", tmp_path / "q.png")
-    assert code == 2 and "are no sequences" in err
+    assert code == 2 and "are not sequences" in err

@@ -190,7 +190,7 @@ def test_an_untrained_network_shows_nothing(tmp_path, demo, registry):
         (["net.saliency.h5", "--db", "nothing"], "neither a file nor a JASPAR release", 2),
         (["net.saliency.h5", "--filters", "nothing"], "no such", 1),
         (["net.saliency.h5", "--width", "99"], "99", 2),
-        (["net.saliency.h5", "net.saliency.h5"], "is named twice", 2),
+        (["net.saliency.h5", "net.saliency.h5"], "is given twice; give it once", 2),
         ([], "EXPLANATION", 2),
     ],
 )

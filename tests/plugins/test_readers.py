@@ -48,7 +48,7 @@ def test_ac_brings_b_as_the_test_split(tmp_path, registry, ending):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (HEADER + "A\te\tACGT\n", "line 2: has 3 columns where the header has 4"),
+        (HEADER + "A\te\tACGT\n", "line 2: has 3 columns, but the header has 4"),
         (HEADER + "A\te\tACGT\tyes\n", "line 2: Bound must be a number, not 'yes'"),
         ("a\tb\n1\t2\n", "line 1: the header has no column seq or bound"),
         ("\0\1\2", "not a text file"),
@@ -103,7 +103,7 @@ def test_labels_from_files(tmp_path, registry):
     ]  # fmt: skip
     assert [r.labels for r in read(registry, "fasta", positive, all_positive=True)] == [(1.0,)]
     assert [r.labels for r in read(registry, "fasta", positive)] == [()]
-    with pytest.raises(UsageProblem, match="leave --all-positive out"):
+    with pytest.raises(UsageProblem, match="omit --all-positive"):
         build(FastaOptions, {"negatives_from": "x", "all_positive": True}, "fasta")
 
 

@@ -52,7 +52,7 @@ def say_strange_patterns(runs: Sequence[Run]) -> None:
     models = {digest_of(run.explanation) for run in runs if not run.is_pattern}
     for run in runs:
         if models and run.is_pattern and digest_of(run.explanation) not in models:
-            say(f"{run.path} is from a model without explanations of sequences here")
+            say(f"{run.path} matches no model of the other explanations; check that all are of the same data")
 
 
 def explained_most(aligned: Aligned) -> NDArray[np.int64]:

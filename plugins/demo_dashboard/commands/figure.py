@@ -134,9 +134,9 @@ def figure(
             )
         if len(patterns) == len(runs):
             if names or top or draw:
-                raise UsageProblem("optimised inputs are no sequences: leave --id, --top and --random out")
+                raise UsageProblem("optimised inputs are not sequences; omit --id, --top and --random")
             if folders:
-                say("--motifs is left out: optimised inputs have no sites")
+                say("--motifs is ignored: optimised inputs have no sites")
             subjects = [Subject(None, None, None, "optimised inputs", [])]
         else:
             aligned = align(runs)

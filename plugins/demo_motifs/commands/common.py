@@ -98,7 +98,7 @@ def names_of(paths: Sequence[Path]) -> list[str]:
     """A name for each explanation: its file's, with the folder's where two are called alike. Raises UsageProblem."""
     resolved = [p.resolve() for p in paths]
     if again := [p for p in resolved if resolved.count(p) > 1]:
-        raise UsageProblem(f"{again[0]} is named twice")
+        raise UsageProblem(f"{again[0]} is given twice; give it once")
     stems = [p.name.removesuffix(".h5") for p in paths]
     count = Counter(stems)
     names = [
