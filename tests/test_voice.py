@@ -1,11 +1,15 @@
 """Help texts are short, plain sentences."""
 
+import ast
 import re
+from pathlib import Path
 
 import click
 import pytest
 
 from demo_core.cli import Sections, State, root
+
+ROOT = Path(__file__).parents[1]
 
 #: Words and phrases of translated English.
 OLD = (
@@ -71,3 +75,20 @@ def test_help_fits_80_columns_and_ends_with_an_example(every_command):
             o.required and o.opts[0] == "--network" for o in ctx.command.get_params(ctx)
         ):
             assert "\n  Example:\n    demo " in text, ctx.command_path
+
+
+def test_messages_of_the_troubleshooting_page_are_those_of_the_code():
+    texts = []
+    for path in [*ROOT.glob("demo_core/**/*.py"), *ROOT.glob("plugins/**/*.py")]:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                texts.append(node.value)
+            elif isinstance(node, ast.JoinedStr):
+                texts.append("…".join(v.value for v in node.values if isinstance(v, ast.Constant)))
+    page = (ROOT / "docs" / "troubleshooting.md").read_text()
+    groups = re.findall(r"\n## (.+?)\n\n```text\n(.+?)\n```", page, flags=re.DOTALL)
+    assert len(groups) == page.count("\n## ") >= 10
+    for group, messages in groups:
+        for message in messages.split("\n"):
+            for part in filter(None, (p.strip(" :()") for p in message.split("…"))):
+                assert any(part in text for text in texts), (group, part)

@@ -49,8 +49,9 @@ def _failed(error: Exception, debug: bool) -> int:
     if isinstance(error, DemoError):
         return _end(str(error), error.exit_code)
     if isinstance(error, MemoryError) or _out_of_memory(error):
-        advice = "use smaller batches (--batch-size), fewer sequences, or another --device"
-        return _end(f"out of memory; {advice}", ExitCode.FAILED)
+        return _end(
+            "out of memory; use smaller batches (--batch-size), fewer sequences, or another --device", ExitCode.FAILED
+        )
     if isinstance(error, OSError):
         where = f"{printable(error.filename)}: " if error.filename else ""
         return _end(f"{where}{printable(error.strerror or one_line(error))}", ExitCode.FAILED)
