@@ -175,7 +175,7 @@ def _say_finished(output: Path, asked: dict[str, Any], as_json: bool) -> None:
         if as_json:
             emit_json([{k: v for k, v in m.items() if k not in MATRICES} for m in file.motifs])
         else:
-            echo(f"{output}: skipped, it is finished already")
+            echo(f"{output}: skipped: already finished")
 
 
 def _part(ctx: click.Context, file: Explanation, name: str, given: dict[str, Any], known: list[KnownMotif]) -> Part:
