@@ -1,8 +1,9 @@
-"""Makes the pictures of the docs from a finished quickstart: the figure, and each page of the report in a real browser.
+"""Take pictures of a report's pages in a real browser.
 
-    python docs/make_screenshots.py quickstart [--all FOLDER]
+    python docs/make_screenshots.py quickstart FOLDER
 
-Those that the docs show go to docs/images/. With --all every page is taken light, dark and narrow, to be looked at.
+takes each page of quickstart/report.html in light and dark colours and on a narrow screen, into FOLDER.
+``docs/run_pages.py`` takes those that the docs show.
 """
 
 from __future__ import annotations
@@ -11,53 +12,52 @@ import argparse
 import os
 import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-IMAGES = Path(__file__).parent / "images"
 PARTS = {"sequences": "#sequence", "model": "#model/0", "compare": "#compare", "runs": "#runs"}
 LOOKS = {"light": ("light", 1400, 860), "dark": ("dark", 1400, 860), "narrow": ("light", 390, 844)}
-#: What the docs show.
-SHOWN = (("sequences", "light"), ("model", "light"), ("compare", "dark"))
 
 
 def main() -> None:
-    """Take them."""
+    """Take all of them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("quickstart", type=Path, help="folder of demo quickstart")
-    parser.add_argument("--all", type=Path, metavar="FOLDER", help="take every page in every look, into this folder")
+    parser.add_argument("folder", type=Path, help="folder for the pictures")
     given = parser.parse_args()
-    report = given.quickstart / "report.html"
+    report = given.quickstart.resolve() / "report.html"
     if not report.is_file():
         sys.exit(f"{report}: no such file; run demo quickstart first")
+    given.folder.mkdir(parents=True, exist_ok=True)
+    take_views(given.folder, {f"{part}-{look}": (str(report), part, look) for part in PARTS for look in LOOKS})
+
+
+def take_views(folder: Path, views: Mapping[str, tuple[str, str, str]]) -> None:
+    """Write NAME.png for each view: an HTML file (relative to the folder), the part of it, and the look."""
+    if not views:
+        return
     path = os.environ.get("DEMO_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
     if not path:
-        sys.exit("there is no Chromium: install one, or name it with DEMO_CHROMIUM")
+        sys.exit("Chromium was not found; install it, or set DEMO_CHROMIUM to its path")
     from playwright.sync_api import sync_playwright
 
-    shutil.copy(given.quickstart / "figure.png", IMAGES / "figure.png")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        for part, look in SHOWN:
-            take(browser, report, part, look, IMAGES / f"dashboard-{part}.png")
-        if given.all:
-            given.all.mkdir(parents=True, exist_ok=True)
-            for part in PARTS:
-                for look in LOOKS:
-                    take(browser, report, part, look, given.all / f"{part}-{look}.png")
+        for name, (html, part, look) in views.items():
+            take(browser, folder / html, part, look, folder / f"{name}.png")
         browser.close()
 
 
-def take(browser: Any, report: Path, part: str, look: str, target: Path) -> None:
-    """One page in one look."""
+def take(browser: Any, html: Path, part: str, look: str, target: Path) -> None:
+    """Take one page in one look."""
     scheme, width, height = LOOKS[look]
     context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": height}, offline=True)
     page = context.new_page()
-    page.goto(report.resolve().as_uri() + PARTS[part])
-    page.wait_for_selector("#main > *")
+    page.goto(html.resolve().as_uri() + PARTS.get(part, ""))
+    page.wait_for_selector("#main > *" if part else "body")
     page.screenshot(path=target, full_page=part != "sequences" or look == "narrow")
     context.close()
-    print(target)
 
 
 if __name__ == "__main__":

@@ -56,11 +56,10 @@ def test_the_commands_of_the_readme_run_as_typed(tmp_path, demo, monkeypatch):
     monkeypatch.chdir(tmp_path)
     records = [r for r in planted_records(200) if r.labels[0]]
     Path("peaks.fa").write_text("".join(f">{r.id}\n{r.sequence}\n" for r in records))
-    section = README.split("## From peaks to a picture")[1].split("##")[0]
+    section = README.split("## From peaks to a report")[1].split("##")[0].split("BED and narrowPeak")[0]
     lines = [line.split("#")[0].split()[1:] for line in section.splitlines() if line.startswith("    demo ")]
     words = [line[0] for line in lines]
-    looking = ["motifs", "figure", "dashboard", "show", "export"]
-    assert words == ["data", "data", "train", "evaluate", *["explain"] * 3, *looking]
+    assert words == ["data", "train", "evaluate", *["explain"] * 3, "motifs", "figure", "dashboard", "export"]
     for line in lines:
         typed = [path for word in line for path in (sorted(Path().glob(word)) if "*" in word else [word])]
         few = {"train": ["--epochs", "1"]}.get(line[0], [])
@@ -80,10 +79,48 @@ def test_the_python_of_the_dashboard_page_runs(tmp_path, registry):
     assert done.stdout.split() == ["<!DOCTYPE", "html>", "10"]
 
 
-@pytest.mark.parametrize("page", sorted(ROOT.glob("*.md")) + sorted(ROOT.glob("docs/**/*.md")), ids=lambda p: p.name)
-def test_links_lead_somewhere(page):
-    for link in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
-        assert (page.parent / link).exists(), link
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("docs/**/*.md"))]
+
+
+def anchors(page):
+    """The anchors of a page's headings, as GitHub and the site name them."""
+    text = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+    heads = [re.sub(r"[`*_]", "", head) for head in re.findall(r"^#+ (.+)$", text, re.MULTILINE)]
+    return {re.sub(r"[^\w -]", "", head.lower()).strip().replace(" ", "-") for head in heads}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_links_and_anchors_lead_somewhere(page):
+    text = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+    for link, anchor in re.findall(r"\]\(([^)#:\s]*)(?:#([^)\s]+))?\)", text):
+        target = page.parent / link if link else page
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), (link, anchor)
+
+
+def test_every_page_with_commands_to_run_is_run_and_every_page_is_on_the_site():
+    sys.path.insert(0, str(ROOT / "docs"))
+    import run_pages
+
+    docs = ROOT / "docs"
+    with_blocks = {str(p.relative_to(docs)) for p in docs.rglob("*.md") if run_pages.blocks(p.read_text())}
+    run_elsewhere = {
+        "contract.md",
+        "dashboard.md",
+        "tutorial/architecture.md",
+        "tutorial/explainer.md",
+        "tutorial/reader.md",
+    }
+    assert with_blocks - run_elsewhere == set(run_pages.PAGES)
+    assert len(run_pages.figures((docs / "gallery.md").read_text())) >= 12
+    index = (docs / "index.md").read_text()
+    for page in docs.rglob("*.md"):
+        name = str(page.relative_to(docs)).removesuffix(".md")
+        assert name == "index" or "tutorial/demo-" in name or f"\n{name}\n" in index, name
+
+
+def test_the_readme_is_short():
+    assert len(README.splitlines()) <= 150
 
 
 def test_every_hook_is_in_the_contract_and_has_a_test():

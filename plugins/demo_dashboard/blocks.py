@@ -86,7 +86,7 @@ def blocks_of(
         blocks.append(Block([_pattern_row(run, palette) for run in patterns], False))
         elsewhere = "" if shown is None else ", their positions are not those of the sequence"
         notes.append(
-            f"Optimised inputs are made up{elsewhere}; in brackets, what the model predicts of their best letters."
+            f"Optimised inputs are no sequences of the data{elsewhere}. In brackets: prediction for their best letters."
         )
     if shown is not None and place is not None:
         for kind in ("attribution", "trace", "interaction"):
@@ -180,19 +180,19 @@ def _notes(shown: Shown, place: int, style: str) -> list[str]:
     kinds = {run.explanation.kind for run in here}
     notes = []
     if any(run.output.is_probability for run in here):
-        notes.append("In brackets behind rows of a sequence, the probability that the model gives it.")
+        notes.append("In brackets: predicted probability of the sequence.")
     if "attribution" in kinds:
         what = {
-            "magnitude": "size of what each letter contributes",
-            "signed": "what each letter contributes",
-            "logo": "what each letter contributes",
+            "magnitude": "magnitude of the contribution of each base",
+            "signed": "contribution of each base",
+            "logo": "contribution of each base",
         }
-        notes.append(f"Attributions: {what[style]}, on a scale for each row.")
+        notes.append(f"Attributions: {what[style]}. Each row has its own scale.")
     traces = [run for run in here if run.explanation.kind == "trace"]
     if any(run.explanation.is_probability for run in traces):
-        notes.append("Traces: the probability when the sequence is read so far, white at 0.5; grey, no score.")
+        notes.append("Traces: probability of the sequence read so far. White: 0.5. Grey: no score.")
     elif traces:
-        notes.append("Traces: the score when the sequence is read so far, white at 0; grey, no score.")
+        notes.append("Traces: score of the sequence read so far. White: 0. Grey: no score.")
     if "interaction" in kinds:
         notes.append("Maps: rows and columns are positions.")
     return [" ".join(notes)] if notes else []

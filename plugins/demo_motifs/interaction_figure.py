@@ -20,7 +20,7 @@ def interactions_figure(names: Sequence[str], found: Sequence[Interaction], unit
     """One colour scale for all panels, symmetric around 0; places where a pair does not fit are grey."""
     n = len(names)
     figure = Figure(figsize=(1.6 + 3.4 * n, 1.2 + 1.75 * n), layout="constrained")
-    figure.suptitle("interaction: joint effect minus the sum of both alone", fontsize=10)
+    figure.suptitle("interaction: joint effect minus the sum of the single effects", fontsize=10)
     grid = figure.subplots(n, n, squeeze=False)
     distances = sorted({i.distance for i in found}) or [0]
     top = max((abs(i.interaction) for i in found), default=0.0) or 1.0

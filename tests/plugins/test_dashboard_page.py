@@ -261,7 +261,7 @@ def test_scales_and_ways_to_draw(report, opened):
         different.append(drawn() != whole)
     assert any(different)
     page.select_option("select[aria-label=Colours]", "safe")
-    page.click("button[aria-label='Dark or light']")
+    page.click("button[aria-label='Switch between dark and light colours']")
     assert page.get_attribute("html", "data-theme") == "dark"
     assert drawn() not in seen
 

@@ -74,7 +74,7 @@ export function histogram(output, colours) {
       height,
       viewBox: `0 0 ${width} ${height}`,
       role: "img",
-      "aria-label": `Predictions of ${output.name}: how many sequences have which`,
+      "aria-label": `Predictions of ${output.name}: number of sequences`,
       class: "chart",
       ...FONT,
     },

@@ -43,7 +43,7 @@ export function comparePage(head, colours) {
       "article",
       { class: "page" },
       h("h2", { tabindex: -1 }, "Compare"),
-      h("p", {}, "There are no explanations of sequences here."),
+      h("p", {}, "This report has no explanations of sequences."),
     );
   const runs = head.runs.filter((run) => run.place !== null).sort((a, b) => a.place - b.place);
   const labels = runs.map((run) => run.label);
@@ -57,11 +57,11 @@ export function comparePage(head, colours) {
       h(
         "section",
         { class: "card wide" },
-        h("h3", {}, "Do explanations agree, base by base?"),
+        h("h3", {}, "Similarity of explanations at each base"),
         h(
           "p",
           { class: "note" },
-          `Mean over the ${count(compare.sequences)} sequences in this report, where both runs have values. How much a base counts is the size of its attribution, or of a trace's change on reading it.`,
+          `Mean over the ${count(compare.sequences)} sequences in this report, where both runs have values. Compared are magnitudes of attributions, or of a trace's change at each base.`,
         ),
         h(
           "div",
@@ -70,7 +70,7 @@ export function comparePage(head, colours) {
           matrix(
             labels,
             compare.overlap,
-            `Share of the ${compare.strongest} strongest positions in common (by chance ${short(compare.chance, 2)})`,
+            `Share of the ${compare.strongest} strongest positions in common (chance: ${short(compare.chance, 2)})`,
             (value) => fixed(value, 2),
             shade,
           ),
@@ -84,11 +84,11 @@ export function comparePage(head, colours) {
       h(
         "section",
         { class: "card" },
-        h("h3", {}, "Do they find the known sites?"),
+        h("h3", {}, "Recovery of known sites"),
         h(
           "p",
           { class: "note" },
-          "AUROC over the bases of a sequence of how much each counts, against the sites that came with the data; mean over sequences with a site that are not labelled negative. 0.5 is chance.",
+          "AUROC of attribution magnitude over the bases of a sequence, against its known site. Mean over sequences with a site, without negatives. 0.5 is chance.",
         ),
         table(
           ["run", "AUROC", "95 % interval", "sequences"],
@@ -108,8 +108,8 @@ export function comparePage(head, colours) {
       h(
         "section",
         { class: "card" },
-        h("h3", {}, "Do models agree?"),
-        h("p", { class: "note" }, "Over all sequences in the files that both models saw."),
+        h("h3", {}, "Agreement of predictions"),
+        h("p", { class: "note" }, "All sequences that both models explained."),
         table(
           ["models", "correlation of predictions", "same side of 0.5", "sequences"],
           compare.models.map((pair) => [
@@ -130,14 +130,14 @@ export function comparePage(head, colours) {
     h(
       "section",
       { class: "card" },
-      h("h3", {}, "Do values add up?"),
+      h("h3", {}, "Completeness"),
       sums.length
         ? table(
             ["run", ""],
             sums.map((run) => [run.label, run.facts["adds up"]]),
             "completeness",
           )
-        : h("p", { class: "note" }, "None of these methods promises that its values add up to the prediction."),
+        : h("p", { class: "note" }, "These methods do not promise completeness: their values need not add up to the prediction."),
     ),
   );
   return h("article", { class: "page" }, h("h2", { tabindex: -1 }, "Compare"), h("div", { class: "cards" }, cards));

@@ -61,8 +61,8 @@ export class Page {
       "button",
       {
         type: "button",
-        "aria-label": "Dark or light",
-        title: "Dark or light",
+        "aria-label": "Switch between dark and light colours",
+        title: "Switch between dark and light colours",
         on: { click: () => this.look({ theme: this.settings.theme === "dark" ? "light" : "dark" }) },
       },
       "◐",

@@ -80,7 +80,7 @@ function pattern(one, colours) {
     h(
       "p",
       { class: "note" },
-      `The ${one.restarts.length} of ${one.of} restarts whose best letters reach most of ${clean(one.target, 60)}, as letter probabilities in bits.${one.note ? ` ${one.note}.` : ""} They are made up, and need not be DNA that could exist.`,
+      `The ${one.restarts.length} of ${one.of} restarts with the highest ${clean(one.target, 60)} of their best letters, as logos in bits.${one.note ? ` ${one.note}.` : ""} They are made up, and need not be DNA that could exist.`,
     ),
     one.restarts.map((restart) =>
       h(
@@ -149,12 +149,12 @@ function motifs(list, colours, searched) {
     "motif",
     "name",
     "seqlets",
-    "in sequences",
-    "sites pointed at",
+    "sequences",
+    "sites under seqlets",
     "p",
     "best match",
     "q",
-    "next matches",
+    "further matches",
   ];
   return h(
     "section",
@@ -182,13 +182,13 @@ function motifs(list, colours, searched) {
       : h(
           "p",
           { class: "note" },
-          searched ? "None was found." : "This report was made without --motifs, a folder of demo motifs find.",
+          searched ? "No motif was found." : "This report was made without --motifs (a folder of demo motifs find).",
         ),
     list.length
       ? h(
           "p",
           { class: "note" },
-          "p: how likely as many of a motif's sites would lie under seqlets by chance. q: of the best match in the database, by Tomtom; a name is given at q up to 0.05.",
+          "p: probability of at least as many sites under seqlets by chance. q: false discovery rate of the best database match (Tomtom). A motif is named if q is at most 0.05.",
         )
       : null,
   );

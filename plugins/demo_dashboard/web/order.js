@@ -55,7 +55,7 @@ export function columns(head) {
   if (table.ids.some((_, i) => right(head, i))) {
     found.push({
       key: "right",
-      title: "right",
+      title: "correct",
       value: (i) => {
         const pair = right(head, i);
         return pair && pair[0] / pair[1];
@@ -65,16 +65,16 @@ export function columns(head) {
         return pair ? `${pair[0]} of ${pair[1]}` : "";
       },
       numeric: true,
-      about: "how many models are on the label's side of 0.5",
+      about: "number of models whose prediction agrees with the label (threshold 0.5)",
     });
   }
   if (table.disagreement.some((value) => value !== null)) {
     found.push({
       key: "spread",
-      title: "spread",
+      title: "difference",
       value: (i) => table.disagreement[i],
       numeric: true,
-      about: "the largest difference between two models",
+      about: "largest difference between two models",
     });
   }
   if (table.hits.some((hits) => Object.keys(hits).length)) {

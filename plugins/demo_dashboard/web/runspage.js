@@ -14,7 +14,7 @@ export function runsPage(head) {
         { class: "facts rows" },
         Object.entries(run.facts).map(([key, value]) => h("div", {}, h("dt", {}, key), h("dd", {}, name(value, 2000)))),
       ),
-      h("details", {}, h("summary", {}, "everything the file says"), h("pre", { tabindex: 0 }, run.metadata)),
+      h("details", {}, h("summary", {}, "full record"), h("pre", { tabindex: 0 }, run.metadata)),
     ),
   );
   return h(
@@ -29,7 +29,7 @@ export function runsPage(head) {
       h(
         "p",
         { class: "note" },
-        "Values are kept in 65,535 equal steps for each sequence and run: none is off by more than a 65,534th of the largest. This command makes it again:",
+        "Values are stored in 65,535 equal steps per sequence and run. The rounding error is at most 1/65,534 of the largest value. Command that makes this report:",
       ),
       h("pre", { class: "command", tabindex: 0 }, head.command),
     ),

@@ -79,8 +79,8 @@ export class Table {
       ]);
     }
     if (this.columns.some((column) => column.key === "right"))
-      pick("Calls", "calls", [
-        ["", "any call"],
+      pick("Predictions", "calls", [
+        ["", "any prediction"],
         ["right", "all models right"],
         ["wrong", "a model is wrong"],
       ]);
@@ -244,7 +244,7 @@ export class Table {
     const wrong = column.view.logistic && label !== null && value !== null && value >= 0.5 !== label > 0.5;
     return h(
       "td",
-      { class: wrong ? "number wrong" : "number", title: wrong ? "on the other side of 0.5 than the label" : null },
+      { class: wrong ? "number wrong" : "number", title: wrong ? "prediction disagrees with the label" : null },
       column.view.logistic ? fixed(value) : short(value),
       wrong ? h("span", { class: "hidden" }, " wrong") : null,
     );

@@ -226,7 +226,7 @@ export function tracksOf(context) {
   const loose = named.filter((site) => !site.known && !claimed.has(context.owners[site.of]));
   const groups = [
     [
-      "known sites (came with the data)",
+      "known sites (from the data)",
       data.truth.map(([start, end]) => ({ start, end, strand: 0, label: "site" })),
       colours.truth,
     ],

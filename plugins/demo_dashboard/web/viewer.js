@@ -102,14 +102,14 @@ export class Viewer {
           ])
         : null,
       pick("scales", "scale", [
-        ["own", "each its own"],
+        ["own", "per track"],
         ["same", "the same"],
         ["view", "fit to the view"],
       ]),
       trackMenu(this.head, this.settings, (change) => this.set(change)),
       h(
         "span",
-        { class: "group", role: "group", "aria-label": "Take along" },
+        { class: "group", role: "group", "aria-label": "Export" },
         button("SVG", "Save the view as SVG", () => this.saveSvg()),
         button("PNG", "Save the view as PNG", () => this.savePng()),
         button("TSV", "Save the values of the view as TSV", () => this.saveTsv()),
@@ -121,7 +121,7 @@ export class Viewer {
   // Says that an address names no sequence of this report; '' if all is well.
   lost(address) {
     const asked = clean(address, 60);
-    this.notice.textContent = asked ? `This report has no sequence ${asked}. Shown is:` : "";
+    this.notice.textContent = asked ? `Sequence ${asked} is not in this report. Showing instead:` : "";
   }
 
   set(change) {
