@@ -1,14 +1,14 @@
-"""DeMo Dashboard: find out why a neural network that reads DNA predicts what it predicts.
+"""DeMo Dashboard: explain why a neural network that reads DNA makes a prediction.
 
-The contract: what plugin authors and Python users import. Names are listed in ``__init__.pyi`` and imported when they
-are first used, so that importing this package stays light. Further public names are in the rooms: ``plugins``,
+This package is the contract: the names that plugin authors and Python users import. ``__init__.pyi`` lists them. They
+are imported on first use, so importing this package stays fast. Further public names are in the packages ``plugins``,
 ``sequences``, ``data``, ``models``, ``results``, ``running``, ``storage``, ``views``, ``cli`` and ``testing``.
 """
 
 import sys
 
-# While `python -m demo_core` looks for its package, argv[0] is "-m" and the current folder is first on the path:
-# a pluggy.py or demo_cnn.py that lies there must not be taken for the real one.
+# With `python -m demo_core`, argv[0] is "-m" and the current folder is first on the path. A pluggy.py or demo_cnn.py in
+# that folder must not be imported instead of the real one.
 if sys.argv[:1] == ["-m"] and not sys.flags.safe_path:
     del sys.path[0]
 

@@ -1,4 +1,4 @@
-"""The ``demo`` command; ``python -m demo_core`` is the same."""
+"""Entry point of the ``demo`` command, and of ``python -m demo_core``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 
 
 def main() -> None:
-    """Run the command line and leave with its exit code."""
+    """Run the command line and exit with its code."""
     try:
         from demo_core.cli.streams import make_lasting
         from demo_core.plugins.interrupts import install

@@ -1,4 +1,4 @@
-"""Errors that a user reads, and the exit codes they end with."""
+"""Errors for the user, and their exit codes."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import enum
 import unicodedata
 from collections.abc import Iterable
 
-#: Categories of Unicode: controls, formats (as right-to-left), surrogates, separators of lines and paragraphs.
+#: Unicode categories: controls, formats (such as right-to-left), surrogates, line and paragraph separators.
 _CONTROLS = ("Cc", "Cf", "Cs", "Zl", "Zp")
 #: Most known names that a message lists, and most characters of a message.
 _LISTED, _LONGEST = 40, 4000
 
 
 class ExitCode(enum.IntEnum):
-    """What the ``demo`` command returns to the shell."""
+    """Exit codes of the ``demo`` command."""
 
     DONE = 0
     FAILED = 1
@@ -24,7 +24,7 @@ class ExitCode(enum.IntEnum):
 
 
 class DemoError(Exception):
-    """Something the user can act on: one line that says what, where and what to do next."""
+    """An error that the user can act on: one line that says where, what is wrong, and what to do."""
 
     exit_code: ExitCode = ExitCode.FAILED
 
@@ -34,7 +34,7 @@ class DemoError(Exception):
 
 
 class UsageProblem(DemoError):
-    """The request itself is wrong: an unknown name, an option out of range."""
+    """The request is invalid: an unknown name, or an option out of range."""
 
     exit_code = ExitCode.USAGE
 
@@ -50,32 +50,32 @@ class Unsuitable(MisfitError, ValueError):
 
 
 class PluginError(DemoError):
-    """A plugin failed: the message names it and who ships it; ``report`` ends it with where to report that."""
+    """A plugin failed. The message names it and its distribution; ``report`` says where to report it."""
 
     def __init__(self, message: str, report: str = "") -> None:
         super().__init__(message + report)
         self.message, self.report = message, report
 
     def within(self, place: str) -> PluginError:
-        """The same error, saying during what it happened."""
+        """Return the same error with the operation during which it happened."""
         return PluginError(f"{self.message} ({place})", self.report)
 
     exit_code = ExitCode.PLUGIN
 
 
 class Interrupted(DemoError):
-    """Ctrl-C, or a cluster's SIGTERM; the message says what was kept."""
+    """Ctrl-C, or SIGTERM from a cluster. The message says what was kept."""
 
     exit_code = ExitCode.INTERRUPTED
 
 
 def unknown_name(what: str, name: str, known: Iterable[str]) -> str:
-    """Say that ``name`` is not a known ``what``, naming the closest match and what there is.
+    """Return a message for an unknown name, with the closest match and the known names.
 
     >>> unknown_name("explainer", "salency", ["saliency"])
     "unknown explainer 'salency': did you mean 'saliency'? There is: saliency"
     """
-    import difflib  # only a message that is really shown needs it
+    import difflib  # imported only when a message is shown
 
     names = sorted(printable(k, 60) for k in known)
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
@@ -86,26 +86,26 @@ def unknown_name(what: str, name: str, known: Iterable[str]) -> str:
 
 
 def without_controls(text: str) -> str:
-    """Text without characters that a terminal acts on: escape sequences, C1 controls, changes of direction."""
+    """Remove characters that a terminal interprets: escape sequences, C1 controls, changes of direction."""
     return "".join(c for c in text if unicodedata.category(c) not in _CONTROLS)
 
 
 def printable(text: object, limit: int = 200) -> str:
-    """Text from data, made safe to print: control characters are stripped and it is cut at ``limit``.
+    """Make text from data safe to print: control characters are removed, and it is cut at ``limit``.
 
-    Names come out of files that somebody else wrote; an escape sequence in one must not reach a terminal.
+    Names come from files of others; an escape sequence in a name must not reach a terminal.
     """
     clean = without_controls(str(text))
     return clean if len(clean) <= limit else clean[: limit - 1] + "…"
 
 
 def counted(n: int, what: str) -> str:
-    """A number with its noun: "1 motif", "2,000 motifs"."""
+    """Return a number with its noun: "1 motif", "2,000 motifs"."""
     return f"{n:,} {what}{'' if n == 1 else 's'}"
 
 
 def one_line(error: BaseException) -> str:
-    """An exception's text on one line, for messages that quote it; its type where it has no text."""
+    """Return the text of an exception on one line; its type if it has no text."""
     text = " ".join(str(error).split())
     kind = type(error).__name__
     return printable(f"{kind}: {text}" if text else kind, 400)

@@ -13,5 +13,5 @@ from demo_core.running.sources import Rows
 
 
 def explain_rows(job: Job, sequences: SequenceDataset, rows: NDArray[np.int64]) -> Explanation:
-    """Run a job over rows of a dataset, in the order given, and keep everything in memory."""
+    """Run a job over rows of a dataset, in the given order, and keep everything in memory."""
     return run(job, Rows(sequences, rows), Memory())

@@ -1,4 +1,4 @@
-"""Every score the platform quotes, each defined once."""
+"""Metrics: classification, regression, calibration, and recovery of known sites."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def auprc(labels: ArrayLike, scores: ArrayLike) -> float:
 
 
 def accuracy(labels: ArrayLike, probabilities: ArrayLike) -> float:
-    """Share of labels on the side of 0.5 that the probability is on. NaN without labels."""
+    """Fraction of labels on the same side of 0.5 as the probability. NaN without labels."""
     positive, probability = _known(labels, probabilities)
     return float(((probability >= 0.5) == positive).mean()) if len(positive) else float("nan")
 
@@ -60,7 +60,7 @@ def calibration_error(labels: ArrayLike, probabilities: ArrayLike, bins: int = 1
 
 
 def pearson(labels: ArrayLike, values: ArrayLike) -> float:
-    """Correlation of labels and predictions, for outputs that are not probabilities. NaN if either is constant."""
+    """Pearson correlation of labels and predictions, for regression outputs. NaN if either is constant."""
     label, value = np.asarray(labels, float), np.asarray(values, float)
     known = ~np.isnan(label)
     label, value = label[known], value[known]
@@ -71,9 +71,9 @@ def pearson(labels: ArrayLike, values: ArrayLike) -> float:
 
 @dataclass(frozen=True)
 class SiteRecovery:
-    """How well explanations point at known sites.
+    """Recovery of known sites by explanations: mean AUROC, its interval, and the AUROC of each sequence.
 
-    ``per_sequence`` (N,) is NaN where a sequence has no site, or nothing but site.
+    ``per_sequence`` (N,) is NaN where a sequence has no site, or consists of site only.
     """
 
     per_sequence: Floats
@@ -89,10 +89,10 @@ class SiteRecovery:
 def site_recovery(
     values: ArrayLike, x: ArrayLike, sites: ArrayLike, *, resamples: int = 2000, seed: int = 0
 ) -> SiteRecovery:
-    """How well attributions tell the bases of known sites from the others.
+    """Measure how well attributions separate bases of known sites from other bases.
 
-    For each sequence the AUROC over positions of ``|sum over letters of values * x|`` against its sites; their mean
-    with a 95 % bootstrap interval over sequences.
+    The score of a sequence is the AUROC over positions of ``|sum over letters of values * x|`` against its sites; their
+    mean with a 95 % bootstrap interval over sequences.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ def site_recovery(
     x
         One-hot (N, A, L).
     sites
-        (N, L), 1 on a site. Give positives only: what an explanation shows of a negative says nothing here.
+        (N, L), 1 on a site. Give positives only; negatives have no site to recover.
 
     Notes
     -----
@@ -117,12 +117,12 @@ def site_recovery(
 
 
 def mean_with_interval(per_sequence: Floats, *, resamples: int, seed: int) -> SiteRecovery:
-    """The mean of what is not NaN, with a 95 % percentile bootstrap interval."""
+    """Return the mean of values that are not NaN, with a 95 % percentile bootstrap interval."""
     known = per_sequence[~np.isnan(per_sequence)]
     if not len(known):
         return SiteRecovery(per_sequence, float("nan"), float("nan"), float("nan"), 0)
     random = np.random.default_rng(seed)
-    # one resample at a time: (resamples, N) indices of a large set would fill the memory
+    # one resample at a time: (resamples, N) indices of a large set would need too much memory
     means = [known[random.integers(0, len(known), len(known))].mean() for _ in range(resamples)]
     low, high = np.quantile(means, [0.025, 0.975])
     return SiteRecovery(per_sequence, float(known.mean()), float(low), float(high), len(known))
@@ -139,7 +139,7 @@ def _known(labels: ArrayLike, scores: ArrayLike) -> tuple[NDArray[np.bool_], Flo
 
 
 def _mid_ranks(score: Floats) -> Floats:
-    """Ranks from 1, equal scores sharing their mean rank."""
+    """Ranks from 1; equal scores get their mean rank."""
     _, inverse, counts = np.unique(score, return_inverse=True, return_counts=True)
     last = np.cumsum(counts)
     middle: Floats = last - (counts - 1) / 2

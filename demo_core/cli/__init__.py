@@ -1,4 +1,4 @@
-"""The ``demo`` command line: the group of commands, and the options and output that commands share."""
+"""Command line ``demo``: the group of commands, and the options and output that commands share."""
 
 import lazy_loader
 

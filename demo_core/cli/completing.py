@@ -1,4 +1,4 @@
-"""What a half typed word can become. Names come from specs: completion imports nothing that stands behind them."""
+"""Shell completion of names. Names come from specs, so completion imports no targets."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem[
 
 
 def words(*known: str) -> Completer:
-    """Completes to one of these."""
+    """Complete to one of the given words."""
     return lambda ctx, param, incomplete: [CompletionItem(word) for word in known if word.startswith(incomplete)]
 
 
 def names_of(*kinds: Any) -> Completer:
-    """Completes to the name of a spec of these kinds."""
+    """Complete to the name of a spec of the given kinds."""
 
     def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
         state: State = ctx.find_root().obj
@@ -32,7 +32,7 @@ def names_of(*kinds: Any) -> Completer:
 
 
 def any_name(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
-    """Completes to the name of anything that a plugin registers, of a plugin, or of a distribution."""
+    """Complete to the name of a spec, a plugin or a distribution."""
     found = names_of(Architecture, DatasetReader, Explainer, Command)(ctx, param, incomplete)
     owners = [c.owner for c in ctx.find_root().obj.discovery.candidates]
     known = {name for owner in owners for name in (owner.entry_point, owner.distribution)} - {i.value for i in found}

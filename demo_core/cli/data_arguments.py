@@ -1,4 +1,4 @@
-"""Data as commands take it: a dataset file, or straight a file that a reader knows."""
+"""Data arguments of commands: a dataset file, or a file that a reader can read."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ reader_option = click.option("--reader", metavar="NAME", shell_complete=names_of
 
 
 class ExistingPath(click.Path):
-    """The path of a model folder or of data; a missing path is reported before torch is imported."""
+    """Path of a model folder or of data. A missing path is reported before torch is imported."""
 
     def __init__(self, *, model: bool = False) -> None:
         super().__init__(path_type=Path)
         self.model = model
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The path. Raises DemoError if it is not there."""
+        """Return the path. Raises DemoError if it does not exist."""
         path = Path(str(super().convert(value, param, ctx)))
         if self.model:
             check_model_folder(path)
@@ -66,12 +66,12 @@ class ExistingPath(click.Path):
 
 
 class BatchSize(click.ParamType[int | None]):
-    """A number, or ``auto``, which is None."""
+    """A number, or ``auto``, which becomes None."""
 
     name = "auto|N"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | None:
-        """Read a whole number of at least 1."""
+        """Parse an integer of at least 1."""
         if value is None or value == "auto":
             return None
         if isinstance(value, bool) or not str(value).isdecimal() or int(value) < 1:
@@ -79,7 +79,7 @@ class BatchSize(click.ParamType[int | None]):
         return int(value)
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
-        """``auto``, or a number that nobody can guess."""
+        """``auto``, or a random word that cannot be guessed."""
         return words("auto")(ctx, param, incomplete)
 
 
@@ -90,7 +90,7 @@ batch_size_option = click.option(
 
 
 def find_reader(registry: Registry, source: Path, name: str | None) -> Registered[DatasetReader]:
-    """The reader of that name, or the one whose suffix is the longest that fits."""
+    """Return the reader of that name, or the one with the longest matching suffix."""
     if name:
         return registry.find(DatasetReader, name)
     text = source.name.lower()
@@ -121,7 +121,7 @@ def import_source(
     *,
     replace: bool = True,
 ) -> list[str]:
-    """Run a reader and write a dataset file; returns what was decided on the way, a line each."""
+    """Run a reader and write a dataset file. Returns the decisions made, one line each."""
     from demo_core.data.importing import import_records
 
     notes = _Notes()
@@ -130,7 +130,7 @@ def import_source(
         reader = _blamed(registered, source, lambda: _made(registered, options))
         records = _records(registered, reader, source)
         targets = lambda: tuple(getattr(reader, "targets", ("bound",)))  # noqa: E731
-        # of files the names alone: where they lie on this machine is nobody else's business
+        # only file names: folders of this machine are private
         plain = {k: Path(v).name if isinstance(getattr(options, k), Path) else v for k, v in as_json(options).items()}
         about = {"name": registered.spec.name, "options": plain}
         info = lambda: dict(getattr(reader, "info", {}))  # noqa: E731
@@ -161,13 +161,13 @@ def _records(registered: Registered[DatasetReader], reader: Any, source: Path) -
 
 
 def _blamed(registered: Registered[DatasetReader], source: Path, call: Callable[[], Any]) -> Any:
-    """What a reader's own code gives; what it raises, other than errors for the user, is the plugin's failure."""
+    """Report exceptions of a reader's own code, except errors for the user, as a failure of its plugin."""
     try:
         return call()
     except (DemoError, OSError):
         raise
     except Exception as error:
-        if registered.owner.origin == "built-in":  # what nobody foresaw of a file is told of the file
+        if registered.owner.origin == "built-in":  # unexpected errors name the file
             what = f"{printable(source)} cannot be read as {registered.spec.name}"
             raise DemoError(f"{what} ({one_line(error)}); use --debug to see where") from error
         raise registered.failed(error) from error
@@ -175,7 +175,7 @@ def _blamed(registered: Registered[DatasetReader], source: Path, call: Callable[
 
 @contextmanager
 def open_data(registry: Registry, source: Path, reader: str | None = None) -> Iterator[SequenceDataset]:
-    """A dataset from a dataset file or, as it is, from any file that a reader knows."""
+    """Open a dataset file, or read any file that a reader knows."""
     from demo_core.data.dataset import SequenceDataset
     from demo_core.data.importing import AS_IS
 
@@ -208,7 +208,7 @@ def _is_hdf5(source: Path) -> bool:
 
 
 class _Notes(logging.Handler):
-    """Gathers what a reader warns of through logging."""
+    """Collect warnings that a reader logs."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)

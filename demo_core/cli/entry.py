@@ -1,4 +1,4 @@
-"""The ``demo`` command line: light until a command runs."""
+"""Run the ``demo`` command line and turn errors into one line and an exit code."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from demo_core.errors import DemoError, ExitCode, one_line, printable
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run a command line and return its exit code; every failure is one line on stderr."""
-    if os.environ.get("_DEMO_COMPLETE"):  # a plugin's warnings would stand in the line that is being typed
+    """Run a command line and return its exit code. Each failure is one line on stderr."""
+    if os.environ.get("_DEMO_COMPLETE"):  # warnings of a plugin would appear in the line that is being typed
         sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115 - for as long as this process lives
     debug = "--debug" in arguments or os.environ.get("DEMO_DEBUG", "") not in ("", "0")
     try:
         code = _invoke(arguments)
-        sys.stdout.flush()  # here, where what cannot be written still is an error
+        sys.stdout.flush()  # flush here, where a failed write can still be reported
         return code
     except KeyboardInterrupt:
         return _end("interrupted; run the same command again to resume", ExitCode.INTERRUPTED)
@@ -34,7 +34,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _let_go_of_stdout() -> None:
-    """Give up on what cannot be written, or the interpreter would try once more at its end, with a traceback."""
+    """Close a stream that cannot be written; otherwise the interpreter would try again at exit, with a traceback."""
     try:
         sys.stdout.flush()
     except OSError:
@@ -42,7 +42,7 @@ def _let_go_of_stdout() -> None:
 
 
 def _failed(error: Exception, debug: bool) -> int:
-    if os.environ.get("_DEMO_COMPLETE"):  # a half typed line is often wrong, and there is no place to say so
+    if os.environ.get("_DEMO_COMPLETE"):  # an incomplete line is often invalid, and there is no place for a message
         return ExitCode.FAILED
     if debug:
         traceback.print_exception(error)
@@ -59,7 +59,7 @@ def _failed(error: Exception, debug: bool) -> int:
 
 
 def _out_of_memory(error: Exception) -> bool:
-    """Whether torch ran out of memory, as when a model does not fit on a GPU."""
+    """Return whether torch ran out of memory, such as for a model that does not fit on a GPU."""
     if "torch" not in sys.modules:
         return False
     from demo_core.models.device import out_of_memory

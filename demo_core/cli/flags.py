@@ -1,4 +1,4 @@
-"""A class of options as flags of a command."""
+"""Options classes as flags of a command."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from demo_core.plugins.options import Option, describe, metavar, options_of, usa
 class PluginOption(click.Option):
     """A field of an options class as a flag of a command.
 
-    ``--FIELD`` unless the command has such a flag itself; ``--OWNER-FIELD`` always works too.
+    The flag is ``--FIELD``, unless the command has such a flag itself. ``--OWNER-FIELD`` always works.
     """
 
     def __init__(self, option: Option, owner: str, taken: Container[str], **given: Any) -> None:
@@ -30,7 +30,7 @@ class PluginOption(click.Option):
         super().__init__([*(self._long if collides else short), _name(owner, option)], **given)
 
     def add_to_parser(self, parser: Any, ctx: click.Context) -> None:
-        """Accept the long form as well, which help and messages leave out."""
+        """Accept the long form as well. Help and messages omit it."""
         shown = self.opts, self.secondary_opts
         long, _, no_long = self._long[0].partition("/")
         self.opts = list(dict.fromkeys([*self.opts, long]))
@@ -71,7 +71,7 @@ def click_options(
 
 
 def take_options(cls: type, owner: str, values: dict[str, Any]) -> dict[str, Any]:
-    """The values of an options class, taken out of those that click gave the command."""
+    """Return the values of an options class from those that click passed to the command."""
     return {option.name: values.pop(_name(owner, option)) for option in options_of(cls)}
 
 
@@ -80,7 +80,7 @@ _PROGRAM = frozenset({"--help", "-h", "--debug", "--allow-code", "--plugin", "--
 
 
 def _name(owner: str, option: Option) -> str:
-    """The name that click passes the value by; no parameter of a command has two underscores."""
+    """Return the name under which click passes the value. No parameter of a command has two underscores."""
     return f"{owner.replace('-', '_').replace(':', '_')}__{option.name}"
 
 
@@ -92,16 +92,16 @@ class _Value(click.ParamType[Any]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         try:
             if self.option.items is not None and not isinstance(value, str | tuple | list):
-                value = (value,)  # one of a list in a config file
+                value = (value,)  # an element of a list in a config file
             return self.option.parse(value) if isinstance(value, str) else self.option.check(value)
         except ValueError as error:
             variable = str(param.envvar) if param and param.envvar else ""
-            if variable and os.environ.get(variable) == value:  # then nobody typed the flag
+            if variable and os.environ.get(variable) == value:  # then the flag was not typed
                 raise UsageProblem(f"{variable} in the environment: {error}") from None
             self.fail(str(error), param, ctx)
 
     def split_envvar_value(self, rv: str) -> list[str]:
-        return [rv]  # commas part values there as they do after a flag
+        return [rv]  # commas separate values there, as after a flag
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
         if self.option.scalar is Path:
@@ -112,12 +112,12 @@ class _Value(click.ParamType[Any]):
 
 
 def _joined(option: Option, default: Any) -> Callable[[click.Context, click.Parameter, Any], Any]:
-    """Values of a flag that may be given several times, one after the other."""
+    """Join the values of a repeatable flag."""
 
     def join(ctx: click.Context, param: click.Parameter, given: Any) -> Any:
         if not given:
             return default
-        if None in given:  # "none", where the option is optional
+        if None in given:  # "none", if the option is optional
             return None
         try:
             return option.check(tuple(value for values in given for value in values))

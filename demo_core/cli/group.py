@@ -20,7 +20,7 @@ from demo_core.plugins.specs import Command
 
 @dataclass
 class State:
-    """What the options before the command decided; shared by all commands as ``ctx.obj``."""
+    """Settings of the options before the command; all commands share them as ``ctx.obj``."""
 
     files: tuple[Path, ...] = ()
     reported: bool = field(default=False)
@@ -28,12 +28,12 @@ class State:
 
     @cached_property
     def discovery(self) -> Discovery:
-        """All plugins, found once."""
+        """All plugins. They are discovered once."""
         return discover(self.files)
 
     @property
     def registry(self) -> Registry:
-        """What plugins registered; the first use reports the broken ones, a line each, on stderr."""
+        """The registry of plugins. The first access reports broken plugins on stderr, one line each."""
         if not self.reported:
             self.reported = True
             for line in self.discovery.problems():
@@ -45,7 +45,7 @@ class State:
         return self.discovery.registry
 
     def meant(self, name: str) -> list[Registered[Any]]:
-        """What a name means; of a plugin that failed, and of which that was said already, the exit code alone."""
+        """Resolve a name. If its plugin failed and this was reported, exit with the exit code only."""
         try:
             return self.discovery.meant(name)
         except PluginError:
@@ -55,10 +55,10 @@ class State:
 
 
 class Root(click.Group):
-    """Finds commands without importing any before it is needed."""
+    """Find commands without importing any before it runs."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """A command that raises what is no error for the user is its plugin's failure."""
+        """Report exceptions of a command, except errors for the user, as a failure of its plugin."""
         try:
             return super().invoke(ctx)
         except (click.ClickException, click.Abort, click.exceptions.Exit, DemoError, OSError):
@@ -69,34 +69,34 @@ class Root(click.Group):
             if name is None or not registry.has(Command, name):
                 raise
             registered = registry.find(Command, name)
-            if registered.owner.origin == "built-in":  # told as what it is, and not as a broken plugin
+            if registered.owner.origin == "built-in":  # these are not failures of the plugin
                 raise
             raise registered.failed(error) from error
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
     ) -> click.Context:
-        """Plugins must be at hand for completion as well, which never calls the group itself."""
+        """Discover plugins for completion too, which never calls the group itself."""
         ctx = super().make_context(info_name, args, parent, **extra)
         _state(ctx)
         return ctx
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Take --plugin, --allow-code and --debug wherever they stand: they are about the program, not one command."""
+        """Accept --plugin, --allow-code and --debug anywhere on the command line."""
         return super().parse_args(ctx, _global_options_first(args))
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
-        """Names and summaries of commands: none is imported for that."""
+        """Return names and summaries of commands, without importing any."""
         if incomplete.startswith("-"):
             return super(click.Group, self).shell_complete(ctx, incomplete)
         return [CompletionItem(n, help=s) for n, s in self._listing(ctx) if n.startswith(incomplete)]
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """All commands, in order."""
+        """Return the names of all commands, sorted."""
         return sorted(_state(ctx).registry.names(Command))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of a plugin, imported."""
+        """Import and return a command."""
         registry = _state(ctx).registry
         if not registry.has(Command, cmd_name):
             return None
@@ -109,13 +109,13 @@ class Root(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Name the closest command where there is none of that name."""
+        """Suggest the closest command for an unknown name."""
         if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
             raise UsageProblem(unknown_name("command", args[0], self.list_commands(ctx)))
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The listing, from summaries alone."""
+        """Write the list of commands from their summaries."""
         with formatter.section("Commands"):
             formatter.write_dl(self._listing(ctx))
 
@@ -126,7 +126,7 @@ class Root(click.Group):
 
 def _state(ctx: click.Context) -> State:
     if ctx.obj is None:
-        # a completion has no place to report anything: the terminal shows a half typed line
+        # completion has no place for messages
         files = tuple(ctx.params.get("plugin_files") or ())
         ctx.obj = State(files, reported=ctx.resilient_parsing, debug=bool(ctx.params.get("debug")))
     assert isinstance(ctx.obj, State)
@@ -170,9 +170,9 @@ def _global_options_first(args: list[str]) -> list[str]:
 @click.version_option(package_name="deep-motif-dashboard", prog_name="demo")
 @click.pass_context
 def root(ctx: click.Context, plugin_files: tuple[Path, ...], allow_code: bool, debug: bool) -> None:
-    """Find out why a neural network that reads DNA predicts what it predicts.
+    """Explain why a neural network that reads DNA makes a prediction.
 
     A first look, on made-up data: demo quickstart
     """
     ctx.with_resource(code_allowed(allow_code))
-    _ = _state(ctx).registry  # reports broken plugins, whatever the command
+    _ = _state(ctx).registry  # reports broken plugins before any command

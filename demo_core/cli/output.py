@@ -1,4 +1,4 @@
-"""Results to stdout, remarks and progress to stderr."""
+"""Print results to stdout, messages and progress to stderr."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ import click
 
 from demo_core.errors import printable, without_controls
 
-#: Consoles of the progress bars that are shown now.
+#: Consoles of the progress bars on screen.
 _SHOWN: list[Any] = []
 
 
 def emit_json(value: Any) -> None:
-    """Print JSON to stdout; characters that a terminal acts on are escaped."""
+    """Print JSON to stdout. Control characters are escaped."""
     text = json.dumps(value, indent=2, ensure_ascii=False)
     click.echo("".join(c if c == "\n" or without_controls(c) else json.dumps(c)[1:-1] for c in text))
 
 
 def echo(text: object = "") -> None:
-    """Print a result to stdout, without characters that a terminal acts on; line breaks stay."""
+    """Print a result to stdout, without control characters except line breaks."""
     click.echo("\n".join(map(without_controls, str(text).split("\n"))))
 
 
 def say(text: str) -> None:
-    """A remark to stderr, without characters that a terminal acts on; above a progress bar, if one is shown."""
+    """Print a message to stderr, without control characters, above a progress bar if there is one."""
     if _SHOWN:
         _SHOWN[-1].print(without_controls(text), markup=False, highlight=False, soft_wrap=True)
     else:
@@ -39,18 +39,18 @@ def say(text: str) -> None:
 
 
 def suggest(*words: object) -> None:
-    """Name the command that usually comes next, to a person at a terminal."""
+    """Suggest the next command, if stdout is a terminal."""
     if sys.stderr.isatty():
         say(f"next: {' '.join(shlex.quote(str(word)) for word in words)}")
 
 
 def suggest_opening(path: Path) -> None:
-    """Name the command that shows a picture or a page."""
+    """Print the command that opens a picture or page."""
     suggest("open" if sys.platform == "darwin" else "xdg-open", path)
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print an aligned table; as wide as it needs to be where stdout is not a terminal."""
+    """Print an aligned table. It is not shortened if stdout is not a terminal."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -60,7 +60,7 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     for head in heads:
         grid.add_column(head, overflow="fold")
     for row in rows:
-        # Text, because rich would read square brackets in a name as markup
+        # Text, because rich would interpret square brackets in a name as markup
         grid.add_row(*(Text(printable(cell, 1000)) for cell in row))
     with console.capture() as capture:
         console.print(grid)
@@ -69,7 +69,9 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
 
 @contextmanager
 def progress(title: str) -> Iterator[tuple[Callable[[int, int], None], Callable[[int], None]]]:
-    """Functions ``start(done, total)`` and ``advance(n)`` of a bar on stderr; silent where that is no terminal."""
+    """Return functions ``start(done, total)`` and ``advance(n)`` of a progress bar on stderr. They do nothing without a
+    terminal.
+    """
     if not sys.stderr.isatty():
         yield (lambda done, total: None), (lambda n: None)
         return
@@ -95,5 +97,5 @@ def progress(title: str) -> Iterator[tuple[Callable[[int, int], None], Callable[
 
 
 def cell(value: float | None, digits: int = 4) -> str:
-    """A number for a table; a dash where there is none."""
+    """Format a number for a table; None becomes a dash."""
     return "-" if value is None or math.isnan(value) else f"{value:.{digits}f}"

@@ -23,9 +23,9 @@ class Sections(click.Command):
     Parameters
     ----------
     rest
-        The heading of options that every command names differently, such as ``Method``.
+        Heading for the options that no other heading covers, such as ``Method``.
     example
-        A command line that ends the help.
+        Command line at the end of the help.
 
     An option with an attribute ``section`` goes under that heading.
     """
@@ -37,7 +37,7 @@ class Sections(click.Command):
         self.rest = rest
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the options, a heading at a time."""
+        """Write the options under their headings."""
         rows: dict[str, list[tuple[str, str]]] = {section: [] for section in _SECTIONS}
         for param in self.get_params(ctx):
             if isinstance(param, click.Option) and (row := param.get_help_record(ctx)) is not None:

@@ -1,4 +1,4 @@
-"""Standard streams that drop output, without an error, once their reader has closed."""
+"""Standard streams that drop output without an error once their reader has closed."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ class _Lasting(io.FileIO):
 
 
 def drop(number: int) -> None:
-    """Send what is still written to a stream nowhere."""
+    """Redirect pending output of a stream to nowhere."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, number)
     os.close(nowhere)
 
 
 def make_lasting() -> None:
-    """Replace stdout and stderr by streams that go on when nobody reads; open those that were closed (``>&-``)."""
+    """Replace stdout and stderr by streams that drop output once nobody reads. Reopen closed ones (``>&-``)."""
     for number in (0, 1, 2):
         try:
             os.fstat(number)
-        except OSError:  # or the next file that is opened would become this stream
+        except OSError:  # otherwise the next file that is opened would get this file descriptor
             os.open(os.devnull, os.O_RDWR)
     for name, number in (("stdout", 1), ("stderr", 2)):
         old = getattr(sys, name)
@@ -56,6 +56,6 @@ def make_lasting() -> None:
 
 
 def reader_gone() -> bool:
-    """Whether whoever read our stdout has stopped."""
+    """Return whether the reader of stdout has closed."""
     raw = getattr(getattr(sys.stdout, "buffer", None), "raw", None)
     return bool(getattr(raw, "gone", False))

@@ -1,4 +1,4 @@
-"""Labelled sequences: records that readers yield, dataset files, and the import of records."""
+"""Labelled sequences: records of readers, dataset files, and the import of records."""
 
 import lazy_loader
 

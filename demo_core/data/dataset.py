@@ -1,4 +1,4 @@
-"""Sequences with labels, in memory or in an HDF5 file, read by slices either way."""
+"""Sequences with labels, in memory or in an HDF5 file."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from demo_core.storage.limits import BLOCK_BYTES, rows_of
 
 FORMAT = "demo-dataset"
 VERSION = 1
-#: The split code of a sequence that has none.
+#: Split code of a sequence without a split.
 NO_SPLIT = 255
 BLOCK = 8192
 RowChoice: TypeAlias = Sequence[int] | NDArray[np.int64] | NDArray[np.bool_] | slice
@@ -47,7 +47,7 @@ class SequenceDataset:
     Parameters
     ----------
     codes
-        (N, L) uint8, a letter's place in the alphabet; the alphabet's length for unknown letters and padding.
+        (N, L) uint8, index of each letter in the alphabet; the alphabet's length for unknown letters and padding.
     labels
         (N, T) float32, NaN where unknown.
     targets
@@ -55,15 +55,15 @@ class SequenceDataset:
     ids
         N unique strings.
     group
-        (N,) int64; sequences of one group are never parted by a split.
+        (N,) int64; sequences of one group are always in the same split.
     split
-        (N,) uint8: a place in ``demo_core.data.record.SPLITS``, 255 for none.
+        (N,) uint8: index into ``demo_core.data.record.SPLITS``, 255 for none.
     intervals
-        (N, 4) int64: chromosome (a place in ``chroms``, -1 for no interval), start, end, strand (1, -1 or 0).
+        (N, 4) int64: chromosome (index into ``chroms``, -1 for no interval), start, end, strand (1, -1 or 0).
     sites
         (N, L) uint8: 1 where a known binding site is.
     info
-        What else the file says about itself: source, chromosome sizes, the genome's digest.
+        Further metadata: source, chromosome sizes, digest of the genome.
     """
 
     codes: Any
@@ -80,7 +80,7 @@ class SequenceDataset:
     _file: h5py.File | None = None
 
     def __post_init__(self) -> None:
-        """Check columns in memory; those of a file are checked as they are read. Raises UsageProblem."""
+        """Check arrays in memory; columns of a file are checked when they are read. Raises UsageProblem."""
         if not isinstance(self.codes, np.ndarray):
             return
         if self.codes.dtype != np.uint8 or self.codes.ndim != 2:
@@ -96,7 +96,7 @@ class SequenceDataset:
 
     @classmethod
     def open(cls, path: str | Path) -> SequenceDataset:
-        """Open a dataset file; sequences stay on disk until they are asked for. Raises DemoError."""
+        """Open a dataset file. Sequences stay on disk until they are sliced. Raises DemoError."""
         path = Path(path)
         file, meta = hdf5.open_checked(path, FORMAT, VERSION, FIELDS)
         try:
@@ -159,12 +159,12 @@ class SequenceDataset:
 
     @property
     def path(self) -> Path | None:
-        """The file behind it; None in memory."""
+        """Path of the file; None in memory."""
         return Path(self._file.filename) if self._file else None
 
     @property
     def length(self) -> int:
-        """L, the length of every sequence."""
+        """Length L of the sequences, in bases."""
         return int(self.codes.shape[1])
 
     def __enter__(self) -> SequenceDataset:
@@ -174,14 +174,14 @@ class SequenceDataset:
         self.close()
 
     def close(self) -> None:
-        """Close the file behind it, if there is one."""
+        """Close the file, if there is one."""
         if self._file is not None:
             self._file.close()
 
     def take(self, rows: RowChoice) -> SequenceDataset:
-        """Read rows into memory, in the order given: row numbers, a slice, or a mask (N,) of booleans.
+        """Read rows into memory, in the given order: row numbers, a slice, or a boolean mask (N,).
 
-        Raises UsageProblem if there is no such row.
+        Raises UsageProblem if a row does not exist.
         """
         index = row_numbers(rows, len(self))
         return SequenceDataset(
@@ -199,17 +199,17 @@ class SequenceDataset:
         )
 
     def rows_at_once(self) -> int:
-        """How many rows are held in memory at a time."""
+        """Number of rows held in memory at a time."""
         return rows_of(self.length * (1 if self.sites is None else 2), BLOCK)
 
     def blocks(self, size: int | None = None) -> Iterator[SequenceDataset]:
-        """All rows in memory, ``size`` at a time; as many as fit into some megabytes, if it is left out."""
+        """Iterate over all rows in memory, ``size`` rows at a time (default: a few megabytes)."""
         size = size or self.rows_at_once()
         for start in range(0, len(self), size):
             yield self.take(slice(start, start + size))
 
     def rows_of_split(self, name: str) -> NDArray[np.int64]:
-        """Rows of a split (``all`` for every row). Raises UsageProblem on an unknown name."""
+        """Return the rows of a split (``all`` for every row). Raises UsageProblem on an unknown name."""
         if name == "all":
             return np.arange(len(self))
         if name not in SPLITS:
@@ -217,13 +217,13 @@ class SequenceDataset:
         return np.flatnonzero(self.split[:] == SPLITS.index(name))
 
     def labels_of(self, target: str) -> NDArray[np.float64]:
-        """Labels (N,) of a target, NaN where unknown, as for a target that the data does not label."""
+        """Return the labels (N,) of a target; NaN where unknown, and for a target that the data do not label."""
         if target not in self.targets:
             return np.full(len(self), np.nan)
         return np.asarray(self.labels[:, self.targets.index(target)], np.float64)
 
     def interval(self, row: int) -> Interval | None:
-        """The interval of a row, if it has one."""
+        """Return the interval of a row, or None."""
         if self.intervals is None:
             return None
         chrom, start, end, strand = (int(v) for v in self.intervals[row])
@@ -232,7 +232,7 @@ class SequenceDataset:
         return Interval(self.chroms[chrom], start, end, {1: "+", -1: "-"}.get(strand, "."))
 
     def digest(self) -> str:
-        """SHA-256 of the content: alphabet, targets, and every column."""
+        """SHA-256 of the content: alphabet, targets, and all columns."""
         content = hashlib.sha256()
         head = [self.alphabet.name, self.targets, self.chroms, self.length]
         content.update(json.dumps(head, ensure_ascii=False).encode())
@@ -248,7 +248,7 @@ class SequenceDataset:
         return content.hexdigest()
 
     def save(self, path: str | Path) -> None:
-        """Write a dataset file, whole or not at all. Raises UsageProblem if two rows have the same id."""
+        """Write a dataset file. Nothing is left behind on failure. Raises UsageProblem if two rows have the same id."""
         from demo_core.storage.atomic_files import whole_file
 
         names, count = np.unique(self.ids[:], return_counts=True)
@@ -260,7 +260,7 @@ class SequenceDataset:
 
 
 class DatasetWriter:
-    """Writes a dataset file block by block; give it a temporary path, see ``demo_core.storage.whole_file``.
+    """Write a dataset file block by block, to a temporary path (see ``demo_core.storage.whole_file``).
 
     All blocks must agree in length, targets and alphabet, and in whether they have intervals and sites. Chromosome
     names may grow from block to block.
@@ -285,20 +285,20 @@ class DatasetWriter:
         self._output.close(check=kind is None)
 
     def append(self, block: SequenceDataset) -> None:
-        """Add the rows of a block."""
+        """Append the rows of a block."""
         hdf5.append_columns(self._file, FIELDS, {name: getattr(block, name) for name in FIELDS})
         self._last = block
 
     def column(self, name: str) -> Any:
-        """What was written of a column so far."""
+        """Return the part of a column that is written."""
         return self._file[name]
 
     def rewrite(self, name: str, values: Any) -> None:
-        """Replace a whole column, for what is known only at the end."""
+        """Replace a whole column that is known only at the end."""
         self._file[name][:] = values
 
     def drop(self, name: str) -> None:
-        """Take a column out again that turned out to be unused."""
+        """Delete a column that turned out to be unused."""
         del self._file[name]
 
     def _describe(self) -> None:
@@ -320,7 +320,7 @@ class DatasetWriter:
 
 
 def impossible_intervals(intervals: NDArray[np.int64], n_chroms: int, length: int) -> NDArray[np.bool_]:
-    """Which rows (..., 4) of chromosome, start, end, strand cannot be intervals of sequences of that length."""
+    """Return which rows (..., 4) of chromosome, start, end, strand are invalid for sequences of that length."""
     chrom, start, end, strand = np.moveaxis(intervals, -1, 0)
     wrong = (chrom < -1) | (chrom >= n_chroms) | (end < start) | (np.abs(strand) > 1)
     wrong |= (end >= LIMIT) | (start <= -LIMIT)
@@ -328,7 +328,7 @@ def impossible_intervals(intervals: NDArray[np.int64], n_chroms: int, length: in
 
 
 def row_numbers(rows: RowChoice, n: int) -> NDArray[np.int64]:
-    """Row numbers (k,) of row numbers, a slice, or a mask (n,). Raises UsageProblem if a row does not exist."""
+    """Return row numbers (k,) for row numbers, a slice, or a mask (n,). Raises UsageProblem if a row does not exist."""
     if isinstance(rows, slice):
         return np.arange(*rows.indices(n))
     index = np.asarray(rows)
@@ -344,7 +344,7 @@ def row_numbers(rows: RowChoice, n: int) -> NDArray[np.int64]:
 
 
 def take_rows(column: Any, index: NDArray[np.int64]) -> Any:
-    """Rows of an array or HDF5 dataset in the order asked for, read by contiguous slices."""
+    """Read rows of an array or HDF5 dataset in the given order, by contiguous slices."""
     if isinstance(column, np.ndarray):
         return column[index]
     if len(index) == 0:

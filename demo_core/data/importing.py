@@ -1,4 +1,4 @@
-"""From a reader's records to a dataset file: encoding, unique ids, splits and negatives, streaming throughout."""
+"""Import records of a reader into a dataset file: encoding, unique ids, splits and negatives, in constant memory."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from demo_core.storage.atomic_files import whole_file
 from demo_core.storage.hdf5_columns import TextColumn
 from demo_core.storage.limits import BLOCK_BYTES, ID_LENGTH, ROWS, rows_of
 
-#: Every record as it is: for explaining a sequence file directly.
+#: Settings that keep every record unchanged, for explaining a sequence file directly.
 AS_IS = ImportSettings(negatives="none", validation=0, test=0, assign=False)
 
 
@@ -35,29 +35,29 @@ def import_records(
     info: Callable[[], Mapping[str, Any]] = dict,
     replace: bool = True,
 ) -> list[str]:
-    """Write a dataset file from records, whole or not at all.
+    """Write a dataset file from records. Nothing is left behind on failure.
 
     Parameters
     ----------
     targets
-        The targets' names; asked for after the first record was read.
+        Names of the targets; requested after the first record was read.
     source
-        What the records came from, for messages and for the file's own account.
+        Source of the records, for messages and for the metadata.
     reader
-        Name and options of the reader, for that account.
+        Name and options of the reader, for the metadata.
     info
-        What else the reader knows of its source, such as the genome; asked for after the last record was read.
+        Further metadata of the reader, such as the genome; requested after the last record was read.
     replace
         Whether an existing file may be replaced.
 
     Returns
     -------
-    What was decided on the user's behalf, a line each.
+    The decisions made, one line each.
 
     Raises
     ------
     DemoError
-        Naming the record, if there is none, lengths differ, a letter is illegal or labels do not fit.
+        If there is no record, lengths differ, a letter is invalid or labels do not fit. The message names the record.
     """
     random = np.random.default_rng(settings.seed)
     notes: list[str] = []
@@ -77,7 +77,7 @@ def import_records(
             notes.append("no sequence has a label, so no splits were assigned")
         writer.rewrite("split", split)
         notes += _add_negatives(writer, blocks, split, settings, random)
-        # Both columns are written from the first block on, since any later record may be the first to use them
+        # Write both columns from the first block on, since any later record may be the first to use them
         if not blocks.has_intervals:
             writer.drop("intervals")
         if not blocks.has_sites:
@@ -90,7 +90,7 @@ def import_records(
 
 @dataclass
 class _Blocks:
-    """Gathers records into blocks, checking each."""
+    """Collect records into blocks and check each record."""
 
     targets: Callable[[], tuple[str, ...]]
     settings: ImportSettings
@@ -123,7 +123,7 @@ class _Blocks:
             yield self._block(gathered)
 
     def unique(self, name: str) -> str:
-        """The name, with a number where it was taken already."""
+        """Return the name, with a number added if it is taken."""
         name = name.replace("\0", "").encode("utf-8", "replace").decode() or f"record-{self.count}"
         if len(name) > ID_LENGTH:
             raise DemoError(
@@ -222,7 +222,7 @@ class _Blocks:
         if self.settings.length is None:
             problem = f"has {len(codes)} bases, but the first record has {self.length}"
             way = f"--length {self.length} crops or pads all sequences"
-            if not self.settings.assign:  # asked by a command that reads files as they are, and has no such option
+            if not self.settings.assign:  # called by a command that reads files unchanged and has no such option
                 way = f"make a dataset file with demo data import --length {self.length}"
             raise self._bad(record, f"{problem}: {way}")
         self.cropped += len(codes) > self.length
@@ -241,8 +241,8 @@ class _Blocks:
         return kept
 
     def _groups(self, records: list[Record], codes: NDArray[np.uint8]) -> NDArray[np.int64]:
-        # Sequences that are equal, on either strand, are one group, and so are records that their reader puts into
-        # one: whatever is linked by either may not be parted by a split
+        # Sequences that are equal on either strand are in one group, and so are records that their reader groups.
+        # Sequences linked in either way must be in the same split.
         keys = strand_free_keys(codes, self.settings.alphabet)
         found = np.empty(len(records), np.int64)
         for row, (record, key) in enumerate(zip(records, keys, strict=True)):
@@ -262,7 +262,7 @@ class _Blocks:
         self.linked[max(one, other)] = min(one, other)
 
     def root(self, group: int) -> int:
-        """The group that all groups linked to this one go by."""
+        """Return the representative of all groups linked to this one."""
         while self.linked[group] != group:
             self.linked[group] = self.linked[self.linked[group]]
             group = self.linked[group]
@@ -275,7 +275,7 @@ class _Blocks:
 
 
 def _labelled(writer: DatasetWriter) -> bool:
-    """Whether any sequence has a label."""
+    """Return whether any sequence has a label."""
     labels = writer.column("labels")
     return any(not np.isnan(labels[start : start + BLOCK]).all() for start in range(0, len(labels), BLOCK))
 
@@ -327,7 +327,7 @@ def _shuffled(
     method: Callable[..., NDArray[np.uint8]],
     random: np.random.Generator,
 ) -> tuple[SequenceDataset, int]:
-    """Shuffles of some rows, without those that came out as they were, and how many did."""
+    """Return shuffles of some rows, without those equal to their original, and the number of the latter."""
     codes = take_rows(writer.column("codes"), rows)
     shuffled = method(codes, random, settings.alphabet.unknown)
     changed = (shuffled != codes).any(axis=1)

@@ -1,4 +1,4 @@
-"""What a dataset reader yields."""
+"""Records that a dataset reader yields."""
 
 from __future__ import annotations
 
@@ -8,32 +8,32 @@ from typing import Any, Protocol
 
 from demo_core.sequences.intervals import Interval
 
-#: The splits a dataset has; a record may leave its split open.
+#: Splits of a dataset. A record may leave its split open.
 SPLITS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One sequence as a reader found it.
+    """One sequence of a source.
 
     Parameters
     ----------
     id
-        Its name, or '' if it has none; made unique on import.
+        Its name, or '' if it has none. The import makes it unique.
     sequence
-        Letters; case does not matter.
+        Its letters, in upper or lower case.
     labels
         One number per target; NaN, or an empty tuple for all, where unknown.
     interval
-        Where it lies in the genome, as long as the sequence.
+        Its genomic interval, of the same length as the sequence.
     split
         ``train``, ``validation`` or ``test``; None leaves it to the import.
     group
-        Records of one group are never parted by a split.
+        Records of one group are always in the same split.
     sites
         Known binding sites, a '0' or '1' for each base.
     where
-        Where it stands in its source ("line 7"), for messages.
+        Its place in the source ("line 7"), for messages.
     """
 
     id: str
@@ -47,10 +47,10 @@ class Record:
 
 
 class Decoder(Protocol):
-    """What turns codes into letters: an alphabet."""
+    """An alphabet: it turns codes into letters."""
 
     def decode(self, codes: Any) -> str:
-        """Letters of codes (L,)."""
+        """Return the letters of codes (L,)."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class RecordBlock:
     Parameters
     ----------
     codes
-        (n, L) uint8, a letter's place in the alphabet; the alphabet's length for unknown letters.
+        (n, L) uint8, index of each letter in the alphabet; the alphabet's length for unknown letters.
     labels
         (n, T), NaN where unknown; None if nothing is known.
     ids, intervals, splits, groups
@@ -79,7 +79,7 @@ class RecordBlock:
     where: str = ""
 
     def records(self, alphabet: Decoder) -> Iterator[Record]:
-        """The records, one by one."""
+        """Yield the records one by one."""
         for row, codes in enumerate(self.codes):
             yield Record(
                 id=str(self.ids[row]) if self.ids is not None else "",

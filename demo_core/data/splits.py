@@ -1,4 +1,4 @@
-"""How records become a dataset, and which split each sequence goes into."""
+"""Import settings, and the assignment of sequences to splits."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ TRAIN, VALIDATION, TEST = (SPLITS.index(s) for s in ("train", "validation", "tes
 
 @dataclass(frozen=True)
 class ImportSettings:
-    """How records become a dataset.
+    """Settings of the import of records into a dataset.
 
     Parameters
     ----------
     negatives
-        What is added to splits that have positives and no negatives: one shuffle for each positive.
+        Negatives to add to splits that have positives and no negatives: one shuffle of each positive.
     validation, test
-        Share of the training sequences to set aside, where the source brings no such split of its own.
+        Fraction of the training sequences to set aside, if the source has no such split.
     split
         Put every sequence into this split instead.
     length
         Crop or pad every sequence around its centre; None demands equal lengths.
     seed
-        For the shuffles and the splits.
+        Random seed of shuffles and splits.
     assign
         Whether sequences without a split are given one.
     """
@@ -57,9 +57,9 @@ class ImportSettings:
 def assign_splits(
     split: NDArray[np.uint8], group: NDArray[np.int64], settings: ImportSettings, random: np.random.Generator
 ) -> list[str]:
-    """Give every sequence a split, in place, whole groups at a time.
+    """Assign a split to every sequence, in place, whole groups at a time.
 
-    Each share gets at least one group as long as one is left to train on, and to each share that follows.
+    Each split gets at least one group, as long as one remains for training and for each split that follows.
     """
     notes: list[str] = []
     if not settings.assign:
@@ -74,7 +74,7 @@ def assign_splits(
         rows = np.flatnonzero(split == TRAIN)
         members, sizes = np.unique(group[rows], return_counts=True)
         order = random.permutation(len(members))
-        left = len(wanted) - place  # groups that others need: the training split, and the shares that follow
+        left = len(wanted) - place  # groups needed by others: the training split, and the splits that follow
         chosen = members[_chosen_groups(sizes, order, share * len(rows), len(members) - left)]
         moved = rows[np.isin(group[rows], chosen)]
         split[moved] = code
@@ -84,7 +84,9 @@ def assign_splits(
 
 
 def _chosen_groups(sizes: NDArray[np.int64], order: NDArray[np.int64], target: float, most: int) -> NDArray[np.int64]:
-    """Groups, in random order, of at most ``target`` sequences together; else the one nearest to it in size."""
+    """Return groups, in random order, of at most ``target`` sequences in total; otherwise the one closest to it in
+    size.
+    """
     fitting = order[np.cumsum(sizes[order]) <= target][: max(0, most)]
     if len(fitting) or most < 1:
         return fitting

@@ -1,4 +1,4 @@
-"""Trained networks: the model and its folder, targets, layers for plugins, devices, and trust in foreign code."""
+"""Trained networks: models and folders, targets, layers for plugins, devices, and trust in code outside plugins."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""Where to compute."""
+"""Choice of device, exact arithmetic on CUDA, and detection of memory errors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _OUT_OF_MEMORY = ("DefaultCPUAllocator", "CUDA error: out of memory", "STATUS_AL
 
 
 def choose_device(name: str) -> torch.device:
-    """The device that ``auto``, ``cpu``, ``cuda`` or ``cuda:n`` means here. Raises UsageProblem."""
+    """Return the device for ``auto``, ``cpu``, ``cuda`` or ``cuda:n``. Raises UsageProblem."""
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
@@ -30,10 +30,10 @@ def choose_device(name: str) -> torch.device:
 
 @contextmanager
 def exact_arithmetic(device: torch.device, *, without_cudnn: bool = False) -> Iterator[None]:
-    """On CUDA, full float32 precision, so that values do not depend on batch size or device beyond 1e-5.
+    """Use full float32 precision on CUDA, so that values do not depend on batch size or device beyond 1e-5.
 
-    TF32, which PyTorch allows for convolutions, keeps 10 bits of mantissa. cuDNN is switched off for the
-    gradients of recurrent networks, ``without_cudnn``: it refuses their backward pass in eval mode.
+    PyTorch allows TF32 for convolutions, which has 10 bits of mantissa. ``without_cudnn`` disables cuDNN, which refuses
+    the backward pass of recurrent networks in eval mode.
     """
     if device.type != "cuda":
         yield
@@ -50,12 +50,14 @@ def exact_arithmetic(device: torch.device, *, without_cudnn: bool = False) -> It
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Whether an exception says that memory ran out; on the CPU and in cuBLAS torch raises a plain RuntimeError."""
+    """Return whether an exception means that memory ran out. On the CPU and in cuBLAS, torch raises a plain
+    RuntimeError.
+    """
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     return isinstance(error, RuntimeError) and any(text in str(error) for text in _OUT_OF_MEMORY)
 
 
 def device_name(device: torch.device) -> str:
-    """A device as records name it, with the name of the GPU."""
+    """Return the name of a device for records, with the name of the GPU."""
     return f"{device} ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else str(device)

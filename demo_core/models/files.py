@@ -1,4 +1,4 @@
-"""The files of a model folder. Needs no torch, so that a mistyped path is reported at once."""
+"""Files of a model folder. Needs no torch, so that a mistyped path is reported at once."""
 
 from pathlib import Path
 
@@ -8,17 +8,17 @@ FORMAT = "demo-model"
 VERSION = 1
 METADATA = "model.json"
 WEIGHTS = "weights.safetensors"
-#: Pictures that a training leaves beside them.
+#: Figures of the training, stored in the folder.
 PICTURES = ("learning_curve.png",)
 
 
 def check_model_folder(path: Path) -> None:
-    """Raise DemoError unless there is a folder."""
+    """Raise DemoError unless the path is a folder."""
     if not path.is_dir():
         what = "this is a file, not a model folder" if path.exists() else "no such model folder"
         raise DemoError(f"{path}: {what}")
 
 
 def is_model_folder(path: Path) -> bool:
-    """Whether there is a folder with a model's description in it."""
+    """Return whether the path is a folder with a model's description."""
     return (path / METADATA).is_file()

@@ -1,4 +1,4 @@
-"""A trained model: a network in eval mode, what its outputs mean, and a folder to keep it in."""
+"""A trained model: a network in eval mode, its outputs, and its folder."""
 
 from __future__ import annotations
 
@@ -40,26 +40,26 @@ _log = logging.getLogger(__name__)
 
 @dataclass(repr=False)
 class Model:
-    """A network with all that is needed to use and explain it.
+    """A network with everything needed to use and explain it.
 
     Parameters
     ----------
     module
-        In eval mode; takes one-hot (B, A, L), gives outputs (B, T) before activation.
+        The network in eval mode; maps one-hot (B, A, L) to outputs (B, T) before activation.
     outputs
-        What each of the T outputs is.
+        Name, activation and unit of each of the T outputs.
     length
-        The length of the sequences it was trained on.
+        Length of the training sequences, in bases.
     capabilities
-        What it offers explainers.
+        Capabilities that explainers can use.
     architecture
-        Name, plugin, distribution and version of its architecture.
+        Name, plugin, distribution and version of the architecture.
     options
         Resolved options of the architecture, plain values.
     training, metrics
-        How it was trained and how well it did.
+        Record of the training, and its metrics.
     running
-        The owner of the code that runs now; ``architecture`` names the one it was trained with.
+        Owner of the code that runs now; ``architecture`` names the one used for training.
     """
 
     module: nn.Module
@@ -85,44 +85,46 @@ class Model:
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are."""
+        """Device of the weights."""
         return next((p.device for p in self.module.parameters()), torch.device("cpu"))
 
     @property
     def min_length(self) -> int:
-        """The shortest sequence it takes, its own length unless it offers ``variable-length``."""
+        """Shortest sequence it accepts: its own length, unless it offers ``variable-length``."""
         if "variable-length" not in self.capabilities:
             return self.length
         return int(self.module.min_length)  # type: ignore[arg-type]
 
     def to(self, device: torch.device | str) -> Model:
-        """Move to a device, in place."""
+        """Move the model to a device, in place."""
         self.module.to(device)
         return self
 
     def target(self, name: str | None = None) -> Target:
-        """The target that ``--target NAME`` means. Raises UsageProblem."""
+        """Return the target for ``--target NAME``. Raises UsageProblem."""
         return parse_target(name, self.outputs)
 
     def one_hot(self, codes: NDArray[np.uint8] | Tensor) -> Tensor:
-        """Codes (B, L) as one-hot float (B, A, L) on the model's device, in its precision."""
+        """Encode codes (B, L) as one-hot (B, A, L) on the model's device, in its precision."""
         on_device = torch.as_tensor(codes).to(self.device)
         return one_hot(on_device, len(self.alphabet.letters), self.dtype)
 
     @property
     def dtype(self) -> torch.dtype:
-        """The precision of the weights."""
+        """Precision of the weights."""
         return next((p.dtype for p in self.module.parameters()), torch.float32)
 
     def automatic_batch_size(self) -> int:
-        """Sequences at a time: about 26,000 positions on a CPU, four times that on a GPU, between 1 and 1,024."""
+        """Number of sequences per batch: about 26,000 positions on a CPU, four times that on a GPU, between 1 and
+        1,024.
+        """
         positions = 26_000 * (4 if self.device.type == "cuda" else 1)
         return max(1, min(1024, positions // self.length))
 
     def outputs_of(self, x: Tensor, network: nn.Module | None = None) -> Tensor:
-        """Outputs (B, T) of one-hot (B, A, L).
+        """Return outputs (B, T) of one-hot (B, A, L).
 
-        Raises PluginError where the network gives anything else, or writes into ``x``, which its caller goes on using.
+        Raises PluginError if the network returns anything else, or modifies ``x``.
         """
         version = None if x.is_inference() else x._version
         outputs = (network or self.module)(x)
@@ -137,9 +139,10 @@ class Model:
         return outputs
 
     def predict(self, codes: NDArray[np.uint8], batch_size: int | None = None) -> NDArray[np.float32]:
-        """Outputs (N, T), before activation, of codes (N, L); ``batch_size`` None: see ``automatic_batch_size``.
+        """Return outputs (N, T), before activation, of codes (N, L). If ``batch_size`` is None, see
+        ``automatic_batch_size``.
 
-        Raises UsageProblem if these are not codes, MisfitError if the model does not take their length.
+        Raises UsageProblem if these are not codes, and MisfitError if the model does not accept their length.
         """
         if isinstance(codes, SequenceDataset):
             raise UsageProblem("predict takes codes (N, L), not a dataset: model.predict(dataset.codes[:])")
@@ -164,7 +167,7 @@ class Model:
         return torch.cat(found).numpy() if found else empty.numpy()
 
     def activate(self, outputs: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Predictions (N, T): each output through its activation."""
+        """Return predictions (N, T): each output after its activation."""
         columns = [output.predict(outputs[:, i]) for i, output in enumerate(self.outputs)]
         return np.stack(columns, axis=1).astype(np.float32)
 
@@ -179,7 +182,7 @@ class Model:
             )
 
     def metadata(self) -> dict[str, Any]:
-        """The content of ``model.json``."""
+        """Return the content of ``model.json``."""
         return {
             "format": FORMAT,
             "version": VERSION,
@@ -193,7 +196,7 @@ class Model:
         }
 
     def digest(self) -> str:
-        """SHA-256 of what decides its outputs: architecture, options and weights."""
+        """SHA-256 of everything that determines the outputs: architecture, options and weights."""
         content = hashlib.sha256()
         named = {k: self.architecture.get(k) for k in ("name", "plugin", "distribution")}
         head = [named, self.options, self.alphabet.name, self.length, [o.as_json() for o in self.outputs]]
@@ -204,7 +207,9 @@ class Model:
         return content.hexdigest()
 
     def save(self, folder: str | Path, *, replace: bool = False, pictures: dict[str, Any] | None = None) -> None:
-        """Write a model folder, whole or not at all; ``pictures`` are matplotlib figures by names of ``PICTURES``."""
+        """Write a model folder. ``pictures`` are matplotlib figures by names of ``PICTURES``. Nothing is left behind on
+        failure.
+        """
         path = Path(folder)
         if unknown := set(pictures or {}) - set(PICTURES):
             raise ValueError(
@@ -219,7 +224,7 @@ class Model:
             )
         with whole_folder(path, replace=replace) as temporary:
             weights = {k: v.detach().cpu().contiguous().clone() for k, v in self.module.state_dict().items()}
-            # not save_file, whose error on a full disk is none of the system's
+            # not save_file, whose error on a full disk is not an OSError
             (temporary / WEIGHTS).write_bytes(safetensors.torch.save(weights))
             write_json(temporary / METADATA, self.metadata())
             for name, figure in (pictures or {}).items():
@@ -231,11 +236,11 @@ class Model:
         cls, folder: str | Path, *, registry: Registry | None = None, device: str | torch.device = "cpu",
         allow_code: bool = False,
     ) -> Model:  # fmt: skip
-        """Open a model folder. Its architecture must be an enabled plugin; nothing in the folder is run.
+        """Open a model folder. Its architecture must be an enabled plugin. No code of the folder is run.
 
-        ``allow_code`` lets the folder name a class that is no plugin, which is imported from where Python finds it.
+        ``allow_code`` lets the folder name a class outside plugins, which Python must be able to import.
 
-        Raises DemoError naming the folder and what is wrong with it.
+        Raises DemoError, naming the folder and the problem.
         """
         path = Path(folder)
         shown = printable(path)
@@ -269,7 +274,7 @@ class _Description:
 
 
 def _parse(meta: Any, shown: str) -> _Description:
-    """What ``model.json`` says, every field checked."""
+    """Parse ``model.json`` and check every field."""
     try:
         if meta["format"] != FORMAT or not isinstance(meta["version"], int) or meta["version"] > VERSION:
             raise ValueError(f"format {printable(meta['format'], 40)} {printable(meta['version'], 20)} cannot be read")
@@ -307,7 +312,7 @@ def build_model(
     length: int,
     outputs: Sequence[Output],
 ) -> Model:
-    """A new, untrained model of a registered architecture.
+    """Make a new, untrained model of a registered architecture.
 
     Raises UsageProblem on bad options, MisfitError if the architecture refuses the length.
     """
@@ -338,21 +343,21 @@ def build_model(
 
 
 def foreign_content(folder: Path) -> str:
-    """The name of something in a folder that saving a model does not write; '' if there is nothing."""
+    """Return the name of an entry of a folder that saving a model does not write; '' if there is none."""
     if not folder.is_dir():
         return "no model but a file"
     return next((p.name for p in sorted(folder.iterdir()) if p.name not in (METADATA, WEIGHTS, *PICTURES)), "")
 
 
 def one_hot(codes: Tensor, letters: int, dtype: torch.dtype = torch.float32) -> Tensor:
-    """Codes (B, L) as one-hot (B, A, L) on the same device; codes beyond the alphabet are columns of zeros."""
+    """Encode codes (B, L) as one-hot (B, A, L) on the same device; codes beyond the alphabet are columns of zeros."""
     rows = torch.arange(letters, dtype=codes.dtype, device=codes.device)[:, None]
     return (codes[:, None, :] == rows).to(dtype)
 
 
 @contextmanager
 def blaming_network(model: Model) -> Iterator[None]:
-    """What a network raises, other than errors for the user, is the failure of the plugin that brought it."""
+    """Report exceptions of a network, except errors for the user, as a failure of its plugin."""
     try:
         yield
     except DemoError:
@@ -360,7 +365,7 @@ def blaming_network(model: Model) -> Iterator[None]:
     except BaseException as error:
         if passes(error):
             raise
-        if out_of_memory(error):  # whoever chose the batch knows what to say
+        if out_of_memory(error):  # the caller chose the batch, and reports this
             raise
         what, module = f"architecture '{model.running.get('name', '?')}'", type(model.module).__module__
         raise plugin_failed(what, Owner.from_json(model.running), error, module) from error

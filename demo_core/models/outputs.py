@@ -15,7 +15,7 @@ Activation = Literal["sigmoid", "identity"]
 
 @dataclass(frozen=True)
 class Output:
-    """One output of a model: its name, what turns it into a prediction, and the prediction's unit."""
+    """One output of a model: its name, its activation, and the unit of the prediction."""
 
     name: str
     activation: Activation = "sigmoid"
@@ -29,7 +29,7 @@ class Output:
 
     @property
     def is_probability(self) -> bool:
-        """Whether its prediction is a probability; its value before the activation then is a logit."""
+        """Whether the prediction is a probability; the value before the activation is then a logit."""
         return self.activation == "sigmoid"
 
     def predict(self, values: ArrayLike) -> NDArray[np.float64]:
@@ -37,7 +37,7 @@ class Output:
         return logistic(values) if self.is_probability else np.asarray(values, np.float64)
 
     def as_json(self) -> dict[str, Any]:
-        """For ``model.json``."""
+        """Return the entry of ``model.json``."""
         return {"name": self.name, "activation": self.activation, "unit": self.unit}
 
 

@@ -1,4 +1,4 @@
-"""What is explained: one output of a model, or a function of its outputs."""
+"""Targets: one output of a model, or a function of its outputs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Form = Literal["output", "probability", "loss", "difference"]
 
 @dataclass(frozen=True)
 class Target:
-    """A callable from outputs ``(B, T)`` to ``(B,)``.
+    """The number that is explained: a function from outputs ``(B, T)`` to ``(B,)``.
 
     ``output`` is the value before the activation (for a sigmoid, the logit), ``probability`` the value after it,
     ``loss`` the training loss against the batch's own labels, ``difference`` one output minus another.
@@ -30,16 +30,16 @@ class Target:
 
     @property
     def name(self) -> str:
-        """As typed after ``--target``."""
+        """Name, as typed after ``--target``."""
         names = ":".join(o.name for o in self.outputs)
         return names if self.form == "output" else f"{self.form}:{names}"
 
     def as_json(self) -> dict[str, Any]:
-        """For provenance."""
+        """Return the entry of the provenance."""
         return {"name": self.name, "form": self.form, "outputs": [o.as_json() for o in self.outputs]}
 
     def bind(self, labels: Tensor) -> Target:
-        """This target for a batch whose labels ``(B, T)`` are known; only the loss needs them."""
+        """Return this target for a batch with known labels ``(B, T)``; only the loss needs them."""
         if self.form != "loss":
             return self
         mine = labels[:, self.columns[0]]
@@ -48,14 +48,14 @@ class Target:
         return replace(self, labels=mine)
 
     def repeat(self, k: int) -> Target:
-        """This target for a batch that is stacked ``k`` times, as ``x.repeat(k, 1, 1)`` does; the loss needs it.
+        """Return this target for a batch stacked ``k`` times, as by ``x.repeat(k, 1, 1)``; the loss needs it.
 
         Outputs are then (k * B, T), and sequence b of copy c is in row c * B + b.
         """
         return self if self.labels is None else replace(self, labels=self.labels.repeat(k))
 
     def __call__(self, outputs: Tensor) -> Tensor:
-        """The target (B,) of outputs (B, T)."""
+        """Return the target (B,) of outputs (B, T)."""
         value = outputs[:, self.columns[0]]
         if self.form == "probability":
             return torch.sigmoid(value)
@@ -80,9 +80,9 @@ def loss_of(value: Tensor, label: Tensor, activation: Activation) -> Tensor:
 
 
 def parse_target(text: str | None, outputs: Sequence[Output]) -> Target:
-    """The target that a user names; with a single output and no name, that output.
+    """Return the target that a user names; without a name, the single output.
 
-    Raises UsageProblem listing the outputs if there are several and none is named, or the name is unknown.
+    Raises UsageProblem, listing the outputs, if there are several and none is named, or if the name is unknown.
     """
     names = [o.name for o in outputs]
     if text is None:
@@ -97,7 +97,9 @@ def parse_target(text: str | None, outputs: Sequence[Output]) -> Target:
     if form in ("probability", "loss", "output") and rest in names:
         column = names.index(rest)
         if form == "probability" and not outputs[column].is_probability:
-            raise UsageProblem(f"target '{rest}' is a {outputs[column].unit}, not a probability")
+            raise UsageProblem(
+                f"target '{rest}' has no probability: its unit is {outputs[column].unit}; use --target {rest}"
+            )
         return Target(form, (column,), (outputs[column],))  # type: ignore[arg-type]
     if form == "difference":
         pairs = [(a, b) for a in names for b in names if a != b and f"{a}:{b}" == rest]

@@ -1,4 +1,4 @@
-"""Whether code that is no installed plugin may run: only where the user says so, each time."""
+"""Permission to run code outside installed plugins: only if the user gives it, each time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _allowed: ContextVar[bool] = ContextVar("code_allowed", default=False)
 
 @contextmanager
 def code_allowed(allowed: bool = True) -> Iterator[None]:
-    """Within it, ``check_code_allowed`` is content; without ``allowed`` nothing changes."""
+    """Allow ``check_code_allowed`` to pass in this context; without ``allowed`` nothing changes."""
     token = _allowed.set(allowed or _allowed.get())
     try:
         yield
@@ -22,7 +22,7 @@ def code_allowed(allowed: bool = True) -> Iterator[None]:
 
 
 def check_code_allowed(what: str) -> None:
-    """Raise UsageProblem unless the user has allowed code that is no installed plugin."""
+    """Raise UsageProblem unless the user has allowed code outside installed plugins."""
     if not _allowed.get():
         raise UsageProblem(
             f"{what} is code outside installed plugins and would run with your rights; "

@@ -1,4 +1,4 @@
-"""Read a weights file: check its shapes first, refuse values that are not finite."""
+"""Read a weights file: check shapes first, and refuse non-finite values."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from demo_core.errors import DemoError, one_line, printable
 
-#: Bytes that a network may take beyond four times its weights file: buffers that are not kept, and initial values.
+#: Bytes that a network may use beyond four times its weights file: buffers that are not stored, and initial values.
 _SLACK = 1 << 30
 _FACTORIES = frozenset({"empty", "empty_strided", "zeros", "ones", "full", "rand", "randn"})
 
 
 class _Allocations(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Refuses tensors that are made once more than some bytes have been asked for."""
+    """Refuse new tensors once more than a number of bytes have been allocated."""
 
     def __init__(self, most: int, path: Path) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -42,12 +42,12 @@ class _Allocations(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 def allocating_at_most(path: Path) -> AbstractContextManager[Any]:
-    """Refuse to make larger tensors in this context than the network of a weights file can have. Raises DemoError."""
+    """In this context, refuse tensors larger than the network of a weights file can have. Raises DemoError."""
     return _Allocations(4 * path.stat().st_size + _SLACK, path)
 
 
 def check_shapes(path: Path, there: Mapping[str, Sequence[int]], wanted: Mapping[str, Tensor]) -> None:
-    """Raise DemoError unless a file has just the weights that a network wants, in name and shape."""
+    """Raise DemoError unless names and shapes of a file's weights equal those of the network."""
     wrong = [f"{k} is missing" for k in wanted if k not in there]
     wrong += [f"{printable(k, 60)} is not part of the network" for k in there if k not in wanted]
     wrong += [
@@ -61,7 +61,7 @@ def check_shapes(path: Path, there: Mapping[str, Sequence[int]], wanted: Mapping
 
 
 def load_weights(module: nn.Module, path: Path) -> None:
-    """Put the weights of a file into a network, in the precision they have. Raises DemoError."""
+    """Load the weights of a file into a network, in their precision. Raises DemoError."""
     try:
         weights = safetensors.torch.load_file(path)
     except (OSError, safetensors.SafetensorError) as error:
@@ -69,13 +69,13 @@ def load_weights(module: nn.Module, path: Path) -> None:
     check_shapes(path, {k: v.shape for k, v in weights.items()}, module.state_dict())
     check_finite(weights, printable(path), {name for name, _ in module.named_parameters()})
     floating = {w.dtype for w in weights.values() if w.is_floating_point()}
-    if len(floating) == 1:  # a network kept in another precision comes back in it
+    if len(floating) == 1:  # a network saved in another precision is restored in that precision
         module.to(floating.pop())
     module.load_state_dict(weights)
 
 
 def check_finite(weights: Mapping[str, Tensor], shown: str, parameters: Container[str]) -> None:
-    """Raise DemoError on weights that are NaN, or infinite parameters; a buffer may hold infinities, as a mask does."""
+    """Raise DemoError on NaN weights, or infinite parameters. A buffer may be infinite, such as a mask."""
     for name, tensor in weights.items():
         if not tensor.is_floating_point():
             continue

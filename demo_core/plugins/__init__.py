@@ -1,4 +1,4 @@
-"""What a plugin registers and how it is found: specs, options, hooks, discovery, the registry, and failures.
+"""What plugins register and how they are found: specs, options, hooks, discovery, registry, failures.
 
 Light: nothing here imports torch, numpy, h5py or matplotlib.
 """

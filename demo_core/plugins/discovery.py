@@ -1,8 +1,8 @@
-"""Finding plugins, and keeping the failure of one from touching the others.
+"""Find plugins, and isolate the failure of one from the others.
 
-A plugin is a light module behind an entry point of the group ``demo_core``, or one local file that the user
-names with ``--plugin``. Each is loaded, checked and asked for its specs by itself, so that the owner of
-every spec is known and a broken plugin costs one line on stderr.
+A plugin is a light module behind an entry point of the group ``demo_core``, or a local file given by ``--plugin``. Each
+plugin is loaded and checked by itself. The owner of every spec is therefore known, and a broken plugin costs one line
+on stderr.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ from demo_core.plugins.owner import Owner
 from demo_core.plugins.registry import Registered, Registry, local_module
 from demo_core.plugins.specs import AnySpec, Architecture, Command, DatasetReader, Explainer, SpecError, refusals
 
-#: The version of the contract between plugins and the core.
+#: Version of the contract between plugins and the core.
 API = 1
 GROUP = "demo_core"
-#: The environment variables that discovery reads.
+#: Environment variables that discovery reads.
 _VARIABLES = ("DEMO_LOAD_PLUGINS", "DEMO_DISABLE_PLUGINS", "DEMO_STRICT_PLUGINS")
 _log = logging.getLogger(__name__)
-#: Seconds of import that are worth telling.
+#: Import time in seconds from which a plugin is listed as slow.
 SLOW = 0.5
 DISTRIBUTION = "deep-motif-dashboard"
 
@@ -50,26 +50,26 @@ _HOOKS: dict[str, Any] = {
 
 
 class Broken(Exception):
-    """Why a plugin cannot be used; the message is the cause alone."""
+    """Reason why a plugin cannot be used."""
 
 
 @dataclass
 class Candidate:
-    """A plugin that was found, whatever became of it."""
+    """A plugin that was found, working or not."""
 
     owner: Owner
     module: str
     state: str = "active"
     reason: str = ""
     specs: list[AnySpec] = field(default_factory=list)
-    #: Why single specs were left out, while the others work
+    #: Reasons why single specs are skipped, while the others work
     refused: list[str] = field(default_factory=list)
-    #: How long its import and registration took
+    #: Seconds of import and registration
     seconds: float = 0.0
     cause: BaseException | None = None
 
     def problems(self) -> list[str]:
-        """One line for the failure of the plugin, or for each spec that was left out."""
+        """Return one line for the failure of the plugin, or for each skipped spec."""
         if self.state != "failed" and not self.refused:
             return []
         from demo_core.plugins.failures import report_to
@@ -82,17 +82,17 @@ class Candidate:
 
 @dataclass
 class Discovery:
-    """All plugins found and the registry of what the working ones register."""
+    """All plugins, and the registry of the working ones."""
 
     candidates: list[Candidate]
     registry: Registry
 
     def problems(self) -> list[str]:
-        """One line for each failed plugin and each name that two plugins claim."""
+        """Return one line for each failed plugin and each name that two plugins use."""
         return [line for c in self.candidates for line in c.problems()] + self.registry.conflicts()
 
     def meant(self, name: str) -> list[Registered[Any]]:
-        """What a name means: specs of that name, or all of the plugin of that name. Raises UsageProblem."""
+        """Resolve a name: specs of that name, or all specs of the plugin of that name. Raises UsageProblem."""
         registry, kinds = self.registry, tuple(_HOOKS.values())
         found: list[Registered[Any]] = [registry.find(k, name) for k in kinds if registry.has(k, name)]
         found += [r for k in kinds for r in registry.all(k) if r.owner.named_in({name}) and r not in found]
@@ -114,9 +114,9 @@ def discover(files: Iterable[Path] = (), environ: Mapping[str, str] | None = Non
     Parameters
     ----------
     files
-        Local plugin files the user named; nothing is ever loaded from a folder implicitly.
+        Local plugin files named by the user. Nothing is loaded from a folder implicitly.
     environ
-        Where ``DEMO_LOAD_PLUGINS``, ``DEMO_DISABLE_PLUGINS`` and ``DEMO_STRICT_PLUGINS`` are read from.
+        Environment with ``DEMO_LOAD_PLUGINS``, ``DEMO_DISABLE_PLUGINS`` and ``DEMO_STRICT_PLUGINS``.
 
     Raises
     ------
@@ -141,12 +141,14 @@ def discover(files: Iterable[Path] = (), environ: Mapping[str, str] | None = Non
 
 
 def installed() -> Registry:
-    """The registry of all installed plugins, found once in a process; failed plugins are logged as warnings then."""
+    """Return the registry of all installed plugins. It is made once per process; failed plugins are then logged as
+    warnings.
+    """
     return _installed(tuple(sys.path), *(os.environ.get(name) for name in _VARIABLES))
 
 
 def reload() -> Registry:
-    """Find plugins again, as after ``pip install`` in a notebook. Imported modules stay as they are."""
+    """Find plugins again, such as after ``pip install`` in a notebook. Modules that are already imported do not change."""
     importlib.invalidate_caches()
     _installed.cache_clear()
     return installed()
@@ -168,13 +170,13 @@ def _admit(candidate: Candidate, env: Mapping[str, str], load: Callable[[], Modu
         return
     try:
         started = time.perf_counter()
-        with refusals() as candidate.refused, redirect_stdout(sys.stderr):  # what it prints is no result
+        with refusals() as candidate.refused, redirect_stdout(sys.stderr):  # output of an import is no result
             candidate.specs = specs_of(load(), candidate.refused)
         candidate.seconds = time.perf_counter() - started
         return
     except Broken as error:
         candidate.reason, candidate.cause = str(error), error
-    # A plugin may raise anything, SystemExit included: whatever it is must not take the others down.
+    # A plugin may raise anything, SystemExit included. Other plugins must not be affected.
     except BaseException as error:
         if passes(error):
             raise
@@ -186,9 +188,9 @@ def _admit(candidate: Candidate, env: Mapping[str, str], load: Callable[[], Modu
 
 
 def specs_of(module: ModuleType, refused: list[str] | None = None) -> list[AnySpec]:
-    """What a module registers. Raises Broken, or whatever the module raises.
+    """Collect what a module registers. Raises Broken, or whatever the module raises.
 
-    With ``refused``, specs that break the contract are left out, and why is added to it.
+    With ``refused``, specs that break the contract are skipped, and the reasons are added to it.
     """
     api = getattr(module, "DEMO_API", None)
     if api is None:
@@ -198,7 +200,7 @@ def specs_of(module: ModuleType, refused: list[str] | None = None) -> list[AnySp
         raise Broken(
             f"was built for DEMO_API {printable(repr(api), 40)}; this is DEMO_API {API}; install a newer {lagging}"
         )
-    manager = pluggy.PluginManager(GROUP)  # of its own, so that what a plugin does wrong stays with it
+    manager = pluggy.PluginManager(GROUP)  # a registry of its own, so that faults of a plugin stay in it
     manager.add_hookspecs(hookspecs)
     try:
         manager.register(module)
@@ -217,7 +219,7 @@ def specs_of(module: ModuleType, refused: list[str] | None = None) -> list[AnySp
                 raise SpecError(problem)
             if problem and refused is not None:
                 refused.append(problem)
-            elif not getattr(spec, "refused", False):  # why was said when it was made
+            elif not getattr(spec, "refused", False):  # the reason was recorded when the spec was made
                 found.append(spec)
     if not found and refused:
         raise Broken("; ".join(refused))
@@ -292,7 +294,7 @@ def _owner(point: metadata.EntryPoint) -> Owner:
     )
 
 
-# a distribution parses its metadata anew at every access to its name
+# a distribution parses its metadata at every access to its name
 @functools.cache
 def _identity(dist: metadata.Distribution | None) -> tuple[str, str]:
     try:

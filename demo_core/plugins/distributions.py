@@ -8,19 +8,19 @@ from typing import Any
 
 from demo_core.errors import printable
 
-# The labels that packaging.python.org calls well known, without spaces and punctuation
+# Labels that packaging.python.org defines, without spaces and punctuation
 _DOCUMENTATION = ("documentation", "docs")
 _ISSUES = ("issues", "bugs", "issue", "bug", "tracker", "issuetracker", "bugtracker")
 _HOME = ("source", "repository", "sourcecode", "github", "homepage")
 
 
 def documentation(distribution: str) -> str:
-    """Where a distribution is documented: its page, else its home; '' where it names neither."""
+    """Return the documentation URL of a distribution, otherwise its home page, otherwise ''."""
     return _url(distribution, *_DOCUMENTATION, *_HOME)
 
 
 def place_to_report(distribution: str) -> str:
-    """Where what goes wrong is reported: the issue tracker, else the home, else an address; '' where there is none."""
+    """Return where to report problems: issue tracker, otherwise home page, otherwise address, otherwise ''."""
     if found := _url(distribution, *_ISSUES, *_HOME):
         return found
     about = _metadata(distribution)

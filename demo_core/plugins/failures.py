@@ -1,4 +1,4 @@
-"""What a plugin's code raises is the plugin's failure: one line that says whose, where in it, and whom to tell."""
+"""Turn exceptions of a plugin's code into one line: which plugin, where in it, and where to report it."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from demo_core.errors import MisfitError, PluginError, Unsuitable, one_line, pri
 from demo_core.plugins.distributions import place_to_report
 from demo_core.plugins.owner import Owner
 
-#: So many places in a plugin are named, the innermost last.
+#: Number of places in a plugin that are named, the innermost last.
 _PLACES = 3
 
 
 def plugin_failed(what: str, owner: Owner, error: BaseException, module: str, did: str = "failed") -> PluginError:
-    """The error to raise for what a plugin's code raised.
+    """Make the error for an exception of a plugin's code.
 
-    ``what`` is "explainer 'mine'", and ``module`` one of the plugin's modules. Places in the plugin are named, and none
-    of the core or of libraries: those are seen with ``--debug``.
+    ``what`` is "explainer 'mine'", and ``module`` one of the plugin's modules. The message names places in the plugin,
+    not in the core or in libraries; ``--debug`` shows those.
     """
     cause = f"{one_line(error)}{places(error, module)}"
     return PluginError(f"{what} of plugin {owner.describe()} {did}: {cause}", report_to(owner))
 
 
 def refuses(error: BaseException, module: str) -> bool:
-    """Whether an exception is a refusal: ``Unsuitable``, or a ValueError that the plugin itself raises.
+    """Return whether an exception is a refusal: ``Unsuitable``, or a ValueError that the plugin itself raises.
 
     A ValueError raised by a library or by Python, such as ``int("x")``, is a failure of the plugin.
     """
@@ -35,7 +35,9 @@ def refuses(error: BaseException, module: str) -> bool:
     if not isinstance(error, ValueError) or error.__traceback__ is None:
         return False
     *_, last = walk(error.__traceback__)
-    raised = last.tb_frame.f_code.co_code[last.tb_lasti] == opmap["RAISE_VARARGS"]  # by a statement, in Python code
+    raised = (
+        last.tb_frame.f_code.co_code[last.tb_lasti] == opmap["RAISE_VARARGS"]
+    )  # by a raise statement, in Python code
     return raised and _package(last.tb_frame.f_globals.get("__name__", "")) == _package(module)
 
 
@@ -46,26 +48,26 @@ def pass_on_refusal(error: BaseException, module: str, what: str) -> None:
 
 
 def walk(trace: TracebackType | None) -> Iterator[TracebackType]:
-    """Every entry of a traceback, the innermost last."""
+    """Return every entry of a traceback, the innermost last."""
     while trace is not None:
         yield trace
         trace = trace.tb_next
 
 
 def broke_contract(what: str, owner: Owner, problem: str) -> PluginError:
-    """The error to raise for a plugin that gave what the contract does not allow."""
+    """Make the error for a plugin whose result breaks the contract."""
     whose = f"{what} of plugin {owner.describe()}"
     return PluginError(f"{whose} broke the contract: {problem}", report_to(owner))
 
 
 def report_to(owner: Owner) -> str:
-    """The end of a line: where to report it, if the plugin is not the user's own file and names a place."""
+    """Return the end of a message: where to report it, unless the plugin is the user's own file or names no place."""
     place = place_to_report(owner.distribution) if owner.origin != "local file" else ""
     return f"; report it to {place}" if place else ""
 
 
 def places(error: BaseException, module: str) -> str:
-    """Where in a plugin it happened: the frames whose module is in the same package as ``module``."""
+    """Return places of an exception in a plugin: frames whose module is in the same package as ``module``."""
     theirs = [
         f"{_short(one.tb_frame.f_code.co_filename)}:{one.tb_lineno} in {one.tb_frame.f_code.co_name}"
         for one in walk(error.__traceback__)

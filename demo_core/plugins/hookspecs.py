@@ -1,4 +1,4 @@
-"""The hooks. Each is called once, at discovery, with a function to hand specs to."""
+"""Hooks. Each is called once, at discovery, with a function that receives specs."""
 
 from pluggy import HookimplMarker, HookspecMarker
 
@@ -10,19 +10,19 @@ hookimpl = HookimplMarker("demo_core")
 
 @hookspec
 def register_architectures(register: Register[Architecture]) -> None:
-    """Register network architectures, e.g. for `demo train NAME`."""
+    """Register network architectures, for `demo train NAME`."""
 
 
 @hookspec
 def register_datasets(register: Register[DatasetReader]) -> None:
-    """Register readers of sequence files, e.g. for `demo data import`."""
+    """Register readers of sequence files, for `demo data import`."""
 
 
 @hookspec
 def register_explainers(register: Register[Explainer]) -> None:
-    """Register ways of explaining a prediction, e.g. for `demo explain NAME`."""
+    """Register explainers, for `demo explain NAME`."""
 
 
 @hookspec
 def register_commands(register: Register[Command]) -> None:
-    """Register further commands, e.g. `demo NAME`."""
+    """Register further commands, `demo NAME`."""

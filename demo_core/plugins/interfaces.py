@@ -26,7 +26,7 @@ class Network(Protocol):
     """
 
     def forward(self, x: Tensor, /) -> Tensor:
-        """Outputs (B, T) before activation, of one-hot ``x`` (B, A, L); an unknown letter is a column of zeros."""
+        """Return outputs (B, T) before activation, for one-hot ``x`` (B, A, L); zeros for an unknown letter."""
         ...
 
 
@@ -34,7 +34,7 @@ class Reader(Protocol):
     """The target of a DatasetReader: ``__init__(self, options)``."""
 
     def read(self, source: Path, /) -> Iterator[Record] | Iterator[RecordBlock]:
-        """Records, or blocks of them, in the order of the source. Raises BadSource naming the place."""
+        """Yield records, or blocks of them, in the order of the source. Raises BadSource, naming the place."""
         ...
 
 
@@ -55,5 +55,5 @@ class PatternExplainer(Protocol):
     """The target of an Explainer of kind pattern: ``__init__(self, options)``."""
 
     def explain(self, model: Model, target: Target, random: RunRandom, /) -> Result | Tensor:
-        """Inputs (R, A, L) made for one target, from R restarts."""
+        """Return R inputs (R, A, L) optimised for one target."""
         ...

@@ -1,4 +1,4 @@
-"""How a run is ended from outside: Ctrl-C, a cluster's SIGTERM, a terminal that closes."""
+"""Interrupts of a run: Ctrl-C, SIGTERM from a cluster, a terminal that closes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import signal
 import time
 from types import FrameType
 
-#: Further signals within so many seconds are ignored, so that the first one's clean-up comes to its end.
+#: Further signals within this number of seconds are ignored, so that the first one's clean-up can finish.
 _GRACE = 3.0
 
 
@@ -24,12 +24,12 @@ def install() -> None:
 
 
 def from_outside() -> bool:
-    """Whether a KeyboardInterrupt that was just caught can be the user's: a signal came, or nobody keeps count."""
+    """Return whether a KeyboardInterrupt can be the user's: a signal arrived, or signals are not counted."""
     return not _State.installed or _State.last is not None
 
 
 def passes(error: BaseException) -> bool:
-    """Whether an exception is not a plugin's own: the user's interrupt, or the end of a generator."""
+    """Return whether an exception is not a plugin's own: the user's interrupt, or the end of a generator."""
     return isinstance(error, GeneratorExit) or (isinstance(error, KeyboardInterrupt) and from_outside())
 
 

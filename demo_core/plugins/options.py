@@ -1,6 +1,6 @@
-"""A frozen dataclass of options: its fields as text, checked values, JSON and JSON schema.
+"""Options: the fields of a frozen dataclass as text, checked values, JSON and JSON schema.
 
-Light on purpose: every plugin's module imports it. ``demo_core.cli.flags`` makes flags of it.
+Every plugin's module imports this module, so it imports nothing heavy. ``demo_core.cli.flags`` makes flags of options.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ O = TypeVar("O")  # noqa: E741 - the options class
 
 @dataclass(frozen=True)
 class NoOptions:
-    """For plugins that have nothing to set."""
+    """Options class of plugins without options."""
 
 
 NO_OPTIONS = NoOptions
@@ -31,13 +31,13 @@ NO_OPTIONS = NoOptions
 
 @dataclass(frozen=True)
 class Option:
-    """One field of an options class, understood."""
+    """One field of an options class."""
 
     name: str
     scalar: type[Any]
     choices: tuple[Any, ...]
     optional: bool
-    #: None for a single value, 0 for a tuple of any length, n for exactly n
+    #: None for a single value, 0 for a tuple of any length, n for a tuple of n values
     items: int | None
     default: Any
     help: str
@@ -46,7 +46,7 @@ class Option:
 
     @property
     def required(self) -> bool:
-        """Whether the user has to give it."""
+        """Whether the user must give it."""
         return self.default is dataclasses.MISSING
 
     @property
@@ -56,15 +56,15 @@ class Option:
 
     @property
     def flag(self) -> str:
-        """The command-line spelling."""
+        """Name of the flag."""
         return "--" + self.name.replace("_", "-")
 
     def flag_of(self, owner: str) -> str:
-        """The long form, which no command can take: ``--OWNER-FIELD``."""
+        """Long form ``--OWNER-FIELD``, which no command uses for itself."""
         return f"--{owner.replace(':', '-')}-{self.flag[2:]}"
 
     def parse(self, text: str) -> Any:
-        """A value from text as typed on a command line; raises ValueError with a reason."""
+        """Parse text from a command line. Raises ValueError with the reason."""
         if self.optional and text.lower() == "none":
             return None
         if self.items is None:
@@ -73,7 +73,7 @@ class Option:
         return self.check(tuple(_from_text(self.scalar, w.strip()) for w in words))
 
     def check(self, value: Any) -> Any:
-        """The value if it is allowed, as the type it should have; raises ValueError with a reason."""
+        """Check a value and convert it to its type. Raises ValueError with the reason."""
         if value is None and self.optional:
             return None
         if self.items is None:
@@ -90,7 +90,7 @@ class Option:
             value = float(value)
         if scalar is Path and isinstance(value, str):
             value = Path(value)
-        # bool is an int to isinstance, and `--layers true` is a mistake
+        # isinstance counts bool as int, and `--layers true` is a mistake
         if not isinstance(value, scalar) or (isinstance(value, bool) and scalar is not bool):
             raise ValueError(f"expected {_SCALARS[scalar]}, got {_quoted(value)}")
         if scalar is float and not math.isfinite(value):
@@ -105,7 +105,7 @@ class Option:
 
 
 def check_options_class(cls: object) -> None:
-    """Raise TypeError, saying why, unless ``cls`` is a frozen dataclass of supported fields."""
+    """Raise TypeError, with the reason, unless ``cls`` is a frozen dataclass of supported fields."""
     if not isinstance(cls, type) or not dataclasses.is_dataclass(cls):
         raise TypeError(f"{cls!r} is not a dataclass")
     if not cls.__dataclass_params__.frozen:  # type: ignore[attr-defined]
@@ -119,7 +119,7 @@ def check_options_class(cls: object) -> None:
 
 
 def options_of(cls: type) -> tuple[Option, ...]:
-    """The fields of an options class in order; raises TypeError on a type that cannot be an option."""
+    """Return the fields of an options class in order. Raises TypeError on an unsupported type."""
     hints = get_type_hints(cls)
     return tuple(_option(f, hints[f.name]) for f in dataclasses.fields(cls))
 
@@ -168,10 +168,10 @@ def _option(field: dataclasses.Field[Any], hint: Any) -> Option:
 
 
 def build(cls: type[O], values: Mapping[str, Any], of: str) -> O:
-    """An instance from plain values, every one checked.
+    """Make an instance from plain values, and check each.
 
-    ``of`` names the owner in messages ("explainer 'saliency'"). Raises UsageProblem on an unknown name, listing
-    the valid ones, and on a value that is not allowed.
+    ``of`` names the owner in messages ("explainer 'saliency'"). Raises UsageProblem on an unknown name, listing the
+    valid ones, and on an invalid value.
     """
     known = {o.name: o for o in options_of(cls)}
     checked = {}
@@ -199,7 +199,7 @@ def build(cls: type[O], values: Mapping[str, Any], of: str) -> O:
 
 
 def from_settings(cls: type, settings: Iterable[str], of: str) -> dict[str, Any]:
-    """Values from NAME=VALUE texts. Raises UsageProblem on one that is no such text, unknown, or not allowed."""
+    """Parse texts NAME=VALUE. Raises UsageProblem on another text, an unknown name, or an invalid value."""
     known = {o.name: o for o in options_of(cls)}
     found: dict[str, Any] = {}
     for setting in settings:
@@ -213,13 +213,13 @@ def from_settings(cls: type, settings: Iterable[str], of: str) -> dict[str, Any]
             value = known[key].parse(text)
         except ValueError as error:
             raise UsageProblem(f"{of}: option '{key}': {error}") from None
-        # a list that is given in parts is one list
+        # parts of a list are joined
         found[key] = (*found[key], *value) if isinstance(found.get(key), tuple) and value is not None else value
     return found
 
 
 def as_json(options: object) -> dict[str, Any]:
-    """Resolved values as plain JSON, in the order of the fields."""
+    """Return resolved values as plain JSON, in the order of the fields."""
     return {
         f.name: _plain(getattr(options, f.name))
         for f in dataclasses.fields(options)  # type: ignore[arg-type]
@@ -227,7 +227,7 @@ def as_json(options: object) -> dict[str, Any]:
 
 
 def changed(options: object) -> dict[str, Any]:
-    """The values that differ from the defaults, as plain JSON."""
+    """Return the values that differ from the defaults, as plain JSON."""
     known = {o.name: o for o in options_of(type(options))}
     return {
         name: value
@@ -237,12 +237,12 @@ def changed(options: object) -> dict[str, Any]:
 
 
 def variable(owner: str, option: Option) -> str:
-    """The environment variable that stands in for a flag."""
+    """Return the environment variable of an option."""
     return f"DEMO_{owner}_{option.name}".upper().replace("-", "_")
 
 
 def from_environment(cls: type, owner: str, environ: Mapping[str, str]) -> dict[str, Any]:
-    """The values that the environment gives to an owner's options. Raises UsageProblem on one that is not allowed."""
+    """Read an owner's options from the environment. Raises UsageProblem on an invalid value."""
     found = {}
     for option in options_of(cls):
         name = variable(owner, option)
@@ -255,7 +255,7 @@ def from_environment(cls: type, owner: str, environ: Mapping[str, str]) -> dict[
 
 
 def metavar(option: Option) -> str:
-    """What stands for the value in help: INTEGER, NUMBER,... or the choices."""
+    """Return the placeholder in help: INTEGER, NUMBER,... or the choices."""
     one = "|".join(map(str, option.choices)) if option.choices else _SCALARS[option.scalar].upper()
     if option.items is None:
         return one
@@ -263,16 +263,16 @@ def metavar(option: Option) -> str:
 
 
 def usage(option: Option, owner: str = "") -> str:
-    """The flag with its value, as it is typed: ``--filters INTEGER,...``, ``--simplex/--no-simplex``.
+    """Return the flag with its value, as typed: ``--filters INTEGER,...``, ``--simplex/--no-simplex``.
 
-    With ``owner``, its long form: ``--saliency-simplex/--no-saliency-simplex``.
+    With ``owner``, return the long form: ``--saliency-simplex/--no-saliency-simplex``.
     """
     flag = option.flag_of(owner) if owner else option.flag
     return f"{flag}/--no-{flag[2:]}" if option.is_switch else f"{flag} {metavar(option)}"
 
 
 def describe(option: Option, *, required: bool = True) -> str:
-    """Help text of an option with its range and default; ``required`` False leaves out that it is required."""
+    """Return the help text with range and default. ``required`` False omits "[required]"."""
     notes = []
     if option.minimum is not None and option.maximum is not None:
         notes.append(f"{_bound(option.minimum)} to {_bound(option.maximum)}")
@@ -314,5 +314,5 @@ def _quoted(value: Any) -> str:
 
 
 def _bound(value: float) -> str:
-    """A limit in full: 100000000, not 1e+08."""
+    """Format a limit in full: 100000000, not 1e+08."""
     return str(value) if isinstance(value, int) else f"{value:g}"

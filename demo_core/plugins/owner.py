@@ -1,4 +1,4 @@
-"""Who registered something: a distribution and its entry point."""
+"""Owner of a spec: a distribution and its entry point."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Owner:
-    """Who registered something: a distribution and its entry point."""
+    """Owner of a spec: a distribution and its entry point."""
 
     entry_point: str
     distribution: str
@@ -18,7 +18,7 @@ class Owner:
 
     @property
     def label(self) -> str:
-        """A unique name."""
+        """Unique name."""
         return f"{self.distribution}:{self.entry_point}"
 
     def describe(self) -> str:
@@ -29,7 +29,7 @@ class Owner:
 
     @classmethod
     def from_json(cls, record: Mapping[str, str]) -> Owner:
-        """From what ``as_json`` wrote; a part that is missing is '?'."""
+        """Make an owner from the result of ``as_json``; a missing part is '?'."""
         return cls(
             entry_point=record.get("plugin", "?"),
             distribution=record.get("distribution", "?"),
@@ -38,11 +38,11 @@ class Owner:
         )
 
     def named_in(self, names: set[str]) -> bool:
-        """Whether a list from the environment means this plugin, by entry point or distribution."""
+        """Return whether a list from the environment names this plugin, by entry point or distribution."""
         return bool({_normal(n) for n in names} & {_normal(self.entry_point), _normal(self.distribution)})
 
     def as_json(self) -> dict[str, str]:
-        """For provenance records."""
+        """Return the entry of provenance records."""
         return {
             "plugin": self.entry_point,
             "distribution": self.distribution,
@@ -52,5 +52,5 @@ class Owner:
 
 
 def _normal(name: str) -> str:
-    """A name as pip compares it: demo_x, demo.x and Demo-X are one."""
+    """Normalise a distribution name as pip does: demo_x, demo.x and Demo-X are equal."""
     return re.sub(r"[-_.]+", "-", name).lower()

@@ -1,4 +1,4 @@
-"""From names to specs and from specs to classes, with a sentence for every "why not"."""
+"""Registry: from names to specs and from specs to classes, with the reason if that fails."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class Registered(Generic[T_co]):
     owner: Owner
 
     def missing(self) -> tuple[str, ...]:
-        """Required modules that are not installed; nothing is imported to find out."""
+        """Return required modules that are not installed, without importing any."""
         return tuple(m for m in self.spec.requires if not _importable(m))
 
     def why_unavailable(self) -> str:
-        """A sentence with the pip line that helps, or '' if everything required is there."""
+        """Return a sentence with the pip command that helps, or '' if everything required is installed."""
         missing = self.missing()
         if not missing:
             return ""
@@ -37,7 +37,7 @@ class Registered(Generic[T_co]):
         return f"needs {', '.join(missing)}, which is not installed: pip install {wanted}"
 
     def load(self) -> Any:
-        """The target, imported. Raises UsageProblem if something required is missing, PluginError if it fails."""
+        """Import the target. Raises UsageProblem if a requirement is missing, and PluginError if the import fails."""
         what, name = self.spec.what, self.spec.name
         if why := self.why_unavailable():
             raise UsageProblem(f"{what} '{name}' {why}")
@@ -55,13 +55,13 @@ class Registered(Generic[T_co]):
         )
 
     def failed(self, error: BaseException, did: str = "failed") -> PluginError:
-        """The error to raise for what the plugin's code raised."""
+        """Make the error for an exception of the plugin's code."""
         from demo_core.plugins.failures import plugin_failed
 
         return plugin_failed(f"{self.spec.what} '{self.spec.name}'", self.owner, error, self._module(), did)
 
     def broke_contract(self, problem: str) -> PluginError:
-        """The error to raise where the plugin gave what the contract does not allow."""
+        """Make the error for a result that breaks the contract."""
         from demo_core.plugins.failures import broke_contract
 
         return broke_contract(f"{self.spec.what} '{self.spec.name}'", self.owner, problem)
@@ -69,10 +69,10 @@ class Registered(Generic[T_co]):
 
 @dataclass
 class Registry:
-    """Everything that plugins registered, by kind of spec and name."""
+    """All specs of plugins, by kind and name."""
 
     _entries: dict[str, dict[str, list[Registered[Any]]]] = field(default_factory=dict)
-    #: Plugins that register nothing, by entry point, and why: what is asked for may be theirs.
+    #: Plugins that registered nothing, by entry point, with the reason: a requested name may be theirs.
     away: dict[str, str] = field(default_factory=dict)
 
     def add(self, *specs: Registered[AnySpec]) -> None:
@@ -82,20 +82,24 @@ class Registry:
             by_name.setdefault(registered.spec.name, []).append(registered)
 
     def all(self, kind: type[U]) -> list[Registered[U]]:
-        """All specs of a kind, by name and then owner."""
+        """Return all specs of a kind, by name and then owner."""
         by_name = self._entries.get(kind.what, {})
         same = (by_name[name] for name in sorted(by_name))
         return [r for found in same for r in (sorted(found, key=_label) if len(found) > 1 else found)]
 
     def names(self, kind: type[U]) -> list[str]:
-        """What a user can type: the plain name, or ENTRYPOINT:name where it means another plugin's."""
+        """Return what a user can type: the plain name, or ENTRYPOINT:name if the plain name means another plugin's
+        spec.
+        """
         by_name = self._entries.get(kind.what, {})
         return [self.qualified(r) for name in sorted(by_name) for r in by_name[name]]
 
     def find(self, kind: type[U], name: str) -> Registered[U]:
-        """The spec called ``name`` or ``ENTRYPOINT:name``; of a plain name the built-in one, if there is one.
+        """Return the spec called ``name`` or ``ENTRYPOINT:name``. A plain name means the built-in spec, if there is
+        one.
 
-        Raises UsageProblem: unknown (naming the closest match), or claimed by two third-party plugins (naming both).
+        Raises UsageProblem if the name is unknown (naming the closest match), or used by two third-party plugins
+        (naming both).
         """
         by_name = self._entries.get(kind.what, {})
         entry_point, _, plain = name.rpartition(":")
@@ -112,31 +116,31 @@ class Registry:
         return cast("Registered[U]", found[0])
 
     def has(self, kind: type[U], name: str) -> bool:
-        """Whether ``find`` would know the name, be it that several plugins claim it."""
+        """Return whether ``find`` knows the name, even if several plugins use it."""
         entry_point, _, plain = name.rpartition(":")
         found = self._entries.get(kind.what, {}).get(plain, [])
         return any(not entry_point or r.owner.entry_point == entry_point for r in found)
 
     def qualified(self, registered: Registered[Any]) -> str:
-        """The name that finds this very spec."""
+        """Return the name that finds this spec."""
         same = self._entries[registered.spec.what][registered.spec.name]
         name = registered.spec.name
         plain = len(same) == 1 or registered.owner.origin == "built-in"
         return name if plain else f"{registered.owner.entry_point}:{name}"
 
     def shadowed(self, registered: Registered[Any]) -> bool:
-        """Whether a built-in has the plain name of a third party's spec."""
+        """Return whether a built-in has the plain name of a third party's spec."""
         same = self._entries[registered.spec.what][registered.spec.name]
         return registered.owner.origin != "built-in" and any(r.owner.origin == "built-in" for r in same)
 
     def third_party(self) -> tuple[Owner, ...]:
-        """Owners of all registered third-party plugins."""
+        """Return the owners of all registered third-party plugins."""
         entries = (r for by_name in self._entries.values() for found in by_name.values() for r in found)
         owners = {r.owner.label: r.owner for r in entries if r.owner.origin != "built-in"}
         return tuple(owners[label] for label in sorted(owners))
 
     def conflicts(self) -> list[str]:
-        """One line for each name that several plugins claim, none of which is built in."""
+        """Return one line for each name that several plugins, none of them built in, use."""
         return [
             f"{_claimed(what, name, found)}; {_say_which(name, found)}"
             for what, by_name in self._entries.items()
@@ -146,7 +150,7 @@ class Registry:
 
 
 def local_module(stem: str) -> str:
-    """The module name that a local plugin file gets; its own targets may say the stem alone."""
+    """Return the module name of a local plugin file. Its own targets may use the stem alone."""
     return "demo_local_" + "".join(c if c.isalnum() else "_" for c in stem)
 
 

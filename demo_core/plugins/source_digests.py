@@ -17,7 +17,8 @@ from demo_core.plugins.registry import Registered
 
 
 def editable_source(registered: Registered[Any]) -> str | None:
-    """SHA-256 of a plugin's own package if it is installed in editable mode (``pip install -e``); else None.
+    """Return the SHA-256 of a plugin's own package if it is installed in editable mode (``pip install -e``); otherwise
+    None.
 
     The version of an editable install stays the same while its code changes.
     """
@@ -32,10 +33,10 @@ def editable_source(registered: Registered[Any]) -> str | None:
 
 
 def network_source(module: Any) -> str:
-    """SHA-256 of the files that define the classes of a network, without those of torch.
+    """Return the SHA-256 of the files that define the classes of a network, without those of torch.
 
-    Of a package that lies outside site-packages, as its author edits it, all files count. A network that was made by a
-    function adds the digest of that function's file as ``class_digest``.
+    For a package outside site-packages, all files count. A network made by a function adds the digest of that
+    function's file as ``class_digest``.
     """
     names = {type(m).__module__ for m in module.modules()}
     files: dict[str, Path] = {}
@@ -50,7 +51,7 @@ def network_source(module: Any) -> str:
 
 
 def _package_of(top: str) -> dict[str, Path]:
-    """The files of a package that is worked on; none of the core, or of what pip has installed."""
+    """Return the files of an editable package; none of the core, or of packages installed by pip."""
     spec = find_spec(top) if top not in ("demo_core", "__main__") else None
     folders = [Path(p) for p in (spec.submodule_search_locations or ())] if spec else []
     return {
@@ -62,7 +63,7 @@ def _package_of(top: str) -> dict[str, Path]:
 
 
 def option_files(options: object) -> dict[str, str | None]:
-    """SHA-256 of the content behind each option that is a path; None for a missing file."""
+    """Return the SHA-256 of the content of each option that is a path; None for a missing file."""
     found: dict[str, str | None] = {}
     for option in options_of(type(options)):
         if option.scalar is not Path:

@@ -1,4 +1,4 @@
-"""What a plugin registers: light descriptions whose targets are imported when first used."""
+"""Specs: light descriptions of plugins, whose targets are imported on first use."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from typing import Any, ClassVar, TypeAlias, TypeVar, cast, dataclass_transform
 from demo_core.errors import unknown_name
 from demo_core.plugins.options import NO_OPTIONS, check_options_class
 
-#: What a model can offer. Each word promises a member: see docs/contract.md.
+#: Capabilities of a model. Each word promises a member; see docs/contract.md.
 CAPABILITIES = frozenset({"gradients", "variable-length", "recurrent", "prefix-logits", "conv-filters", "attention"})
 
-#: Kinds of explanation, closed in version 1.
+#: Kinds of explanation, fixed in version 1.
 KINDS = ("attribution", "trace", "pattern", "interaction")
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _TARGET = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 
 S_contra = TypeVar("S_contra", contravariant=True)
-#: The function a hook receives; call it once per spec.
+#: The function that a hook receives; call it once per spec.
 Register: TypeAlias = Callable[[S_contra], None]
 
 
 class SpecError(ValueError):
-    """A spec is not what the contract asks for; the message says which field and why."""
+    """A spec breaks the contract; the message names the field and the reason."""
 
 
 _refusals: ContextVar[list[str] | None] = ContextVar("refusals", default=None)
@@ -50,7 +50,7 @@ C = TypeVar("C", bound=type)
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(field,))
 def _spec(cls: C) -> C:
-    """Make a frozen dataclass whose bad arguments ``refusals`` can collect."""
+    """Make a frozen dataclass whose invalid arguments ``refusals`` can collect."""
     made: Any = dataclass(frozen=True, kw_only=True)(cls)
     initialise = made.__init__
 
@@ -71,30 +71,30 @@ def _spec(cls: C) -> C:
 
 @_spec
 class Spec:
-    """The fields that every spec has.
+    """Fields of every spec.
 
     Parameters
     ----------
     name
-        What the user types: lower-case words joined by hyphens.
+        Name that the user types: lower-case words joined by hyphens.
     target
         ``"package.module:attribute"``, imported when first used, so that listing plugins stays fast.
     summary
         One line for listings.
     options
-        A frozen dataclass of options; left out means none.
+        A frozen dataclass of options. Default: no options.
     requires
         Modules that must be importable; checked without importing them.
     extra
-        The extra of the plugin's distribution that brings what ``requires`` names.
+        The extra of the plugin's distribution that installs the modules of ``requires``.
     docs
-        Where it is documented, a URL; left out means the pages that the distribution's metadata names.
+        URL of the documentation. Default: the URL in the distribution's metadata.
     paper
-        Where the method comes from, one line: "Simonyan 2013, arXiv:1312.6034".
+        Source of the method, one line: "Simonyan 2013, arXiv:1312.6034".
     """
 
     what: ClassVar[str] = "spec"
-    #: Whether the contract was broken, see ``refusals``.
+    #: Whether the spec breaks the contract, see ``refusals``.
     refused: ClassVar[bool] = False
 
     name: str
@@ -107,7 +107,7 @@ class Spec:
     paper: str = ""
 
     def __post_init__(self) -> None:
-        """Refuse what the contract does not allow, naming the field."""
+        """Check the fields, and name the invalid one."""
         if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):
             raise SpecError(f"name {self.name!r} must be lower-case words joined by hyphens, like 'my-method'")
         if not isinstance(self.target, str) or not _TARGET.fullmatch(self.target):
@@ -129,14 +129,15 @@ class Architecture(Spec):
     """A network: the target is a ``torch.nn.Module`` class.
 
     ``__init__(options, *, letters, length, n_targets)``; ``forward(x)`` takes one-hot ``(B, A, L)`` floats and
-    gives outputs ``(B, T)`` before any activation.
+    returns outputs ``(B, T)`` before activation.
 
     Parameters
     ----------
     provides
-        What a built model offers; the module's own ``provides`` may overrule it once its options are known.
+        Capabilities of a model. ``provides`` of the module, which knows its options, takes precedence.
     training
-        Training settings that differ for this network, ``{"learning_rate": 0.01}``; ``demo train`` checks them.
+        Defaults of ``demo train`` that differ for this network: ``{"learning_rate": 0.01}``. ``demo train`` checks
+        them.
     """
 
     what: ClassVar[str] = "architecture"
@@ -145,7 +146,7 @@ class Architecture(Spec):
     training: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Check capabilities and training as well."""
+        """Check capabilities and training too."""
         super().__post_init__()
         object.__setattr__(self, "provides", check_capabilities(self.name, self.provides))
         if not isinstance(self.training, Mapping) or not all(isinstance(key, str) for key in self.training):
@@ -161,7 +162,7 @@ class DatasetReader(Spec):
     Parameters
     ----------
     suffixes
-        ``".fa"``, ``".fa.gz"``: by them ``demo data import`` chooses the reader by itself.
+        File suffixes, such as ``".fa"``, ``".fa.gz"``, by which ``demo data import`` chooses the reader.
     """
 
     what: ClassVar[str] = "reader"
@@ -169,7 +170,7 @@ class DatasetReader(Spec):
     suffixes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Check the suffixes as well."""
+        """Check the suffixes too."""
         super().__post_init__()
         suffixes = _words("suffixes", self.name, self.suffixes)
         for suffix in suffixes:
@@ -181,21 +182,21 @@ class DatasetReader(Spec):
 
 @_spec
 class Explainer(Spec):
-    """A way of explaining: the target is a class with ``__init__(options)`` and ``explain(model, batch, target)``.
+    """An explainer: the target is a class with ``__init__(options)`` and ``explain(model, batch, target)``.
 
     Parameters
     ----------
     kind
-        The shape of what comes back: attribution ``(B, A, L)``, trace ``(B, C, L)``, interaction ``(B, L, L)``;
+        Kind of the values and their shape: attribution ``(B, A, L)``, trace ``(B, C, L)``, interaction ``(B, L, L)``;
         pattern ``(R, A, L)`` for one target, from ``explain(model, target, random)``.
     channels
         Names of a trace's channels.
     needs
-        Capabilities the model must offer.
+        Capabilities that the model must offer.
     hypothetical
-        For attributions: whether letters that are not there get a value as well.
+        For attributions: whether letters that are not present have a value too.
     adds_up
-        Whether the sum of ``values * x`` should be the output minus ``Result.baseline``; checked and recorded.
+        Whether the sum of ``values * x`` equals the target minus ``Result.baseline``; checked and recorded.
     tolerance
         Largest mean completeness error, as a fraction of the mean sum of ``|values * x|``. A path integral of 50 steps
         reaches about 0.01.
@@ -211,7 +212,7 @@ class Explainer(Spec):
     tolerance: float = 0.01
 
     def __post_init__(self) -> None:
-        """Check kind, channels and needs as well."""
+        """Check kind, channels and needs too."""
         super().__post_init__()
         if self.kind not in KINDS:
             raise SpecError(f"'{self.name}': " + unknown_name("kind", str(self.kind), KINDS))
@@ -240,7 +241,7 @@ AnySpec: TypeAlias = Architecture | DatasetReader | Explainer | Command
 
 
 def check_capabilities(name: str, words: Iterable[str]) -> frozenset[str]:
-    """The capabilities as a set; raises SpecError on a word that is not one."""
+    """Return the capabilities as a set. Raises SpecError on an unknown word."""
     found = frozenset(_words("capabilities", name, tuple(words) if not isinstance(words, str) else words))
     for word in sorted(found - CAPABILITIES):
         raise SpecError(f"'{name}': " + unknown_name("capability", word, CAPABILITIES))
@@ -248,7 +249,7 @@ def check_capabilities(name: str, words: Iterable[str]) -> frozenset[str]:
 
 
 def _words(where: str, name: str, words: object) -> tuple[str, ...]:
-    # A bare string is iterable too: ("captum") for ("captum",) would become six modules.
+    # A string is iterable too: ("captum") instead of ("captum",) would become six modules.
     if isinstance(words, str) or not isinstance(words, tuple | list | set | frozenset):
         raise SpecError(f"{where} of '{name}' must be a tuple of strings, not {words!r}")
     if not all(isinstance(word, str) and word for word in words):

@@ -1,4 +1,4 @@
-"""Explanations: the kinds, the file of one run, and where its values came from."""
+"""Explanations: kinds, files, and provenance."""
 
 import lazy_loader
 

@@ -1,7 +1,7 @@
-"""Explanations: the kinds there are, and the file that holds one run.
+"""Explanations: the kinds, and the file of one run.
 
-A file stands alone: it has the sequences, what is known of them, the model's outputs and the values, and says how all
-of it came about. Reading it needs no torch.
+A file is self-contained: it holds the sequences with their labels, the model's outputs, the values and the provenance.
+Reading it needs no torch.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from demo_core.storage.limits import rows_of
 FORMAT = "demo-explanation"
 VERSION = 1
 
-#: What a file holds besides its sequences. ``index`` is each sequence's place in the dataset, ``extras`` the
-#: numbers (N, K) that the explainer gives beside its values, named in the metadata.
+#: Columns of a file besides those of its sequences. ``index`` is the row of each sequence in the dataset; ``extras``
+#: are further numbers (N, K) of the explainer, named in the metadata.
 FIELDS = {
     **dataset_file.FIELDS,
     "index": Field("int64", 1),
@@ -41,7 +41,7 @@ FIELDS = {
 
 
 def expected_shape(kind: str, n: int, letters: int, length: int, channels: int) -> tuple[int, ...]:
-    """The shape that values of a kind have for n sequences."""
+    """Return the shape of values of a kind for n sequences."""
     shapes = {
         "attribution": (n, letters, length),
         "trace": (n, channels, length),
@@ -60,17 +60,17 @@ class Explanation:
     sequences
         The sequences explained, with labels, intervals and sites.
     values
-        Of the kind's shape; float32. For attributions (N, A, L), what each letter would be worth at each place.
+        float32, of the kind's shape. For attributions (N, A, L): a value for each letter at each position.
     outputs
         (N, T), the model's outputs before activation.
     target_values
         (N,), the target that was explained.
     baseline
-        (N,), the target at the reference; None where the method has none.
+        (N,), the target at the reference; None if the method has none.
     extras
-        (N, K), further numbers of each sequence, named in ``provenance.extras``; None for none.
+        (N, K), further numbers of each sequence, named in ``provenance.extras``; None if there are none.
     provenance
-        How it was made.
+        Record of how it was made.
     """
 
     sequences: SequenceDataset
@@ -85,7 +85,7 @@ class Explanation:
 
     @classmethod
     def open(cls, path: str | Path) -> Explanation:
-        """Open a file; arrays stay on disk until they are sliced. Raises DemoError."""
+        """Open a file. Arrays stay on disk until they are sliced. Raises DemoError."""
         path = Path(path)
         file, meta = hdf5.open_checked(path, FORMAT, VERSION, FIELDS)
         try:
@@ -112,7 +112,7 @@ class Explanation:
         return f"<Explanation: {said}, values {tuple(self.values.shape)}>"
 
     def __eq__(self, other: object) -> bool:
-        """An explanation is itself alone; to compare two, compare their arrays. Raises UsageProblem."""
+        """Compare by identity; compare the arrays of two explanations instead. Raises UsageProblem."""
         if self is other:
             return True
         if not isinstance(other, Explanation):
@@ -135,7 +135,7 @@ class Explanation:
             self._file.close()
 
     def save(self, path: str | Path, *, replace: bool = False) -> None:
-        """Write an explanation file, whole or not at all: the file that ``demo explain`` writes.
+        """Write an explanation file, the same that ``demo explain`` writes. Nothing is left behind on failure.
 
         Raises DemoError if the file exists, unless ``replace``.
         """
@@ -148,32 +148,32 @@ class Explanation:
 
     @property
     def metadata(self) -> Mapping[str, Any]:
-        """All provenance as plain JSON, as in the file."""
+        """The provenance as plain JSON, as in the file."""
         return self.provenance.record
 
     @property
     def kind(self) -> str:
-        """One of ``demo_core.plugins.KINDS``."""
+        """Kind of the values: one of ``demo_core.plugins.KINDS``."""
         return self.provenance.kind
 
     @property
     def explainer(self) -> str:
-        """The explainer's name."""
+        """Name of the explainer."""
         return self.provenance.explainer.name
 
     @property
     def model_name(self) -> str:
-        """The name of the model's folder."""
+        """Name of the model folder."""
         return self.provenance.model.name
 
     @property
     def target(self) -> str:
-        """The target's name."""
+        """Name of the target."""
         return self.provenance.target.name
 
     @property
     def output_column(self) -> int:
-        """The column of ``outputs`` that the target is made of; of a difference, the first."""
+        """Column of ``outputs`` from which the target is computed; for a difference, the first."""
         return [o.name for o in self.provenance.model.outputs].index(self.provenance.target.outputs[0].name)
 
     @property
@@ -183,21 +183,21 @@ class Explanation:
 
     @property
     def predictions(self) -> NDArray[np.float64]:
-        """(N, T): outputs through their activations."""
+        """Predictions (N, T): outputs after their activations."""
         outputs = np.asarray(self.outputs[:], np.float64)
         return np.stack([o.predict(outputs[:, i]) for i, o in enumerate(self.provenance.model.outputs)], axis=1)
 
     @property
     def labels_of_target(self) -> NDArray[np.float64]:
-        """(N,): labels of the output that the target is made of, NaN where unknown."""
+        """Labels (N,) of the output of the target, NaN where unknown."""
         return self.sequences.labels_of(self.provenance.target.outputs[0].name)
 
     def one_hot(self, rows: Sequence[int] | slice) -> NDArray[np.float32]:
-        """One-hot (n, A, L) of some rows."""
+        """Return some rows as one-hot (n, A, L)."""
         return self.sequences.alphabet.one_hot(self.sequences.codes[rows])
 
     def row_of(self, name: str) -> int:
-        """The row of an id. Raises UsageProblem naming the closest id."""
+        """Return the row of an id. Raises UsageProblem, naming the closest id."""
         for start in range(0, len(self), dataset_file.BLOCK):
             ids = self.sequences.ids[start : start + dataset_file.BLOCK]
             found = np.flatnonzero(ids == name)
@@ -211,9 +211,10 @@ class Explanation:
         )
 
     def most_confident_positive(self) -> int:
-        """The row of the target's highest output among the positives, or among all where none is labelled positive.
+        """Return the row with the highest output of the target among the positives, or among all rows if none is
+        labelled positive.
 
-        Labels of a regression make no sequence positive.
+        Regression labels make no sequence positive.
         """
         values = np.nan_to_num(np.asarray(self.outputs[:, self.output_column], np.float64), nan=-np.inf)
         if self.provenance.target.outputs[0].is_probability:
@@ -223,14 +224,14 @@ class Explanation:
         return int(values.argmax())
 
     def extra(self, name: str) -> NDArray[np.float32]:
-        """The numbers (N,) that the explainer gave beside its values. Raises UsageProblem naming those there are."""
+        """Return further numbers (N,) of the explainer. Raises UsageProblem, naming the known ones."""
         names = self.provenance.extras
         if name not in names:
             raise UsageProblem(unknown_name("number", name, names))
         return np.asarray(self.extras[:, names.index(name)])
 
     def blocks(self, size: int = 1024) -> Iterator[slice]:
-        """Slices that cover all rows, of at most ``size`` and of some megabytes of values."""
+        """Return slices that cover all rows, each of at most ``size`` rows and some megabytes of values."""
         size = rows_of(int(np.prod(self.values.shape[1:])) * 4, size)
         for start in range(0, len(self), size):
             yield slice(start, min(start + size, len(self)))

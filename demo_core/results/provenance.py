@@ -17,7 +17,7 @@ _FORMS = ("output", "probability", "loss", "difference")
 
 @dataclass(frozen=True)
 class ExplainerInfo:
-    """The explainer, and the plugin and distribution that it came from."""
+    """The explainer, and its plugin and distribution."""
 
     name: str
     plugin: str = "?"
@@ -28,7 +28,7 @@ class ExplainerInfo:
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """The model: its name, the digest of its weights, its outputs, and ``model.json`` as it was."""
+    """The model: its name, the digest of its weights, its outputs, and the content of ``model.json``."""
 
     name: str
     outputs: tuple[Output, ...]
@@ -41,7 +41,7 @@ class ModelInfo:
 
 @dataclass(frozen=True)
 class TargetInfo:
-    """What was explained: ``form`` (output, probability, loss or difference) of one or two outputs."""
+    """The target: ``form`` (output, probability, loss or difference) of one or two outputs."""
 
     name: str
     form: str
@@ -55,20 +55,20 @@ class TargetInfo:
 
 @dataclass(frozen=True)
 class Provenance:
-    """How an explanation was made.
+    """Record of how an explanation was made.
 
     Parameters
     ----------
     record
-        All of it as plain JSON, as the file has it.
+        The record as plain JSON, as in the file.
     options_changed
-        The options that differ from the defaults; all options where the file does not say.
+        Options that differ from the defaults; all options if the file does not state it.
     unit
-        Unit of the values; '' where the explainer names none.
+        Unit of the values; '' if the explainer names none.
     extras
-        Names of the further numbers that the explainer gave for each sequence.
+        Names of further numbers that the explainer returned for each sequence.
     fingerprint
-        Everything that decides the values; empty where the file does not say.
+        Everything that determines the values; empty if the file does not state it.
     """
 
     record: Mapping[str, Any]
@@ -89,7 +89,7 @@ class Provenance:
 
     @classmethod
     def parse(cls, record: Mapping[str, Any]) -> Provenance:
-        """Check metadata. Raises ValueError that names the field."""
+        """Parse metadata. Raises ValueError that names the invalid field."""
         kind = _get(record, "kind", str)
         if kind not in KINDS:
             raise ValueError(unknown_name("kind", kind, KINDS))
@@ -124,7 +124,7 @@ def _model(said: Mapping[str, Any]) -> ModelInfo:
         _name("model", said),
         _outputs("model.targets", said.get("targets")),
         str(said.get("digest") or "unknown"),
-        *(one if isinstance(one, dict) else {} for one in records),  # others may have written what they liked
+        *(one if isinstance(one, dict) else {} for one in records),  # files of others may hold anything
     )
 
 

@@ -1,4 +1,4 @@
-"""Write explanation files, block by block, whole or not at all."""
+"""Write explanation files block by block."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def write_explanation(
     replace: bool,
     within: Path | None = None,
 ) -> None:
-    """Write an explanation file.
+    """Write an explanation file. Nothing is left behind on failure.
 
     Parameters
     ----------
     blocks
-        Columns of some rows at a time, by the names of ``FIELDS``; None for a column that is not there.
+        Columns of some rows at a time, by the names of ``FIELDS``; None for an absent column.
     record
-        All provenance; asked for after the last block.
+        Function that returns the provenance; called after the last block.
     replace, within
         As ``demo_core.storage.whole_file`` takes them.
     """

@@ -1,4 +1,4 @@
-"""What an explainer is given and what it gives back."""
+"""Input and result of an explainer."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from torch import Tensor
 
 
 class BatchRandom:
-    """Random numbers that depend on seed, place in the dataset and call alone.
+    """Random numbers that depend only on the seed, the row in the dataset, and the number of the call.
 
-    Batch size, order, shards and resuming never change a draw, and every device gets the same ones. Each sequence
-    has its own SplitMix64 stream for each call (Steele, Lea & Flood, OOPSLA 2014).
+    Draws do not depend on batch size, order, shards, resuming or device. Each sequence has its own SplitMix64 stream
+    for each call (Steele, Lea & Flood, OOPSLA 2014).
     """
 
     def __init__(self, seed: int, index: NDArray[np.int64], device: torch.device, stream: int = 0) -> None:
@@ -25,25 +25,25 @@ class BatchRandom:
         self._calls = 0
 
     def uniform(self, k: int) -> Tensor:
-        """A tensor (B, k) of float32 in [0, 1); a further call gives further numbers."""
+        """Draw a tensor (B, k) of float32 in [0, 1). Each call gives new numbers."""
         self._calls += 1
         with np.errstate(over="ignore"):
             start = _mix(self._key + _mix(self._index + np.uint64(1)))
             start = _mix(start + np.uint64(self._calls) * _GAMMA)
             state = start[:, None] + np.arange(1, k + 1, dtype=np.uint64) * _GAMMA
-        # 24 bits are what a float32 holds exactly, so that 1.0 is never reached
+        # a float32 holds 24 bits exactly, so 1.0 is never reached
         numbers = (_mix(state) >> np.uint64(40)).astype(np.float32) * np.float32(2.0**-24)
         return torch.from_numpy(numbers).to(self._device)
 
     def permutations(self, k: int) -> Tensor:
-        """A tensor (B, k) of int64, each row a random order of 0 to k - 1."""
+        """Draw a tensor (B, k) of int64; each row is a random permutation of 0 to k - 1."""
         return self.uniform(k).argsort(dim=1, stable=True)
 
 
 class RunRandom:
-    """Random numbers for a run that reads no data: of as many rows as the explainer makes.
+    """Random numbers for a run that reads no data, for as many rows as the explainer makes.
 
-    ``progress(done, total)`` may be called while it works, and moves a bar where there is one.
+    The explainer may call ``progress(done, total)``, which moves a progress bar.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class RunRandom:
         self.progress = progress
 
     def rows(self, n: int) -> BatchRandom:
-        """Numbers for rows 0 to n - 1; those of a row do not depend on n."""
+        """Return random numbers for rows 0 to n - 1. The numbers of a row do not depend on n."""
         return BatchRandom(self._seed, np.arange(n, dtype=np.int64), self._device)
 
 
@@ -80,9 +80,9 @@ class Batch:
     labels
         (B, T) float32, NaN where unknown.
     index
-        (B,) int64: each sequence's place in the dataset.
+        (B,) int64: row of each sequence in the dataset.
     random
-        The only source of randomness an explainer should use.
+        The only source of random numbers that an explainer may use.
     """
 
     x: Tensor
@@ -97,19 +97,19 @@ class Batch:
 
 @dataclass(frozen=True)
 class Result:
-    """What an explainer found for a batch.
+    """Result of an explainer for a batch.
 
     Parameters
     ----------
     values
-        Of the kind's shape, see ``demo_core.plugins.specs.Explainer``.
+        Values of the kind's shape, see ``demo_core.plugins.specs.Explainer``.
     baseline
-        (B,), the target at the reference, for methods whose values add up.
+        (B,), the target at the reference, for additive methods.
     per_sequence
-        Further numbers (B,), by name, the same names for every batch; of a pattern (R,), for each restart.
+        Further numbers (B,) by name, with the same names in every batch; for a pattern (R,), one for each restart.
     outputs
-        (B, T), the model's outputs for ``batch.x``, if the explainer has computed them anyway: the core then does not
-        run the network again. Left out for a pattern.
+        (B, T), the model's outputs for ``batch.x``, if the explainer computed them anyway. The core then does not run
+        the network again. Not for patterns.
     """
 
     values: Tensor

@@ -23,7 +23,7 @@ from demo_core.running.batch import Batch, BatchRandom, Result, RunRandom
 from demo_core.running.guard import Guard, guarded
 from demo_core.running.job import Job, new_explainer, unit_of
 
-#: Arrays with one row a sequence: the columns of a file, ``seconds``, and ``extra:NAME``.
+#: Arrays with one row per sequence: the columns of a file, ``seconds``, and ``extra:NAME``.
 Part = dict[str, NDArray[Any]]
 
 
@@ -35,21 +35,21 @@ class Calculator:
         self._spec, self._device = job.spec, job.model.device
         self._explainer = new_explainer(job)
         self._without_cudnn = "gradients" in self._spec.needs and "recurrent" in job.model.capabilities
-        #: Sequences that the explainer gets at a time: halved when memory runs out
+        #: Number of sequences given to the explainer at a time: halved when memory runs out
         self._chunk = job.batch_size
-        #: Whether outputs of the explainer have been compared with the model's
+        #: Whether outputs of the explainer were compared with the model's
         self._compared = False
         self._forward(job.model.one_hot(np.zeros((1, job.model.length), np.uint8)))
         guard.note_own_changes()
 
     @property
     def unit(self) -> str:
-        """The unit of the values; '' where the explainer names none."""
+        """Unit of the values; '' if the explainer names none."""
         return unit_of(self.job, self._explainer)
 
     @property
     def shortage(self) -> str:
-        """A warning with the size that worked, if memory ran out; else ''."""
+        """A warning with the size that worked, if memory ran out; otherwise ''."""
         if self._chunk == self.job.batch_size:
             return ""
         return (
@@ -172,11 +172,13 @@ class Calculator:
         return part | self._extras(result, len(x))
 
     def _outputs(self, x: Tensor, result: Result) -> Tensor:
-        """The outputs that the explainer returned, or those of a forward pass on inputs that it never had."""
+        """Return the outputs of the explainer, or those of a forward pass on inputs that the explainer cannot have
+        changed.
+        """
         if result.outputs is None:
             return self._forward(x)
         given = self._array("outputs", result.outputs, (len(x), len(self.job.model.outputs)))
-        if not self._compared:  # one sequence of each run: a second forward pass of all would be wasted
+        if not self._compared:  # one sequence of each run: a second forward pass of all would cost too much
             true = self._array("outputs", self._forward(x[:1]), (1, given.shape[1]))
             if not np.allclose(given[:1], true, rtol=1e-3, atol=1e-4, equal_nan=True):
                 problem = f"its outputs are not the model's: {given[0, 0]:.6g} and {true[0, 0]:.6g}"
@@ -189,7 +191,7 @@ class Calculator:
             with torch.no_grad(), exact_arithmetic(self._device), blaming_network(self.job.model):
                 return self.job.model.outputs_of(x)
         except PluginError:
-            self._check_unchanged()  # the network may only fail for what the explainer has done to it
+            self._check_unchanged()  # the network may fail only because the explainer changed it
             raise
 
     def _check_values(self, values: NDArray[np.float32], x: Tensor) -> None:
@@ -217,7 +219,7 @@ class Calculator:
 
     @contextmanager
     def _blaming(self, asked: str, x: Tensor | None = None) -> Iterator[None]:
-        """Blame the explainer's plugin for what it raises, unless the network alone raises as well on ``x``."""
+        """Report an exception as the explainer's, unless the network alone also raises on ``x``."""
         try:
             yield
         except DemoError:
@@ -248,25 +250,25 @@ class Calculator:
 
 @contextmanager
 def calculating(job: Job) -> Iterator[Calculator]:
-    """A calculator, made once for a run; the model and torch's settings are restored when the block ends."""
+    """Make a calculator for a run. Restore the model and torch's settings when the block ends."""
     with guarded(job.model) as guard:
         yield Calculator(job, guard)
 
 
 def joined(parts: Sequence[Part]) -> Part:
-    """Parts one after the other, as one."""
+    """Join parts."""
     return {name: np.concatenate([p[name] for p in parts]) for name in parts[0]} if len(parts) > 1 else parts[0]
 
 
 def check_same_names(job: Job, first: set[str], other: set[str]) -> None:
-    """Raise PluginError unless all batches of a run give the same numbers besides their values."""
+    """Raise PluginError unless all batches of a run have the same further numbers."""
     if strange := sorted(first ^ other):
         name = strange[0].removeprefix("extra:")
         raise job.registered.broke_contract(f"'{name}' is missing for some sequences; return it for every batch")
 
 
 def labels_for(model: Model, sequences: SequenceDataset) -> NDArray[np.float32]:
-    """Labels (N, T) in the order of the model's outputs, NaN for outputs that the data does not label."""
+    """Return labels (N, T) in the order of the model's outputs; NaN for outputs that the data do not label."""
     return np.stack([sequences.labels_of(o.name) for o in model.outputs], axis=1).astype(np.float32)
 
 

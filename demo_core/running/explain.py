@@ -36,16 +36,17 @@ def explain(
     Parameters
     ----------
     explainer
-        A registered name, as in ``demo explainers``.
+        Name of an explainer, as in ``demo explainers``.
     sequences
-        Left out for an explainer of kind pattern, which reads none.
+        The dataset. Omit it for an explainer of kind pattern.
     rows
-        The sequences to explain, in this order, such as ``dataset.rows_of_split("test")``; left out, all. Random draws
+        Rows to explain, in this order, such as ``dataset.rows_of_split("test")``. Default: all. Random draws
         depend on the row number, so they differ from those of ``explain(..., dataset.take(rows))``.
     target
-        As after ``--target``; may be left out if the model has one output.
+        Target as after ``--target``. Default: the output, if the model has one.
     options
-        The explainer's own. ``EXPLAINER_OPTION`` is the long form of each, for one whose name a parameter here has.
+        Options of the explainer. Use the long form ``EXPLAINER_OPTION`` if a parameter of this function has the same
+        name.
 
     Returns
     -------

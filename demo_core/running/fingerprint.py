@@ -14,9 +14,10 @@ from demo_core.running.job import Job
 
 
 def fingerprint_of_run(job: Job, described: Mapping[str, Any]) -> dict[str, Any]:
-    """Everything that decides the values of a run, except the data. Batch size and device change at most 1e-5.
+    """Return everything that determines the values of a run, except the data. Batch size and device change at most
+    1e-5.
 
-    ``described`` is what ``describe_job`` gave for the job.
+    ``described`` is the result of ``describe_job``.
     """
     return {
         "model": described["model"]["digest"],
@@ -36,7 +37,7 @@ def fingerprint_of_run(job: Job, described: Mapping[str, Any]) -> dict[str, Any]
 
 
 def fingerprint_in(output: Path) -> dict[str, Any]:
-    """The fingerprint that a file has. Raises DemoError if it is no explanation."""
+    """Return the fingerprint of a file. Raises DemoError if it is no explanation."""
     try:
         with Explanation.open(output) as finished:
             return dict(finished.metadata["fingerprint"])
@@ -47,7 +48,7 @@ def fingerprint_in(output: Path) -> dict[str, Any]:
 
 
 def check_same(path: Path, there: Mapping[str, Any], here: Mapping[str, Any]) -> None:
-    """Raise DemoError, naming what differs, unless both are of one run."""
+    """Raise DemoError, naming the differences, unless both are of the same run."""
     differing = [k for k in here if there.get(k) != here[k]]
     if unknown := [k for k in here if k not in there]:
         raise DemoError(
@@ -64,7 +65,7 @@ def check_same(path: Path, there: Mapping[str, Any], here: Mapping[str, Any]) ->
 
 
 def other_run(path: Path, difference: str) -> DemoError:
-    """The error to raise for an output of another run."""
+    """Make the error for an output of another run."""
     return DemoError(
         f"{path} holds a run that differs in {difference}; choose another --name or -o, or use --force to replace it"
     )
@@ -81,7 +82,7 @@ def _difference(name: str, there: Any, here: Any) -> str:
 
 
 def distributions_of(modules: tuple[str, ...]) -> list[str]:
-    """The distributions of the modules that a plugin requires."""
+    """Return the distributions of the modules that a plugin requires."""
     if not modules:
         return []
     bring = metadata.packages_distributions()

@@ -1,4 +1,4 @@
-"""Detect and undo what a plugin changes in the model and in torch's settings."""
+"""Detect and undo changes by a plugin of the model and of torch's settings."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _SETTINGS: dict[str, tuple[Callable[[], Any], Callable[[Any], None]]] = {
 
 
 class Guard:
-    """The state of a model and of torch, to be compared with and put back.
+    """State of a model and of torch, for comparing and restoring.
 
     Weights are compared bit by bit with a copy, so memory holds them twice.
     """
@@ -46,10 +46,10 @@ class Guard:
             name: (p, p.requires_grad, dict(p._backward_hooks or {})) for name, p in model.module.named_parameters()
         }
         self._classes = {name: type(m) for name, m in model.module.named_modules()}
-        #: What classes and torch's own modules hold: methods and functions can be replaced there, too
+        #: Members of classes and of torch's modules: methods and functions can be replaced there, too
         self._shared = {holder: _members(holder) for holder in _holders(self._classes.values())}
         self._hooks = {name: dict(hooks) for name, hooks in _global_hooks().items()}
-        #: Buffers, and settings of modules, that the network itself changes as it runs
+        #: Buffers and settings of modules that the network itself changes when it runs
         self._own: set[str] = set()
         self._own_settings: set[tuple[str, str]] = set()
         self._tensors = _tensors(model.module)
@@ -57,7 +57,7 @@ class Guard:
         self._settings = {name: read() for name, (read, _) in _SETTINGS.items()}
 
     def changes(self) -> list[str]:
-        """What is not as it was, in words; mode, hooks and types before weights."""
+        """Describe what differs from the saved state; mode, hooks and types before weights."""
         found = [name for name, (read, _) in _SETTINGS.items() if read() != self._settings[name]]
         if any(_identity(dict(h)) != _identity(self._hooks[name]) for name, h in _global_hooks().items()):
             found.append("hooks of all modules")
@@ -148,7 +148,7 @@ class Guard:
                     there.update(value)
                 else:
                     module.__dict__[key] = value
-            if isinstance(module, nn.RNNBase):  # which keeps its parameters in a list as well
+            if isinstance(module, nn.RNNBase):  # which holds its parameters in a list as well
                 for key, parameter in before["_parameters"].items():
                     setattr(module, key, parameter)
 
@@ -156,7 +156,7 @@ class Guard:
         if tensor.device == copy.device:
             tensor.data = copy
             return
-        path, _, key = name.rpartition(".")  # data cannot be set across devices: another tensor takes the place
+        path, _, key = name.rpartition(".")  # data cannot be set across devices, so replace the tensor
         module = self._module.get_submodule(path)
         setattr(module, key, nn.Parameter(copy, tensor.requires_grad) if isinstance(tensor, nn.Parameter) else copy)
 
@@ -173,7 +173,7 @@ def guarded(model: Model) -> Iterator[Guard]:
 
 
 def _attributes(module: nn.Module) -> dict[str, Any]:
-    """Mode, hooks, plain settings, and what stands in the place of methods."""
+    """Mode, hooks, plain settings, and replaced methods."""
     found: dict[str, Any] = {"training": module.training}
     for key, value in vars(module).items():
         if isinstance(value, dict) and (key.endswith("hooks") or key in ("_modules", "_parameters")):
@@ -186,7 +186,7 @@ def _attributes(module: nn.Module) -> dict[str, Any]:
 
 
 def _identity(value: Any) -> Any:
-    """What tells one attribute from another: tensors would be compared number by number."""
+    """Identity of an attribute: tensors would be compared number by number."""
     if isinstance(value, dict):
         return {k: id(v) for k, v in value.items()}
     return (type(value), repr(value)) if _is_plain(value) else id(value)
@@ -197,20 +197,20 @@ def _different(now: dict[str, Any], before: dict[str, Any]) -> list[str]:
 
 
 def _is_plain(value: Any) -> bool:
-    """Numbers, texts, and tuples of these: a stride, a rate, a switch."""
+    """Return whether a value is a number, a text, or a tuple of these: a stride, a rate, a switch."""
     if isinstance(value, tuple):
         return all(map(_is_plain, value))
     return value is None or isinstance(value, bool | int | float | str)
 
 
 def _holders(classes: Iterable[type]) -> list[Any]:
-    """The classes of a network with all they inherit from, and torch's modules of functions."""
+    """Return the classes of a network with their bases, and torch's modules of functions."""
     every = {base: None for cls in classes for base in cls.__mro__ if base is not object}
     return [*every, nn.functional, torch]
 
 
 def _without_dynamo(function: Any) -> Any:
-    """The function behind a wrapper of TorchDynamo, which wraps functions of torch when it is first imported."""
+    """Return the function behind a wrapper of TorchDynamo, which wraps functions of torch when it is first imported."""
     while getattr(function, "__globals__", {}).get("__name__") == "torch._compile":
         function = function.__wrapped__
     return function
@@ -227,7 +227,7 @@ def _tensors(module: nn.Module) -> dict[str, Tensor]:
 
 
 def _global_hooks() -> dict[str, Any]:
-    """Hooks that torch runs for every module, by the name of the dictionary that holds them."""
+    """Return hooks that torch runs for every module, by the name of their dictionary."""
     found = vars(nn.modules.module)
     return {name: found[name] for name in found if name.startswith("_global_") and isinstance(found[name], dict)}
 
@@ -236,4 +236,4 @@ def _same_bits(one: Tensor, other: Tensor) -> bool:
     if one.shape != other.shape or one.dtype != other.dtype or one.device != other.device:
         return False
     pair = [t.detach().contiguous().reshape(-1).view(torch.uint8) for t in (one, other)]
-    return torch.equal(*pair)  # NaN is equal to itself here
+    return torch.equal(*pair)  # NaN equals itself here

@@ -32,12 +32,12 @@ class Job:
     seed: int = 0
     average_strands: bool = False
     batch_size: int = 0
-    #: Owners of all third-party plugins that are active, for the record
+    #: Owners of all active third-party plugins, for the record
     third_party: tuple[Owner, ...] = ()
 
     @property
     def spec(self) -> Explainer:
-        """The explainer's spec."""
+        """Spec of the explainer."""
         return self.registered.spec
 
 
@@ -52,7 +52,9 @@ def make_job(
     batch_size: int | None = None,
     third_party: tuple[Owner, ...] = (),
 ) -> Job:
-    """A checked job. Raises UsageProblem on bad options or target, MisfitError if explainer and model do not fit."""
+    """Make a checked job. Raises UsageProblem on invalid options or target, MisfitError if explainer and model do not
+    fit.
+    """
     spec = registered.spec
     resolved: Any = build(spec.options, options or {}, f"explainer '{spec.name}'")
     if why := misfit(spec, model):
@@ -71,7 +73,7 @@ def make_job(
 
 
 def misfit(spec: Explainer, model: Model) -> str:
-    """Why an explainer cannot serve a model, in a sentence; '' if it can."""
+    """Return the reason why an explainer cannot run on a model; '' if it can."""
     missing = frozenset(spec.needs) - model.capabilities
     if missing:
         offered = ", ".join(sorted(model.capabilities)) or "nothing"
@@ -80,7 +82,7 @@ def misfit(spec: Explainer, model: Model) -> str:
 
 
 def describe_job(job: Job) -> dict[str, Any]:
-    """The provenance that is known before a run; computes the digest of the weights."""
+    """Return the provenance that is known before a run; computes the digest of the weights."""
     spec = job.spec
     return {
         "kind": spec.kind,
@@ -119,7 +121,7 @@ def new_explainer(job: Job) -> Any:
 
 
 def unit_of(job: Job, explainer: Any) -> str:
-    """The unit of the values, where the explainer names one by ``unit(target)``; '' where it does not."""
+    """Return the unit of the values, if the explainer has ``unit(target)``; otherwise ''."""
     unit = getattr(explainer, "unit", None)
     try:
         return printable(unit(job.target), 40) if callable(unit) else ""

@@ -39,12 +39,12 @@ def run(
     sink
         ``Memory``, whose result is an Explanation, or a ``File``, whose result is an Outcome.
     on_start, on_batch
-        Called with the rows that are done and all rows, and with the rows of each batch.
+        Called with the numbers of finished and of all rows, and with the number of rows of each batch.
 
     Raises
     ------
     DemoError
-        PluginError, naming the plugin, on anything the explainer raises or returns that the contract forbids.
+        PluginError, naming the plugin, if the explainer raises an exception or breaks the contract.
     """
     source.check(job)
     described = describe_job(job)
@@ -68,7 +68,7 @@ def _compute(
     on_start: Callable[[int, int], None],
     on_batch: Callable[[int], None],
 ) -> None:
-    """Compute the batches that are not there yet."""
+    """Compute the batches that are not finished."""
     size = calculator.job.batch_size
     sizes = [source.n_rows(batch, size) for batch in range(source.n_batches(size))]
     done, names = begun.done, begun.names
@@ -101,7 +101,7 @@ def _in_order(calculator: Calculator, source: Source, sink: Sink[Any]) -> Iterat
 
 
 class _Summary:
-    """Collects warnings, the completeness error, the time and the digest of the data from all parts."""
+    """Collect warnings, the completeness error, the time and the digest of the data from all parts."""
 
     def __init__(
         self, calculator: Calculator, source: Source, described: dict[str, Any], fingerprint: Mapping[str, Any]
@@ -130,7 +130,7 @@ class _Summary:
             yield part
 
     def record(self) -> dict[str, Any]:
-        """All provenance."""
+        """Return the provenance."""
         if self._digest is not None:
             of_data = self._digest.fingerprint()
             if self._source.changed(of_data):
@@ -160,7 +160,7 @@ class _Summary:
         return found + [text for text in (self._calculator.shortage,) if text]
 
     def _additivity(self) -> dict[str, float | None] | None:
-        """Largest and median completeness error."""
+        """Return largest and median completeness error."""
         if not self._spec.adds_up:
             return None
         gaps = np.concatenate(self._gaps)

@@ -25,7 +25,7 @@ from demo_core.storage.part_files import Parts
 
 R = TypeVar("R")
 Record = Callable[[], dict[str, Any]]
-# A part file is written once it has this much, or was begun this long ago
+# A part file is written once it has this size, or was started this long ago
 _PART_BYTES = 4 << 20
 _PART_SECONDS = 5.0
 
@@ -41,11 +41,11 @@ class Begun(Generic[R]):
     Parameters
     ----------
     batch_size
-        The batch size to use; a resumed run keeps the size that it began with.
+        Batch size; a resumed run keeps its first one.
     finished
-        The result, if the run is finished already.
+        Result, if the run is already finished.
     done, names
-        Numbers of the batches that are computed, and the names of their arrays.
+        Numbers of finished batches, and names of their arrays.
     """
 
     batch_size: int
@@ -55,12 +55,12 @@ class Begun(Generic[R]):
 
 
 class Sink(Protocol[R]):
-    """Receives the batches of a run and makes the result."""
+    """Receive the batches of a run and make the result."""
 
     def opened(
         self, source: Source, fingerprint: Mapping[str, Any], batch_size: int
     ) -> AbstractContextManager[Begun[R]]:
-        """Begin or resume a run. ``fingerprint`` is that of the job."""
+        """Start or resume a run. ``fingerprint`` is that of the job."""
 
     def add(self, batch: int, part: Part) -> None:
         """Keep a batch."""
@@ -72,11 +72,11 @@ class Sink(Protocol[R]):
         """Return the part that begins with a batch; None if it is lost and must be computed again."""
 
     def finish(self, parts: Iterable[Part], record: Record) -> R:
-        """The result of all parts, in order; ``record`` gives the provenance after the last one."""
+        """Return the result of all parts, in order; ``record`` returns the provenance after the last one."""
 
 
 class Memory:
-    """Keeps a run in memory; its result is an Explanation."""
+    """Keep a run in memory; its result is an Explanation."""
 
     def __init__(self) -> None:
         self._parts: dict[int, Part] = {}
@@ -84,7 +84,7 @@ class Memory:
     def opened(
         self, source: Source, fingerprint: Mapping[str, Any], batch_size: int
     ) -> AbstractContextManager[Begun[Explanation]]:
-        """Begin with no batch."""
+        """Start without batches."""
         return nullcontext(Begun(batch_size))
 
     def add(self, batch: int, part: Part) -> None:
@@ -114,7 +114,7 @@ class Memory:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The result of a run to a file; ``state`` is ``written``, ``continued`` (resumed) or ``skipped``."""
+    """Result of a run to a file; ``state`` is ``written``, ``continued`` (resumed) or ``skipped``."""
 
     path: Path
     state: str
@@ -123,7 +123,7 @@ class Outcome:
 
 
 class File:
-    """Writes a run to an explanation file.
+    """Write a run to an explanation file.
 
     A finished file of the same run is skipped. An unfinished run is resumed within its batch boundaries. A file of
     another run raises a DemoError that names the difference, unless ``force``.
@@ -136,7 +136,7 @@ class File:
 
     @contextmanager
     def opened(self, source: Source, fingerprint: Mapping[str, Any], batch_size: int) -> Iterator[Begun[Outcome]]:
-        """Lock the part files and read the state. Raises DemoError while another process holds the lock."""
+        """Lock the part files and read the state. Raises DemoError if another process holds the lock."""
         check_file_can_be(self.path)
         here = {**fingerprint, **source.identity()}
         if (skipped := self._finished(source, fingerprint)) is not None:
@@ -216,7 +216,7 @@ class File:
             return None
         there = fingerprint_in(self.path)
         known = {k: v for k, v in source.identity().items() if k in there}
-        check_same(self.path, there, {**fingerprint, **known})  # what can be told without reading the data
+        check_same(self.path, there, {**fingerprint, **known})  # comparisons that need no data
         check_same(self.path, there, {**fingerprint, **source.fingerprint()})
         with Explanation.open(self.path) as found:
             return Outcome(self.path, "skipped", len(found))
@@ -247,12 +247,12 @@ class _Pending:
 
 
 def extra_names(part: Part) -> list[str]:
-    """The names of a part's extras."""
+    """Return the names of a part's extras."""
     return [n[len("extra:") :] for n in part if n.startswith("extra:")]
 
 
 def _as_columns(part: Part) -> Part:
-    """The columns of a file."""
+    """Return the columns of a file."""
     columns = {name: part[name] for name in FIELDS if name in part}
     if names := extra_names(part):
         columns["extras"] = np.stack([part[f"extra:{name}"] for name in names], axis=1)

@@ -17,46 +17,46 @@ from demo_core.running.job import Job
 from demo_core.storage.limits import rows_of
 
 Progress = Callable[[int, int], None]
-#: Rows that are digested at a time, at most.
+#: Maximum number of rows digested at a time.
 _BLOCK = 2048
 
 
 class Source(Protocol):
-    """Computes the batches of a run."""
+    """Compute the batches of a run."""
 
     def check(self, job: Job) -> None:
-        """Raise DemoError unless the job can run on it."""
+        """Raise DemoError unless the job can run on this source."""
 
     def n_batches(self, batch_size: int) -> int:
-        """Number of batches."""
+        """Return the number of batches."""
 
     def n_rows(self, batch: int, batch_size: int) -> int:
-        """Number of rows of a batch; 0 if it is known only after computing."""
+        """Return the number of rows of a batch; 0 if it is known only after computing."""
 
     def compute(self, calculator: Calculator, batch: int, on_progress: Progress) -> Part:
-        """Compute one batch. Batch k begins with row k * batch_size."""
+        """Compute one batch. Batch k starts with row k * batch_size."""
 
     def about(self, job: Job) -> dict[str, Any]:
-        """Alphabet, targets, chromosomes and source of the sequences, for the provenance."""
+        """Return alphabet, targets, chromosomes and source of the sequences, for the provenance."""
 
     def identity(self) -> dict[str, Any]:
         """Return the part of the fingerprint that needs no sequences."""
 
     def fingerprint(self) -> dict[str, Any]:
-        """Fingerprint of the data; reads all sequences."""
+        """Return the fingerprint of the data; reads all sequences."""
 
     def digest(self) -> DataDigest | None:
         """Return a digest to which sequences are added as they are read; None without data."""
 
     def holds(self, part: Part) -> bool:
-        """Whether the source still has the sequences of a part; reads them."""
+        """Return whether the source still has the sequences of a part; reads them."""
 
     def changed(self, fingerprint: Mapping[str, Any]) -> bool:
-        """Whether the data changed since the source was made and has another fingerprint now."""
+        """Return whether the data changed since the source was made."""
 
 
 class Rows:
-    """Rows of a dataset, in the order given, as ``SequenceDataset.take`` takes them; left out, all of them."""
+    """Rows of a dataset, in the given order, as for ``SequenceDataset.take``. Default: all rows."""
 
     def __init__(self, dataset: SequenceDataset, rows: RowChoice | None = None) -> None:
         self.dataset, self._path = dataset, dataset.path
@@ -64,7 +64,7 @@ class Rows:
         self._version = _version_of(self._path)
 
     def check(self, job: Job) -> None:
-        """Raise unless the model reads such data, and there is at least one sequence."""
+        """Raise unless the model accepts such data, and there is at least one sequence."""
         job.model.check_data(self.dataset, "the data")
         if job.spec.kind == "pattern":
             raise UsageProblem(f"'{job.spec.name}' reads no sequences; omit them")
@@ -72,11 +72,11 @@ class Rows:
             raise UsageProblem("no sequences to explain; check --split, --limit and --ids")
 
     def n_batches(self, batch_size: int) -> int:
-        """All but the last have ``batch_size`` rows."""
+        """All batches except the last have ``batch_size`` rows."""
         return -(-len(self.rows) // batch_size)
 
     def n_rows(self, batch: int, batch_size: int) -> int:
-        """The last batch may have fewer."""
+        """The last batch may have fewer rows."""
         return len(self.rows[batch * batch_size :][:batch_size])
 
     def compute(self, calculator: Calculator, batch: int, on_progress: Progress) -> Part:
@@ -85,17 +85,17 @@ class Rows:
         return calculator.sequences(batch, self.dataset.take(index), index)
 
     def about(self, job: Job) -> dict[str, Any]:
-        """Return what the dataset says."""
+        """Return the metadata of the dataset."""
         of = self.dataset
         return {"alphabet": of.alphabet.name, "targets": [*of.targets], "chroms": [*of.chroms], "info": of.info}
 
     def identity(self) -> dict[str, Any]:
-        """Number and digest of the row numbers."""
+        """Return number and digest of the row numbers."""
         chosen = hashlib.sha256(np.ascontiguousarray(self.rows).tobytes()).hexdigest()
         return {"number of sequences": len(self.rows), "choice of sequences": chosen}
 
     def fingerprint(self) -> dict[str, Any]:
-        """Number and digest of the sequences."""
+        """Return number and digest of the sequences."""
         digest = self.digest()
         for start in range(0, len(self.rows), digest.size):
             rows = self.rows[start : start + digest.size]
@@ -103,7 +103,7 @@ class Rows:
         return digest.fingerprint()
 
     def digest(self) -> DataDigest:
-        """Begin a digest of sequences of this dataset."""
+        """Start a digest of sequences of this dataset."""
         return DataDigest(self.dataset)
 
     def holds(self, part: Part) -> bool:
@@ -137,7 +137,7 @@ class Patterns:
         return calculator.patterns(on_progress)
 
     def about(self, job: Job) -> dict[str, Any]:
-        """Return what the model says."""
+        """Return the metadata of the model."""
         targets = [o.name for o in job.model.outputs]
         return {"alphabet": job.model.alphabet.name, "targets": targets, "chroms": [], "info": {}}
 
@@ -183,7 +183,7 @@ class DataDigest:
             self._digest(self._held - self._held % self.size)
 
     def fingerprint(self) -> dict[str, Any]:
-        """Finish: the digest of all rows, and their number."""
+        """Finish: return the digest of all rows, and their number."""
         self._digest(self._held)
         self._content.update(self._places)
         return {"sequences": self._content.hexdigest(), "number of sequences": self._n}
@@ -202,13 +202,13 @@ _DATA = tuple(name for name in FIELDS if name in SequenceDataset.__dataclass_fie
 
 
 def dataset_of(columns: Mapping[str, Any], like: SequenceDataset) -> SequenceDataset:
-    """Columns as a dataset in memory, with targets, alphabet and chromosomes of another."""
+    """Return columns as a dataset in memory, with targets, alphabet and chromosomes of another."""
     given = {name: columns.get(name) for name in _DATA}
     return SequenceDataset(**given, targets=like.targets, alphabet=like.alphabet, chroms=like.chroms, info=like.info)
 
 
 def _version_of(path: Path | None) -> object:
-    """Modification time, size and inode of a file."""
+    """Return modification time, size and inode of a file."""
     if path is None or not path.exists():
         return None
     about = path.stat()

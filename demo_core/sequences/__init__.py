@@ -1,6 +1,6 @@
 """Sequences: alphabets and one-hot encoding, intervals, shuffling, motifs, and text files.
 
-Nothing here knows of labels, files in HDF5 or models.
+This package does not use labels, HDF5 files or models.
 """
 
 import lazy_loader

@@ -1,6 +1,6 @@
 """Alphabets, encoding and reverse complement.
 
-Codes are uint8: a letter's place in its alphabet (DNA: A 0, C 1, G 2, T 3), and the alphabet's length for an
+Codes are uint8: the index of a letter in its alphabet (DNA: A 0, C 1, G 2, T 3), and the alphabet's length for an
 unknown letter or padding. One-hot arrays are (batch, letters, length); an unknown letter is a column of zeros.
 """
 
@@ -21,7 +21,7 @@ _ILLEGAL = 255
 
 
 class IllegalLetter(ValueError):
-    """A letter that the alphabet does not have; ``column`` counts from 1."""
+    """A letter outside the alphabet; ``column`` counts from 1."""
 
     def __init__(self, letter: str, column: int, alphabet: Alphabet) -> None:
         self.letter, self.column = letter, column
@@ -33,9 +33,9 @@ class IllegalLetter(ValueError):
 
 @dataclass(frozen=True)
 class Alphabet:
-    """Letters that a sequence is written in.
+    """Letters of sequences.
 
-    ``complement`` gives, letter for letter, the opposite strand; empty where there is none. ``ambiguous`` letters
+    ``complement`` lists, letter for letter, the opposite strand; it is empty if there is none. ``ambiguous`` letters
     are read as unknown.
     """
 
@@ -46,7 +46,7 @@ class Alphabet:
 
     @property
     def unknown(self) -> int:
-        """The code of an unknown letter."""
+        """Code of an unknown letter."""
         return len(self.letters)
 
     @cached_property
@@ -65,7 +65,7 @@ class Alphabet:
         return np.array([*(self.letters.index(c) for c in self.complement), self.unknown], np.uint8)
 
     def encode(self, sequence: str) -> Codes:
-        """Codes (L,) of one sequence; lower case counts as upper. Raises IllegalLetter."""
+        """Encode one sequence as codes (L,); lower case counts as upper. Raises IllegalLetter."""
         raw = np.frombuffer(sequence.encode("latin-1", "replace"), np.uint8)
         codes = self._codes[raw]
         if raw.size and codes.max() == _ILLEGAL:
@@ -74,7 +74,7 @@ class Alphabet:
         return codes
 
     def decode(self, codes: Codes) -> str:
-        """Letters of codes (L,); N for unknown."""
+        """Decode codes (L,); N for unknown."""
         table = np.frombuffer((self.letters + "N").encode("ascii"), np.uint8)
         return table[np.minimum(codes, self.unknown)].tobytes().decode("ascii")
 
@@ -86,14 +86,16 @@ class Alphabet:
             raise UsageProblem(f"codes of {self.name} are from 0 to {self.unknown}, not {low if low < 0 else high}")
 
     def one_hot(self, codes: Codes) -> Floats:
-        """Codes (..., L) as one-hot float32 (..., A, L); unknown letters are columns of zeros. Raises UsageProblem."""
+        """Encode codes (..., L) as one-hot float32 (..., A, L); unknown letters are columns of zeros. Raises
+        UsageProblem.
+        """
         self.check(codes)
         rows = np.arange(len(self.letters), dtype=np.uint8)[:, None]
         hot: Floats = (codes[..., None, :] == rows).astype(np.float32)
         return hot
 
     def reverse_complement(self, codes: Codes) -> Codes:
-        """Codes (..., L) of the other strand."""
+        """Return codes (..., L) of the other strand."""
         return self._complements[codes[..., ::-1]]
 
     @property
@@ -109,16 +111,16 @@ ALPHABETS = {DNA.name: DNA}
 
 
 def alphabet_named(name: str) -> Alphabet:
-    """The alphabet of that name; raises UsageProblem listing what there is."""
+    """Return the alphabet of that name. Raises UsageProblem, listing the known ones."""
     if name not in ALPHABETS:
         raise UsageProblem(unknown_name("alphabet", name, ALPHABETS))
     return ALPHABETS[name]
 
 
 def fit_length(codes: Codes, length: int, fill: int) -> tuple[Codes, int]:
-    """Codes (L,) cropped or padded around the centre to ``length``, and where the new first place was.
+    """Crop or pad codes (L,) around the centre to ``length``. Return them and the shift of the first position.
 
-    The shift is positive for a crop and negative for padding; an odd base more is taken from, or added to, the end.
+    The shift is positive for a crop and negative for padding. An odd base is removed from, or added to, the end.
     """
     shift = (len(codes) - length) // 2 if len(codes) >= length else -((length - len(codes)) // 2)
     if shift >= 0 and len(codes) >= length:
@@ -129,7 +131,7 @@ def fit_length(codes: Codes, length: int, fill: int) -> tuple[Codes, int]:
 
 
 def strand_free_keys(codes: Codes, alphabet: Alphabet) -> list[bytes]:
-    """For each row of (N, L) bytes that are equal for a sequence and its reverse complement, and only then."""
+    """Return bytes for each row of (N, L), equal for a sequence and its reverse complement, and only then."""
     forward = np.ascontiguousarray(codes)
     if not alphabet.complement:
         return [row.tobytes() for row in forward]

@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass, replace
 
 _PLACE = r"(?P<chrom>[^\s:=]+):(?P<start>[\d,]+)(?:-|\.\.)(?P<end>[\d,]+)"
-#: How FASTA headers give a place: the name of the form, its pattern, whether it counts from 1 (None: either), and
-#: whether the pattern is of a single word.
+#: Forms of a locus in FASTA headers: name, pattern, whether it counts from 1 (None: either), and whether the pattern
+#: matches a single word.
 _FORMS: tuple[tuple[str, re.Pattern[str], bool | None, bool], ...] = (
     (
         "chrom:start-end",
@@ -42,16 +42,16 @@ _FORMS: tuple[tuple[str, re.Pattern[str], bool | None, bool], ...] = (
         True,
     ),
 )
-#: Positions are below this: BED and bigWig hold them in 32 bits.
+#: Positions are below this: BED and bigWig store 32 bits.
 LIMIT = 2**31
 _SIGNS = {"1": "+", "-1": "-", "0": ".", "*": "."}
 
 
 @dataclass(frozen=True, order=True)
 class Interval:
-    """Where a sequence lies: ``[start, end)`` on ``chrom``, read along ``strand`` (``+``, ``-`` or ``.``).
+    """Genomic interval of a sequence: ``[start, end)`` on ``chrom``, read along ``strand`` (``+``, ``-`` or ``.``).
 
-    A start below zero means padding beyond the chromosome's edge.
+    Positions are 0-based. A negative start means padding beyond the edge of the chromosome.
     """
 
     chrom: str
@@ -73,7 +73,8 @@ class Interval:
         return f"{self.chrom}:{self.start}-{self.end}{tail}"
 
     def part(self, first: int, length: int) -> Interval:
-        """The interval of ``length`` places from place ``first`` of the sequence, counted along the strand.
+        """Return the interval of ``length`` positions from position ``first`` of the sequence, counted along the
+        strand.
 
         ``first`` may be negative and the part may be longer than the whole, for padding.
         """
@@ -83,33 +84,33 @@ class Interval:
         return replace(self, start=self.start + first, end=self.start + first + length)
 
     def position(self, place: int) -> int:
-        """The 0-based genomic position of a place in the sequence."""
+        """Return the 0-based genomic position of a position in the sequence."""
         return self.end - 1 - place if self.strand == "-" else self.start + place
 
     def flip(self) -> Interval:
-        """The same bases read from the other strand."""
+        """Return the same interval on the other strand."""
         return replace(self, strand={"+": "-", "-": "+", ".": "."}[self.strand])
 
 
 def parse_locus(text: str, length: int) -> Interval | None:
-    """The interval that a name like ``chr1:100-200(+)`` gives a sequence of ``length`` bases.
+    """Parse a name like ``chr1:100-200(+)`` of a sequence of ``length`` bases.
 
-    Returns None where the name is no such thing. Taken as 0-based if end - start is the length, as 1-based
-    inclusive if it is one less. Raises ValueError if it is neither.
+    Returns None if the name has another form. Positions are 0-based if end - start is the length, and 1-based inclusive
+    if it is one less. Raises ValueError if it is neither.
     """
     found = locus_in(text, length)
     return found[0] if found else None
 
 
 def locus_in(header: str, length: int) -> tuple[Interval, str] | None:
-    """The interval that a FASTA header gives a sequence of ``length`` bases, and in which form.
+    """Find a locus in the FASTA header of a sequence of ``length`` bases. Return the interval and the form.
 
     Forms are those of samtools, bedtools, twoBitToFa and Bioconductor (``chr1:100-200``, perhaps with a strand as
     ``(+)``, ``:+`` or samtools' ``/rc``), of UCSC's table browser (``range=chr1:101-200 ... strand=+``), of Ensembl
     (``chromosome:GRCh38:1:101:200:1``), and ``chr1_100_200``. Where a form may count from 0 or from 1 the length
     decides.
 
-    Returns None where there is none. Raises ValueError if there is one that does not span the sequence.
+    Returns None if there is none. Raises ValueError if there is one that does not span the sequence.
     """
     for form, pattern, from_one, of_a_word in _FORMS:
         for text in header.split()[:4] if of_a_word else (header,):
@@ -131,6 +132,6 @@ def _interval(match: re.Match[str], length: int, form: str, from_one: bool | Non
         return Interval(match["chrom"], start, end, strand), f"{form}, 0-based"
     if end - start == length - 1 and start >= 1:
         return Interval(match["chrom"], start - 1, end, strand), f"{form}, 1-based"
-    if form == "chrom_start_end":  # as likely a name that ends in numbers
+    if form == "chrom_start_end":  # more likely a name that ends in numbers
         return None
     raise ValueError(f"'{match['chrom']}:{start}-{end}' spans {end - start} bases, the sequence has {length}")

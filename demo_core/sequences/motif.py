@@ -1,4 +1,4 @@
-"""Motif matrices and MEME files: counts (PFM), probabilities (PPM) and log-odds (PWM) are never mixed up."""
+"""Motif matrices and MEME files: counts (PFM), probabilities (PPM) and log-odds (PWM)."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from demo_core.sequences.text_files import BadSource, text_lines
 
 Floats = NDArray[np.float64]
 UNIFORM = (0.25, 0.25, 0.25, 0.25)
-#: Positions of a matrix at most; the widest of JASPAR has 35.
+#: Maximum number of positions of a matrix; the widest of JASPAR has 35.
 _WIDEST = 10_000
 
 
 @dataclass(frozen=True, eq=False)
 class Motif:
-    """A motif of DNA as probabilities.
+    """A DNA motif as probabilities.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ class Motif:
     ppm
         (4, W), the probability of A, C, G, T at each position.
     sites
-        How many sites it was made from; None if not known.
+        Number of sites it was made from; None if unknown.
     """
 
     id: str
@@ -43,15 +43,15 @@ class Motif:
         return int(self.ppm.shape[1])
 
     def pfm(self) -> Floats:
-        """Counts (4, W). Raises ValueError if the number of sites is not known."""
+        """Return counts (4, W). Raises ValueError if the number of sites is unknown."""
         if self.sites is None:
             raise ValueError(f"motif {self.id} has no number of sites, so counts cannot be computed")
         return self.ppm * self.sites
 
     def pwm(self, background: ArrayLike = UNIFORM, pseudocount: float = 1.0) -> Floats:
-        """Log-odds (4, W) in bits against a background.
+        """Return log-odds (4, W) in bits against a background.
 
-        ``pseudocount`` sites of background composition are added; 20 sites are assumed where the number is unknown.
+        ``pseudocount`` sites of background composition are added. 20 sites are assumed if their number is unknown.
         """
         base = np.asarray(background, float)[:, None]
         sites = self.sites or 20.0
@@ -60,7 +60,7 @@ class Motif:
 
 
 def read_meme(path: Path) -> list[Motif]:
-    """The motifs of a file in MEME's minimal format, version 4 or later. Raises BadSource naming the line."""
+    """Read the motifs of a file in MEME's minimal format, version 4 or later. Raises BadSource, naming the line."""
     reader = _MemeReader(path)
     for number, line in text_lines(path):
         reader.take(number, line.strip())
@@ -68,7 +68,7 @@ def read_meme(path: Path) -> list[Motif]:
 
 
 def format_meme(motifs: Iterable[Motif], background: ArrayLike = UNIFORM) -> str:
-    """Motifs in MEME's minimal format."""
+    """Format motifs in MEME's minimal format."""
     letters = " ".join(f"{letter} {share:.5g}" for letter, share in zip("ACGT", np.asarray(background), strict=True))
     text = [
         "MEME version 4",
@@ -130,7 +130,7 @@ class _MemeReader:
             self.reading = False
 
     def _complete(self, line: str) -> bool:
-        """Whether a line can be no further row: the announced ones are there, and it begins with a word."""
+        """Return whether a line cannot be a further row: all announced rows were read, and it starts with a word."""
         return self.width is not None and len(self.rows) == int(self.width) and not line[0].isdigit()
 
     def finish(self) -> list[Motif]:
@@ -144,7 +144,7 @@ class _MemeReader:
             row = [float(word) for word in line.split()]
         except ValueError:
             raise BadSource(self.path, f"'{printable(line, 40)}' is not four numbers", where) from None
-        # written so that NaN, which compares as false, is refused too
+        # also refuses NaN, which compares as false
         if len(row) != 4 or not (min(row) >= 0 and abs(sum(row) - 1) <= 0.02):
             raise BadSource(self.path, f"'{printable(line, 40)}' is not four probabilities that sum to 1", where)
         if len(self.rows) == _WIDEST:
@@ -161,7 +161,7 @@ class _MemeReader:
         self.head, self.rows, self.width, self.reading = None, [], None, False
 
     def _number(self, line: str, key: str, where: str) -> float | None:
-        """The number after ``key=``, None if there is none. Raises BadSource unless it is finite and not negative."""
+        """Return the number after ``key=``, or None. Raises BadSource unless it is finite and not negative."""
         match = re.search(rf"\b{key}=\s*(\S*)", line)
         if match is None:
             return None
@@ -175,5 +175,5 @@ class _MemeReader:
 
 
 def _ends_matrix(line: str) -> bool:
-    """Whether a line can follow the rows of a matrix, in MEME's minimal format or in MEME's own report."""
+    """Return whether a line can follow the rows of a matrix, in MEME's minimal format or in MEME's own report."""
     return line.startswith(("URL", "MOTIF", "//", "#")) or set(line) <= set("-*=")

@@ -1,4 +1,4 @@
-"""Shuffled sequences, as negatives and as backgrounds.
+"""Shuffled sequences, as negatives and as background sequences.
 
 Unknown letters stay where they are. Sequences are shuffled many at a time: no Python loop runs over them.
 """
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from demo_core.sequences.alphabets import Codes
 
-#: Runs of letters handled at once, which bounds the memory whatever N is.
+#: Number of letters handled at once; bounds the memory for any N.
 _BLOCK = 20_000
 #: A last-exit tree is drawn from a full list of (letters - 1) ** (letters - 1) of them for each root.
 _MOST_LETTERS = 6
@@ -25,7 +25,7 @@ def shuffle(codes: Codes, random: Generator, unknown: int = 4) -> Codes:
     keys = np.where(known, random.random(codes.shape), np.inf)
     order = np.argsort(keys, axis=1)
     drawn = np.take_along_axis(codes, order, axis=1)
-    # the n known letters now come first in each row: deal them out to the known places
+    # the n known letters now come first in each row: assign them to the known places
     place = np.cumsum(known, axis=1) - 1
     dealt = np.take_along_axis(drawn, np.maximum(place, 0), axis=1)
     return np.where(known, dealt, codes)
@@ -54,7 +54,7 @@ def dinucleotide_shuffle(codes: Codes, random: Generator, unknown: int = 4) -> C
         raise ValueError(f"dinucleotide_shuffle takes alphabets of at most {_MOST_LETTERS} letters, not {unknown}")
     shuffled = np.array(codes, dtype=np.uint8)
     rows, starts, lengths = _known_runs(shuffled < unknown)
-    # the path through three letters or fewer is fixed by its ends
+    # the path through three letters or fewer is determined by its ends
     long_enough = lengths > 3
     rows, starts, lengths = rows[long_enough], starts[long_enough], lengths[long_enough]
     for first in range(0, len(rows), _BLOCK):
@@ -70,7 +70,7 @@ def dinucleotide_shuffle(codes: Codes, random: Generator, unknown: int = 4) -> C
 
 
 def _known_runs(known: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Row, start and length of each stretch of True."""
+    """Return row, start and length of each stretch of True."""
     edges = np.diff(np.pad(known, ((0, 0), (1, 1))).astype(np.int8), axis=1)
     rows, starts = np.nonzero(edges == 1)
     _, ends = np.nonzero(edges == -1)
@@ -114,7 +114,7 @@ def _shuffle_runs(runs: Codes, lengths: NDArray[np.int64], random: Generator, le
 
 
 def _last_exits(counts: NDArray[np.int64], last: NDArray[np.int64], random: Generator) -> NDArray[np.int64]:
-    """For each row and letter, the letter that its last edge leads to: a random tree rooted at ``last``."""
+    """Return, for each row and letter, the letter that its last edge leads to: a random tree rooted at ``last``."""
     n, letters, _ = counts.shape
     exits = np.zeros((n, letters), np.int64)
     weights = counts.astype(np.float64)
@@ -141,7 +141,7 @@ def _last_exits(counts: NDArray[np.int64], last: NDArray[np.int64], random: Gene
 
 
 def _trees(letters: int, root: int) -> NDArray[np.int64]:
-    """Every way to give each letter but the root a next letter such that all lead to the root."""
+    """Return every way to give each letter except the root a next letter such that all lead to the root."""
     others = [a for a in range(letters) if a != root]
     found = []
     for choice in itertools.product(*([b for b in range(letters) if b != a] for a in others)):

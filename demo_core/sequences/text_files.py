@@ -1,4 +1,4 @@
-"""Lines of a text file, plain or gzip, with errors that say where."""
+"""Lines of text files, plain or gzip, with errors that name the place."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ _WAIT = 10.0
 
 
 class BadSource(DemoError):
-    """A source file is not what its reader expects; the message names the file and the place."""
+    """A source file is not what its reader expects. The message names the file and the place."""
 
     def __init__(self, path: Path, problem: str, where: str = "") -> None:
         super().__init__(": ".join(part for part in (printable(path), where, problem) if part))
 
 
 def text_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Number (from 1) and text of each line, without its line ending; gzip is told by its first bytes.
+    """Yield number (from 1) and text of each line, without its line ending. Gzip is detected by the first bytes.
 
-    Pipes and process substitution are read as files are. Raises BadSource if the file is missing, empty, not text, a
+    Pipes and process substitution are read like files. Raises BadSource if the file is missing, empty, not text, a
     damaged or truncated gzip file, or has a line of more than ``limits.RECORD`` bytes.
     """
-    import gzip  # with zlib, a noticeable part of the start-up of commands that read nothing
+    import gzip  # imported here: zlib slows down the start of commands that read nothing
     import zlib
 
     number, most = 0, RECORD.value
@@ -55,7 +55,7 @@ def text_lines(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def open_source(path: Path) -> BinaryIO:
-    """Open a file for reading in binary, or a pipe into which some process writes. Raises BadSource."""
+    """Open a file in binary mode, or a pipe that some process writes to. Raises BadSource."""
     try:
         mode = path.stat().st_mode
         if stat.S_ISDIR(mode):
@@ -70,14 +70,14 @@ def open_source(path: Path) -> BinaryIO:
 
 
 def _open_pipe(path: Path) -> BinaryIO:
-    # without waiting, since opening a named pipe would wait forever where nobody writes
+    # without blocking, since opening a named pipe without a writer would wait forever
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     poll = select.poll()
     poll.register(handle, select.POLLIN)
     if not poll.poll(_WAIT * 1000):
         try:
             nobody = os.read(handle, 1) == b""
-        except BlockingIOError:  # somebody is there, and has not written yet
+        except BlockingIOError:  # a writer exists, and has not written yet
             nobody = False
         if nobody:
             os.close(handle)

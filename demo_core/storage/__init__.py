@@ -1,4 +1,4 @@
-"""Files that are whole or absent: HDF5 with checks, atomic replacement, part files, locks, and size limits."""
+"""Storage: HDF5 with checks, atomic file replacement, part files, locks, and size limits."""
 
 import lazy_loader
 

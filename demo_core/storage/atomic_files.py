@@ -1,4 +1,4 @@
-"""Whole or nothing: a file gets its name when it is complete, and never before."""
+"""Atomic output: a file gets its final name only when it is complete."""
 
 from __future__ import annotations
 
@@ -21,22 +21,23 @@ _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 @contextlib.contextmanager
 def whole_file(path: Path, *, within: Path | None = None, replace: bool = True) -> Iterator[Path]:
-    """A temporary path beside ``path``; renamed to it on success, removed on any failure.
+    """Yield a temporary path beside ``path``. It is renamed to ``path`` on success and removed on failure.
 
-    The content is fsynced before the rename, so that a crash leaves the old file or the new one. What killed processes
-    left of earlier tries is deleted first. A symbolic link is followed.
+    The content is fsynced before the rename, so a crash leaves the old file or the new one. Leftovers of killed
+    processes are deleted first. A symbolic link is followed.
 
     Parameters
     ----------
     within
-        Another folder, of the same file system, for what a kill may leave behind.
+        Another folder, on the same file system, for the temporary file.
     replace
-        Whether an existing file may be replaced, and a file that appears in the meantime.
+        Whether an existing file may be replaced, including one that appears in the meantime.
 
     Raises
     ------
     DemoError
-        If it cannot be written, exists and may not be replaced, another process is writing it, or the disk is full.
+        If the path cannot be written, exists and may not be replaced, is being written by another process, or the disk
+        is full.
     """
     with whole_files([path], within=within, replace=replace) as (temporary,):
         yield temporary
@@ -44,7 +45,7 @@ def whole_file(path: Path, *, within: Path | None = None, replace: bool = True) 
 
 @contextlib.contextmanager
 def whole_files(paths: Sequence[Path], *, within: Path | None = None, replace: bool = True) -> Iterator[list[Path]]:
-    """Temporary paths for several files of one result, which get their names together, see ``whole_file``."""
+    """Yield temporary paths for several files of one result, which are renamed together; see ``whole_file``."""
     targets = [_followed(path) for path in paths]
     for path in targets:
         check_file_can_be(path)
@@ -55,7 +56,7 @@ def whole_files(paths: Sequence[Path], *, within: Path | None = None, replace: b
         with saying_full(paths[0]):
             yield made
             for temporary in made:
-                temporary.chmod(0o666 & ~_umask())  # mkstemp's 0600 would keep colleagues out
+                temporary.chmod(0o666 & ~_umask())  # mkstemp's mode 0600 would exclude colleagues
                 fsync(temporary)
             if not replace:
                 for path in targets:
@@ -71,11 +72,11 @@ def _temporary_file(path: Path, folder: Path) -> Iterator[Path]:
     _check_not_busy(path, folder)
     try:
         handle, name = tempfile.mkstemp(prefix=f".{hidden_name(path)}.", suffix=".tmp" + path.suffix, dir=folder)
-    except OSError as error:  # whose text names a file that nobody asked for
+    except OSError as error:  # whose text names a temporary file
         raise DemoError(f"{path} cannot be written ({error.strerror}); choose another output") from None
     os.close(handle)
     temporary = Path(name)
-    held = lock(temporary)  # as long as this process lives, nobody takes it for a leftover
+    held = lock(temporary)  # while this process lives, other processes do not delete it as a leftover
     try:
         yield temporary
     finally:
@@ -98,10 +99,10 @@ def _take_name(temporary: Path, path: Path, replace: bool) -> None:
 
 @contextlib.contextmanager
 def whole_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
-    """A temporary folder beside ``path``; takes its name on success, is removed on any failure.
+    """Yield a temporary folder beside ``path``. It is renamed to ``path`` on success and removed on failure.
 
-    With ``replace`` an existing folder is exchanged for it at once where the system can. Elsewhere it is moved aside
-    first, and moved back on any failure; after a kill between the two renames the next call does that.
+    With ``replace``, an existing folder is exchanged atomically if the system supports it. Otherwise it is moved aside
+    first, and moved back on failure; after a kill between the two renames, the next call moves it back.
     """
     path = _followed(path)
     check_folder_of(path)
@@ -150,7 +151,7 @@ def _mount(path: Path) -> Path:
 
 
 def _followed(path: Path) -> Path:
-    """Where an output really lies: a symbolic link stays, and what it points to is replaced."""
+    """Return the real path of an output: a symbolic link stays, and its target is replaced."""
     if not path.is_symlink():
         return path
     try:
@@ -195,18 +196,18 @@ def _swap(new: Path, path: Path) -> None:
 
 
 def write_text(path: Path, text: str, *, replace: bool = True) -> None:
-    """Write a text file, whole or not at all."""
+    """Write a text file atomically."""
     with whole_file(path, replace=replace) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write JSON, whole or not at all."""
+    """Write JSON atomically."""
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def check_regular(path: Path) -> None:
-    """Raise DemoError if a path is there and is no regular file: a pipe or a device could be read without end."""
+    """Raise DemoError if a path is not a regular file: a pipe or a device could be read without end."""
     if not path.exists():
         raise DemoError(f"{path}: no such file")
     if path.is_dir():
@@ -216,7 +217,7 @@ def check_regular(path: Path) -> None:
 
 
 def read_json(path: Path, what: str) -> Any:
-    """JSON from a file; raises DemoError naming file and place."""
+    """Read JSON from a file. Raises DemoError, naming file and place."""
     try:
         if path.exists():
             check_regular(path)
@@ -229,7 +230,7 @@ def read_json(path: Path, what: str) -> Any:
 
 
 def parse_json(text: str) -> Any:
-    """JSON as the standard has it: NaN, Infinity and halves of characters, which Python takes, are a ValueError."""
+    """Parse JSON strictly: NaN, Infinity and lone surrogates, which Python accepts, are a ValueError."""
 
     def refuse(word: str) -> Any:
         raise ValueError(f"{word} is not JSON")
@@ -244,7 +245,7 @@ def parse_json(text: str) -> Any:
 
 
 def check_folder_of(path: Path) -> None:
-    """Raise DemoError unless something called ``path`` could be made."""
+    """Raise DemoError unless ``path`` can be created."""
     folder = path.parent
     if not folder.is_dir():
         raise DemoError(f"{folder}: no such folder; create it, or choose another output")
@@ -253,14 +254,14 @@ def check_folder_of(path: Path) -> None:
 
 
 def check_file_can_be(path: Path) -> None:
-    """Raise DemoError unless a file called ``path`` could be made, or replaced."""
+    """Raise DemoError unless the file ``path`` can be created or replaced."""
     check_folder_of(path)
     if path.is_dir():
         raise DemoError(f"{path} is a folder; give the name of a file")
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder, and those it lies in. Raises DemoError if that cannot be."""
+    """Make a folder and its parents. Raises DemoError if that fails."""
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -268,7 +269,7 @@ def make_folder(path: Path) -> None:
 
 
 def check_not_an_input(output: Path, *inputs: Path | None) -> None:
-    """Raise DemoError if an output is one of the inputs, or lies in one: no --force may destroy what is being read."""
+    """Raise DemoError if an output is one of the inputs, or lies in one: --force must not destroy an input."""
     for source in inputs:
         if source is None or not output.exists() or not source.exists():
             continue
@@ -277,7 +278,7 @@ def check_not_an_input(output: Path, *inputs: Path | None) -> None:
 
 
 def fsync(path: Path) -> None:
-    """Make a file's content, or a folder's entries, durable."""
+    """Flush a file's content, or a folder's entries, to the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -1,8 +1,8 @@
-"""HDF5 from outside is hostile: read only what the format promises, and check it before reading.
+"""HDF5 files with checks: a file is untrusted, so only what the format promises is read.
 
-A file is refused if anything in it is not a plain, hard-linked, fully allocated dataset of an expected name, type
-and shape, stored with HDF5's own filters. What a file says about itself is one JSON string attribute, because HDF5
-cannot hold other attributes over 64 kB.
+A file is refused if anything in it is not a plain, hard-linked, fully allocated dataset of an expected name, type and
+shape, stored with HDF5's own filters. Metadata are one JSON string attribute, since other HDF5 attributes cannot exceed
+64 kB.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from demo_core.storage.limits import ROW_BYTES, ROWS
 
 ATTRIBUTE = "demo"
 _SUM_OF_TEXT = "demo-crc32"
-#: The entry of the metadata that has a checksum for each page of each column of strings.
+#: Entry of the metadata with a checksum for each page of each column of strings.
 CHECKSUMS = "text_checksums"
-#: Strings of a page.
+#: Number of strings of a page.
 PAGE = 256
-#: Rows of a chunk are chosen to make chunks of about this many bytes.
+#: Rows per chunk are chosen so that chunks have about this many bytes.
 CHUNK_BYTES = 1 << 18
 _MOST_CHUNK_BYTES = 64 << 20
 _MOST_RATIO = 1100
@@ -41,7 +41,7 @@ _FILTERS = {1, 2, 3}
 
 @dataclass(frozen=True)
 class Field:
-    """What a dataset of a format must be: numpy type ('str' for text), number of axes, whether it must be there."""
+    """What a dataset of a format must be: numpy type ('str' for text), number of axes, and whether it is required."""
 
     dtype: str
     axes: int
@@ -54,7 +54,7 @@ def create(path: Path) -> OutputFile:
 
 
 def describe(file: h5py.File, metadata: Mapping[str, Any]) -> None:
-    """Write what the file says about itself, with checksums of this text and of the strings in the file."""
+    """Write the metadata, with checksums of this text and of the strings in the file."""
     sums = {name: _checksums(file[name]) for name in file if h5py.check_string_dtype(file[name].dtype)}
     text = json.dumps({**metadata, CHECKSUMS: sums}, ensure_ascii=False, allow_nan=False)
     file.attrs.create(ATTRIBUTE, text, dtype=h5py.string_dtype("utf-8"))
@@ -63,7 +63,7 @@ def describe(file: h5py.File, metadata: Mapping[str, Any]) -> None:
 
 
 def checksum(texts: Sequence[bytes]) -> int:
-    """CRC-32 of a page of strings, which HDF5 keeps where its own checksums do not reach."""
+    """Return the CRC-32 of a page of strings, which HDF5's own checksums do not cover."""
     return zlib.crc32(b"\0".join(texts))
 
 
@@ -72,12 +72,12 @@ def _checksums(dataset: h5py.Dataset) -> list[int]:
 
 
 def add_column(file: h5py.File, name: str, field: Field, row_shape: tuple[int, ...]) -> h5py.Dataset:
-    """An empty dataset that grows along its first axis."""
+    """Make an empty dataset that grows along its first axis."""
     dtype = h5py.string_dtype("utf-8") if field.dtype == "str" else np.dtype(field.dtype)
     row_bytes = max(1, math.prod(row_shape) * (16 if field.dtype == "str" else np.dtype(dtype).itemsize))
     rows = max(1, min(65536, CHUNK_BYTES // row_bytes))
     inner = [max(1, n) for n in row_shape]
-    while row_bytes > _MOST_CHUNK_BYTES // 4:  # a row too large for a chunk is cut along its longest axis
+    while row_bytes > _MOST_CHUNK_BYTES // 4:  # a row too large for a chunk is split along its longest axis
         longest = inner.index(max(inner))
         inner[longest] = -(-inner[longest] // 2)
         row_bytes = math.prod(inner) * np.dtype(dtype).itemsize
@@ -95,7 +95,7 @@ def add_column(file: h5py.File, name: str, field: Field, row_shape: tuple[int, .
 
 
 def append_columns(file: h5py.File, fields: Mapping[str, Field], block: Mapping[str, Any]) -> None:
-    """Add rows at the end of columns, which are made with the first block; None for a column that is not there."""
+    """Append rows to columns. The first block makes the columns; None for an absent column."""
     for name, field in fields.items():
         if (column := block.get(name)) is None:
             continue
@@ -107,16 +107,16 @@ def append_columns(file: h5py.File, fields: Mapping[str, Field], block: Mapping[
 
 
 def open_checked(path: Path, what: str, version: int, fields: Mapping[str, Field]) -> tuple[h5py.File, Any]:
-    """Open a file of ours for reading, having checked every promise of its format.
+    """Open a file of DeMo for reading, after checking its format.
 
     Parameters
     ----------
     what
-        The name of the format, as its metadata must say.
+        Name of the format, which the metadata must state.
     version
-        The newest version that can be read.
+        Newest version that can be read.
     fields
-        Every dataset that may be there. All that are share their first axis.
+        Every dataset that the file may have. All of them share their first axis.
 
     Returns
     -------
@@ -125,7 +125,7 @@ def open_checked(path: Path, what: str, version: int, fields: Mapping[str, Field
     Raises
     ------
     DemoError
-        Naming the file and what is wrong with it.
+        Naming the file and the problem.
     """
     shown = printable(path)
     if path.is_dir():
@@ -148,7 +148,7 @@ def open_checked(path: Path, what: str, version: int, fields: Mapping[str, Field
     except (_Refused, UsageProblem) as error:
         file.close()
         raise DemoError(f"{shown} is refused: {error}") from None
-    # The HDF5 library reports damage as whatever its innermost part met: all of it means the file is bad.
+    # The HDF5 library reports damage as an arbitrary error of its innermost part; all of them mean a damaged file.
     except (OSError, RuntimeError, KeyError, ValueError, TypeError, RecursionError) as error:
         file.close()
         raise DemoError(f"{shown} is damaged, or not a {what} file: {one_line(error)}") from None
@@ -235,7 +235,7 @@ def _check_storage(name: str, dataset: h5py.Dataset) -> None:
         expected = math.prod(-(-n // c) for n, c in zip(dataset.shape, chunks, strict=True))
         if dataset.id.get_num_chunks() != expected:
             raise _Refused(f"{name} has chunks that were never written")
-        # the last chunk along an axis is stored whole
+        # the last chunk along an axis is stored in full
         logical = expected * math.prod(chunks) * dataset.dtype.itemsize
     stored = dataset.id.get_storage_size()
     if stored == 0 or logical / stored > _MOST_RATIO:

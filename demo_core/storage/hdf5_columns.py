@@ -1,4 +1,4 @@
-"""Columns of an open HDF5 file, read by slices and checked for every reader."""
+"""Columns of an open HDF5 file, read by slices and checked."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Column:
     Parameters
     ----------
     forbidden, problem
-        Function that marks forbidden values (n, ...), and the problem to report for their row.
+        Function that marks forbidden values (n, ...), and the problem to report.
     ids
         Names of the rows, for the message.
     said
@@ -32,7 +32,7 @@ class Column:
     Raises
     ------
     DemoError
-        Naming the file, where it is damaged or holds forbidden values.
+        Naming the file, if it is damaged or holds forbidden values.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Column:
         return self.shape[0]
 
     def __bool__(self) -> bool:
-        """Whether its file is open, as h5py has it."""
+        """Whether the file is open, as in h5py."""
         return bool(self._dataset)
 
     def __getitem__(self, key: Any) -> Any:
@@ -81,10 +81,10 @@ class Column:
 
 
 class TextColumn:
-    """Strings of an HDF5 dataset, read a few at a time.
+    """A column of strings of an HDF5 file, read a few at a time.
 
-    HDF5 keeps such strings apart from the dataset, and many may share one: a small file could unfold into any amount
-    of memory. So they are bounded as they are read. Raises DemoError for text that is too long or not UTF-8.
+    HDF5 stores strings apart from the dataset, and many rows may share one, so a small file could expand to any size in
+    memory. Their total size is therefore limited. Raises DemoError for text that is too long or not UTF-8.
     """
 
     _MOST_BYTES = 16 << 20
@@ -122,7 +122,7 @@ class TextColumn:
 
 
 def text_checksums(metadata: Mapping[str, Any], name: str, rows: int) -> list[int] | None:
-    """The checksums of a column of strings; None in files that were made before there were any. Raises ValueError."""
+    """Return the checksums of a column of strings; None for files without checksums. Raises ValueError."""
     found = metadata.get(CHECKSUMS, {})
     sums: list[int] | None = found.get(name) if isinstance(found, dict) else []
     if sums is not None and (not isinstance(sums, list) or len(sums) != -(-rows // PAGE)):

@@ -1,4 +1,4 @@
-"""Global heaps of HDF5 files, in which strings lie: a damaged one makes the HDF5 library loop forever."""
+"""Global heaps of HDF5 files, which hold strings: a damaged heap makes the HDF5 library loop forever."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-#: Larger files are not looked through: it would take seconds to open one.
+#: Larger files are not checked, since it would take seconds to open one.
 _MOST_BYTES = 256 * 1024**2
-#: Signature, version and reserved bytes of a collection. Its size follows in 8 bytes, and then its objects: index,
-#: count of references and reserved bytes in 8, size in 8, and contents padded to 8.
+#: Signature, version and reserved bytes of a collection. Its size follows in 8 bytes, then its objects: index,
+#: reference count and reserved bytes in 8, size in 8, and contents padded to 8.
 _SIGNATURE = b"GCOL\x01\x00\x00\x00"
 
 
 def damaged_heap(path: Path) -> bool:
-    """Whether a collection of strings has objects that do not follow each other up to its end."""
+    """Return whether the objects of a collection of strings do not fill it exactly."""
     if not 16 < path.stat().st_size <= _MOST_BYTES:
         return False
     with path.open("rb") as file:
@@ -34,7 +34,7 @@ def _broken(data: NDArray[np.uint8], starts: NDArray[np.int64]) -> bool:
     if (sizes > (len(data) - starts).astype(np.uint64)).any():
         return True
     at, ends = starts + 16, starts + sizes.astype(np.int64)
-    while len(at := at[more := at + 16 <= ends]):  # an object of each collection at a time
+    while len(at := at[more := at + 16 <= ends]):  # one object of each collection at a time
         ends = ends[more]
         index = data[at].astype(np.int64) + data[at + 1]
         size = _numbers(data, at + 8)
@@ -46,5 +46,5 @@ def _broken(data: NDArray[np.uint8], starts: NDArray[np.int64]) -> bool:
 
 
 def _numbers(data: NDArray[np.uint8], places: NDArray[np.int64]) -> NDArray[np.uint64]:
-    """Numbers of 8 bytes, the lowest byte first, at these places."""
+    """Read 8-byte integers, lowest byte first, at these offsets."""
     return np.ascontiguousarray(data[places[:, None] + np.arange(8)]).view("<u8")[:, 0]

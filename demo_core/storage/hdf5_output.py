@@ -1,8 +1,8 @@
 """HDF5 output file that turns a full disk into an error instead of a crash.
 
-HDF5 cannot close a file whose last writes failed, and the process then ends with a segmentation fault. So HDF5 writes
-through an object of ours: what the disk refuses goes into memory, HDF5 sees no failure, and the error is raised by the
-next ``check``, at the latest when the file is closed. The file is worthless then, and its temporary name is removed.
+HDF5 cannot close a file whose last writes failed; the process then ends with a segmentation fault. HDF5 therefore
+writes through an object of DeMo. The object keeps refused bytes in memory, so HDF5 sees no failure. The next ``check``
+raises the error, at the latest when the file is closed. The file is then incomplete, and its temporary name is removed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import h5py
 
 
 class OutputFile:
-    """A new HDF5 file: enter it for the ``h5py.File`` to write to. Raises OSError, as of a full disk, on leaving it."""
+    """A new HDF5 file. Entering it returns the ``h5py.File``; leaving it raises OSError, such as for a full disk."""
 
     def __init__(self, path: Path) -> None:
         self._disk = _Disk(path)
@@ -29,7 +29,7 @@ class OutputFile:
         self.close(check=kind is None)
 
     def close(self, *, check: bool = True) -> None:
-        """Close it; raises what the disk refused, if ``check``."""
+        """Close the file. With ``check``, raise the error of the disk."""
         if self._disk in _OPEN:
             _OPEN.remove(self._disk)
         self.file.close()
@@ -39,7 +39,7 @@ class OutputFile:
 
 
 def check_written() -> None:
-    """Raise OSError if the disk has refused anything that was written so far."""
+    """Raise OSError if the disk has refused any write."""
     for disk in _OPEN:
         disk.check()
 
@@ -48,7 +48,7 @@ _OPEN: list[_Disk] = []
 
 
 class _Disk:
-    """What HDF5 takes for a Python file: reads and writes at a place, keeping in memory what cannot be written."""
+    """Python file object for HDF5: reads and writes at an offset, and keeps in memory what cannot be written."""
 
     def __init__(self, path: Path) -> None:
         self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -83,7 +83,7 @@ class _Disk:
         start, n = self._place, max(0, min(len(view), self._end - self._place))
         found = os.pread(self._handle, n, start) if n else b""
         view[:n] = found + bytes(n - len(found))
-        for place, data in self._kept:  # in the order they were written
+        for place, data in self._kept:  # in the order of writing
             low, high = max(place, start), min(place + len(data), start + n)
             if low < high:
                 view[low - start : high - start] = data[low - place : high - place]
@@ -116,7 +116,7 @@ class _Disk:
     def close(self) -> None:
         try:
             os.close(self._handle)
-        except OSError as error:  # where a network file system says only now that the disk is full
+        except OSError as error:  # a network file system may report a full disk only now
             if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
                 self._error = self._error or error
             else:

@@ -10,7 +10,7 @@ from demo_core.errors import DemoError, UsageProblem, printable
 
 @dataclass(frozen=True)
 class Limit:
-    """A cap on one kind of input, and the environment variable that raises it."""
+    """Limit on one kind of input, and the environment variable that increases it."""
 
     variable: str
     default: int
@@ -18,7 +18,7 @@ class Limit:
 
     @property
     def value(self) -> int:
-        """The cap in force. Raises UsageProblem if the environment names no whole number."""
+        """Limit in force. Raises UsageProblem if the environment holds no integer."""
         text = os.environ.get(self.variable, "")
         if not text:
             return self.default
@@ -30,29 +30,29 @@ class Limit:
         return int(text)
 
     def exceeded(self) -> str:
-        """The message for an input that is larger."""
+        """Return the message for an input that is larger."""
         return f"exceeds the limit of {self.value:,} {self.of}; increase {self.variable} if this is intended"
 
     def check(self, amount: int, what: str) -> None:
-        """Raise DemoError, beginning with ``what``, if there is more."""
+        """Raise DemoError, starting with ``what``, if the size exceeds the limit."""
         if amount > self.value:
             raise DemoError(f"{what}: {self.exceeded()}")
 
 
-#: A line of a text file, or a sequence that is written in several.
+#: A line of a text file, or a sequence over several lines.
 RECORD = Limit("DEMO_MAX_RECORD_BYTES", 64 << 20, "bytes in one line or record")
 #: Rows of a dataset or an explanation.
 ROWS = Limit("DEMO_MAX_ROWS", 10_000_000, "rows")
-#: A row of an array in a file.
+#: One row of an array in a file.
 ROW_BYTES = Limit("DEMO_MAX_ROW_BYTES", 1 << 30, "bytes in one row")
 #: Text that is read at once: descriptions, lists of ids.
 TEXT = Limit("DEMO_MAX_TEXT_BYTES", 64 << 20, "bytes of text")
 #: Characters of an id.
 ID_LENGTH = 10_000
-#: What is held of sequences or values while they pass through.
+#: Bytes of sequences or values that are held in memory at a time.
 BLOCK_BYTES = 32 << 20
 
 
 def rows_of(row_bytes: int, most: int) -> int:
-    """How many rows of that size are held at a time, at most ``most``."""
+    """Return the number of rows of that size to hold at a time, at most ``most``."""
     return max(1, min(most, BLOCK_BYTES // max(1, row_bytes)))

@@ -24,16 +24,16 @@ _NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP}
 _EXCHANGE = 2  # RENAME_EXCHANGE of linux/fs.h
 _HELD = ".held"
 _LONGEST = 80
-#: Folders of which it has been said that they have no locks.
+#: Folders without locks for which a warning was given.
 _WARNED: set[Path] = set()
 
 
 @dataclass
 class Lock:
-    """A lock that is held: release it, or let the process end."""
+    """A lock. Release it, or let the process end."""
 
     handle: int
-    #: The file that stands for the lock where the file system has none
+    #: File that represents the lock on a file system without locks
     standing: Path | None = None
 
     def release(self) -> None:
@@ -44,9 +44,9 @@ class Lock:
 
 
 def lock(path: Path, *, folder: bool = False) -> Lock:
-    """An exclusive lock on a file, made if need be, or on a folder that is there.
+    """Lock a file, which is made if necessary, or an existing folder, exclusively.
 
-    Raises BlockingIOError while another process has it, FileNotFoundError if its folder has gone.
+    Raises BlockingIOError if another process has it, FileNotFoundError if its folder does not exist.
     """
     while True:
         handle = os.open(path, os.O_RDONLY if folder else os.O_RDWR | os.O_CREAT, 0o666)
@@ -60,7 +60,7 @@ def lock(path: Path, *, folder: bool = False) -> Lock:
                 if error.errno not in _NO_LOCKS:
                     raise
                 standing = _stand_in(path)
-            # The file that was locked may be one that has been deleted since, and so locks nothing
+            # The locked file may have been deleted in the meantime, and then locks nothing
             if os.path.samestat(os.fstat(handle), path.stat()):
                 return Lock(handle, standing)
         except FileNotFoundError:
@@ -72,7 +72,9 @@ def lock(path: Path, *, folder: bool = False) -> Lock:
 
 
 def _stand_in(path: Path) -> Path:
-    """A lock file for file systems without locks (Lustre, some NFS); one of a dead process of this machine is taken."""
+    """Make a lock file for file systems without locks (Lustre, some NFS). One of a dead process of this machine is
+    taken over.
+    """
     standing = path.with_name(path.name + _HELD)
     mine = f"{socket.gethostname()} {os.getpid()}"
     for _ in range(2):
@@ -97,7 +99,7 @@ def _stand_in(path: Path) -> Path:
 
 
 def _held_by_somebody(standing: Path) -> bool:
-    """Whether a lock file is of a process that may be alive; of another machine it cannot be known."""
+    """Return whether a lock file belongs to a process that may be alive. For another machine this is unknown."""
     try:
         host, _, number = standing.read_text(encoding="utf-8", errors="replace").partition(" ")
     except FileNotFoundError:
@@ -116,9 +118,9 @@ def _is_alive(number: int) -> bool:
 
 
 def clear_leftovers(path: Path, folder: Path) -> bool:
-    """Delete what killed processes left of writing ``path`` in ``folder``; restore an output that was set aside.
+    """Delete what killed processes left when writing ``path`` in ``folder``. Restore an output that was set aside.
 
-    Returns whether another process is writing it now.
+    Return whether another process is writing it now.
     """
     name = glob.escape(hidden_name(path))
     busy = False
@@ -147,21 +149,21 @@ def clear_leftovers(path: Path, folder: Path) -> bool:
 
 
 def hidden_name(path: Path) -> str:
-    """What hidden files of an output are called after: its name, shortened so that different names stay different."""
+    """Return the prefix of hidden files of an output: its name, shortened so that different names stay different."""
     if len(path.name) <= _LONGEST:
         return path.name
     return f"{path.name[: _LONGEST - 9]}-{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:8]}"
 
 
 def exchange(one: Path, other: Path) -> bool:
-    """Exchange two names at once; False where the system or the file system cannot."""
+    """Exchange two names atomically. Return False if the system or the file system cannot."""
     if not sys.platform.startswith("linux"):
         return False
     try:
         renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
     except (OSError, AttributeError):
         return False
-    here = ctypes.c_int(-100)  # AT_FDCWD: paths are taken from the current folder
+    here = ctypes.c_int(-100)  # AT_FDCWD: paths are relative to the current folder
     return bool(renameat2(here, os.fsencode(one), here, os.fsencode(other), ctypes.c_uint(_EXCHANGE)) == 0)
 
 

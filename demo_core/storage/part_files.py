@@ -1,8 +1,8 @@
-"""Part files: what a long run has done so far, safe against being killed at any moment.
+"""Part files: finished parts of a long run, safe against a kill at any moment.
 
-An HDF5 file that is being appended to does not survive a full disk; a folder of small whole files does. The folder
-``RUN.partial`` holds ``run.json`` (what is being computed) and parts: ``000123.npz`` has batch 123 and perhaps some
-that follow it.
+An HDF5 file that is being appended to does not survive a full disk; a folder of small complete files does. The folder
+``RUN.partial`` holds ``run.json`` (the fingerprint) and parts: ``000123.npz`` has batch 123 and possibly some batches
+after it.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from demo_core.storage.atomic_files import check_folder_of, read_json, whole_fil
 from demo_core.storage.locks import Lock, lock
 
 _PART = re.compile(r"\d{6,}\.npz")
-#: Begins the names of arrays of text, which are stored as JSON: numpy would pickle them.
+#: Prefix of names of text arrays, which are stored as JSON: numpy would pickle them.
 _TEXT = "text:"
 
 Arrays = Mapping[str, NDArray[Any]]
 
 
 class Parts:
-    """The part files of one run. Use ``Parts.open``, which makes sure that there is one writer."""
+    """Part files of one run. ``Parts.open`` ensures that there is one writer."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -39,9 +39,9 @@ class Parts:
     @classmethod
     @contextlib.contextmanager
     def open(cls, folder: Path) -> Iterator[Parts]:
-        """The parts in ``folder``, made if need be.
+        """Open the parts in ``folder``, which is made if necessary.
 
-        Raises DemoError while another process writes them, or if the folder holds anything that is not ours.
+        Raises DemoError if another process writes them, or if the folder holds other files.
         """
         check_folder_of(folder)
         if folder.exists() and not folder.is_dir():
@@ -58,25 +58,25 @@ class Parts:
             held.release()
 
     def run(self) -> dict[str, Any] | None:
-        """What was being computed here, if any part of it is finished."""
+        """Return the fingerprint of the run, if any part is finished."""
         path = self.folder / "run.json"
         if not path.exists() or not self.finished():
             return None
         return dict(read_json(path, "record of an unfinished run"))
 
     def finished(self) -> list[int]:
-        """The numbers of the parts that are there: of each the first batch."""
+        """Return the numbers of the parts: of each the first batch."""
         return sorted(int(p.stem) for p in self.folder.glob("*.npz") if _PART.fullmatch(p.name))
 
     def begin(self, run: Mapping[str, Any]) -> None:
-        """Forget earlier parts and say what is computed from now on."""
+        """Delete earlier parts and store a new fingerprint."""
         for path in self.folder.iterdir():
             if path.name not in ("lock", "lock.held"):
                 path.unlink()
         write_json(self.folder / "run.json", dict(run))
 
     def write(self, number: int, arrays: Arrays) -> None:
-        """Keep a part. Arrays of objects hold text."""
+        """Write a part. Arrays of objects hold text."""
         stored = {
             (_TEXT + name if array.dtype == object else name): _packed(array) if array.dtype == object else array
             for name, array in arrays.items()
@@ -85,7 +85,7 @@ class Parts:
             np.savez(file, **stored)  # type: ignore[arg-type]
 
     def read(self, number: int) -> dict[str, NDArray[Any]] | None:
-        """A part, or None if it is not there, or not readable and so to be computed again."""
+        """Read a part. None if it is missing, or unreadable and so to be computed again."""
         try:
             with self._path(number).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 found = {name: arrays[name] for name in arrays.files}
@@ -100,12 +100,12 @@ class Parts:
             return None
 
     def remove(self) -> None:
-        """Delete the folder, its work being done."""
+        """Delete the folder when the run is finished."""
         for path in self.folder.iterdir():
             path.unlink(missing_ok=True)
         try:
             self.folder.rmdir()
-        except OSError as error:  # another process has come for the lock
+        except OSError as error:  # another process is waiting for the lock
             if error.errno != errno.ENOTEMPTY:
                 raise
 
@@ -130,7 +130,7 @@ def _ours(name: str) -> bool:
 
 
 def _locked(folder: Path) -> Lock:
-    """An exclusive lock on the folder's lock file."""
+    """Return an exclusive lock on the folder's lock file."""
     while True:
         folder.mkdir(exist_ok=True)
         try:

@@ -1,4 +1,4 @@
-"""For plugin authors: tiny data and models, and checks that a plugin keeps the contract."""
+"""For plugin authors: small data and models, and conformance checks."""
 
 from demo_core.testing.check import Check, DoesNotApply
 from demo_core.testing.conformance import checks_for, parametrize_with_checks, registered_from

@@ -1,4 +1,4 @@
-"""Checks of a network."""
+"""Checks of architectures."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from demo_core.testing.tiny import tiny_dataset
 if TYPE_CHECKING:
     from demo_core.models.model import Model
 
-#: Members that a capability promises.
+#: Members that capabilities promise.
 _PROMISED = {"variable-length": "min_length", "prefix-logits": "prefix_logits", "conv-filters": "first_layer"}
 
 
@@ -35,7 +35,7 @@ class ArchitectureChecks(CommonChecks[Architecture]):
         self.length = length
 
     def further_obstacle(self) -> str:
-        """There has to be a network."""
+        """The network can be built."""
         try:
             self.model()
         except DemoError:
@@ -43,7 +43,7 @@ class ArchitectureChecks(CommonChecks[Architecture]):
         return ""
 
     def model(self, targets: int = 1, options: Mapping[str, Any] | None = None) -> Model:
-        """A model, the same at each call."""
+        """Make a model, the same at each call."""
         import torch
 
         from demo_core.models.model import build_model
@@ -57,19 +57,19 @@ class ArchitectureChecks(CommonChecks[Architecture]):
             return build_model(self.registered, given, alphabet=DNA, length=self.length, outputs=outputs)
 
     def that_offers(self, word: str, targets: int = 1) -> Model:
-        """A model that offers a capability; there is nothing to check if it does not."""
+        """Make a model that offers a capability. Without the capability there is nothing to check."""
         model = self.model(targets)
         if word not in model.capabilities:
             raise DoesNotApply(f"it does not offer {word}")
         return model
 
     def codes(self, n: int = 5, length: int | None = None) -> Any:
-        """Sequences, of which the last begins with unknown bases."""
+        """Make sequences, of which the last begins with unknown bases."""
         return tiny_dataset(n, max(length or self.length, 7)).codes[:, : length or self.length]
 
     @rule("it can be built for sequences of the length that it is checked with", "architectures")
     def builds(self) -> None:
-        """Or nothing else can be checked."""
+        """Other checks need a model."""
         try:
             self.model()
         except MisfitError as error:
@@ -77,7 +77,7 @@ class ArchitectureChecks(CommonChecks[Architecture]):
 
     @rule("forward(x) gives finite floats (B, T), in the precision of the weights", "architectures")
     def outputs(self) -> None:
-        """Single precision and double."""
+        """Check single and double precision."""
         import torch
 
         for dtype in (torch.float32, torch.float64):
@@ -92,7 +92,7 @@ class ArchitectureChecks(CommonChecks[Architecture]):
 
     @rule("forward(x) leaves x as it is", "architectures")
     def input_unchanged(self) -> None:
-        """Explainers go on using it."""
+        """Explainers use the input again."""
         import torch
 
         model = self.model()
@@ -104,13 +104,13 @@ class ArchitectureChecks(CommonChecks[Architecture]):
 
     @rule("a network has as many outputs as it is asked for", "architectures")
     def several_targets(self) -> None:
-        """Three."""
+        """Check three numbers of targets."""
         found = self.model(3).predict(self.codes())
         expect(found.shape == (5, 3), f"shape {found.shape} for 5 sequences and 3 targets")
 
     @rule("unknown bases, columns of zeros, give finite outputs, all of a sequence as well", "architectures")
     def unknown_bases(self) -> None:
-        """Of every length of them."""
+        """Check sequences of every length."""
         codes = self.codes()
         for n in (1, self.length // 2, self.length):
             codes[:, :n] = 4
@@ -119,14 +119,14 @@ class ArchitectureChecks(CommonChecks[Architecture]):
 
     @rule("outputs of a sequence do not depend on what else is in its batch, to 1e-5", "the-same-result")
     def batch_size(self) -> None:
-        """One at a time, and all at once."""
+        """Compare one sequence at a time with all at once."""
         model = self.model()
         one, many = (model.predict(self.codes(), batch_size=size) for size in (1, 5))
         expect_same(one, many, "outputs in batches of 1 and of 5")
 
     @rule("in eval mode the same sequences give the same outputs", "the-same-result")
     def eval_is_deterministic(self) -> None:
-        """With torch's random numbers anywhere."""
+        """Compare with other states of torch's random numbers."""
         import torch
 
         model = self.model()
@@ -137,7 +137,7 @@ class ArchitectureChecks(CommonChecks[Architecture]):
 
     @rule("in training, every parameter that can be trained gets a finite gradient", "architectures")
     def can_be_trained(self) -> None:
-        """Several processes refuse parameters that take no part."""
+        """Training in several processes refuses unused parameters."""
         import torch
 
         module: Any = self.model(2).module.train()
@@ -154,13 +154,13 @@ class ArchitectureChecks(CommonChecks[Architecture]):
 
     @rule("a network that offers gradients lets them reach the input", "capabilities")
     def gradients(self) -> None:
-        """Of every target."""
+        """Check every target."""
         import torch
 
         model = self.that_offers("gradients", 2)
         with torch.random.fork_rng(devices=[]), torch.no_grad():
             torch.manual_seed(0)
-            for weight in model.module.parameters():  # a last layer may well begin at zero
+            for weight in model.module.parameters():  # a last layer may start at zero
                 weight.add_(torch.randn_like(weight), alpha=0.1)
         for target in range(2):
             x = model.one_hot(self.codes()).requires_grad_(True)
@@ -170,7 +170,7 @@ class ArchitectureChecks(CommonChecks[Architecture]):
 
     @rule("the members that the capabilities on offer promise are there", "capabilities")
     def members(self) -> None:
-        """And of the first layer its shape."""
+        """Check the shape of the first layer too."""
         model = self.model()
         for word, member in _PROMISED.items():
             if word in model.capabilities:
@@ -181,7 +181,7 @@ class ArchitectureChecks(CommonChecks[Architecture]):
 
     @rule("a network that offers variable-length takes every length of at least min_length", "capabilities")
     def lengths(self) -> None:
-        """The shortest, one more, and much more."""
+        """Check the shortest length, one more, and a much larger one."""
         model = self.that_offers("variable-length")
         shortest = model.min_length
         for length in (shortest, shortest + 1, shortest + 61):
@@ -190,7 +190,7 @@ class ArchitectureChecks(CommonChecks[Architecture]):
 
     @rule("prefix_logits(x) gives (B, T, L): at each place what the sequence up to it gives by itself", "capabilities")
     def prefixes(self) -> None:
-        """Against the loop over all prefixes; of suffixes the same."""
+        """Compare with a loop over all prefixes, and over all suffixes."""
         import torch
 
         model = self.that_offers("prefix-logits", 2)
@@ -211,7 +211,7 @@ class ArchitectureChecks(CommonChecks[Architecture]):
 
     @rule("a saved model, opened again, gives the same outputs", "architectures")
     def save_and_load(self) -> None:
-        """Through the model folder."""
+        """Save to a model folder and load."""
         import torch
 
         from demo_core.models.model import Model
@@ -221,14 +221,14 @@ class ArchitectureChecks(CommonChecks[Architecture]):
         model = self.model()
         with torch.random.fork_rng(devices=[]), tempfile.TemporaryDirectory() as folder:
             model.save(Path(folder) / "model")
-            torch.manual_seed(1)  # what is drawn anew must not come out the same
+            torch.manual_seed(1)  # values drawn again must differ
             again = Model.load(Path(folder) / "model", registry=registry)
         same = np.array_equal(model.predict(self.codes()), again.predict(self.codes()))
         expect(same, "other outputs: something that decides them is neither an option nor in the state dict")
 
     @rule("a network can be pickled, to reach other processes", "architectures")
     def pickles(self) -> None:
-        """There and back."""
+        """Pickle and unpickle."""
         model = self.model()
         before = model.predict(self.codes())
         model.module = pickle.loads(pickle.dumps(model.module))
@@ -236,7 +236,7 @@ class ArchitectureChecks(CommonChecks[Architecture]):
 
     @rule("each choice, flag and smallest value of an option builds a network, or is refused by Unsuitable", "options")
     def options_hold(self) -> None:
-        """One at a time."""
+        """Check one at a time."""
         for what, options in settings_of(self.spec.options, self.options):
             try:
                 found = self.model(options=options).predict(self.codes())

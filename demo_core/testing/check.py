@@ -1,4 +1,4 @@
-"""A check of the contract: what it is called, what it expects, and where that rule stands."""
+"""A check of the contract: its name, the expected result, and the place of the rule."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ import numpy as np
 
 from demo_core.errors import one_line
 
-#: Where the rules stand.
+#: Page of the rules.
 CONTRACT = "docs/contract.md"
 
 F = TypeVar("F", bound=Callable[..., None])
 
 
 class Breach(AssertionError):
-    """What came instead of what a rule expects."""
+    """The result differs from the rule."""
 
 
 class DoesNotApply(unittest.SkipTest):
-    """A check that has nothing to say of this plugin; pytest counts it as skipped, with this reason."""
+    """The check does not apply to this plugin; pytest skips it with this reason."""
 
 
 @dataclass(frozen=True)
 class Rule:
-    """What a check expects, and the heading of the contract under which that stands."""
+    """The expected result of a check, and the heading of the contract that states it."""
 
     name: str
     expected: str
@@ -36,18 +36,18 @@ class Rule:
 
 @dataclass(frozen=True)
 class Check:
-    """A named check of one spec; calling it raises AssertionError if the plugin fails it.
+    """A named check of one spec. Calling it raises AssertionError if the plugin fails it.
 
     Parameters
     ----------
     spec
-        The name of what is checked.
+        Name of the spec.
     rule
-        What is expected, and where that stands.
+        The expected result, and where the contract states it.
     run
-        Does the work; a ``DoesNotApply`` from it means that there is nothing to check here.
+        Function that checks; it raises ``DoesNotApply`` if the check does not apply.
     expected_failure
-        Why it is known to fail; '' where it should not.
+        Reason of a known failure; '' if it should pass.
     """
 
     spec: str
@@ -57,11 +57,11 @@ class Check:
 
     @property
     def name(self) -> str:
-        """Its name, as in ``expected_failures``."""
+        """Name, as in ``expected_failures``."""
         return self.rule.name
 
     def __call__(self) -> None:
-        """Run it; whatever the plugin raises becomes an AssertionError that says what was expected."""
+        """Run the check. Any exception of the plugin becomes an AssertionError with the expected result."""
         try:
             self.run()
         except DoesNotApply:
@@ -78,7 +78,7 @@ class Check:
 
 
 def rule(expected: str, section: str) -> Callable[[F], F]:
-    """Make a method of a class of checks one of them; its name becomes the check's."""
+    """Make a method of a class a check; its name becomes the check's name."""
 
     def mark(method: F) -> F:
         method.rule = Rule(method.__name__.replace("_", "-"), expected, section)  # type: ignore[attr-defined]
@@ -88,7 +88,7 @@ def rule(expected: str, section: str) -> Callable[[F], F]:
 
 
 def rules_of(checks: type) -> Iterator[tuple[Rule, str]]:
-    """The rules of a class of checks, those of its parents first, each with the name of its method."""
+    """Return the rules of a class of checks, those of its parents first, each with the name of its method."""
     seen = set()
     for cls in reversed(checks.__mro__):
         for name, method in vars(cls).items():
@@ -98,13 +98,13 @@ def rules_of(checks: type) -> Iterator[tuple[Rule, str]]:
 
 
 def expect(truth: object, came: str) -> None:
-    """Raise a Breach that says what came, unless ``truth``."""
+    """Raise a Breach with the actual result, unless ``truth``."""
     if not truth:
         raise Breach(came)
 
 
 def expect_same(one: Any, other: Any, what: str, *, to: float = 1e-5, floor: float = 0) -> None:
-    """Raise a Breach unless arrays are equal to a share of the largest value, and a floor; NaN has to match."""
+    """Raise a Breach unless arrays are equal within a fraction of the largest value, and a floor. NaN must match."""
     one, other = np.asarray(one, np.float64), np.asarray(other, np.float64)
     expect(one.shape == other.shape, f"{what} have shapes {one.shape} and {other.shape}")
     largest = np.abs(np.nan_to_num(other, posinf=0, neginf=0)).max(initial=0.0)

@@ -1,4 +1,4 @@
-"""What every plugin has to keep, whatever it registers."""
+"""Checks of every plugin."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from demo_core.testing.check import DoesNotApply, expect, rule
 
 S = TypeVar("S", bound=Spec)
 
-#: What a plugin's module may not import: a second or more in every command.
+#: Modules that a plugin's light module may not import: they take a second or more in every command.
 HEAVY = ("torch", "numpy", "h5py", "matplotlib")
 
 _IMPORT = """
@@ -36,7 +36,7 @@ print(*set(sys.argv[2:]) & set(sys.modules))
 class CommonChecks(Generic[S]):
     """Checks of any spec."""
 
-    #: Checks that say why the others cannot be made.
+    #: Checks that give the reason if the others cannot run.
     first: ClassVar[tuple[str, ...]] = ("loads", "light")
 
     def __init__(self, registered: Registered[S]) -> None:
@@ -45,7 +45,7 @@ class CommonChecks(Generic[S]):
 
     @cached_property
     def obstacle(self) -> str:
-        """Why none but the first checks can be made: they would only repeat what one of those says; '' if they can."""
+        """Return why only the first checks can run: the others would repeat the same failure; '' if all can."""
         try:
             self.registered.load()
         except DemoError:
@@ -53,11 +53,11 @@ class CommonChecks(Generic[S]):
         return self.further_obstacle()
 
     def further_obstacle(self) -> str:
-        """What else may be in the way of this kind of spec."""
+        """Return further obstacles of this kind of spec."""
         return ""
 
     def run_of(self, method: str) -> Callable[[], None]:
-        """A check, made where it can be."""
+        """Run a check, if possible."""
 
         def run() -> None:
             if method not in self.first and self.obstacle:
@@ -68,12 +68,12 @@ class CommonChecks(Generic[S]):
 
     @rule("the target can be imported", "the-plugin-contract")
     def loads(self) -> None:
-        """Whatever it is, it is there."""
+        """The target exists."""
         self.registered.load()
 
     @rule("the module of the entry point imports none of " + ", ".join(HEAVY), "the-plugin-contract")
     def light(self) -> None:
-        """In a process of its own, where nothing else has imported them."""
+        """Run in a separate process, in which nothing else has imported them."""
         module = module_of(self.registered.owner)
         env = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
         command = [sys.executable, "-c", _IMPORT, module, *HEAVY]
@@ -84,16 +84,16 @@ class CommonChecks(Generic[S]):
 
 
 class CommandChecks(CommonChecks[Command]):
-    """Checks of a command."""
+    """Checks of commands."""
 
     @rule("the target is a click command, and each of its options says what it does", "commands")
     def has_help(self) -> None:
-        """As ``--help`` would find it."""
+        """As ``--help`` finds it."""
         import click
 
         found = self.registered.load()
         expect(isinstance(found, click.Command), f"a {type(found).__name__}")
-        # a group may make its commands of what is registered
+        # a group may make its commands from registered specs
         given = SimpleNamespace(registry=installed())
         for path, command in _with_subcommands(self.spec.name, found, given):
             expect(command.help, f"'demo {path}' has no help")
@@ -108,12 +108,12 @@ def _with_subcommands(path: str, command: Any, given: object) -> Iterator[tuple[
     yield path, command
     if isinstance(command, click.Group):
         context = click.Context(command, info_name=path, obj=given)
-        for name in command.list_commands(context):  # as a group that loads its commands late gives them, too
+        for name in command.list_commands(context):  # also those of a group that loads its commands late
             yield from _with_subcommands(f"{path} {name}", command.get_command(context, name), given)
 
 
 def module_of(owner: Owner) -> str:
-    """The module of an owner's entry point. Raises DoesNotApply if it has none that can be imported by name."""
+    """Return the module of an owner's entry point. Raises DoesNotApply if it cannot be imported by name."""
     for point in metadata.entry_points(group="demo_core", name=owner.entry_point):
         if point.dist and point.dist.name == owner.distribution:
             return point.module
@@ -124,11 +124,11 @@ def module_of(owner: Owner) -> str:
 
 
 def settings_of(options: type, given: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Each choice, each flag either way and each smallest value of an options class, one at a time.
+    """Yield options with each choice, each flag either way and each smallest value, one at a time.
 
     Yields
     ------
-    What is set, as typed, and the options with it; those that were given stay as they are.
+    The changed option, as typed, and the options; given options do not change.
     """
     for option in options_of(options):
         if option.name in given:

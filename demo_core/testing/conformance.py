@@ -1,4 +1,4 @@
-"""Checks that a plugin keeps the contract; each says what was expected, what came, and where the rule stands.
+"""Conformance checks of plugins. A failed check reports the expected result, the actual result, and the rule.
 
     import demo_mine
     from demo_core.testing import parametrize_with_checks
@@ -30,10 +30,10 @@ from demo_core.testing.readers import ReaderChecks, ReaderExample
 if TYPE_CHECKING:
     from demo_core.models.model import Model
 
-#: What can be checked: what a module registers, or one spec.
+#: What can be checked: a module with everything it registers, or one spec.
 Checkable: TypeAlias = ModuleType | Registered[Any] | Spec
 
-#: The checks of each kind of spec.
+#: Checks of each kind of spec.
 CHECKS: dict[type[Spec], type[CommonChecks[Any]]] = {
     Architecture: ArchitectureChecks,
     DatasetReader: ReaderChecks,
@@ -43,7 +43,7 @@ CHECKS: dict[type[Spec], type[CommonChecks[Any]]] = {
 
 
 def registered_from(module: ModuleType) -> list[Registered[Any]]:
-    """What a plugin module registers, whether or not it is installed. Raises what discovery would report."""
+    """Return what a plugin module registers, installed or not. Raises what discovery would report."""
     from demo_core.plugins.discovery import specs_of
 
     owner = Owner(module.__name__, "under-test", "0", "under test")
@@ -59,20 +59,20 @@ def checks_for(
     example: ReaderExample | None = None,
     expected_failures: Mapping[str, str] | None = None,
 ) -> list[Check]:
-    """The checks of a spec.
+    """Return the checks of a spec.
 
     Parameters
     ----------
     options
-        Of the plugin, where its defaults will not do or there are none.
+        Options of the plugin, if its defaults are not suitable or missing.
     model
-        Makes a model of one output, for an explainer that needs more than ``tiny_model()`` offers.
+        Function that makes a model of one output, for an explainer that needs more than ``tiny_model()`` offers.
     length
-        Bases of the models of an architecture.
+        Input length of the models of an architecture, in bases.
     example
-        Files for a reader, where its class brings none.
+        Files for a reader whose class has no ``example()``.
     expected_failures
-        Checks that are known to fail, by name, and why. Raises ValueError on a name that is no check's.
+        Known failures: names of checks and reasons. Raises ValueError on an unknown name.
     """
     registered: Any = spec if isinstance(spec, Registered) else _unowned(spec)
     given = dict(options or {})
@@ -98,17 +98,17 @@ def parametrize_with_checks(
     expected_failures: Mapping[str, str] | None = None,
     **settings: Any,
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """A pytest decorator that makes a test case of each check; the test function takes ``check`` and calls it.
+    """Make a pytest test case of each check; the test function takes ``check`` and calls it.
 
     Parameters
     ----------
     plugins
-        Modules, with all that they register, or single specs.
+        Modules, with everything they register, or single specs.
     expected_failures
-        Checks that are known to fail, ``{"batch-size": "why"}``, or ``{"NAME:batch-size": "why"}`` where there are
+        Known failures, ``{"batch-size": "reason"}``, or ``{"NAME:batch-size": "reason"}`` for
         several specs. They are reported as expected failures, and fail the tests once they pass.
     settings
-        As of ``checks_for``, for all specs.
+        Settings of ``checks_for``, for all specs.
     """
     import pytest
 
@@ -119,7 +119,7 @@ def parametrize_with_checks(
 
     def case(check: Check) -> Any:
         why = reasons.get(str(check), reasons.get(check.name, ""))
-        # strict, so that a reason which no longer holds is found out
+        # strict, so that a reason that no longer holds is noticed
         marks = [pytest.mark.xfail(reason=why, raises=AssertionError, strict=True)] if why else []
         return pytest.param(replace(check, expected_failure=why), id=str(check), marks=marks)
 

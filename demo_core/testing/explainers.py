@@ -1,4 +1,4 @@
-"""Checks of an explainer."""
+"""Checks of explainers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _BATCH = 64
 
 
 class ExplainerChecks(CommonChecks[Explainer]):
-    """Checks of an explainer, on small untrained models of 40 bases, or on the model that is given."""
+    """Checks of an explainer, on small untrained models of 40 bases, or on the given model."""
 
     first = (*CommonChecks.first, "fits")
 
@@ -39,20 +39,20 @@ class ExplainerChecks(CommonChecks[Explainer]):
         self.pattern = self.spec.kind == "pattern"
 
     def further_obstacle(self) -> str:
-        """There has to be a model to check it on."""
+        """A model to check the explainer on exists."""
         from demo_core.running.job import misfit
 
         return "there is no model to check it on: see 'fits'" if misfit(self.spec, self.make_model()) else ""
 
     def _tiny(self) -> Model:
-        """A small convolutional network, or the first built-in one that offers what is needed."""
+        """Make a small convolutional network, or the first built-in one with the needed capabilities."""
         found = tiny_model()
         if frozenset(self.spec.needs) - found.capabilities:
             found = next((m for m in _models() if not frozenset(self.spec.needs) - m.capabilities), found)
         return found
 
     def job(self, model: Model | None = None, *, batch_size: int = 6, **more: Any) -> Job:
-        """What is asked of the explainer."""
+        """Return the target to explain."""
         from demo_core.running.job import make_job
 
         given = {"options": self.options, **more}
@@ -61,7 +61,7 @@ class ExplainerChecks(CommonChecks[Explainer]):
     def run(
         self, model: Model | None = None, *, n: int = 6, rows: Any = None, unknown: bool = True, **more: Any
     ) -> Explanation:
-        """An explanation of n sequences, of which the last begins with unknown bases; or of the pattern."""
+        """Explain n sequences, of which the last begins with unknown bases; or make patterns."""
         from demo_core.running.pipeline import run
         from demo_core.running.sinks import Memory
         from demo_core.running.sources import Patterns, Rows
@@ -72,13 +72,13 @@ class ExplainerChecks(CommonChecks[Explainer]):
         return run(job, Rows(tiny_dataset(n, job.model.length, unknown=unknown), rows), Memory())
 
     def of_sequences(self) -> None:
-        """Patterns read no data, and so have nothing to check."""
+        """Patterns read no data, so there is nothing to check."""
         if self.pattern:
             raise DoesNotApply("an explainer of kind pattern reads no sequences")
 
     @rule("the model that it is checked on offers what it needs", "capabilities")
     def fits(self) -> None:
-        """Or nothing else can be checked."""
+        """Other checks need a result."""
         from demo_core.running.job import misfit
 
         why = misfit(self.spec, self.make_model())
@@ -86,20 +86,20 @@ class ExplainerChecks(CommonChecks[Explainer]):
 
     @rule("values are finite numbers of the kind's shape; a trace may have NaN", "kinds")
     def values(self) -> None:
-        """The core raises where shape or type is another."""
+        """The core raises on another shape or type."""
         found = self.run()
         expect(np.isfinite(found.values).all() or self.spec.kind == "trace", "values that are not finite")
 
     @rule("values do not depend on the batch size, to 1e-5", "the-same-result")
     def batch_size(self) -> None:
-        """One at a time, and all at once."""
+        """Compare one sequence at a time with all at once."""
         self.of_sequences()
         one, many = (self.run(batch_size=size) for size in (1, 6))
         expect_same(one.values, many.values, "values in batches of 1 and of 6", floor=_rounding(many))
 
     @rule("values do not depend on the order of the sequences, to 1e-5", "the-same-result")
     def order(self) -> None:
-        """Forwards and backwards."""
+        """Compare both orders."""
         self.of_sequences()
         backwards = np.arange(6)[::-1].copy()
         one, other = self.run(), self.run(rows=backwards)
@@ -107,7 +107,7 @@ class ExplainerChecks(CommonChecks[Explainer]):
 
     @rule("a seed repeats a run", "explainers")
     def seed(self) -> None:
-        """Twice the same."""
+        """Run twice."""
         same = np.array_equal(self.run().values, self.run().values, equal_nan=True)
         expect(same, "two runs with one seed gave other values")
 
@@ -122,22 +122,22 @@ class ExplainerChecks(CommonChecks[Explainer]):
 
     @rule("the model comes back as it was: weights, mode, requires_grad, gradients, hooks, device", "explainers")
     def model_unchanged(self) -> None:
-        """Each of these by itself."""
+        """Check each state by itself."""
         model = self.make_model()
         before = dict(_model_state(model))
-        self.run(model, n=4)  # which raises, naming what was changed, for all but the rest
+        self.run(model, n=4)  # the core raises and names all changes except these
         for name, value in _model_state(model):
             expect(value == before[name], f"it changed {name}")
 
     @rule("it runs on every model that offers what it needs, and refuses the others with a sentence", "capabilities")
     def says_what_it_needs(self) -> None:
-        """The built-in networks, and two that offer next to nothing."""
+        """Check the built-in networks, and two that offer very little."""
         from demo_core.running.job import misfit
 
         fitting = [model for model in _models() if not misfit(self.spec, model)]
         if not fitting:
             raise DoesNotApply("no built-in network offers what it needs")
-        for model in fitting:  # the others are refused by the core, which says why
+        for model in fitting:  # the core refuses the others, with the reason
             try:
                 self.run(model, n=2)
             except MisfitError:
@@ -148,7 +148,7 @@ class ExplainerChecks(CommonChecks[Explainer]):
 
     @rule("the target that is asked for is the one that is explained", "explainers")
     def target(self) -> None:
-        """The second of two, and the same network with its outputs swapped."""
+        """Explain the second of two outputs, and the same network with its outputs swapped."""
         model = tiny_model(targets=("bound", "open"))
         if frozenset(self.spec.needs) - model.capabilities:
             raise DoesNotApply("the network that has two targets for this does not offer what it needs")
@@ -162,7 +162,7 @@ class ExplainerChecks(CommonChecks[Explainer]):
 
     @rule("memory does not grow with the number of sequences", "explainers")
     def memory(self) -> None:
-        """What is alive after ten batches against what was after three."""
+        """Compare the memory in use after ten batches with that after three."""
         self.of_sequences()
         from demo_core.running.compute import calculating
 
@@ -181,7 +181,7 @@ class ExplainerChecks(CommonChecks[Explainer]):
 
     @rule("outputs that it gives are the model's, to 1e-5", "explainers")
     def outputs(self) -> None:
-        """Against a forward pass of the core."""
+        """Compare with a forward pass of the core."""
         self.of_sequences()
         model = self.make_model()
         found = self.run(model)
@@ -189,7 +189,7 @@ class ExplainerChecks(CommonChecks[Explainer]):
 
     @rule("hypothetical=False: letters that are not there have 0", "kinds")
     def only_letters_that_are_there(self) -> None:
-        """In every place."""
+        """Check every position."""
         if self.spec.kind != "attribution" or self.spec.hypothetical:
             raise DoesNotApply("it gives hypothetical values, or no attributions")
         found = self.run()
@@ -198,7 +198,7 @@ class ExplainerChecks(CommonChecks[Explainer]):
 
     @rule("values of two letters at one place differ by what exchanging them is worth, on a linear network", "kinds")
     def hypothetical(self) -> None:
-        """Whatever the reference is, it falls out of the difference."""
+        """Any reference cancels in the difference."""
         from demo_core.testing.networks import linear_model
 
         if self.spec.kind != "attribution" or not self.spec.hypothetical:
@@ -213,19 +213,19 @@ class ExplainerChecks(CommonChecks[Explainer]):
             gap = (found.values[:, a] - found.values[:, b])[known]
             wide = np.full_like(gap, worth[a] - worth[b])
             said = f"values of {'ACGT'[a]} minus {'ACGT'[b]}, and what the exchange is worth,"
-            # to a thousandth: differences of outputs carry the rounding of whole sums
+            # to a thousandth: differences of outputs have the rounding errors of whole sums
             expect_same(gap, wide, said, to=1e-3)
 
     @rule("adds_up=True: values * x sum to the target minus the baseline, within the spec's tolerance", "kinds")
     def adds_up(self) -> None:
-        """As the core measures it."""
+        """Check the completeness error, as the core measures it."""
         if not self.spec.adds_up:
             raise DoesNotApply("it does not say that its values add up")
-        found = self.run(unknown=False)  # values at unknown bases are of no letter, and cannot be in the sum
+        found = self.run(unknown=False)  # values at unknown bases belong to no letter, and cannot be in the sum
         assert found.baseline is not None
         present = found.values * found.one_hot(slice(None))
         gap = np.abs(present.sum(axis=(1, 2)) - (found.target_values - found.baseline)).mean()
-        # against the sum of magnitudes: a difference of outputs may be near 0 while the values are not
+        # relative to the sum of magnitudes: a difference of outputs can be near 0 while the values are not
         size = np.abs(present).sum(axis=(1, 2)).mean()
         limit = self.spec.tolerance * size + 1e-5
         expect(
@@ -235,7 +235,7 @@ class ExplainerChecks(CommonChecks[Explainer]):
 
     @rule("each choice, flag and smallest value of an option runs, or is refused by an error for the user", "options")
     def options_hold(self) -> None:
-        """One at a time."""
+        """Check one at a time."""
         from demo_core.errors import PluginError
 
         for what, options in settings_of(self.spec.options, self.options):
@@ -248,7 +248,7 @@ class ExplainerChecks(CommonChecks[Explainer]):
 
 
 def _rounding(found: Explanation) -> float:
-    """What single precision leaves of a difference of outputs."""
+    """Return the single-precision rounding error of a difference of outputs."""
     return 1e-6 * float(np.abs(found.outputs).max(initial=0))
 
 
@@ -261,20 +261,20 @@ def _models() -> Iterator[Model]:
         try:
             yield tiny_model(name, registry=registry)
         except DemoError:
-            continue  # one that cannot do without options
+            continue  # an explainer with required options
     yield bare_model()
     yield bare_model(gradients=False)
 
 
 def _model_state(model: Model) -> Iterator[tuple[str, Any]]:
-    """What the core itself does not compare after each batch, see ``demo_core.running.guard``."""
+    """Compare states that the core does not compare after each batch, see ``demo_core.running.guard``."""
     yield "the gradient of a parameter (use torch.autograd.grad)", [p.grad is None for p in model.module.parameters()]
     yield "which buffers there are", [name for name, _ in model.module.named_buffers()]
     yield "an attribute of a module", [_plain_attributes(m) for m in model.module.modules()]
 
 
 def _plain_attributes(module: Any) -> dict[str, Any]:
-    """Numbers and texts, and which functions have been put in the place of methods."""
+    """Return numbers and texts, and replaced methods."""
     plain = (bool, int, float, str, type(None))
     found = {k: "callable" if callable(v) else v for k, v in vars(module).items()}
     return {k: v for k, v in found.items() if isinstance(v, plain)}
@@ -298,7 +298,7 @@ def _global_state() -> dict[str, Any]:
 
 
 class _measured:
-    """A function that gives the bytes that tensors, arrays and other objects take, while it is entered."""
+    """Yield a function that returns the bytes in use by tensors, arrays and other objects."""
 
     def __enter__(self) -> Callable[[], int]:
         tracemalloc.start()

@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 def fit_briefly(
     model: Model, dataset: SequenceDataset, *, epochs: int = 20, batch_size: int = 32, seed: int = 0
 ) -> list[float]:
-    """Train a model in place on the training split: AdamW under a one-cycle learning rate that peaks at 0.003.
+    """Train a model in place on the training split, with AdamW and a one-cycle learning rate with peak 0.003.
 
     Returns
     -------
-    The mean training loss of each epoch. Unknown labels are left out.
+    The mean training loss of each epoch, without unknown labels.
 
-    When not to use it: for results. ``demo train`` keeps the best validation epoch, resumes, and records what it did.
+    When not to use it: for results. ``demo train`` keeps the best validation epoch, resumes, and records the training.
     """
     import torch
 
@@ -40,7 +40,7 @@ def fit_briefly(
             for batch in torch.split(torch.randperm(len(rows)), batch_size):
                 optimizer.zero_grad()
                 outputs, known = model.outputs_of(model.one_hot(codes[batch])), labels[batch].to(model.device)
-                # Unknown labels become 0 before the loss: the gradient of a NaN is NaN, even where a mask leaves it out
+                # Unknown labels become 0 before the loss: the gradient of a NaN is NaN, even behind a mask
                 filled = torch.nan_to_num(known)
                 columns = [loss_of(outputs[:, i], filled[:, i], o.activation) for i, o in enumerate(model.outputs)]
                 loss = torch.stack(columns, dim=1)[~torch.isnan(known)].mean()

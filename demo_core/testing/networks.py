@@ -1,4 +1,4 @@
-"""Networks whose explanation is known, or that offer as little as a network can."""
+"""Networks with known explanations, or with as few capabilities as possible."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Linear(nn.Module):
-    """The sum over positions of a weight for each letter: what each letter is worth is known at every place.
+    """Sum over positions of a weight for each letter, so the effect of each letter is known.
 
     One-hot (B, A, L) to outputs (B, T), for any length.
     """
@@ -25,22 +25,22 @@ class Linear(nn.Module):
         self.first_layer = nn.Conv1d(letters, n_targets, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Outputs before activation."""
+        """Return outputs before activation."""
         worth: Tensor = self.first_layer(x)
         return worth.sum(2)
 
     def prefix_logits(self, x: Tensor) -> Tensor:
-        """Outputs of every prefix."""
+        """Return outputs of every prefix."""
         worth: Tensor = self.first_layer(x)
         return worth.cumsum(2)
 
     def suffix_logits(self, x: Tensor) -> Tensor:
-        """Outputs of the suffix that begins at each position."""
+        """Return outputs of the suffix that starts at each position."""
         return self.prefix_logits(x.flip(2)).flip(2)
 
 
 class Bare(nn.Module):
-    """A network of one length with none of the members that a capability promises."""
+    """A network of one length without any member that a capability promises."""
 
     def __init__(self, letters: int, length: int, n_targets: int, *, gradients: bool) -> None:
         super().__init__()
@@ -48,13 +48,13 @@ class Bare(nn.Module):
         self.gradients = gradients
 
     def forward(self, x: Tensor) -> Tensor:
-        """Outputs before activation."""
+        """Return outputs before activation."""
         outputs: Tensor = self.body(x)
         return outputs if self.gradients else outputs.detach()
 
 
 def linear_model(length: int = 40, targets: Sequence[str] = ("bound",), *, seed: int = 0) -> Model:
-    """A model of a ``Linear``: it offers all but ``recurrent`` and ``attention``."""
+    """Make a model of a ``Linear``. It offers everything except ``recurrent`` and ``attention``."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = Linear(4, len(targets))
@@ -62,7 +62,7 @@ def linear_model(length: int = 40, targets: Sequence[str] = ("bound",), *, seed:
 
 
 def bare_model(length: int = 40, *, gradients: bool = True, seed: int = 0) -> Model:
-    """A model of a ``Bare``: it offers gradients at most."""
+    """Make a model of a ``Bare``. It offers gradients at most."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = Bare(4, length, 1, gradients=gradients)

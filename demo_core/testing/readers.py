@@ -1,4 +1,4 @@
-"""Checks of a reader, on files that the reader's own class brings as an example."""
+"""Checks of readers, on files that the reader's class provides as an example."""
 
 from __future__ import annotations
 
@@ -32,24 +32,24 @@ _FIELDS = ("id", "sequence", "labels", "interval", "split", "sites")
 
 @dataclass(frozen=True)
 class ReaderExample:
-    """Files that a reader reads, and what is in them: what ``Reader.example()`` gives.
+    """Files that a reader reads, and their expected records: the result of ``Reader.example()``.
 
     Parameters
     ----------
     file
-        The name of the source.
+        Name of the source file.
     content
-        What is in it.
+        Its content.
     records
-        What it should come out as; ``where`` is not compared.
+        Expected records; ``where`` is not compared.
     others
-        Further files beside it, by name: what is in them.
+        Further files beside it: names and contents.
     options
-        Of the reader; a Path among them is a name in the same folder.
+        Options of the reader; a Path is a name in the same folder.
     malformed
-        Contents of the source that must be refused with the place, by what is wrong with them.
+        Contents of the source that must be refused, by the name of their fault.
     many
-        The content of a source of n records; it shows whether the reader streams.
+        Function that returns the content of a source of n records, to check that the reader streams.
     packed
         Whether the source may be compressed with gzip.
     """
@@ -65,7 +65,7 @@ class ReaderExample:
 
 
 class ReaderChecks(CommonChecks[DatasetReader]):
-    """Checks of a reader; most need the example that its class brings, or that is given."""
+    """Checks of a reader. Most need an example, from the reader's class or given."""
 
     def __init__(
         self, registered: Registered[DatasetReader], options: Mapping[str, Any], example: ReaderExample | None
@@ -75,7 +75,7 @@ class ReaderChecks(CommonChecks[DatasetReader]):
         self._example = example
 
     def example(self) -> ReaderExample:
-        """The files; there is little to check without them."""
+        """Return the example files. Without them there is little to check."""
         if (found := self._known()) is None:
             raise DoesNotApply("its class has no example(), a ReaderExample: what it reads is not known")
         return found
@@ -87,7 +87,7 @@ class ReaderChecks(CommonChecks[DatasetReader]):
 
     @contextmanager
     def folder(self, content: bytes, name: str = "") -> Iterator[tuple[Any, Path]]:
-        """A reader with its options, and a source with the given content, in a folder of its own."""
+        """Make a reader with its options, and a source with the given content in its own folder."""
         example = self._known()
         with tempfile.TemporaryDirectory(prefix="demo-check-") as made:
             folder = Path(made)
@@ -104,12 +104,12 @@ class ReaderChecks(CommonChecks[DatasetReader]):
             yield self.registered.load()(resolved), source
 
     def records(self, content: bytes, name: str = "") -> list[Record]:
-        """All records of a source with the given content."""
+        """Return all records of a source with the given content."""
         with self.folder(content, name) as (reader, source):
             return list(_records(reader, source))
 
     def refused(self, content: bytes, what: str, *, place: bool = False) -> None:
-        """The source has to be refused by an error that names it, or what lies beside it, and the place."""
+        """Check that the source is refused by an error that names it, or a file beside it, and the place."""
         with self.folder(content) as (reader, source):
             files = [p.name for p in source.parent.iterdir()]
             try:
@@ -128,12 +128,12 @@ class ReaderChecks(CommonChecks[DatasetReader]):
 
     @rule("an empty file is refused by an error that names it", "readers")
     def empty(self) -> None:
-        """A file of no bytes."""
+        """Check an empty file."""
         self.refused(b"", "an empty file")
 
     @rule("a truncated gzip file is refused by an error that names it", "readers")
     def truncated(self) -> None:
-        """Its header alone; and half of one, where there is an example."""
+        """Check a file with only a header, and one half of the example."""
         self.refused(b"\x1f\x8b\x08\x00\x00", "a gzip file of five bytes")
         example = self._known()
         if example and example.packed:
@@ -142,7 +142,7 @@ class ReaderChecks(CommonChecks[DatasetReader]):
 
     @rule("a file that is not there is refused by an error that names it", "readers")
     def missing(self) -> None:
-        """A folder without it."""
+        """Check a missing file."""
         with self.folder(b"") as (reader, source):
             source.unlink()
             try:
@@ -155,7 +155,7 @@ class ReaderChecks(CommonChecks[DatasetReader]):
 
     @rule("the example's file has one of the suffixes of the spec", "readers")
     def suffix(self) -> None:
-        """As ``demo data import`` chooses a reader."""
+        """Choose a reader as ``demo data import`` does."""
         if not self.spec.suffixes:
             raise DoesNotApply("it has no suffixes, and is chosen by name")
         name = self.example().file.lower()
@@ -163,14 +163,14 @@ class ReaderChecks(CommonChecks[DatasetReader]):
 
     @rule("the example comes out as the records that it should, twice the same", "readers")
     def round_trip(self) -> None:
-        """Every field but the place."""
+        """Compare every field except the place."""
         example = self.example()
         for _ in range(2):
             _same_records(self.records(example.content), example.records)
 
     @rule("a source may be compressed with gzip", "readers")
     def packed(self) -> None:
-        """Whatever its name is."""
+        """Compress the source under any name."""
         example = self.example()
         if not example.packed:
             raise DoesNotApply("the example says that its format is not compressed")
@@ -181,7 +181,7 @@ class ReaderChecks(CommonChecks[DatasetReader]):
         "readers",
     )
     def malformed(self) -> None:
-        """Each of the example's."""
+        """Check each malformed file of the example."""
         example = self.example()
         expect(example.malformed, "the example has nothing malformed to try")
         for what, content in example.malformed.items():
@@ -189,7 +189,7 @@ class ReaderChecks(CommonChecks[DatasetReader]):
 
     @rule("a dataset made from it has the same bases, labels, intervals, splits and sites", "readers")
     def imported(self) -> None:
-        """Through the import, as ``demo data import`` runs it."""
+        """Import the example as ``demo data import`` does."""
         from demo_core.data.dataset import SequenceDataset
         from demo_core.data.importing import AS_IS, import_records
         from demo_core.data.record import SPLITS
@@ -220,7 +220,7 @@ class ReaderChecks(CommonChecks[DatasetReader]):
 
     @rule("it streams: memory does not grow with the file", "readers")
     def streams(self) -> None:
-        """Three times the records, each forgotten at once; blocks of a fixed size are no growth."""
+        """Read three times as many records, and forget each at once."""
         many = self.example().many
         if many is None:
             raise DoesNotApply("the example has no many(n), which makes a longer source")
@@ -262,11 +262,11 @@ def _same_records(found: Sequence[Record], wanted: Sequence[Record]) -> None:
 
 
 def _parted(records: Sequence[Record]) -> list[int]:
-    """For each record the first of its group; what a group is called does not matter."""
+    """Return, for each record, the first of its group; the names of groups do not matter."""
     first: dict[object, int] = {}
     return [n if r.group is None else first.setdefault(r.group, n) for n, r in enumerate(records)]
 
 
 def _rounded(labels: Any) -> list[float | str]:
-    """Labels to compare, in the dataset's precision; NaN is the same as NaN."""
+    """Return labels to compare, in the dataset's precision. NaN equals NaN."""
     return ["nan" if math.isnan(v) else float(np.float32(v)) for v in labels]

@@ -1,4 +1,4 @@
-"""Small data with a planted motif, and small untrained models, in memory and in milliseconds."""
+"""Small data with a planted motif, and small untrained models, made in memory in milliseconds."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from demo_core.models.model import Model
     from demo_core.plugins.registry import Registry
 
-#: What is planted unless another word is asked for: the core that the MAF factors read, palindromic but for a base.
+#: Default planted word: the core of the MAF motif, palindromic except for one base.
 WORD = "TGCTGACTCAGCA"
 
 
 def planted_records(
     n: int, length: int = 100, word: str = WORD, *, mutation: float = 0.05, seed: int = 0
 ) -> Iterator[Record]:
-    """Records of random DNA, alternately positives with ``word`` planted on either strand, and negatives without.
+    """Yield records of random DNA, alternately positives with ``word`` planted on either strand, and negatives.
 
     Parameters
     ----------
@@ -62,9 +62,9 @@ def tiny_dataset(
     n: int = 24, length: int = 40, *, word: str = "TGACTCA", targets: Sequence[str] = ("bound",), unknown: bool = True,
     seed: int = 0,
 ) -> SequenceDataset:  # fmt: skip
-    """A dataset in memory with known sites, intervals, all three splits and, if asked, some unknown bases.
+    """Make a dataset in memory with known sites, intervals, all three splits and, on request, unknown bases.
 
-    The first target is the planted label, each further one its opposite in turn.
+    The first target is the planted label; further ones are its opposite and itself in turn.
     """
     records = list(planted_records(n, length, word, seed=seed))
     codes = np.stack([DNA.encode(r.sequence) for r in records])
@@ -91,9 +91,9 @@ def tiny_model(
     architecture: str = "cnn", *, length: int = 40, targets: Sequence[str] = ("bound",), seed: int = 0,
     registry: Registry | None = None, **options: Any,
 ) -> Model:  # fmt: skip
-    """A small untrained model of a registered architecture, on the CPU, the same for the same seed.
+    """Make a small untrained model of a registered architecture, on the CPU. The same seed gives the same model.
 
-    ``options`` are the architecture's; the built-in ones are made small unless they say otherwise.
+    ``options`` are options of the architecture; the built-in ones are made small by default.
     """
     import torch
 

@@ -1,6 +1,6 @@
-"""Pictures of results with matplotlib: drawing primitives, figures of explanations, and notebook summaries.
+"""Figures of results with matplotlib: drawing functions, figures of explanations, and notebook views.
 
-Nothing here imports torch.
+This package does not import torch.
 """
 
 import lazy_loader

@@ -1,7 +1,7 @@
-"""Letters, logos and strips with matplotlib: glyph paths, so that a logo takes milliseconds and prints as vectors.
+"""Letters, logos and strips with matplotlib, as glyph paths: a logo takes milliseconds and is vector graphics.
 
-Figures are made without pyplot: nothing is global, and no window system is touched. Names from data are never read
-as mathematics.
+Figures are made without pyplot: there is no global state, and no window. Names from data are never parsed as
+mathematics.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from matplotlib.textpath import TextPath
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
-#: The paper's colours.
+#: Colours of the paper.
 LETTER_COLOURS = {"A": "#1a9641", "C": "#2b5fd9", "G": "#f39c12", "T": "#d7191c"}
 _OTHER_LETTER = "#777777"
 WHITE_RED = LinearSegmentedColormap.from_list("white-red", ["#ffffff", "#fcbba1", "#ef3b2c", "#99000d"])
@@ -40,7 +40,7 @@ def draw_logo(
 ) -> None:
     """Draw a logo of signed letter heights (A, L): the largest next to the axis, negative ones below it.
 
-    Positions are centred on whole numbers from ``start`` on. Heights that are not finite are left out.
+    Positions are centred on integers from ``start`` on. Non-finite heights are not drawn.
     """
     values = np.nan_to_num(np.asarray(heights, float), nan=0.0, posinf=0.0, neginf=0.0)
     for sign in (1, -1):
@@ -74,11 +74,11 @@ def draw_sequence(axes: Axes, sequence: str, *, colours: Mapping[str, str] = LET
 
 
 def draw_strip(axes: Axes, values: ArrayLike, colours: Colormap, norm: Normalize) -> Any:
-    """Draw numbers (L,) as a strip of coloured cells; what is not finite is hatched grey. Returns the mappable."""
+    """Draw numbers (L,) as a strip of coloured cells; non-finite values are hatched grey. Return the mappable."""
     row = np.ma.masked_invalid(np.asarray(values, float))[None, :]
     axes.set_facecolor("#dddddd")
     edges = np.arange(row.shape[1] + 1) - 0.5
-    # edges in the cells' own colour, or viewers of vectors show seams between them
+    # edges in the colour of the cells, since viewers of vector graphics show seams otherwise
     mesh = axes.pcolormesh(edges, [0, 1], row, cmap=colours, norm=norm, linewidth=0.2, edgecolors="face")
     axes.set_xlim(-0.5, row.shape[1] - 0.5)
     _bare(axes)
@@ -91,7 +91,7 @@ def draw_strip(axes: Axes, values: ArrayLike, colours: Colormap, norm: Normalize
 def draw_traces(
     axes: Axes, values: ArrayLike, colours: Sequence[str], *, middle: float, low: float, high: float
 ) -> None:
-    """Draw channels (C, L) as curves over positions, a line at ``middle``; where a value is not finite is a gap."""
+    """Draw channels (C, L) as curves over positions, with a line at ``middle``; non-finite values are gaps."""
     channels = np.ma.masked_invalid(np.asarray(values, float))
     for channel, colour in zip(channels, colours, strict=True):
         axes.plot(np.arange(len(channel)), channel, color=colour, linewidth=1.2)
@@ -102,7 +102,7 @@ def draw_traces(
 
 
 def draw_map(axes: Axes, values: ArrayLike, colours: Colormap, norm: Normalize) -> Any:
-    """Draw numbers (L, L) as a map whose columns are positions; what is not finite is grey. Returns the mappable."""
+    """Draw numbers (L, L) as a map whose columns are positions; non-finite values are grey. Return the mappable."""
     square = np.ma.masked_invalid(np.asarray(values, float))
     axes.set_facecolor("#dddddd")
     edges = np.arange(square.shape[1] + 1) - 0.5
@@ -113,7 +113,7 @@ def draw_map(axes: Axes, values: ArrayLike, colours: Colormap, norm: Normalize) 
 
 
 def pattern_probabilities(values: ArrayLike) -> NDArray[np.float64]:
-    """A pattern (A, L) as probabilities, for a logo: clamped to [0, 1], over its maximum, 0.01 added, normalised.
+    """Convert an optimised input (A, L) to probabilities: clamp to [0, 1], divide by the maximum, add 0.01, normalise.
 
     Source: Lanchantin et al., PSB 2017.
     """
@@ -123,7 +123,7 @@ def pattern_probabilities(values: ArrayLike) -> NDArray[np.float64]:
 
 
 def information(probabilities: ArrayLike) -> NDArray[np.float64]:
-    """Letter heights (A, L) in bits: each position's information content, shared out by probability.
+    """Letter heights (A, L) in bits: the information content of each position, divided by probability.
 
     Source: Schneider & Stephens, Nucleic Acids Research 1990, 18:6097, without correction for small samples.
     """
@@ -134,13 +134,13 @@ def information(probabilities: ArrayLike) -> NDArray[np.float64]:
 
 
 def save_figure(figure: Figure, path: Path, kind: str) -> None:
-    """Save as png, svg or pdf; labels stay text that can be edited, in fonts that journals take (TrueType)."""
+    """Save as png, svg or pdf. Labels stay editable text, in TrueType fonts as journals require."""
     with rc_context({"pdf.fonttype": 42, "svg.fonttype": "none"}):
         figure.savefig(path, format=kind)
 
 
 def learning_curve_figure(epochs: Sequence[dict[str, Any]], best: int, score: str) -> Figure:
-    """Loss and validation score over the epochs of a training, the epoch that was kept marked."""
+    """Plot loss and validation score by epoch, and mark the kept epoch."""
     number = [e["epoch"] for e in epochs]
     curves = [
         ("loss", [("training", "#555555", "train_loss"), ("validation", "#2166ac", "validation_loss")]),
@@ -165,7 +165,7 @@ def learning_curve_figure(epochs: Sequence[dict[str, Any]], best: int, score: st
 
 @functools.lru_cache(maxsize=64)
 def _unit_glyph(letter: str) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
-    """Vertices in the unit square, and codes, of a letter's outline."""
+    """Return vertices in the unit square, and codes, of a letter's outline."""
     glyph = TextPath((0, 0), letter, size=1, prop=FontProperties(family="DejaVu Sans", weight="bold"))
     vertices, codes = np.asarray(glyph.vertices, float), np.asarray(glyph.codes, np.uint8)
     # the vertex of a CLOSEPOLY is meaningless and must not widen the box
@@ -190,7 +190,7 @@ def _add_letters(
     scale = np.stack([np.full(len(left), width), height], axis=1)[:, None, :]
     placed = vertices * scale + np.stack([left, bottom], axis=1)[:, None, :]
     outline = Outline(placed.reshape(-1, 2), np.tile(codes, len(left)))
-    # add_artist, since add_patch would walk every curve of the path to find limits that are set anyway
+    # add_artist, since add_patch would compute limits from every curve, which are already set
     patch = axes.add_artist(PathPatch(outline, facecolor=colours.get(letter, _OTHER_LETTER), linewidth=0))
     patch.set_clip_path(axes.patch)
 

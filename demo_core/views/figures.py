@@ -1,4 +1,4 @@
-"""Explanations as figures: each kind has its rows, and several files of the same sequences share one axis."""
+"""Figures of explanations: rows for each kind, and several files of the same sequence on one axis."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ from demo_core.views.rows import (
 
 _SITE = "#5e3c99"
 _CHANNELS = ("#1b7837", "#b35806", "#2166ac", "#c51b7d")
-# A row of height 1, in inches
+# Inches of a row of height 1
 _UNIT = 0.21
-# Points of a caption's letters
+# Font size of a caption in points
 _CAPTION = 7.5
 
 
 @dataclass(frozen=True)
 class _Row:
-    """One panel; ``draw`` returns what a colour bar is of, or None."""
+    """One panel; ``draw`` returns the mappable of a colour bar, or None."""
 
     height: float
     draw: Draw
@@ -49,23 +49,23 @@ class _Row:
 def explanation_figure(
     explanations: Explanation | Sequence[Explanation], row: int, restarts: Sequence[int] | None = None
 ) -> Figure:
-    """One sequence as one or several explanations of it see it, on one axis of positions.
+    """Plot one sequence from one or several explanations, on one axis of positions.
 
-    Attributions are a logo with strips of size and sign; traces are curves, and blue-white-red strips; interactions
-    maps; patterns, which are of no sequence, logos at the top.
+    Attributions become a logo with strips of magnitude and sign, traces become curves and blue-white-red strips, and
+    interactions become maps. Patterns become logos at the top.
 
     Parameters
     ----------
     row
-        Of the first explanation that is of sequences; the others are searched for the same id. Where all are patterns,
-        the restart in the first of them.
+        Row in the first explanation of sequences; in the others, the same id is searched. If all are patterns: the
+        restart in the first.
     restarts
-        Of each pattern; left out, each shows its best.
+        Restart of each pattern. Default: the best.
 
     Raises
     ------
     UsageProblem
-        If the others do not have that sequence, or lengths differ.
+        If another explanation does not have that sequence, or lengths differ.
     """
     several = [explanations] if isinstance(explanations, Explanation) else list(explanations)
     of_data = [e for e in several if e.kind != "pattern"]
@@ -93,7 +93,9 @@ def explanation_figure(
 
 
 def best_restart(pattern: Explanation) -> int:
-    """The restart of a pattern whose best letters reach most: what a free input reaches, no DNA may."""
+    """Return the restart whose best letters have the highest target. An unconstrained input can exceed what any DNA
+    reaches.
+    """
     return int(np.argmax(np.nan_to_num(pattern.extra("one-hot"), nan=-np.inf)))
 
 
@@ -119,12 +121,12 @@ def _file_of(explanation: Explanation) -> str:
 
 
 def _width(length: int) -> float:
-    """Of a figure, in inches."""
+    """Return the width of a figure in inches."""
     return float(np.clip(length * 0.125 + 2.2, 7, 40))
 
 
 def _letters_of_a_line(lengths: set[int]) -> int:
-    """How much of a caption fits beside the labels and the colour bars."""
+    """Return how many characters of a caption fit beside the labels and the colour bars."""
     return int((_width(min(lengths)) - 1.7) * 72 / _CAPTION / 0.6)
 
 
@@ -207,7 +209,7 @@ def _pattern_rows(explanation: Explanation, restart: int, letters_of_a_line: int
 
 
 def _framed(draw: Draw) -> Draw:
-    """A row with a scale on its left and no other frame."""
+    """Add a row with a scale on its left and no other frame."""
 
     def framed(axes: Axes) -> Any:
         mappable = draw(axes)
@@ -242,7 +244,7 @@ def _gap(height: float) -> _Row:
 
 
 def _caption(explanation: Explanation, row: int, letters_of_a_line: int) -> _Row:
-    """Text above a block: whose values these are, and what the model says."""
+    """Return the caption of a block: model, explainer, target and prediction."""
     source, said = _source(explanation), _said(explanation, row)
     whole = f"{source}   {said}"
     parts = [whole] if len(whole) <= letters_of_a_line else [source, said]
@@ -259,7 +261,7 @@ def _caption(explanation: Explanation, row: int, letters_of_a_line: int) -> _Row
 def _source(explanation: Explanation) -> str:
     model, explainer = printable(explanation.model_name, 40), printable(explanation.explainer, 40)
     logit = explanation.provenance.target.is_logit
-    # what a trace or a pattern is of, its rows say
+    # the rows of a trace or pattern state the rest
     of = f"{printable(explanation.target, 60)}{' (logit)' if logit and explanation.kind == 'attribution' else ''}"
     changed = explanation.provenance.options_changed
     notes = [f"{printable(n, 40)} = {printable(v, 40)}" for n, v in changed.items()]
@@ -269,7 +271,7 @@ def _source(explanation: Explanation) -> str:
 
 
 def _said(explanation: Explanation, row: int) -> str:
-    """What the model says of the sequence, or of a pattern and of its best letters."""
+    """Return the prediction for the sequence, or for a pattern and its best letters."""
     if explanation.kind == "pattern":
         of = f"{printable(explanation.sequences.ids[row], 40)} of {len(explanation)}"
         reached, one_hot = float(explanation.target_values[row]), float(explanation.extra("one-hot")[row])
@@ -286,14 +288,14 @@ def _said(explanation: Explanation, row: int) -> str:
 
 
 def _reached(explanation: Explanation, value: float) -> str:
-    """A target's value; of a logit its probability too."""
+    """Format a target's value; for a logit, its probability too."""
     if explanation.provenance.target.is_logit:
         return f"logit {value:.3g} (P {logistic(value):.3f})"
     return f"{value:.3g}"
 
 
 def _title(explanations: Sequence[Explanation], row: int) -> str:
-    """Which sequence this is, by its row in the first, and what is known of it."""
+    """Return a title that identifies the sequence, with its interval and labels."""
     sequences = explanations[0].sequences
     parts = [printable(sequences.ids[row], 60)]
     if (interval := sequences.interval(row)) and str(interval) != parts[0]:
@@ -314,7 +316,7 @@ def _with_bar(place: Axes, mappable: Any) -> None:
     low, high = mappable.norm.vmin, mappable.norm.vmax
     bar.set_ticks([low, high], labels=[f"{low:.2g}", f"{high:.2g}"])
     low_label, high_label = bar.ax.get_yticklabels()
-    low_label.set_verticalalignment("bottom")  # the strips are so low that the labels of two would meet
+    low_label.set_verticalalignment("bottom")  # the strips are so low that two labels would overlap
     high_label.set_verticalalignment("top")
 
 

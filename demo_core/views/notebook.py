@@ -1,6 +1,6 @@
-"""What datasets, models and explanations look like in a notebook: a table and a picture, in HTML that stands alone.
+"""Notebook views of datasets, models and explanations: a table and a picture, in self-contained HTML.
 
-Every text out of a file is escaped, there is no script, and the picture is part of the HTML. Needs no torch.
+All text from files is escaped, there is no script, and the picture is part of the HTML. Needs no torch.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ if TYPE_CHECKING:
     from demo_core.data.dataset import SequenceDataset
     from demo_core.results.explanation import Explanation
 
-#: Rows and targets that are shown of anything.
+#: Maximum number of rows and targets shown.
 _SHOWN = 5
-#: For a picture at most so many sequences are read, in so many stretches, and no more letters than these.
+#: Limits for a picture: sequences, stretches in which they are read, and letters.
 _SAMPLE, _STRETCHES, _LETTERS, _DRAWN = 2000, 20, 4_000_000, 24
-#: Labels beyond so many are not counted, which would read all of a large file to show a few numbers.
+#: Maximum number of labels that are counted; counting all would read all of a large file.
 _LABELS = 50_000_000
 _BLOCK = 65_536
 
 
 def html_of(value: Any) -> str:
-    """The HTML of a dataset, a model or an explanation, as IPython asks for it."""
+    """Return the HTML of a dataset, a model or an explanation, for IPython."""
     makers: dict[str, Callable[[Any], str]] = {
         "SequenceDataset": dataset_html,
         "Model": model_html,
@@ -45,7 +45,9 @@ def html_of(value: Any) -> str:
 
 
 def dataset_html(dataset: SequenceDataset) -> str:
-    """Counts of each split, the first sequences, and bases along some sequences; what it reads is bounded."""
+    """Return the HTML of a dataset: counts per split, the first sequences, and bases of some sequences. Reads a bounded
+    part.
+    """
     if not _is_open(dataset.codes):
         return "<em>SequenceDataset, whose file is closed</em>"
     targets = dataset.targets[:_SHOWN]
@@ -81,7 +83,7 @@ def _counts(dataset: SequenceDataset, targets: Sequence[str]) -> str:
 
 
 def _told(known: NDArray[np.float32], n: int) -> str:
-    """What labels are: how many of 0 and 1, or in which range."""
+    """Describe labels: counts of 0 and 1, or their range."""
     if not len(known):
         return "unknown"
     if np.isin(known, (0, 1)).all():
@@ -92,7 +94,7 @@ def _told(known: NDArray[np.float32], n: int) -> str:
 
 
 def model_html(model: Any) -> str:
-    """What it is, what it predicts and how it was trained, with its learning curve."""
+    """Return the HTML of a model: architecture, outputs, training and learning curve."""
     training = model.training
     rows: list[tuple[str, object]] = [
         ("architecture", _owned(model.architecture)),
@@ -121,7 +123,7 @@ def model_html(model: Any) -> str:
 
 
 def _learning_curve(training: dict[str, Any]) -> Figure | None:
-    """The curve, if the record has all of it: others may have written it."""
+    """Return the learning curve, if the record is complete; files of others may not be."""
     try:
         return learning_curve_figure(training["epochs"], training["best_epoch"], str(training.get("score", "score")))
     except (KeyError, TypeError, ValueError):
@@ -129,7 +131,7 @@ def _learning_curve(training: dict[str, Any]) -> Figure | None:
 
 
 def explanation_html(explanation: Explanation) -> str:
-    """Which run it is, the sequences of the highest outputs, and the picture of one."""
+    """Return the HTML of an explanation: the run, sequences with the highest outputs, and a figure of one."""
     if not _is_open(explanation.values):
         return "<em>Explanation, whose file is closed</em>"
     about, sequences = explanation.metadata, explanation.sequences
@@ -181,7 +183,7 @@ def _settings(options: Mapping[str, Any]) -> str:
 
 
 def _sample(dataset: SequenceDataset) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """Codes and first labels of some sequences, in a few stretches, which is what a file gives quickly."""
+    """Return codes and first labels of some sequences, from a few stretches, which are fast to read."""
     wanted = max(_DRAWN, min(_SAMPLE, _LETTERS // max(1, dataset.length)))
     if len(dataset) <= wanted:
         return np.asarray(dataset.codes[:]), np.asarray(dataset.labels[:, 0])
@@ -194,12 +196,12 @@ def _sample(dataset: SequenceDataset) -> tuple[NDArray[np.uint8], NDArray[np.flo
 
 
 def _bases_figure(dataset: SequenceDataset) -> Figure:
-    """GC along the sequence, of positives and of the others, and some sequences, a colour for each letter."""
+    """Plot GC content by position, of positives and of the others, and the letters of some sequences as colours."""
     codes, labels = _sample(dataset)
     letters = dataset.alphabet.letters
     strong = np.isin(codes, [i for i, letter in enumerate(letters) if letter in "GC"])
     known = codes < len(letters)
-    places = np.arange(1, codes.shape[1] + 1)  # as the picture of an explanation counts
+    places = np.arange(1, codes.shape[1] + 1)  # counted as in the figure of an explanation
     figure = Figure(figsize=(7, 3.2), dpi=96, layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True)
     binary = np.isin(labels[~np.isnan(labels)], (0, 1)).all() and not np.isnan(labels).all()
@@ -224,17 +226,17 @@ def _bases_figure(dataset: SequenceDataset) -> Figure:
     return figure
 
 
-#: What LETTER_COLOURS looks like.
+#: LETTER_COLOURS as RGB values.
 _COLOUR_NAMES = {"A": "green", "C": "blue", "G": "orange", "T": "red"}
 
 
 def _plain(text: str) -> str:
-    """Text that matplotlib does not read as maths."""
+    """Escape text, so that matplotlib does not parse it as mathematics."""
     return text.replace("$", r"\$")
 
 
 def _is_open(column: Any) -> bool:
-    return isinstance(column, np.ndarray) or bool(column)  # h5py says of what is closed that it is false
+    return isinstance(column, np.ndarray) or bool(column)  # a closed object of h5py is false
 
 
 def _interval_head(sequences: SequenceDataset) -> tuple[str, ...]:

@@ -12,9 +12,9 @@ _SHOWN = {
 
 
 def register_with_ipython(shell: Any) -> None:
-    """Register HTML representations with an IPython shell.
+    """Register HTML views with an IPython shell.
 
-    ``import demo_core`` does this in a running notebook. Call it where the shell was started later.
+    ``import demo_core`` does this in a running notebook. Call it if the shell was started later.
     """
     formatter = shell.display_formatter.formatters["text/html"]
     for module, name in _SHOWN.items():

@@ -1,6 +1,6 @@
-"""One row of a figure for each kind of values: functions that draw into matplotlib axes.
+"""Rows of a figure: for each kind of values, a function that draws into matplotlib axes.
 
-Each function returns a function of axes, which returns what a colour bar is of, or None.
+Each function returns a function of axes, which returns the mappable of a colour bar, or None.
 """
 
 from __future__ import annotations
@@ -32,29 +32,29 @@ Draw = Callable[[Axes], Any]
 
 @dataclass(frozen=True)
 class Colours:
-    """Colours of letters, of sizes from zero up, and of values around a middle."""
+    """Colours of letters, of magnitudes from zero up, and of values around a middle."""
 
     letters: Mapping[str, str]
     sizes: Colormap
     around: Colormap
 
 
-#: The paper's colours.
+#: Colours of the paper.
 PAPER = Colours(LETTER_COLOURS, WHITE_RED, BLUE_WHITE_RED)
 
 
 def sequence_row(text: str, colours: Colours = PAPER) -> Draw:
-    """The letters of a sequence."""
+    """Row with the letters of a sequence."""
     return lambda axes: draw_sequence(axes, text, colours=colours.letters)
 
 
 def logo_row(heights: ArrayLike, letters: str, colours: Colours = PAPER) -> Draw:
-    """A logo of signed letter heights (A, L)."""
+    """Row with a logo of signed letter heights (A, L)."""
     return lambda axes: draw_logo(axes, heights, letters, colours=colours.letters)
 
 
 def pattern_row(values: ArrayLike, letters: str, colours: Colours = PAPER) -> Draw:
-    """An optimised input (A, L) as a logo in bits."""
+    """Row with an optimised input (A, L) as a logo in bits."""
 
     def draw(axes: Axes) -> None:
         draw_logo(axes, information(pattern_probabilities(values)), letters, colours=colours.letters)
@@ -64,19 +64,19 @@ def pattern_row(values: ArrayLike, letters: str, colours: Colours = PAPER) -> Dr
 
 
 def size_row(strength: NDArray[Any], colours: Colours = PAPER) -> Draw:
-    """Sizes (L,) of values, as a strip from zero up."""
+    """Row with magnitudes (L,) of values, as a strip from zero up."""
     norm = Normalize(0, _largest(strength))
     return lambda axes: draw_strip(axes, np.abs(strength), colours.sizes, norm)
 
 
 def signed_row(strength: NDArray[Any], colours: Colours = PAPER) -> Draw:
-    """Values (L,), as a strip around zero."""
+    """Row with values (L,), as a strip around zero."""
     largest = _largest(strength)
     return lambda axes: draw_strip(axes, strength, colours.around, TwoSlopeNorm(0, -largest, largest))
 
 
 def channel_rows(values: NDArray[Any], probability: bool, colours: Colours = PAPER) -> list[Draw]:
-    """Channels (C, L) of a trace, as strips on one scale: around 0.5 for probabilities, else around 0."""
+    """Row with channels (C, L) of a trace, as strips on one scale: around 0.5 for probabilities, otherwise around 0."""
     low, middle, high = _limits(values, probability)
 
     def strip(channel: NDArray[Any]) -> Draw:
@@ -86,13 +86,13 @@ def channel_rows(values: NDArray[Any], probability: bool, colours: Colours = PAP
 
 
 def curves_row(values: NDArray[Any], inks: Sequence[str], probability: bool) -> Draw:
-    """Channels (C, L) of a trace, as curves."""
+    """Row with channels (C, L) of a trace, as curves."""
     low, middle, high = _limits(values, probability)
     return lambda axes: draw_traces(axes, values, inks, middle=middle, low=low, high=high)
 
 
 def map_row(values: NDArray[Any], colours: Colours = PAPER) -> Draw:
-    """Interactions (L, L), as a map around zero."""
+    """Row with interactions (L, L), as a map around zero."""
     largest = _largest(values)
     return lambda axes: draw_map(axes, values, colours.around, TwoSlopeNorm(0, -largest, largest))
 

@@ -38,7 +38,7 @@ def test_names_are_what_was_typed_and_json_says_it_all():
         (None, "3 targets; choose one with --target: a, b:c, height"),
         ("x", "unknown target 'x'"),
         ("heigth", "did you mean 'height'"),
-        ("probability:height", "is a log counts, not a probability"),
+        ("probability:height", "has no probability: its unit is log counts; use --target height"),
         ("difference:a:x", "unknown target"),
     ],
 )
