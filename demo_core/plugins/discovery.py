@@ -148,7 +148,7 @@ def installed() -> Registry:
 
 
 def reload() -> Registry:
-    """Find plugins again, such as after ``pip install`` in a notebook. Modules that are already imported do not change."""
+    """Find plugins again, such as after ``pip install`` in a notebook. Imported modules do not change."""
     importlib.invalidate_caches()
     _installed.cache_clear()
     return installed()

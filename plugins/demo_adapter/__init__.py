@@ -1,4 +1,4 @@
-"""Networks that were not written for DeMo, and models that were trained elsewhere."""
+"""Models trained outside DeMo: the architecture ``adapted`` and the command ``demo model import``."""
 
 from demo_adapter.options import AdapterOptions
 from demo_core import Architecture, Command, Register, hookimpl

@@ -1,4 +1,4 @@
-"""``demo model import``: a model folder from weights that were trained elsewhere."""
+"""``demo model import``: make a model folder from weights trained outside DeMo."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def import_(
 
     made, said = make(1)
     notes += said
-    # twice, from other initial values: what differs is neither in the file nor an argument
+    # twice, from different initial values: a difference of outputs comes from neither the file nor an argument
     low, high = tried(made, make(2)[0], logits=outputs_are_logits)
     if low == high:
         notes.append(f"every random sequence gives {low:.4g}: is that what the network does?")
@@ -132,7 +132,7 @@ import_.params += [
 def _asked(
     registry: Registry, architecture: str, settings: Sequence[str], how: Mapping[str, Any]
 ) -> tuple[Registered[Architecture], dict[str, Any]]:
-    """The architecture that is meant, and its options."""
+    """Return the architecture and its options."""
     if ":" in architecture and not registry.has(Architecture, architecture):
         arguments = {}
         for setting in settings:
@@ -178,7 +178,7 @@ def _digest(file: Path) -> str:
 
 
 def _source(options: Mapping[str, Any]) -> dict[str, str]:
-    """Which distribution a class came with, as far as Python knows."""
+    """Return the distribution of a class, as far as Python knows it."""
     top = str(options["network"]).partition(":")[0].partition(".")[0]
     owners = metadata.packages_distributions().get(top, [])
     return {"distribution": owners[0], "version": metadata.version(owners[0])} if owners else {}

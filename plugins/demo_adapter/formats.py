@@ -1,4 +1,4 @@
-"""Models in formats of other frameworks: told by name and first bytes, so that the way to convert them can be named."""
+"""Model formats of other frameworks, detected by name and first bytes, with the way to convert them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _KERAS = (
 
 
 def other_format(path: Path) -> str:
-    """What a file is, if it is no PyTorch or safetensors file but one of a kind that is known; '' otherwise."""
+    """Return what a file is, if it is a known format other than PyTorch or safetensors; otherwise ''."""
     if (path / "saved_model.pb").is_file():
         return "a TensorFlow SavedModel: " + _KERAS.partition(": ")[2]
     if not path.is_file():
@@ -42,9 +42,9 @@ def _zipped(path: Path) -> str:
 
 
 def inflated(path: Path) -> bool:
-    """Whether a zip archive would unpack to several times its size; PyTorch stores its records as they are."""
+    """Return whether a zip archive would unpack to several times its size; PyTorch does not compress its records."""
     try:
         with zipfile.ZipFile(path) as file:
             return sum(record.file_size for record in file.infolist()) > 4 * path.stat().st_size + (1 << 20)
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
-        return False  # whoever opens it will say so
+        return False  # the reader of the file reports it

@@ -1,4 +1,4 @@
-"""A foreign network behind DeMo's contract: one-hot (B, A, L) in, outputs (B, T) out."""
+"""Adapter from a network outside DeMo to the contract: one-hot (B, A, L) to outputs (B, T)."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ _REDUCTIONS: dict[str, Callable[..., Tensor]] = {"mean": torch.mean, "sum": torc
 
 
 class Adapted(nn.Module, Network):
-    """Feeds a network what it reads and makes outputs (B, T) of what it answers; gradients pass through.
+    """Rearrange inputs and outputs of a network; gradients pass through.
 
-    Everything but the network is a fixed rearrangement, so that values are those of the network by itself.
+    The rearrangement is fixed, so values are those of the original network.
 
     Raises
     ------
     UsageProblem
-        If code has not been allowed, the class cannot be found or made, or its answer is not what the options say.
+        If code has not been allowed, the class cannot be found or constructed, or its outputs do not match the options.
     """
 
     def __init__(self, options: AdapterOptions, *, letters: int, length: int, n_targets: int) -> None:
@@ -62,11 +62,11 @@ class Adapted(nn.Module, Network):
 
     @property
     def first_layer(self) -> nn.Module:
-        """The convolution that reads the sequence."""
+        """Convolution that reads the sequence."""
         return _submodule(self.network, self.options.first_layer)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Outputs (B, T) of one-hot (B, A, L)."""
+        """Return outputs (B, T) of one-hot (B, A, L)."""
         outputs = self.reduced(self.answer(x), len(x))
         if self.options.column:
             last = max(self.options.column)
@@ -83,7 +83,7 @@ class Adapted(nn.Module, Network):
         return outputs
 
     def fed(self, x: Tensor) -> Tensor:
-        """What the network reads, of one-hot (B, A, L)."""
+        """Convert one-hot (B, A, L) to the input of the network."""
         if self.options.network_length is not None:
             x = _fitted(x, self.options.network_length)
         if self.options.bases != _OURS:
@@ -95,10 +95,10 @@ class Adapted(nn.Module, Network):
         for place, axis in enumerate(self.options.layout):
             if axis == "1":
                 x = x.unsqueeze(place)
-        return x.clone()  # a network may write into what it reads
+        return x.clone()  # a network may modify its input
 
     def answer(self, x: Tensor) -> Any:
-        """What the network answers, the chosen part of it."""
+        """Return the chosen part of the network's outputs."""
         fed = self.fed(x)
         sizes = {"L": self.options.network_length or x.shape[2]}
         extra = {
@@ -131,13 +131,13 @@ class Adapted(nn.Module, Network):
         return found
 
     def reduced(self, found: Tensor, n: int) -> Tensor:
-        """Outputs (B, T) of the chosen part of an answer to n sequences."""
+        """Convert the chosen part of the outputs for n sequences to (B, T)."""
         how = self.options.reduce
         if how == "none":
             shape = list(found.shape)
             while found.ndim > 2 and found.shape[-1] == 1:
                 found = found.squeeze(-1)
-            if found.ndim < 2 and found.numel() == n:  # where squeeze() has taken the axis of a single sequence, too
+            if found.ndim < 2 and found.numel() == n:  # also if squeeze() has removed the axis of a single sequence
                 return found.reshape(n, 1)
             if found.ndim != 2:
                 raise UsageProblem(f"the network returns shape {shape}, not (B, T); choose --reduce or --take")
@@ -159,7 +159,7 @@ class Adapted(nn.Module, Network):
 
 
 def _found(options: AdapterOptions) -> Any:
-    """The class or function that is named."""
+    """Import the class or function."""
     module, _, name = options.network.partition(":")
     try:
         make = getattr(importlib.import_module(module), name)
@@ -183,7 +183,7 @@ def _made(make: Any, options: AdapterOptions, known: Mapping[str, int]) -> nn.Mo
 
 
 def _makes_networks(make: object) -> bool:
-    """Whether it may be called: a folder names it and its arguments, and must not reach what is no network."""
+    """Return whether a folder may call it, with the arguments that it names: only networks may be reached."""
     if isinstance(make, type):
         return issubclass(make, nn.Module)
     return isinstance(make, FunctionType) and make.__module__.partition(".")[0] not in sys.stdlib_module_names
@@ -196,7 +196,7 @@ def _source_digest(make: Any) -> str:
 
 
 def _filled(value: Any, known: Mapping[str, int]) -> Any:
-    """What is known of the data, where an argument asks for it: "$length"."""
+    """Replace placeholders such as "$length" by the values of the data."""
     if isinstance(value, str) and value.startswith("$") and value[1:] in known:
         return known[value[1:]]
     return value
@@ -249,7 +249,7 @@ def _told(answer: Any) -> str:
 
 
 def _fitted(x: Tensor, length: int) -> Tensor:
-    """Padded with unknown bases or cropped around the centre, as ``demo data import --length`` does."""
+    """Pad with unknown bases or crop around the centre, as ``demo data import --length`` does."""
     gap = length - x.shape[2]
     if gap >= 0:
         return nn.functional.pad(x, (gap // 2, gap - gap // 2))

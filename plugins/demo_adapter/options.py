@@ -1,4 +1,4 @@
-"""How a foreign network is built, what it reads and what it answers."""
+"""Options of ``adapted``: construction, inputs and outputs of a network outside DeMo."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _EXTRA = re.compile(r"(?P<name>[A-Za-z_]\w*):(?P<shape>(\d+|L)(x(\d+|L))*)?(:(?P
 
 @dataclass(frozen=True)
 class AdapterOptions:
-    """What has to be known of a network that was not written for DeMo."""
+    """Description of a network that was not written for DeMo."""
 
     network: str = field(metadata={"help": "Importable class or factory function, as package.module:Class."})
     arguments: str = field(
@@ -97,7 +97,7 @@ class AdapterOptions:
             raise Unsuitable("--channels applies to outputs with positions; also give --reduce")
 
     def call(self) -> dict[str, Any]:
-        """The arguments of the class. Raises ValueError if they are no JSON object."""
+        """Parse the arguments of the class. Raises ValueError if they are no JSON object."""
         import json
 
         try:
@@ -110,9 +110,9 @@ class AdapterOptions:
 
     @staticmethod
     def extra(text: str) -> tuple[str, list[str], int | float]:
-        """Name, shape and value of a further input; an int is for a tensor of integers. Raises ValueError.
+        """Return name, shape and value of an extra input; an int makes a tensor of integers. Raises ValueError.
 
-        One number for each sequence is an integer unless it is written with a point: it is a length or a class.
+        A number without a shape is an integer unless it has a decimal point: it is a length or a class.
         """
         found = _EXTRA.fullmatch(text)
         if not found:

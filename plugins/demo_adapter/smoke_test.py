@@ -16,16 +16,17 @@ from demo_core import DemoError, MisfitError, Model
 from demo_core.errors import printable
 from demo_core.models import Output
 
-#: On so many random sequences.
+#: Number of random sequences.
 RANDOM = 64
 _NEARLY_0 = -0.01
 
 
 def tried(made: Model, again: Model, *, logits: bool) -> tuple[float, float]:
-    """The range of a model's outputs on random sequences; ``logits`` is whether the user says that they are logits.
+    """Return the range of a model's outputs on random sequences; ``logits`` is whether the user states that they are
+    logits.
 
-    ``again`` is the same model, made once more from other initial values. Raises MisfitError if its outputs are others,
-    if they are not finite, change from call to call or with the batch, or if no gradients reach the input.
+    ``again`` is the same model, built again from other initial values. Raises MisfitError if its outputs differ, are
+    not finite, change between calls or with the batch, or if no gradients reach the input.
     """
     codes = _random(made, made.length)
     with _naming_layouts(made, codes):
@@ -51,7 +52,7 @@ def tried(made: Model, again: Model, *, logits: bool) -> tuple[float, float]:
 
 
 def with_all_outputs(made: Model) -> Model:
-    """The same model with as many targets as its network has outputs, where none was named."""
+    """Return the model with as many targets as its network has outputs, if none was named."""
     adapted: Any = made.module
     with torch.no_grad(), _naming_layouts(made, _random(made, made.length)):
         n = adapted.reduced(adapted.answer(made.one_hot(_random(made, made.length)[:2])), 2).shape[1]
@@ -67,7 +68,7 @@ def _random(made: Model, length: int) -> NDArray[np.uint8]:
 
 @contextlib.contextmanager
 def _naming_layouts(made: Model, codes: NDArray[np.uint8]) -> Iterator[None]:
-    """Where a network fails on its input, say with which layouts it runs."""
+    """If a network fails on its input, report the layouts with which it runs."""
     try:
         yield
     except MisfitError as error:
@@ -77,7 +78,7 @@ def _naming_layouts(made: Model, codes: NDArray[np.uint8]) -> Iterator[None]:
 
 
 def _layouts(made: Model, codes: NDArray[np.uint8]) -> list[str]:
-    """Other layouts of the input with which a network of somebody else's runs."""
+    """Return other input layouts with which a network runs."""
     module: Any = made.module
     if not isinstance(module, Adapted):
         return []
@@ -94,14 +95,14 @@ def _layouts(made: Model, codes: NDArray[np.uint8]) -> list[str]:
 
 
 def _check_logits(made: Model, found: NDArray[np.float32], codes: NDArray[np.uint8]) -> None:
-    """Raise MisfitError if an output that should be a logit looks like a probability or the logarithm of one.
+    """Raise MisfitError if an output that should be a logit looks like a probability or its logarithm.
 
-    Logits of random sequences may lie between 0 and 1, or below 0, by chance, but not those of inputs a hundred times
-    as large. Logarithms of probabilities then come close to 0.
+    Logits of random sequences can lie between 0 and 1, or below 0, by chance, but not those of inputs a hundred times
+    as large. Logarithms of probabilities then approach 0.
     """
     samples = [found]
     for factor in (10.0, -10.0, 1e4, -1e4):
-        with contextlib.suppress(DemoError), torch.no_grad():  # a network may take nothing but one-hot
+        with contextlib.suppress(DemoError), torch.no_grad():  # a network may accept only one-hot input
             samples.append(made.module(made.one_hot(codes[:16]) * factor).float().cpu().numpy())
     every = np.concatenate(samples)
     for column, output in enumerate(made.outputs):

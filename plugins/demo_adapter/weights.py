@@ -1,4 +1,4 @@
-"""Weights from a file that somebody else wrote, put into a network name by name."""
+"""Load weights from a file of another program into a network, by name."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from demo_core import DemoError, MisfitError, UsageProblem
 from demo_core.errors import one_line, printable
 from demo_core.storage import check_regular
 
-#: Where training frameworks keep a state dict inside a checkpoint.
+#: Names under which training frameworks store a state dict in a checkpoint.
 _USUAL = ("state_dict", "model_state_dict", "model", "net", "weights")
 _LISTED = 12
 
 
 def read_weights(path: Path, key: str | None) -> tuple[dict[str, Tensor], list[str]]:
-    """Tensors by name, and remarks on how they were found.
+    """Return tensors by name, and remarks on how they were found.
 
-    Reads safetensors, or what ``torch.save`` wrote, through ``weights_only=True``: nothing in the file is run. ``key``
-    names the entry of a checkpoint that holds them. Raises DemoError.
+    Reads safetensors, or files of ``torch.save`` with ``weights_only=True``: no code in the file is run. ``key`` names
+    the entry of a checkpoint that holds the weights. Raises DemoError.
     """
     shown = printable(path)
     if other := other_format(path):
@@ -43,7 +43,7 @@ def read_weights(path: Path, key: str | None) -> tuple[dict[str, Tensor], list[s
     else:
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # torch warns about formats; the error below is enough
+                warnings.simplefilter("ignore")  # torch warns about formats; the error below is sufficient
                 found = torch.load(path, map_location="cpu", weights_only=True)
         except Exception as error:  # noqa: BLE001 - of many types, and all mean the same here
             raise DemoError(
@@ -83,7 +83,7 @@ def _state_dict(found: Any, shown: str, key: str | None) -> tuple[dict[str, Tens
 
 
 def renamed(weights: Mapping[str, Tensor], rules: Sequence[str]) -> dict[str, Tensor]:
-    """Names changed by rules OLD=NEW: a regular expression, replaced wherever it matches. Raises UsageProblem."""
+    """Rename weights by rules OLD=NEW: a regular expression, replaced at each match. Raises UsageProblem."""
     found = dict(weights)
     for rule in rules:
         old, equals, new = rule.partition("=")
@@ -104,7 +104,7 @@ def renamed(weights: Mapping[str, Tensor], rules: Sequence[str]) -> dict[str, Te
 
 
 def dropped(weights: Mapping[str, Tensor], patterns: Sequence[str]) -> dict[str, Tensor]:
-    """The entries whose names match none of the regular expressions. Raises UsageProblem if one matches nothing."""
+    """Drop entries that match a regular expression. Raises UsageProblem if one matches nothing."""
     kept = dict(weights)
     for pattern in patterns:
         try:
@@ -122,16 +122,16 @@ def dropped(weights: Mapping[str, Tensor], patterns: Sequence[str]) -> dict[str,
 
 
 def put(weights: Mapping[str, Tensor], network: nn.Module, *, ignore: Sequence[str], of: str) -> list[str]:
-    """Load weights into a network, every one in its place; returns remarks.
+    """Load all weights into a network; return remarks.
 
     Parameters
     ----------
     ignore
-        Modules that were left out of the network: their weights are not missed.
+        Modules that were removed from the network: their weights may be present.
     of
-        What the network is called in messages.
+        Name of the network in messages.
 
-    Raises MisfitError listing what is missing, what is no part of the network and what has another shape.
+    Raises MisfitError, listing missing weights, unexpected weights and differing shapes.
     """
     notes = []
     wanted = network.state_dict()
@@ -144,7 +144,7 @@ def put(weights: Mapping[str, Tensor], network: nn.Module, *, ignore: Sequence[s
         notes.append("'module.' is left out of the names, as several GPUs put it there")
     for name in [k for k in given if any(k == i or k.startswith(f"{i}.") for i in ignore)]:
         del given[name]
-    for name, tensor in wanted.items():  # which older versions of torch did not write
+    for name, tensor in wanted.items():  # older versions of torch did not write it
         if name.endswith("num_batches_tracked") and name not in given:
             given[name] = tensor
     problems = [

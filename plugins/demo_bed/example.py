@@ -1,7 +1,7 @@
-"""Intervals and a genome to check the reader with.
+"""Intervals and a genome for checks of the reader.
 
-There is no longer source to show that it streams: windows that overlap share a group, and which do is known
-only when all are read. The bases are read one window at a time.
+There is no larger source to check streaming: overlapping windows share a group, so all lines must be read first. The
+bases are read one window at a time.
 """
 
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A genome's FASTA file, indexed: sizes of chromosomes, bases of intervals, and a digest."""
+"""Indexed FASTA file of a genome: chromosome sizes, bases of intervals, and a digest."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ _log = logging.getLogger(__name__)
 class Genome:
     """Random access to a FASTA file through pyfaidx.
 
-    The index (``.fai``) beside the file is used if it is newer and fits the file, and made there otherwise, or in a
-    temporary folder where that cannot be written to. Raises BadSource for what is no FASTA file, or is compressed with
+    The index (``.fai``) beside the file is used if it is newer and matches the file. Otherwise it is made there, or in
+    a temporary folder if that folder is read-only. Raises BadSource for a file that is not FASTA, or is compressed with
     anything but bgzip.
     """
 
@@ -57,11 +57,11 @@ class Genome:
         self._fasta.close()
 
     def bases(self, chrom: str, start: int, end: int) -> str:
-        """The letters of ``[start, end)``, as the forward strand has them."""
+        """Return the letters of ``[start, end)`` on the forward strand."""
         return str(self._fasta[chrom][start:end])
 
     def near(self, chrom: str) -> str:
-        """What to say of a chromosome that the genome does not have."""
+        """Return the message for a chromosome that the genome does not have."""
         other = chrom.removeprefix("chr") if chrom.startswith("chr") else f"chr{chrom}"
         if other in self.sizes:
             return f"it has '{printable(other, 40)}': are the names of another source?"
@@ -75,7 +75,7 @@ class Genome:
 
 
 def _check_format(path: Path) -> None:
-    """Raise BadSource, with the way out, for what is no FASTA file."""
+    """Raise BadSource, with a solution, for a file that is not FASTA."""
     if path.is_dir():
         raise BadSource(
             path, "this is a folder; join its chromosomes into one FASTA file, as with cat FOLDER/*.fa > genome.fa"
@@ -93,7 +93,7 @@ def _check_format(path: Path) -> None:
 
 
 def _opened(path: Path) -> Any:
-    """The genome with an index that is of this very file: the one beside it, or a new one."""
+    """Open the genome with an index of this file: the one beside it, or a new one."""
     import pyfaidx
 
     beside = [path.with_name(path.name + ending) for ending in (".fai", ".gzi")]
@@ -107,10 +107,10 @@ def _opened(path: Path) -> Any:
     with tempfile.TemporaryDirectory(prefix="demo-genome-") as folder:
         made = [Path(folder) / p.name for p in beside]
         fasta = pyfaidx.Fasta(str(path), as_raw=True, indexname=str(made[0]), gzi_indexname=str(made[1]))
-        if os.access(path.parent, os.W_OK):  # elsewhere it is made for this time alone
+        if os.access(path.parent, os.W_OK):  # otherwise it is made for this run only
             for new, place in zip(made, beside, strict=True):
                 if new.is_file():
-                    with contextlib.suppress(DemoError), whole_file(place) as temporary:  # or another process does it
+                    with contextlib.suppress(DemoError), whole_file(place) as temporary:  # or another process makes it
                         shutil.copyfile(new, temporary)
     return fasta
 

@@ -1,7 +1,8 @@
-"""Whether an index beside a genome is of that genome: samtools' ``.fai``, and for bgzip its ``.gzi``.
+"""Check that an index belongs to a genome: samtools' ``.fai``, and ``.gzi`` for bgzip.
 
-An index says at which byte each sequence begins. One of another file gives other bases at every interval, without an
-error, and its time of change says nothing: ``cp -p``, ``rsync -t`` and ``tar`` keep the genome's old one.
+An index states at which byte each sequence begins. The index of another file gives other bases at every interval,
+without an error. Its modification time proves nothing: ``cp -p``, ``rsync -t`` and ``tar`` keep the old time of the
+genome.
 """
 
 from __future__ import annotations
@@ -12,12 +13,12 @@ from bisect import bisect_right
 from pathlib import Path
 from typing import BinaryIO
 
-#: Bytes of a header line at most.
+#: Maximum bytes of a header line.
 _HEADER = 1 << 16
 
 
 def index_problem(genome: Path, fai: Path, gzi: Path) -> str:
-    """Why an index does not fit a genome, in words; '' if it does. ``gzi`` is looked at for bgzip files alone."""
+    """Return why an index does not match a genome; '' if it does. ``gzi`` is checked only for bgzip files."""
     try:
         with genome.open("rb") as file:
             packed = file.read(2) == b"\x1f\x8b"
@@ -66,7 +67,7 @@ def _after_space(text: _Plain | _Bgzip, offset: int) -> int:
 
 
 class _Plain:
-    """Bytes of a file by offset."""
+    """Read bytes of a file by offset."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -77,10 +78,7 @@ class _Plain:
 
 
 class _Bgzip:
-    """Bytes of what a bgzip file unpacks to, by offset. Raises ValueError if it is no such file.
-
-    Source: the BGZF section of the SAM specification (samtools.github.io/hts-specs).
-    """
+    """Read bytes of the uncompressed content of a bgzip file, by offset. Raises ValueError for another file."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -97,7 +95,7 @@ class _Bgzip:
             place += size
 
     def has_index(self, gzi: Path) -> bool:
-        """Whether a ``.gzi`` lists just these blocks; a block without content, at the end, may be left out."""
+        """Return whether a ``.gzi`` lists exactly these blocks; an empty block at the end may be missing."""
         content = gzi.read_bytes()
         n = struct.unpack_from("<Q", content)[0]
         if len(content) < 8 + 16 * n:

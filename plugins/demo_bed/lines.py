@@ -1,4 +1,4 @@
-"""Lines of interval files: BED, ENCODE's peak formats and MACS tables, told apart by suffix and checked by content."""
+"""Lines of interval files: BED, ENCODE's peak formats and MACS tables, detected by suffix and checked by content."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ _LABELS = {
 class Line:
     """One line of an interval file.
 
-    ``summit`` is its place in the chromosome, None where the file gives none; ``labels`` what its columns from the
-    fourth on say, if they hold labels.
+    ``summit`` is its position in the chromosome, None if the file has none. ``labels`` are the labels of the columns
+    from the fourth on, if they hold labels.
     """
 
     number: int
@@ -37,14 +37,14 @@ class Line:
 
 
 def read_intervals(path: Path, *, summits: bool = True, labels: bool = True) -> list[Line]:
-    """The lines of an interval file; each inference is logged once, with counts.
+    """Read the lines of an interval file. Each inference is logged once, with counts.
 
     The suffix says what to expect: ``.narrowPeak`` has a summit in column 10, whatever columns follow, and
     ``_peaks.xls`` is a table of MACS with 1-based starts. A ``.bed`` file is read as narrowPeak if its lines have the
     ten columns of it (ENCODE names them so), and columns of 0, 1 and -1 right after the third are labels, -1 for
     unknown, unless ``labels`` is false.
 
-    Raises BadSource naming a line that is none.
+    Raises BadSource, naming an invalid line.
     """
     kind = _kind(path)
     rows = list(_macs(path) if kind == "MACS table" else _columns(path))
@@ -87,7 +87,7 @@ def read_intervals(path: Path, *, summits: bool = True, labels: bool = True) -> 
 
 
 def _say_other_labels(path: Path, rows: list[tuple[int, list[str]]], columns: int) -> None:
-    """Say of a column of 0 and 1 further on that it is not read: it may be a score."""
+    """Report that a later column of 0 and 1 is not read as labels: it may be a score."""
     for place in range(4, columns):
         if {cells[place] for _, cells in rows} == {"0", "1"}:
             _log.warning(
@@ -125,7 +125,7 @@ def _columns(path: Path) -> Iterator[tuple[int, list[str]]]:
 
 
 def _macs(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Lines of a MACS table as narrowPeak's ten columns, with 0-based starts."""
+    """Convert lines of a MACS table to narrowPeak's ten columns, with 0-based starts."""
     heads: dict[str, int] = {}
     for number, text in text_lines(path):
         if not text.strip() or text.startswith("#"):
@@ -170,7 +170,7 @@ def _line(path: Path, number: int, cells: list[str], kind: str, summits: bool, l
 
 
 def _like_narrowpeak(cells: list[str]) -> bool:
-    """Whether ten columns are those of narrowPeak: numbers in the last four, of which the last is whole."""
+    """Return whether ten columns are those of narrowPeak: numbers in the last four, an integer in the last."""
     try:
         _ = [float(cell) for cell in cells[6:9]]
     except ValueError:
@@ -198,7 +198,7 @@ def _summit(path: Path, text: str, start: int, end: int, where: str) -> int | No
 
 
 def _whole(text: str) -> int | None:
-    """A whole number, also one that a table program has written as 20.0."""
+    """Parse an integer, also one that a spreadsheet program has written as 20.0."""
     try:
         value = float(text)
     except ValueError:
@@ -207,7 +207,7 @@ def _whole(text: str) -> int | None:
 
 
 def _position(path: Path, text: str, where: str) -> int:
-    # No genome has a position of more digits, and int() takes "1_000" and other scripts' digits
+    # No genome has a position of more digits, and int() accepts "1_000" and digits of other scripts
     if not (text.isascii() and text.isdecimal() and len(text) <= 15):
         raise BadSource(path, f"'{printable(text, 30)}' is not a position, a whole number from 0", where)
     return int(text)

@@ -9,7 +9,7 @@ from demo_core import Unsuitable
 
 @dataclass(frozen=True)
 class BedOptions:
-    """Which window of the genome stands for an interval, and what is known of it."""
+    """Genomic window of each interval, its label and its split."""
 
     genome: Path = field(metadata={"help": "FASTA file of the genome, plain or bgzip-compressed."})
     width: int | None = field(

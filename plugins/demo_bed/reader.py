@@ -1,4 +1,4 @@
-"""Genomic intervals as sequences: BED3 to BED6 and beyond, and narrowPeak."""
+"""Genomic intervals as sequences: BED with three or more columns, and peak formats."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _log = logging.getLogger(__name__)
 
 
 class BedReader(Reader):
-    """Reads windows of a genome around intervals.
+    """Read windows of a genome around intervals.
 
-    The label is 1, or 0 for intervals of ``--negatives-from``, or what the file's own columns of 0 and 1 say.
-    After reading, ``info`` holds the genome's name, its digest, and the sizes of the chromosomes that were used.
+    The label is 1, 0 for intervals of ``--negatives-from``, or the file's own columns of 0 and 1. After reading,
+    ``info`` holds the genome's name, its digest, and the sizes of the chromosomes in use.
     """
 
     def __init__(self, options: BedOptions) -> None:
@@ -35,13 +35,13 @@ class BedReader(Reader):
 
     @staticmethod
     def example() -> ReaderExample:
-        """Files for the conformance kit."""
+        """Return files for the conformance kit."""
         from demo_bed.example import EXAMPLE
 
         return EXAMPLE
 
     def read(self, source: Path) -> Iterator[Record]:
-        """Records in the order of the lines. Raises BadSource naming the line."""
+        """Yield records in the order of the lines. Raises BadSource, naming the line."""
         negatives = self.options.negatives_from
         label: tuple[float, ...] = () if self.options.unlabelled else (1.0,)
         with Genome(self.options.genome) as genome:
@@ -75,7 +75,7 @@ class BedReader(Reader):
             }
 
     def _name_targets(self, windows: list[tuple[Path, tuple[float, ...], list[Line], list[Interval]]]) -> None:
-        """A target for each column of labels. Raises BadSource if negatives come from another file, too."""
+        """Make a target for each label column. Raises BadSource if negatives also come from another file."""
         columns = max((len(line.labels) for _, _, lines, _ in windows for line in lines), default=0)
         if columns and self.options.negatives_from:
             path = next(path for path, _, lines, _ in windows if any(line.labels for line in lines))
@@ -107,7 +107,7 @@ class BedReader(Reader):
         )
 
     def _windows(self, path: Path, genome: Genome) -> tuple[list[Line], list[Interval]]:
-        """Lines whose windows lie within their chromosomes, and those windows; the others are counted aloud."""
+        """Return lines whose windows lie within their chromosomes, and those windows; report the number of others."""
         lines, windows, over = [], [], []
         self._read.append(0)
         centred = self.options.width is not None and self.options.center != "midpoint"
@@ -161,7 +161,7 @@ class BedReader(Reader):
 
 
 def _overlapping(windows: list[Interval]) -> list[int]:
-    """For each window the number of its cluster: windows that share bases, directly or in a chain."""
+    """Return the number of each window's cluster: windows that share bases, directly or in a chain."""
     clusters = [0] * len(windows)
     number, chrom, reached = -1, "", 0
     for place in sorted(range(len(windows)), key=lambda i: (windows[i].chrom, windows[i].start)):

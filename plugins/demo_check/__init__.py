@@ -1,4 +1,4 @@
-"""``demo check``: the conformance kit from the shell."""
+"""``demo check``: run the conformance kit from the shell."""
 
 from demo_core import Command, Register, hookimpl
 

@@ -1,4 +1,4 @@
-"""Run the checks of whatever a name means, and say what came of each."""
+"""Run the conformance checks of a name, and report the results."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from demo_core.testing import Check
 
 
-#: What a checked plugin is used for; NAME is its own
+#: How a checked plugin is used; NAME is its own name
 _USE = {
     "architecture": ("train", "NAME", "DATA", "-o", "models/mine"),
     "reader": ("data", "import", "SOURCE", "--reader", "NAME", "-o", "data.h5"),
@@ -96,12 +96,12 @@ def _checks_of(
     own = {option.name for option in options_of(spec.options)}
     given = from_settings(spec.options, [s for s in settings if _name_in(s) in own], of)
     if all(option.name in given for option in options_of(spec.options) if option.required):
-        build(spec.options, given, of)  # that they go together
+        build(spec.options, given, of)  # that its values fit together
     return checks_for(registered, options=given, model=model, length=length)
 
 
 def _reasons(expected: Sequence[str], known: set[str]) -> dict[str, str]:
-    """Why checks are known to fail, by name. Raises UsageProblem."""
+    """Return the reasons of known failures, by name of the check. Raises UsageProblem."""
     reasons = {}
     for text in expected:
         name, equals, why = text.partition("=")
@@ -139,10 +139,10 @@ def _maker(registry: Registry, folder: Path | None) -> Callable[[], Model] | Non
 def _results(checks: Sequence[Check], *, quiet: bool) -> Iterator[dict[str, str]]:
     from demo_core.testing import DoesNotApply
 
-    logging.getLogger().addHandler(logging.NullHandler())  # a reader's remarks on its own example are of no use here
+    logging.getLogger().addHandler(logging.NullHandler())  # a reader's remarks on its own example are not needed here
     for one in checks:
         try:
-            with redirect_stdout(sys.stderr):  # what a plugin prints is no result
+            with redirect_stdout(sys.stderr):  # output of a plugin is no result
                 one()
             result, why = "passed", ""
             if one.expected_failure:

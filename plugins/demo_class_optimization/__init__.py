@@ -1,4 +1,4 @@
-"""Class-specific optimisation: the input that the model likes best."""
+"""Class optimisation: the input with the highest output."""
 
 from demo_class_optimization.options import ClassOptimizationOptions
 from demo_core import Explainer, Register, hookimpl

@@ -1,4 +1,4 @@
-"""Gradient ascent on the input, from many random starts at once."""
+"""Class optimisation by gradient ascent on the input, from many random starts at once."""
 
 from __future__ import annotations
 
@@ -12,36 +12,36 @@ from demo_core import DemoError, Model, PatternExplainer, Result, RunRandom, Tar
 if TYPE_CHECKING:
     from demo_class_optimization.options import ClassOptimizationOptions
 
-# What the authors' RMSProp used: Torch 7's defaults
+# Torch 7's defaults of RMSProp, which the authors used
 _SMOOTHING = 0.99
 _EPSILON = 1e-8
-# Where every letter is about as likely, a network sees nothing to climb: the start before a softmax is steeper
+# With nearly equal letters a network has almost no gradient: the start before a softmax is therefore steeper
 _SPREAD = 3.0
 
 
 class ClassOptimization(PatternExplainer):
-    """Class-specific optimisation, kind pattern: argmax over x of S(x) - penalty * ||x||^2.
+    """Class optimisation, kind pattern: argmax over x of S(x) - penalty * ||x||^2.
 
-    ``values[r]`` is the matrix (A, L) that restart r ends with, as it is: with ``parameters="input"`` its values are
-    free, negative ones among them, and how it is made a logo is left to the drawing (clamp to [0, 1], divide by the
-    maximum, add 0.01, normalise each position). Numbers beside it: ``objective`` at the end and ``steps`` taken.
+    ``values[r]`` is the final matrix (A, L) of restart r. With ``parameters="input"`` its values are unconstrained and
+    can be negative; figures convert it to a logo (clamp to [0, 1], divide by the maximum, add 0.01, normalise each
+    position). Further numbers of each restart: final ``objective`` and number of ``steps``.
 
-    A seed and a number of restarts repeat a run exactly. A restart alone follows the same path as among others for some
-    dozens of steps; after that the last digits of float32, which RMSProp makes much of, part them.
+    The same seed and number of restarts repeat a run exactly. A single restart follows the same path as among others
+    for some dozens of steps; after that float32 rounding, which RMSProp amplifies, separates them.
 
     Source: Simonyan, Vedaldi & Zisserman, arXiv 1312.6034; for DNA, Lanchantin et al., PSB 2017. Starts are uniform in
     [0, 1), or, with softmax, uniform in [-3, 3) before it. The steps are those of PyTorch's RMSprop with the smoothing
     and epsilon of Torch 7.
 
-    When not to use it: to learn what a network has seen in data. The optimum is an input of its own, without the
-    context of any real sequence, and where several motifs serve a class, each restart shows those that it fell upon.
+    When not to use it: to find what a network uses in given sequences. The optimum has no context of a real sequence.
+    If several motifs support a class, a restart shows only some of them.
     """
 
     def __init__(self, options: ClassOptimizationOptions) -> None:
         self.options = options
 
     def explain(self, model: Model, target: Target, random: RunRandom) -> Result:
-        """Optimised inputs (R, A, L)."""
+        """Return optimised inputs (R, A, L)."""
         options = self.options
         letters, length = len(model.alphabet.letters), model.length
         uniform = random.rows(options.restarts).uniform(letters * length)
@@ -61,7 +61,7 @@ class ClassOptimization(PatternExplainer):
             before = free.detach().clone()
             free.grad = gradient
             optimizer.step()
-            with torch.no_grad():  # a restart that has ended stays as it is, whatever the others do
+            with torch.no_grad():  # a finished restart does not change while others run
                 free.copy_(torch.where(running[:, None, None], free, before))
             ends.steps += running
         with torch.no_grad():
@@ -84,7 +84,9 @@ class ClassOptimization(PatternExplainer):
 
 
 class _Ends:
-    """Which restarts still run: those whose objective has grown within the last ``patience`` steps; and their best."""
+    """Return which restarts still run (their objective grew within the last ``patience`` steps), and their best
+    objective.
+    """
 
     def __init__(self, restarts: int, patience: int, device: torch.device) -> None:
         self.patience = patience

@@ -1,4 +1,4 @@
-"""Options of class-optimization; the defaults are the paper's, but for the number of restarts."""
+"""Options of class-optimization. The defaults are the paper's, except the number of restarts."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -6,7 +6,7 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class ClassOptimizationOptions:
-    """What is optimised, and how."""
+    """Options of the optimisation."""
 
     restarts: int = field(
         default=8,

@@ -1,4 +1,4 @@
-"""The convolutional network of the paper."""
+"""Convolutional network of the paper."""
 
 from demo_cnn.options import CnnOptions
 from demo_core import Architecture, Register, hookimpl

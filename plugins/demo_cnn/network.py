@@ -1,4 +1,4 @@
-"""The network itself, built so that others can take it apart: every non-linearity is a module used once."""
+"""Convolutional network. Each non-linearity is a module used once, so that explainers can decompose it."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ if TYPE_CHECKING:
 
 
 class GlobalMax(nn.Module):
-    """The maximum over positions: (B, C, L) to (B, C)."""
+    """Maximum over positions: (B, C, L) to (B, C)."""
 
     def __init__(self) -> None:
         super().__init__()
         self.pool = nn.AdaptiveMaxPool1d(1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Take the maximum of each channel."""
+        """Return the maximum of each channel."""
         return cast("Tensor", self.pool(x)).squeeze(-1)
 
 
 class Cnn(nn.Module, Network):
-    """Valid convolutions with ReLU, pooled and dropped out, a global maximum, and a linear layer.
+    """Valid convolutions with ReLU, pooling and dropout, a global maximum, and a linear layer.
 
-    Architecture: Lanchantin, Singh, Wang & Qi, PSB 2017. Takes (B, A, L) for any L of at least ``min_length`` and
-    gives (B, T). When not to use it: where the order or spacing of distant motifs decides, since the global maximum
-    forgets where a feature was.
+    Architecture: Lanchantin, Singh, Wang & Qi, PSB 2017. Maps (B, A, L), for any L of at least ``min_length``, to
+    (B, T). When not to use it: if the order or spacing of distant motifs matters, since the global maximum discards the
+    positions of features.
 
     Raises
     ------
@@ -62,17 +62,17 @@ class Cnn(nn.Module, Network):
 
     @property
     def first_layer(self) -> nn.Conv1d:
-        """The convolution that reads the sequence; its weights are (filters, A, width)."""
+        """Convolution that reads the sequence; its weights are (filters, A, width)."""
         return cast("nn.Conv1d", self.features[0])
 
     def forward(self, x: Tensor) -> Tensor:
-        """Outputs (B, T) before activation."""
+        """Return outputs (B, T) before activation."""
         return cast("Tensor", self.linear(self.global_max(self.features(x))))
 
     def prefix_logits(self, x: Tensor) -> Tensor:
-        """Outputs (B, T, L) of every prefix, NaN where it is below ``min_length``, in one pass.
+        """Return outputs (B, T, L) of every prefix, NaN below ``min_length``, in one pass.
 
-        Pooling starts at the left, so that the features of a prefix are the first of the whole's.
+        Pooling starts at the left, so the features of a prefix are the first features of the whole sequence.
         """
         features = self.features(x)
         best = self._linear_of_each(features.cummax(dim=2).values)
@@ -80,7 +80,7 @@ class Cnn(nn.Module, Network):
         return _spread(best, counts)
 
     def suffix_logits(self, x: Tensor) -> Tensor:
-        """Outputs (B, T, L) of every suffix, by the position where it begins; a pass for each phase of the pooling."""
+        """Return outputs (B, T, L) of every suffix, by its first position; one pass for each phase of the pooling."""
         phases = self.options.pool ** (len(self.options.widths) - 1)
         length = x.shape[2]
         found = x.new_full((len(x), self.linear.out_features, length), torch.nan)
@@ -105,7 +105,7 @@ class Cnn(nn.Module, Network):
 
 
 def _spread(best: Tensor, counts: list[int]) -> Tensor:
-    """Of each number of features the outputs (B, T) on that many; NaN for none."""
+    """Return outputs (B, T) for each number of features; NaN for none."""
     chosen = best[:, :, [max(0, n - 1) for n in counts]]
     return chosen.masked_fill(torch.tensor([n == 0 for n in counts], device=best.device), torch.nan)
 

@@ -1,4 +1,4 @@
-"""Options of the cnn; the defaults are the paper's."""
+"""Options of the cnn. The defaults are the paper's."""
 
 from dataclasses import dataclass, field
 
@@ -7,7 +7,7 @@ from demo_core import Unsuitable
 
 @dataclass(frozen=True)
 class CnnOptions:
-    """How many layers, and how large."""
+    """Numbers and sizes of layers."""
 
     filters: tuple[int, ...] = field(
         default=(128, 128, 128), metadata={"help": "Number of filters in each convolution.", "minimum": 1}

@@ -1,4 +1,4 @@
-"""The convolutional-recurrent network of the paper."""
+"""Convolutional-recurrent network of the paper."""
 
 from demo_cnn_rnn.options import CnnRnnOptions
 from demo_core import Architecture, Register, hookimpl
@@ -15,7 +15,7 @@ def register_architectures(register: Register[Architecture]) -> None:
             target="demo_cnn_rnn.network:CnnRnn",
             options=CnnRnnOptions,
             provides={"gradients", "conv-filters", "recurrent", "variable-length"},
-            # with more, its gradients leave the sites that its predictions rest on (docs/benchmarks.md)
+            # with more steps, its gradients leave the known sites (docs/benchmarks.md)
             training={"learning_rate": 0.01, "training_steps": 1300},
             summary=("A convolution and a bidirectional LSTM, averaged over positions (Lanchantin et al. 2017)."),
             paper="Lanchantin, Singh, Wang & Qi 2017, Deep Motif Dashboard, PSB; arXiv:1608.03644",

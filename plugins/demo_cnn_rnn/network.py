@@ -1,4 +1,4 @@
-"""The network itself, built so that others can take it apart: every non-linearity is a module used once."""
+"""Convolutional-recurrent network. Each non-linearity is a module used once, so that explainers can decompose it."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 class CnnRnn(nn.Module, Network):
     """A convolution padded to keep the length, ReLU, an LSTM, dropout, the mean over positions, and a linear layer.
 
-    Architecture: Lanchantin, Singh, Wang & Qi, PSB 2017. Takes (B, A, L) for any L of at least 1 and gives (B, T).
-    When not to use it: for scores of every prefix in one pass. A convolution that keeps the length looks ahead by half
-    its width, so that no prefix is a part of the whole's computation.
+    Architecture: Lanchantin, Singh, Wang & Qi, PSB 2017. Maps (B, A, L), for any L of at least 1, to (B, T). When not
+    to use it: for scores of every prefix in one pass. A convolution that keeps the length looks ahead by half its
+    width, so a prefix is no part of the computation of the whole sequence.
     """
 
     min_length = 1
 
     def __init__(self, options: CnnRnnOptions, *, letters: int, length: int, n_targets: int) -> None:
         super().__init__()
-        # for an even width one more zero on the right; padding="same" would do that too, with a warning each time
+        # for an even width, one more zero on the right; padding="same" would do this with a warning each time
         self.padding = nn.ZeroPad1d(((options.width - 1) // 2, options.width // 2))
         self.convolution = nn.Conv1d(letters, options.filters, options.width)
         self.relu = nn.ReLU()
@@ -41,26 +41,26 @@ class CnnRnn(nn.Module, Network):
 
     @property
     def first_layer(self) -> nn.Conv1d:
-        """The convolution that reads the sequence; its weights are (filters, A, width)."""
+        """Convolution that reads the sequence; its weights are (filters, A, width)."""
         return self.convolution
 
     def set_progress(self, fraction: float) -> None:
-        """Say how much of the training is over, 0 to 1."""
+        """Set the completed fraction of the training, 0 to 1."""
         self.readout.set_progress(fraction)
 
     @property
     def warming_up(self) -> bool:
-        """Whether training is still in its warm start: such epochs are not kept if there are others."""
+        """Whether training is in its warm start, whose epochs are kept only if no later epoch exists."""
         return self.readout.warming_up
 
     def position_features(self, x: Tensor) -> Tensor:
-        """What the convolution makes of each position: (B, filters, L)."""
+        """Return the features of the convolution at each position: (B, filters, L)."""
         return cast("Tensor", self.relu(self.convolution(self.padding(x))))
 
     def from_position_features(self, features: Tensor) -> Tensor:
-        """Outputs (B, T) before activation of features, or of a slice of them."""
+        """Return outputs (B, T) before activation for features, or for a slice of them."""
         return cast("Tensor", self.readout(self.dropout(self.recurrent(features))))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Outputs (B, T) before activation."""
+        """Return outputs (B, T) before activation."""
         return self.from_position_features(self.position_features(x))

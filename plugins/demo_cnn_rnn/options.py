@@ -1,11 +1,11 @@
-"""Options of the cnn-rnn; the defaults are the paper's."""
+"""Options of the cnn-rnn. The defaults are the paper's."""
 
 from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
 class CnnRnnOptions:
-    """How large, and in which directions it reads."""
+    """Sizes of layers, and reading directions."""
 
     filters: int = field(default=128, metadata={"help": "Number of filters of the convolution.", "minimum": 1})
     width: int = field(default=9, metadata={"help": "Filter width in bases.", "minimum": 1})

@@ -1,4 +1,4 @@
-"""``demo completion``: what a shell needs to complete commands, options and choices."""
+"""``demo completion``: shell completion of commands, options and choices."""
 
 from demo_core import Command, Register, hookimpl
 

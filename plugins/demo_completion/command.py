@@ -1,4 +1,4 @@
-"""Print the script of click that asks ``demo`` itself what a word can become."""
+"""Print click's completion script, which asks ``demo`` for completions."""
 
 from __future__ import annotations
 
@@ -19,5 +19,5 @@ def completion(shell: str) -> None:
     fish, once:   demo completion fish > ~/.config/fish/completions/demo.fish
     """
     made = get_completion_class(shell)
-    assert made is not None  # click knows these three
+    assert made is not None  # click supports these three
     click.echo(made(root, {}, "demo", "_DEMO_COMPLETE").source())

@@ -1,4 +1,4 @@
-"""``demo figure`` and ``demo dashboard``: what networks saw, as the paper's figure and as a page to mail."""
+"""``demo figure`` and ``demo dashboard``: the paper's figure, and the HTML report."""
 
 from demo_core import Command, Register, hookimpl
 

@@ -1,4 +1,4 @@
-"""Models and explainers against each other: what a report's page of comparison shows."""
+"""Agreement between models and between explanations, for the report's page Compare."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from demo_dashboard.numbers import number
 from demo_dashboard.sequence import Shown
 from demo_dashboard.sequence_selection import predictions
 
-#: Positions of a sequence whose overlap is counted.
+#: Number of strongest positions of a sequence whose overlap is counted.
 STRONGEST = 10
 
 
 def compare_runs(shown: Shown) -> dict[str, Any]:
-    """How alike runs are, base by base, over the sequences that both have: means over sequences.
+    """Similarity of runs at each base: means over the sequences that both have.
 
-    ``rank`` is Spearman's correlation of how much each base counts (``strength.sizes_of``), ``overlap`` the share of
-    the ``STRONGEST`` positions that both have among theirs; ``chance`` is what random positions would share.
-    Sequences in which a run counts no base at all are left out; ``n`` says how many were compared.
+    ``rank`` is Spearman's correlation of base importance (``strength.sizes_of``). ``overlap`` is the fraction of the
+    ``STRONGEST`` positions that both share; ``chance`` is its value for random positions. Sequences without any
+    important base in a run are excluded; ``n`` is the number of sequences compared.
     """
     sizes = [_varied(_sizes(shown, run)) for run in range(len(shown.aligned.runs))]
     ranks = [_standard_ranks(s) for s in sizes]
@@ -48,10 +48,11 @@ def compare_runs(shown: Shown) -> dict[str, Any]:
 
 
 def site_recovery_of(shown: Shown) -> list[dict[str, Any] | None]:
-    """For each run, how well it tells the bases of known sites from the others; None where there are no sites.
+    """Recovery of known sites by each run; None if there are no sites.
 
-    The AUROC over a sequence's bases of how much each counts, mean over the sequences that have a site and are not
-    labelled negative, with a 95 % interval over sequences; as ``demo_core.metrics.site_recovery`` for attributions.
+    This is the AUROC of base importance over the bases of a sequence, averaged over sequences with a site that are not
+    labelled negative, with a 95 % interval over sequences. For attributions it equals
+    ``demo_core.metrics.site_recovery``.
     """
     aligned = shown.aligned
     marks = np.zeros(aligned.codes.shape, bool)
@@ -78,9 +79,10 @@ def site_recovery_of(shown: Shown) -> list[dict[str, Any] | None]:
 
 
 def compare_models(aligned: Aligned) -> list[dict[str, Any]]:
-    """Pairs of models and an output that both have, over all sequences that both saw.
+    """Compare pairs of models on an output that both have, over all sequences that both explained.
 
-    ``pearson`` is of predictions, ``same`` the share that both put on one side of 0.5 (None of what is no probability).
+    ``pearson`` is the correlation of predictions. ``same`` is the fraction of predictions on the same side of 0.5 (None
+    for outputs that are not probabilities).
     """
     views, values = predictions(aligned)
     pairs = []
@@ -104,7 +106,7 @@ def compare_models(aligned: Aligned) -> list[dict[str, Any]]:
 
 
 def _sizes(shown: Shown, run: int) -> Floats:
-    """How much each base counts (N, L); NaN where the run does not have the sequence."""
+    """Base importance (N, L); NaN for sequences that the run does not have."""
     one = shown.aligned.runs[run]
     there = shown.place_in_values[run] >= 0
     x = one.explanation.sequences.alphabet.one_hot(shown.aligned.codes[there]).astype(np.float64)
@@ -114,7 +116,7 @@ def _sizes(shown: Shown, run: int) -> Floats:
 
 
 def _varied(sizes: Floats) -> Floats:
-    """Sizes (N, L), NaN where all of a sequence's are equal: they say nothing of where to look."""
+    """Base importance (N, L), NaN where all values of a sequence are equal, since they point nowhere."""
     flat = ~(sizes.max(axis=1) > sizes.min(axis=1))
     return np.where(flat[:, None], np.nan, sizes)
 
@@ -131,7 +133,7 @@ def _standard_ranks(sizes: Floats) -> Floats:
 
 
 def _strongest(sizes: Floats) -> NDArray[np.bool_]:
-    """Marks (N, L) of each row's strongest positions, the leftmost of equals."""
+    """Mark each row's strongest positions (N, L); of equal ones, the leftmost."""
     number_of = min(STRONGEST, sizes.shape[1])
     order = np.argsort(-np.nan_to_num(sizes), axis=1, kind="stable")[:, :number_of]
     marks = np.zeros(sizes.shape, bool)

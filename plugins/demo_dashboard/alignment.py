@@ -1,4 +1,4 @@
-"""Runs of the same sequences side by side: matched by the sequences themselves, since ids are only names."""
+"""Align runs by their sequences, since ids need not be unique."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class Aligned:
     Parameters
     ----------
     runs
-        Those of sequences; patterns are of none.
+        Runs of sequences, without patterns.
     rows
-        (R, N): where each run has each sequence, -1 where it does not.
+        (R, N): row of each sequence in each run, -1 if the run does not have it.
     """
 
     runs: list[Run]
@@ -38,11 +38,11 @@ class Aligned:
         return int(self.rows.shape[1])
 
     def take(self, which: Sequence[int] | Ints) -> Aligned:
-        """Some of the sequences, in that order."""
+        """Return some of the sequences, in the given order."""
         return Aligned(self.runs, self.rows[:, np.asarray(which, np.int64)])
 
     def ids(self) -> list[str]:
-        """An id for each sequence, that of the first run that has it; numbered where two sequences share one."""
+        """Return an id for each sequence, from the first run that has it; numbered if two sequences share one."""
         names = np.empty(len(self), dtype=object)
         for run, rows in reversed(list(zip(self.runs, self.rows, strict=True))):
             here = np.flatnonzero(rows >= 0)
@@ -57,7 +57,7 @@ class Aligned:
         return [str(name) for name in names]
 
     def place_of(self, name: str) -> int:
-        """The sequence that any run calls by this id. Raises UsageProblem."""
+        """Return the sequence that any run calls by this id. Raises UsageProblem."""
         for run, rows in zip(self.runs, self.rows, strict=True):
             found = np.flatnonzero(_all_ids(run.explanation.sequences) == name)
             place = np.flatnonzero(rows == found[0]) if len(found) else found
@@ -72,7 +72,7 @@ class Aligned:
 
     @cached_property
     def codes(self) -> NDArray[np.uint8]:
-        """The sequences as codes (N, L), in memory: take what is needed first."""
+        """Return the sequences as codes (N, L), in memory."""
         length = self.runs[0].explanation.sequences.length
         codes = np.zeros((len(self), length), np.uint8)
         wanted = np.ones(len(self), bool)
@@ -84,18 +84,18 @@ class Aligned:
         return codes
 
     def text(self, place: int) -> str:
-        """A sequence in letters."""
+        """Return a sequence as letters."""
         return self.runs[0].explanation.sequences.alphabet.decode(self.codes[place])
 
     def interval(self, place: int) -> Interval | None:
-        """Where it lies in the genome, if any run knows."""
+        """Return the genomic interval, if any run has it."""
         for run, row in zip(self.runs, self.rows[:, place], strict=True):
             if row >= 0 and (found := run.explanation.sequences.interval(int(row))):
                 return found
         return None
 
     def sites(self, place: int) -> list[tuple[int, int]]:
-        """Known sites, as stretches ``[start, end)``: the ground truth that came with the data."""
+        """Return the known sites of the data, as intervals ``[start, end)``."""
         for run, row in zip(self.runs, self.rows[:, place], strict=True):
             marks = run.explanation.sequences.sites
             if row >= 0 and marks is not None:
@@ -105,7 +105,7 @@ class Aligned:
         return []
 
     def labels(self, target: str) -> Floats:
-        """Labels (N,) for an output of a model; NaN where none is known."""
+        """Return labels (N,) for an output of a model; NaN where unknown."""
         found = np.full(len(self), np.nan)
         for run, rows in zip(self.runs, self.rows, strict=True):
             wanted = np.isnan(found) & (rows >= 0)
@@ -113,7 +113,7 @@ class Aligned:
         return found
 
     def gather(self, run: int, values: NDArray[np.floating]) -> Floats:
-        """Numbers (n, ...) of a run's own rows as (N, ...), NaN where it does not have the sequence."""
+        """Return numbers (n, ...) of a run's rows as (N, ...), NaN for sequences that it does not have."""
         found = np.full((len(self), *values.shape[1:]), np.nan)
         there = self.rows[run] >= 0
         found[there] = values[self.rows[run][there]]
@@ -121,7 +121,7 @@ class Aligned:
 
 
 def align(runs: Sequence[Run]) -> Aligned:
-    """Match the sequences of runs by what they are; of equal ones in a file the first matches the first.
+    """Match the sequences of runs by their bases; among equal ones in a file, the first matches the first.
 
     Raises UsageProblem if a run shares no sequence with the others.
     """
@@ -136,7 +136,7 @@ def align(runs: Sequence[Run]) -> Aligned:
 
 
 def _check_shared(runs: Sequence[Run], keys: Sequence[list[tuple[bytes, int]]]) -> None:
-    # the largest first: two that share nothing may both be parts of a third
+    # the largest first: two runs that share nothing may both be subsets of a third
     order = sorted(range(len(runs)), key=lambda i: -len(keys[i]))
     seen: set[tuple[bytes, int]] = set()
     for i in order:
@@ -149,7 +149,7 @@ def _check_shared(runs: Sequence[Run], keys: Sequence[list[tuple[bytes, int]]]) 
 
 
 def _keys(sequences: SequenceDataset) -> list[tuple[bytes, int]]:
-    """A digest of each sequence, and how many equal ones came before it."""
+    """Return a digest of each sequence, and the number of equal ones before it."""
     found = []
     seen: dict[bytes, int] = {}
     size = sequences.rows_at_once()

@@ -1,4 +1,4 @@
-"""How much each base of a sequence counts, for explanations of any kind: what can be compared between them."""
+"""Base importance: a non-negative value for each base, for explanations of any kind, so that they can be compared."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ _BACKWARD = ("backward", "suffix")
 
 
 def sizes_of(kind: str, values: Floats, x: Floats, channels: Sequence[str] = ()) -> Floats:
-    """How much each base counts (n, L), without its sign; where no value is known, 0.
+    """Return base importance (n, L), without sign; 0 where no value is known.
 
-    Of an attribution the size of what the letter that is there is worth. Of a trace the size of the change on reading a
-    base, in the order its channel reads, summed over channels. Of an interaction the summed sizes of a base's row.
+    For an attribution: the magnitude of the contribution of the base that is present. For a trace: the magnitude of the
+    change when a base is read, in the reading order of each channel, summed over channels. For an interaction: the sum
+    of magnitudes of a base's row.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The blocks of the paper's figure, each a list of rows; every kind of explanation has a rule for its rows."""
+"""Blocks of the paper's figure: each is a list of rows, by the kind of explanation."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _LOGO, _SHORT_LOGO, _LETTERS, _STRIP, _MAP = 11.0, 8.5, 3.6, 3.9, 42.0
 
 @dataclass(frozen=True)
 class Row:
-    """One panel. ``draw`` returns what a colour bar is of, or None; ``limits`` is the unit of its vertical axis."""
+    """One panel. ``draw`` returns the mappable of a colour bar, or None; ``limits`` is the unit of its axis."""
 
     label: str
     height: float
@@ -48,7 +48,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Block:
-    """Rows between two rules; boxes of sites go through it if it is ``boxed``."""
+    """Rows between two rules. Boxes of sites span it if it is ``boxed``."""
 
     rows: list[Row]
     boxed: bool
@@ -56,7 +56,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Blocks:
-    """All blocks, the length of the axis, the letters, and lines that say what the colours mean."""
+    """All blocks, the length of the axis, the letters, and the lines of the caption."""
 
     all: list[Block]
     length: int
@@ -73,7 +73,7 @@ def blocks_of(
     palette: Palette,
     style: str,
 ) -> Blocks:
-    """The blocks in the paper's order: known motif, optimised inputs, attributions, traces; interactions come last."""
+    """Return the blocks in the paper's order: known motif, optimised inputs, attributions, traces, interactions."""
     source = patterns[0] if shown is None else shown.aligned.runs[0]
     sequences = source.explanation.sequences
     length, letters = sequences.length, sequences.alphabet.letters
@@ -99,7 +99,7 @@ def blocks_of(
 
 
 def _motif_rows(motif: Motif, boxes: Sequence[Box], length: int, palette: Palette) -> list[Row]:
-    """The motif both ways, over the site where there is one."""
+    """Return the rows of the motif on both strands, above its site if there is one."""
     heights = information(motif.ppm)
     strands = {box.strand for box in boxes if box.strand}
     first = next((box for box in boxes if box.strand), None)
@@ -163,13 +163,13 @@ def _trace_rows(run: Run, values: NDArray[np.float64], said: str, palette: Palet
 
 
 def _title(run: Run) -> str:
-    """Model and explainer in few words."""
+    """Return a short label of model and explainer."""
     words = run.label.replace(": ", " ", 1)
     return words.replace("class-optimization", "class maximization") if run.is_pattern else words
 
 
 def _prediction(run: Run, row: int) -> str:
-    """What the model says of the sequence, as the paper has it behind each label."""
+    """Return the prediction for the sequence, which the paper shows behind each label."""
     e = run.explanation
     value = float(run.output.predict(e.outputs[row, e.output_column]))
     return f" ({value:.2f})" if run.output.is_probability else f" ({value:.3g})"

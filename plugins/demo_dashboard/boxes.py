@@ -1,4 +1,4 @@
-"""The boxes of a figure: known sites, and sites of the known motif with their orientation."""
+"""Boxes of a figure: known sites, and sites of the known motif with their strand."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from demo_dashboard.motifs import Site
 
 @dataclass(frozen=True)
 class Box:
-    """A stretch ``[start, end)``: a site that came with the data, or a motif's, read along ``strand`` (1 or -1).
+    """An interval ``[start, end)``: a known site of the data, or a motif site read along ``strand`` (1 or -1).
 
-    ``strand`` is 0 for the former, whose orientation nobody has said.
+    ``strand`` is 0 for a known site, whose orientation is unknown.
     """
 
     start: int
@@ -22,12 +22,12 @@ class Box:
 
     @property
     def truth(self) -> bool:
-        """Whether the data came with it."""
+        """Whether it is a known site of the data."""
         return self.strand == 0
 
 
 def boxes_of(truth: Sequence[tuple[int, int]], sites: Sequence[Site], name: str) -> list[Box]:
-    """Known sites, and the sites of one known motif, which is called ``name``; from left to right."""
+    """Return known sites, and the sites of the known motif called ``name``, from left to right."""
     boxes = [Box(start, end, 0, "known site") for start, end in truth]
     boxes += [Box(s.start, s.end, s.strand, f"{name} {_p(s)}") for s in sites]
     return sorted(boxes, key=lambda b: (b.start, -b.end))

@@ -1,6 +1,6 @@
 """The paper's figure: known motif, optimised inputs, attributions and traces of one sequence on one axis.
 
-Source: Lanchantin, Singh, Wang & Qi, PSB 2017, figures 2 and 3, which were assembled by hand; the colour bars are ours.
+Source: Lanchantin, Singh, Wang & Qi, PSB 2017, figures 2 and 3, which were assembled by hand. DeMo adds colour bars.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ from demo_dashboard.palettes import Palette
 from demo_dashboard.runs import Run
 from demo_dashboard.sequence import Shown
 
-#: Millimetres: of an inch; of columns beside the plot, narrow and wide; between rows, blocks.
+#: In millimetres: an inch; columns beside the plot, narrow and wide; gaps between rows and blocks.
 _INCH = 25.4
 _LEFT = (24.0, 40.0)
 _RIGHT = 15.0
 _GAP, _RULE = 0.9, 5.0
-#: A figure this wide has room for long labels.
+#: Width from which a figure has room for long labels.
 _WIDE = 150.0
 _LABEL, _SMALL = 6.5, 5.0
 
 
 @dataclass(frozen=True)
 class Subject:
-    """What a figure is of: a sequence, by its place among the shown (None: of patterns alone), and a known motif."""
+    """Content of a figure: a sequence, by its index among the shown ones (None: only patterns), and a known motif."""
 
     shown: Shown | None
     place: int | None
@@ -48,14 +48,14 @@ class Subject:
 def paper_figure(
     subject: Subject, patterns: Sequence[Run], palette: Palette, *, width: float = 180.0, style: str = "magnitude"
 ) -> Figure:
-    """Draw it, ``width`` millimetres wide and as high as its rows.
+    """Draw the figure, ``width`` millimetres wide and as high as its rows.
 
     Parameters
     ----------
     patterns
-        Runs of kind pattern, each drawn as its best restart.
+        Runs of kind pattern; the best restart of each is drawn.
     style
-        Of attributions: ``magnitude`` as in the paper, ``signed``, or ``logo``.
+        Style of attributions: ``magnitude`` as in the paper, ``signed``, or ``logo``.
     """
     blocks = blocks_of(subject.shown, subject.place, subject.motif, subject.boxes, patterns, palette, style)
     length = blocks.length
@@ -64,7 +64,7 @@ def paper_figure(
     lanes = _lanes(subject.boxes, length, plot)
     heads = [0.0] * len(blocks.all)
     first_boxed = next((i for i, block in enumerate(blocks.all) if block.boxed), None)
-    if first_boxed is not None and subject.boxes:  # room for what is written above the boxes
+    if first_boxed is not None and subject.boxes:  # room for labels above the boxes
         heads[first_boxed] = 2.6 * (max(lanes) + 1) + 0.6
     notes = _wrapped(blocks.notes, int(width / 1.02))
     top, bottom = 6.5 + 3.2 * subject.title.count("\n"), 9.5 + 2.4 * len(notes)
@@ -105,7 +105,7 @@ def paper_figure(
 
 
 class _Page:
-    """A figure that things are put on in millimetres from its lower left corner."""
+    """A figure whose items are placed in millimetres from the lower left corner."""
 
     def __init__(self, figure: Figure, width: float, height: float, left: float, plot: float) -> None:
         self.figure, self.width, self.height, self.left, self.plot = figure, width, height, left, plot
@@ -191,7 +191,7 @@ class _Page:
 
 
 def _lanes(boxes: Sequence[Box], length: int, plot: float) -> list[int]:
-    """A line for each box's text, such that none is written over another; at most three."""
+    """Assign each box's text to a line, so that texts do not overlap; at most three lines."""
     ends: list[tuple[int, float, float]] = []
     for box in boxes:
         wide = len(box.text) * 1.05
@@ -206,7 +206,7 @@ def _lanes(boxes: Sequence[Box], length: int, plot: float) -> list[int]:
 
 
 def _step(row: Row) -> float:
-    """From the top of a row to that of the next; numbers beside axes need room."""
+    """Return the distance from the top of a row to the top of the next; axis numbers need room."""
     return row.height + (2.4 if row.limits else _GAP)
 
 
@@ -215,7 +215,7 @@ def _wrapped(notes: Sequence[str], letters: int) -> list[str]:
 
 
 def _position_axis(axes: Axes, subject: Subject, length: int) -> None:
-    """Positions from 1, or along the chromosome: left to right as the sequence reads."""
+    """Label positions from 1, or along the chromosome, in reading direction."""
     step = max(1, round(length / 10 / 5) * 5)
     ticks = list(range(step - 1, length, step)) if length >= 10 else list(range(length))
     interval = subject.shown.aligned.interval(subject.place) if subject.shown and subject.place is not None else None
@@ -226,7 +226,7 @@ def _position_axis(axes: Axes, subject: Subject, length: int) -> None:
         what = "sequence" if subject.place is not None else "optimised input"
         axes.set_xlabel(f"position in the {what}", fontsize=_LABEL, labelpad=1.5)
     else:
-        # genomic positions are too long to stand at every tick
+        # genomic positions are too long for every tick
         ticks = [0, *ticks][:: max(1, round(len(ticks) / 5))]
         axes.set_xticks(ticks, labels=[f"{interval.position(t) + 1:,}" for t in ticks])
         axes.set_xlabel(f"position on {printable(interval.chrom, 60)}", fontsize=_LABEL, parse_math=False, labelpad=1.5)

@@ -1,4 +1,4 @@
-"""What a report's page of a model shows: predictions, training, optimised inputs, motifs."""
+"""Data of the report's model pages: predictions, training, optimised inputs, motifs."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from demo_dashboard.runs import Run, digest_of
 from demo_dashboard.sequence_selection import predictions
 
 _BINS = 20
-#: Restarts of a pattern that are shown, the best first.
+#: Maximum number of restarts shown, the best first.
 _RESTARTS = 3
 
 
 def model_pages(runs: Sequence[Run], aligned: Aligned, motifs: Motifs) -> list[dict[str, Any]]:
-    """A page for each model: its targets with measures and predictions, training, patterns and motifs.
+    """Return a page for each model: its targets with measures and predictions, training, patterns and motifs.
 
-    Measures and predictions are of all sequences that its explanation files hold.
+    Measures and predictions include all sequences of its explanation files.
     """
     views, values = predictions(aligned) if aligned.runs else ([], np.zeros((0, 0)))
     pages = []
@@ -61,7 +61,7 @@ def _output(aligned: Aligned, name: str, logistic: bool, predicted: Floats) -> d
     groups = {"positive": label > 0.5, "negative": label <= 0.5, "no label": ~known}
     both = bool(groups["positive"].any() and groups["negative"].any())
     measures: dict[str, float | None] = {}
-    if logistic and not both:  # the precision of positives alone is 1, and says nothing
+    if logistic and not both:  # with positives only, the precision is 1 and has no meaning
         measures = {"AUROC": None, "AUPRC": None}
     elif logistic:
         measures = {"AUROC": auroc(label, p), "AUPRC": auprc(label, p), "accuracy": accuracy(label, p)}
@@ -86,7 +86,7 @@ def _output(aligned: Aligned, name: str, logistic: bool, predicted: Floats) -> d
 
 
 def _training(record: Any) -> dict[str, Any] | None:
-    """The training record, as far as it is what ours are; a model trained elsewhere has none."""
+    """Return the training record, if it has DeMo's format; imported models have none."""
     if not isinstance(record, dict):
         return None
     listed = record.get("epochs")
@@ -136,7 +136,7 @@ def _pattern(run: Run) -> dict[str, Any]:
 
 
 def _motifs_of(motifs: Motifs, runs: Sequence[Run]) -> list[dict[str, Any]]:
-    """Found motifs of these runs."""
+    """Return the motifs found in these runs."""
     labels = {run.label for run in runs}
     owned = [(motifs.owners.get(motif["explanation"]), motif) for motif in motifs.found]
     return [{**motif, "run": label} for label, motif in owned if label in labels]

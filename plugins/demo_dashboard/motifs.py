@@ -1,4 +1,4 @@
-"""What ``demo motifs find`` and ``demo motifs scan`` left in a folder: motifs, known matrices, and sites of both."""
+"""Output folders of ``demo motifs find`` and ``demo motifs scan``: motifs, known matrices, and their sites."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from demo_core.storage import Field, hdf5
 from demo_dashboard.alignment import Aligned, Ints
 from demo_dashboard.runs import Run, digest_of
 
-#: As docs/motifs.md has them.
+#: Files as in docs/motifs.md.
 _FORMAT, _VERSION = "demo-motifs", 1
 _FIELDS = {
     **{name: Field("int64", 1) for name in ("explanation", "motif", "row", "start", "end", "strand")},
@@ -24,17 +24,16 @@ _FIELDS = {
     "ids": Field("str", 1),
     "intervals": Field("int64", 2, required=False),
 }
-#: Tables of sites: what they are of.
+#: Tables of sites, and the kind of motifs in each.
 _TABLES = {"hits.tsv": False, "known.tsv": True, "sites.tsv": True}
 _COLUMNS = ("motif", "name", "explanation", "id", "start", "end", "strand", "score", "p", "bases")
 
 
 @dataclass(frozen=True)
 class Site:
-    """A site of a motif in a sequence: ``[start, end)``, strand 1 or -1.
+    """A motif site in a sequence: ``[start, end)``, strand 1 or -1.
 
-    ``known`` is whether the motif is one of a database, not one that was found; ``explanation`` names the run that a
-    found one is of.
+    ``known`` is whether the motif is from a database. ``explanation`` names the run of a motif that was found.
     """
 
     start: int
@@ -50,18 +49,18 @@ class Site:
 
 @dataclass
 class Motifs:
-    """The content of motif folders.
+    """Content of motif folders.
 
     Parameters
     ----------
     found
-        The motifs of ``motifs.h5``, as that file has them.
+        Motifs of ``motifs.h5``.
     known
-        Matrices of a database, by id: those that found ones are named after, and those that were scanned for.
+        Database matrices by id: matches of found motifs, and motifs that were scanned.
     sites
-        Of each sequence that was chosen, by its place among those.
+        Sites of each chosen sequence, by its index among them.
     owners
-        The label of the run that each explanation of ``motifs.h5`` is, where it is one of them.
+        Label of the run for each explanation of ``motifs.h5``, if it is one of the runs.
     """
 
     found: list[dict[str, Any]] = field(default_factory=list)
@@ -70,14 +69,14 @@ class Motifs:
     owners: dict[str, str] = field(default_factory=dict)
 
     def known_sites(self, place: int, motif: str | None = None) -> list[Site]:
-        """Sites of known motifs, or of one of them, in a sequence; the best first."""
+        """Return sites of known motifs, or of one of them, in a sequence; the best first."""
         mine = [s for s in self.sites.get(place, []) if s.known and motif in (None, s.motif)]
         return sorted(mine, key=lambda s: (s.p, -s.score, s.start))
 
     def best_known(self, name: str | None = None) -> Motif | None:
-        """The known motif of that name or id; without one, the match of the found motif of the most seqlets.
+        """Return the known motif of that name or id; by default, the match of the found motif with the most seqlets.
 
-        Where none was found, the first that was scanned for. Raises UsageProblem on a name that is not there.
+        If none was found, return the first that was scanned. Raises UsageProblem on an unknown name.
         """
         if name is not None:
             for motif in self.known.values():
@@ -91,9 +90,10 @@ class Motifs:
 
 
 def read_motifs(folders: Sequence[Path], runs: Sequence[Run], aligned: Aligned, chosen: Ints) -> Motifs:
-    """Read folders; sites are matched to sequences by id, and their bases are checked. Kept are those of the chosen.
+    """Read folders. Sites are matched to sequences by id, their bases are checked, and those of chosen sequences are
+    kept.
 
-    Raises DemoError naming the file, if it is none of ours or was made from other sequences.
+    Raises DemoError, naming the file, if it has another format or was made from other sequences.
     """
     content = Motifs()
     seen: set[tuple[object, ...]] = set()
@@ -121,7 +121,7 @@ def _check_folder(folder: Path) -> None:
 
 
 def _found(path: Path, runs: Sequence[Run]) -> tuple[list[dict[str, Any]], dict[str, str]]:
-    """The motifs of a file, and the label of the run that each of its explanations is."""
+    """Read the motifs of a file, and the label of the run for each of its explanations."""
     file, metadata = hdf5.open_checked(path, _FORMAT, _VERSION, _FIELDS)
     file.close()
     try:
@@ -141,7 +141,9 @@ def _found(path: Path, runs: Sequence[Run]) -> tuple[list[dict[str, Any]], dict[
 
 
 def _owner(name: str, key: tuple[str, str, str], runs: Sequence[Run]) -> str | None:
-    """The run of that model, explainer and target; of several, with other options, the one whose file is called so."""
+    """Return the run with that model, explainer and target; among several, the one with the file name of the
+    explanation.
+    """
     alike = [r for r in runs if (digest_of(r.explanation), r.explanation.explainer, r.explanation.target) == key]
     if len(alike) > 1:
         alike = [r for r in alike if f".{name}".endswith(f".{r.path.name.removesuffix('.h5')}")]
@@ -247,9 +249,9 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
 
 
 def _places(aligned: Aligned, chosen: Ints) -> dict[str, set[int]]:
-    """The places among the chosen of what runs call by each id, -1 for sequences that were not chosen.
+    """Return the index among the chosen sequences for each id of a run, -1 for sequences that were not chosen.
 
-    Ids are as the tables print them, without tabs or control characters. Two runs may call two sequences alike.
+    Ids are as in the tables, without tabs or control characters. Two runs may use one id for two sequences.
     """
     among = np.full(len(aligned) + 1, -1, np.int64)
     among[chosen] = np.arange(len(chosen))

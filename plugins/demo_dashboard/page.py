@@ -1,4 +1,4 @@
-"""One HTML file from a report: modules joined into one script; its hash and the style's are all that may run."""
+"""Build one HTML file from a report. The hashes of script and style are the only ones that may run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from demo_dashboard.report import Report
 
-#: Style sheets, in order: later ones narrow earlier ones.
+#: Style sheets in order: later ones override earlier ones.
 _STYLES = ("style.css", "viewer.css", "pages.css")
 _IMPORT = re.compile(r'^import \{ ([\w, ]+) \} from "\./(\w+)\.js";$', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:async )?function|class|const)", re.MULTILINE)
@@ -23,7 +23,7 @@ _LISTED = re.compile(r"^export \{ ([\w, ]+) \};\n", re.MULTILINE)
 
 
 def page_html(report: Report) -> str:
-    """The report as a page that stands alone: no network, no other file."""
+    """Return the report as a self-contained page."""
     script, style = bundle("main") + "\n$main.start();\n", "\n".join(map(web_file, _STYLES))
     script = f'"use strict";\n(() => {{\n{script}}})();\n'
     environment = Environment(autoescape=True, undefined=StrictUndefined)
@@ -40,14 +40,14 @@ def page_html(report: Report) -> str:
 
 
 def embedded(value: Any) -> str:
-    """JSON that can stand in a script element: what could end or begin an element is written as an escape."""
+    """JSON for a script element: characters that could end or start an element are escaped."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    text = text.encode("utf-8", "replace").decode()  # half characters, which no file can hold
+    text = text.encode("utf-8", "replace").decode()  # lone surrogates, which no file can hold
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
 def bundle(entry: str) -> str:
-    """A module and all it imports as one script: each a constant of its name that holds what it exports."""
+    """Join a module and its imports into one script: each becomes a constant with its exports."""
     done: dict[str, str] = {}
 
     def add(name: str, above: tuple[str, ...]) -> None:
@@ -65,7 +65,7 @@ def bundle(entry: str) -> str:
 
 
 def web_file(name: str) -> str:
-    """A file of the page, as text."""
+    """Read a file of the page as text."""
     return (resources.files("demo_dashboard") / "web" / name).read_text(encoding="utf-8")
 
 

@@ -1,4 +1,4 @@
-"""Colours: the paper's, and others for readers who cannot tell red from green."""
+"""Colour palettes: the paper's, and one for readers with red-green colour blindness."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from demo_core.views import PAPER, Colours
 
 @dataclass(frozen=True)
 class Palette(Colours):
-    """Also the colours of known sites and of sites of a motif."""
+    """Colours, including those of known sites and motif sites."""
 
     truth: str
     motif: str
@@ -19,7 +19,7 @@ class Palette(Colours):
 
 PALETTES = {
     "paper": Palette(PAPER.letters, PAPER.sizes, PAPER.around, "#5e3c99", "#00796b"),
-    # letters: Okabe & Ito's; strips: light to dark, and blue against orange
+    # letters: Okabe & Ito; strips: light to dark, and blue to orange
     "safe": Palette(
         {"A": "#009e73", "C": "#0072b2", "G": "#e69f00", "T": "#cc79a7"},
         LinearSegmentedColormap.from_list("white-black", ["#ffffff", "#bdbdbd", "#636363", "#000000"]),

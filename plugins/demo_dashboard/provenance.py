@@ -1,4 +1,4 @@
-"""How each run came about, in full, and what speaks against trusting it."""
+"""Provenance of each run, and reasons to distrust it."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from demo_dashboard.numbers import number
 from demo_dashboard.runs import Run
 from demo_dashboard.sequence import GAP_SHARE, GAP_SIZE
 
-#: Characters of a run's metadata that are shown.
+#: Maximum characters of a run's metadata shown.
 _MOST = 200_000
 
 
 def provenance(run: Run) -> dict[str, Any]:
-    """Facts, doubts, and the metadata of the file as it is."""
+    """Return facts, warnings, and the metadata of the file."""
     e, meta = run.explanation, run.explanation.metadata
     told, by = e.provenance, e.provenance.explainer
     facts = {
@@ -49,7 +49,7 @@ def provenance(run: Run) -> dict[str, Any]:
 
 
 def doubts(run: Run) -> list[str]:
-    """Reasons not to trust a run without a look: its own warnings, and values that do not add up."""
+    """Reasons to distrust a run: its own warnings, and a failed completeness check."""
     found = [printable(w, 400) for w in run.explanation.provenance.warnings]
     due = _due(run)
     if due is not None:
@@ -75,7 +75,7 @@ def _adds_up(run: Run) -> str:
 
 
 def _due(run: Run) -> tuple[Any, Any] | None:
-    """How far sums are from what they should be, and that, both as sizes, for each sequence."""
+    """Return the completeness error and the expected sum of each sequence, as magnitudes."""
     e = run.explanation
     if not e.provenance.adds_up or e.baseline is None or e.kind != "attribution":
         return None

@@ -1,4 +1,4 @@
-"""All that a report says, as plain JSON: a head for the whole page, and the data of each sequence."""
+"""Content of a report as plain JSON: a head for the page, and the data of each sequence."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ from demo_dashboard.sequence_selection import (
 )
 
 VERSION = 1
-#: Sequences of a report, if no number is given, and the bytes that they may take.
+#: Default maximum number of sequences of a report, and of their bytes.
 MOST, MOST_BYTES = 1000, 12_000_000
 
 
 @dataclass(frozen=True)
 class Choice:
-    """Which sequences a report shows: how many (None: as many as are light), chosen how, or by id.
+    """Which sequences a report shows: their number (None: as many as fit), ways to choose them, or ids.
 
-    Without ``ways``, by all for which there is something to choose by, in turn.
+    Without ``ways``, all applicable ways are used in turn.
     """
 
     number: int | None = None
@@ -51,7 +51,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Report:
-    """``head`` is what the page needs at once, ``sequences`` one entry for each that is shown."""
+    """``head`` is what the page needs at once; ``sequences`` has one entry per shown sequence."""
 
     head: dict[str, Any]
     sequences: list[dict[str, Any]]
@@ -59,7 +59,7 @@ class Report:
 
 
 def make_report(runs: Sequence[Run], folders: Sequence[Path], choice: Choice, command: str) -> Report:
-    """Gather a report from runs and motif folders. Raises DemoError on what does not belong together."""
+    """Collect a report from runs and motif folders. Raises DemoError if they do not belong together."""
     aligned = align(runs)
     chosen, said = _chosen(aligned, choice)
     motifs = read_motifs(folders, runs, aligned, chosen)
@@ -118,7 +118,7 @@ def _chosen(aligned: Aligned, choice: Choice) -> tuple[Ints, str]:
 
 
 def counted(number: int, what: str = "sequence") -> str:
-    """A number of things in words: ``1 sequence``, ``2 sequences``."""
+    """Return a count with its noun: ``1 sequence``, ``2 sequences``."""
     return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
@@ -147,7 +147,7 @@ def _run(run: Run) -> dict[str, Any]:
 
 
 def _table(shown: Shown) -> dict[str, Any]:
-    """Columns over the sequences that are shown."""
+    """Return the columns of the table of sequences."""
     aligned = shown.aligned
     views, values = predictions(aligned)
     ids = aligned.ids()
@@ -159,7 +159,7 @@ def _table(shown: Shown) -> dict[str, Any]:
         "chroms": [printable(c, 120) for c in chroms],
         "intervals": [[chroms.index(i.chrom), i.start, i.end, i.strand] if i else None for i in intervals],
         "outputs": [{"name": printable(o, 120), "labels": numbers(aligned.labels(o), 8)} for o in outputs],
-        # a view is what one model says of one output; eight digits, so that none changes sides of 0.5
+        # a view is one model's prediction of one output; eight digits, so that none changes sides of 0.5
         "views": [
             {"model": model, "output": outputs.index(output), "logistic": logistic, "values": numbers(column, 8)}
             for (model, output, logistic), column in zip(views, values, strict=True)
@@ -176,12 +176,12 @@ def _table(shown: Shown) -> dict[str, Any]:
 
 
 def _hits(shown: Shown, place: int) -> dict[str, int]:
-    """Names of motifs with sites here, and at how many places: known sites, and found ones by their name."""
+    """Return names of motifs with sites in the sequence, and the number of places of each."""
     counts: dict[str, int] = {}
     ends: dict[str, int] = {}
     for site in sorted(shown.motifs.sites.get(place, []), key=lambda s: s.start):
         name = printable(site.name or site.motif, 60)
-        # sites of one name that overlap are one place, called by several runs
+        # overlapping sites of one name, from several runs, are one place
         if site.start >= ends.get(name, 0):
             counts[name] = counts.get(name, 0) + 1
         ends[name] = max(ends.get(name, 0), site.end)

@@ -1,4 +1,4 @@
-"""The runs that a figure or a report is of: explanation files, opened, checked against each other, and named."""
+"""Runs of a figure or report: opened explanation files, checked against each other, and labelled."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from demo_core.results import Explanation, TargetInfo
 
 @dataclass(frozen=True)
 class Run:
-    """One explanation with names that tell it from the others of a report.
+    """One explanation with labels that are unique in the report.
 
     Parameters
     ----------
     explanation, path
-        The file, opened.
+        The opened file.
     label
-        Unique: model and explainer, and target or options where others differ in those alone.
+        Unique label: model and explainer, and target or options if other runs differ only in those.
     model
-        The model's name, unique among models.
+        Name of the model, unique among models.
     note
-        Options that differ from the defaults, and averaged strands.
+        Options that differ from the defaults, and strand averaging.
     """
 
     explanation: Explanation
@@ -37,23 +37,23 @@ class Run:
 
     @property
     def target(self) -> TargetInfo:
-        """The target as its file describes it."""
+        """Target as described by the file."""
         return self.explanation.provenance.target
 
     @property
     def is_pattern(self) -> bool:
-        """Whether this is of optimised inputs and not of sequences."""
+        """Whether this run has optimised inputs instead of sequences."""
         return self.explanation.kind == "pattern"
 
     @property
     def output(self) -> Output:
-        """The first output of the model that the target is made of."""
+        """First output from which the target is computed."""
         return self.target.outputs[0]
 
 
 @contextmanager
 def open_runs(paths: Sequence[Path]) -> Iterator[list[Run]]:
-    """Open explanations and name them. Raises UsageProblem or DemoError on what cannot stand side by side."""
+    """Open explanations and label them. Raises UsageProblem or DemoError if they do not fit together."""
     resolved = [p.resolve() for p in paths]
     if again := [p for p in resolved if resolved.count(p) > 1]:
         raise UsageProblem(f"{again[0]} is given twice; give it once")
@@ -100,7 +100,7 @@ def _named(opened: Sequence[Explanation], paths: Sequence[Path]) -> list[Run]:
         for head, note in zip(heads, notes, strict=True)
     ]
     for label, n in Counter(labels).items():
-        if n > 1:  # say by a seed or a device: the file's name tells them apart
+        if n > 1:  # they differ in seed or device, for example; the file names distinguish them
             labels = [
                 f"{one} [{printable(path.name.removesuffix('.h5'), 60)}]" if one == label else one
                 for one, path in zip(labels, paths, strict=True)
@@ -113,7 +113,7 @@ def _named(opened: Sequence[Explanation], paths: Sequence[Path]) -> list[Run]:
 
 
 def _model_names(opened: Sequence[Explanation]) -> list[str]:
-    """Each one's model by a name that no other has: with the beginning of its digest where two are called alike."""
+    """Return a unique name for each run's model: with the start of its digest if two have the same name."""
     models = list(dict.fromkeys((e.model_name, digest_of(e)) for e in opened))
     short = {model: printable(model[0], 40) for model in models}
     for apart in ({m: f"[{m[1][:6]}]" for m in models}, {m: str(place + 1) for place, m in enumerate(models)}):
@@ -123,7 +123,7 @@ def _model_names(opened: Sequence[Explanation]) -> list[str]:
 
 
 def digest_of(explanation: Explanation) -> str:
-    """The digest of the model's weights, as its file says."""
+    """Digest of the model's weights, from the file."""
     return printable(explanation.provenance.model.digest, 64)
 
 

@@ -1,4 +1,4 @@
-"""The data of one sequence, as the page takes it: the same whether it lies in a file or comes from a server."""
+"""Data of one sequence for the page."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from demo_dashboard.motifs import Motifs, Site
 from demo_dashboard.numbers import bytes_of, number, quantised
 from demo_dashboard.runs import Run
 
-#: A sum that is off by more than this share of what it should be, and this much, is marked.
+#: A completeness error above this fraction of the expected sum, and above this value, is marked.
 GAP_SHARE, GAP_SIZE = 0.05, 0.01
 
 
@@ -26,9 +26,9 @@ class Shown:
     Parameters
     ----------
     values
-        Of each run, (n, ...) of its kind's shape for the sequences that it has, in the order of ``aligned``.
+        Values of each run, (n, ...) of its kind's shape, for the sequences that it has, in the order of ``aligned``.
     place_in_values
-        (R, N): where each sequence is there, -1 for nowhere.
+        (R, N): index of each sequence there, -1 if absent.
     """
 
     aligned: Aligned
@@ -48,17 +48,17 @@ class Shown:
         return cls(aligned, motifs, values, places)
 
     def of(self, run: int, place: int) -> Floats | None:
-        """A run's values of a sequence, None where it does not have it."""
+        """Return a run's values of a sequence; None if it does not have the sequence."""
         there = int(self.place_in_values[run, place])
         return self.values[run][there] if there >= 0 else None
 
 
 def sequence_data(shown: Shown, place: int) -> dict[str, Any]:
-    """Everything that the page shows of one sequence, as plain JSON.
+    """Return everything that the page shows of one sequence, as plain JSON.
 
-    ``bases``; ``truth``, the known sites ``[start, end]``; ``sites`` of known and found motifs; and ``runs``, for each
-    run null or its values (``numbers.quantised``, rows first) with ``target``, the value that was explained, and
-    ``gap``, how far values that should add up are from it, if that is worth a mark.
+    ``bases``; ``truth``, the known sites ``[start, end]``; ``sites`` of known and found motifs; and ``runs``. A run is
+    null or has its values (``numbers.quantised``, rows first), ``target``, the explained value, and ``gap``, the
+    completeness error if it is to be marked.
     """
     aligned = shown.aligned
     runs: list[dict[str, Any] | None] = []
@@ -81,7 +81,7 @@ def sequence_data(shown: Shown, place: int) -> dict[str, Any]:
 
 
 def bytes_of_sequence(runs: Sequence[Run], length: int) -> int:
-    """About how many bytes a sequence takes in a page."""
+    """Estimate the bytes of a sequence in a page."""
     return 600 + length + sum(bytes_of(int(np.prod(run.explanation.values.shape[1:]))) for run in runs)
 
 
@@ -100,7 +100,7 @@ def _site(site: Site) -> dict[str, Any]:
 
 
 def _gap(run: Run, row: int, values: Floats, codes: Any) -> list[float | None] | None:
-    """The sum of values and what it should be, where a method promises that and does not keep it."""
+    """Return the sum of values and the expected sum, if the method promises completeness and fails."""
     e = run.explanation
     if not e.provenance.adds_up or e.baseline is None or e.kind != "attribution":
         return None

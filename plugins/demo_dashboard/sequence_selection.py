@@ -1,4 +1,4 @@
-"""Which sequences are shown, where not all can be."""
+"""Choose the sequences of a report if not all can be shown."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from demo_core.errors import UsageProblem, unknown_name
 from demo_dashboard.alignment import Aligned, Floats, Ints
 
-#: Ways to choose, with the words a report says them in.
+#: Ways to choose, and their names in the report.
 WAYS = {
     "top": "the most confident positives",
     "wrong": "those the models are most wrong about",
@@ -21,12 +21,12 @@ WAYS = {
 
 
 def predictions(aligned: Aligned) -> tuple[list[tuple[str, str, bool]], Floats]:
-    """What each model says of each sequence.
+    """Return what each model predicts for each sequence.
 
     Returns
     -------
-    Views, a model's label, an output's name and whether it is a probability; and their values (V, N), NaN where the
-    model did not see the sequence. Of the outputs that any run's target is made of.
+    Views (model label, output name, whether it is a probability), and their values (V, N), NaN if the model did not
+    explain the sequence. Included are outputs from which any run's target is computed.
     """
     views: dict[tuple[str, str, bool], Floats] = {}
     for place, run in enumerate(aligned.runs):
@@ -43,9 +43,9 @@ def predictions(aligned: Aligned) -> tuple[list[tuple[str, str, bool]], Floats]:
 
 
 def confidence(aligned: Aligned) -> Floats:
-    """The mean of the models' outputs before activation, (N,): of the first run's output, in every model that has it.
+    """Return the mean of the models' outputs before activation, (N,), for the first run's output.
 
-    NaN where no model saw the sequence.
+    NaN if no model explained the sequence.
     """
     output = aligned.runs[0].output
     per_model: dict[str, Floats] = {}
@@ -61,7 +61,7 @@ def confidence(aligned: Aligned) -> Floats:
 
 
 def positives(aligned: Aligned) -> NDArray[np.bool_]:
-    """Which sequences are labelled positive for the first run's output; none where that is no probability."""
+    """Return which sequences are labelled positive for the first run's output; none if it is not a probability."""
     output = aligned.runs[0].output
     if not output.is_probability:
         return np.zeros(len(aligned), bool)
@@ -69,14 +69,16 @@ def positives(aligned: Aligned) -> NDArray[np.bool_]:
 
 
 def wrongness(aligned: Aligned) -> Floats:
-    """The largest distance of a model's probability from the label, (N,); NaN where there is no label."""
+    """Return the largest distance of a model's probability from the label, (N,); NaN without a label."""
     views, values = predictions(aligned)
     gaps = [np.abs(v - aligned.labels(name)) for (_, name, logistic), v in zip(views, values, strict=True) if logistic]
     return _most(np.stack(gaps)) if gaps else np.full(len(aligned), np.nan)
 
 
 def disagreement(aligned: Aligned) -> Floats:
-    """The largest difference between two models' predictions of one output, (N,); NaN with fewer than two models."""
+    """Return the largest difference between two models' predictions of one output, (N,); NaN with fewer than two
+    models.
+    """
     views, values = predictions(aligned)
     spans = []
     for name in dict.fromkeys(view[1] for view in views):
@@ -87,9 +89,9 @@ def disagreement(aligned: Aligned) -> Floats:
 
 
 def ranking(aligned: Aligned, way: str, seed: int = 0) -> Ints:
-    """All sequences, those first that this way would choose. Raises UsageProblem on an unknown way.
+    """Return all sequences in the order of preference of one way. Raises UsageProblem on an unknown way.
 
-    For ``top``, positives come before all others, if any are labelled.
+    For ``top``, positives precede all others, if any are labelled.
     """
     if way not in WAYS:
         raise UsageProblem(unknown_name("way to choose", way, WAYS))
@@ -101,13 +103,13 @@ def ranking(aligned: Aligned, way: str, seed: int = 0) -> Ints:
 
 
 def usable(aligned: Aligned, way: str) -> bool:
-    """Whether there is anything to choose by: labels to be wrong about, two models to disagree."""
+    """Return whether a way applies: labels for errors, two models for disagreement."""
     score = {"wrong": wrongness, "disagreed": disagreement}.get(way)
     return score is None or bool(np.isfinite(score(aligned)).any())
 
 
 def choose(aligned: Aligned, number: int, ways: Sequence[str], seed: int = 0) -> Ints:
-    """``number`` sequences, taken in turn from the head of each way's ranking, in the order of the files."""
+    """Return ``number`` sequences, taken in turn from the start of each ranking, in the order of the files."""
     if number >= len(aligned):
         return np.arange(len(aligned))
     chosen: dict[int, None] = {}

@@ -1,4 +1,4 @@
-"""``demo data``: sequences of any format that a reader knows become a dataset, and what is in one."""
+"""``demo data``: import sequences into a dataset, and summarise a dataset."""
 
 from demo_core import Command, Register, hookimpl
 

@@ -39,7 +39,7 @@ def data() -> None:
 
 
 class ImportCommand(Sections):
-    """Takes the options of the reader that the source's suffix or ``--reader`` chooses."""
+    """Command with the options of the reader that the suffix of the source or ``--reader`` chooses."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Find the reader first, since its options are part of the command line."""
@@ -47,26 +47,26 @@ class ImportCommand(Sections):
         try:
             ctx.meta["demo.reader"] = _reader_meant(ctx.obj.registry, args, takes_value)
         except DemoError:
-            if not ctx.resilient_parsing:  # a half typed line may name what is not there
+            if not ctx.resilient_parsing:  # an incomplete line may name a missing file
                 raise
             ctx.meta["demo.reader"] = None
         try:
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
-            if ctx.meta["demo.reader"] is None:  # then it may be a reader's
+            if ctx.meta["demo.reader"] is None:  # then it may be an option of a reader
                 message = f"{error.format_message()} No reader was found for the source: name one with --reader"
                 raise click.UsageError(message, ctx) from None
             raise
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
-        """The command's own parameters and the reader's."""
+        """Return the command's own parameters and the reader's."""
         registered = ctx.meta.get("demo.reader")
         return super().get_params(ctx) + (
             click_options(registered.spec.options, registered.spec.name, self.params) if registered else []
         )
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The command's own options, then those of each reader."""
+        """Write the command's own options, then those of each reader."""
         chosen = ctx.meta.pop("demo.reader", None)
         super().format_options(ctx, formatter)
         state: State = ctx.obj
@@ -82,7 +82,7 @@ class ImportCommand(Sections):
 
 
 def _reader_meant(registry: Registry, args: list[str], takes_value: set[str]) -> Registered[DatasetReader] | None:
-    """The reader that a command line is about, found before its options can be parsed."""
+    """Return the reader of a command line, before its options can be parsed."""
     if any(word in ("-h", "--help") for word in args):
         return None
     for place, word in enumerate(args):
@@ -98,7 +98,7 @@ def _reader_meant(registry: Registry, args: list[str], takes_value: set[str]) ->
             try:
                 return find_reader(registry, Path(word), None)
             except UsageProblem:
-                continue  # the value of a reader's option, perhaps; the command itself reports a bad source
+                continue  # possibly the value of a reader's option; the command itself reports a bad source
     return None
 
 
@@ -214,7 +214,7 @@ def info(dataset: Path, as_json: bool) -> None:
         f"{'with' if found['intervals'] else 'no'} intervals, {'with' if found['sites'] else 'no'} known sites"
     )
     reader = found["made"].get("reader")
-    if isinstance(reader, dict) and isinstance(reader.get("options"), dict):  # it may be anybody's file
+    if isinstance(reader, dict) and isinstance(reader.get("options"), dict):  # the file may come from others
         options = [f"{printable(k, 40)} = {printable(v, 80)}" for k, v in reader["options"].items() if v]
         read = f"read from {printable(found['made'].get('source', '?'), 80)} by {printable(reader.get('name'), 40)}"
         echo(read + (f" ({', '.join(options)})" if options else ""))

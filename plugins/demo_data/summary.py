@@ -1,4 +1,4 @@
-"""What is in a dataset: counts, composition, and duplicates that would let a test leak."""
+"""Summary of a dataset: counts, composition, and duplicates, which indicate leakage."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _ENDS = ((np.min, np.inf), (np.max, -np.inf))
 
 
 def summarise(dataset: SequenceDataset) -> dict[str, Any]:
-    """A summary as plain JSON, read block by block.
+    """Return a summary as plain JSON, read block by block.
 
-    ``counts`` has positives and negatives of targets whose labels are all 0 or 1, and number and range of other labels.
+    ``counts`` has positives and negatives of targets with labels 0 and 1, and number and range of other labels.
 
     Duplicates are sequences that are equal on either strand. ``duplicates_within`` counts, over all splits, the
     sequences beyond the first of each kind in a split; ``duplicates_across`` the sequences of the second split that

@@ -1,4 +1,4 @@
-"""Reader of DeepBind's ChIP-seq files: ``NAME_AC.seq.gz`` with ``NAME_B.seq.gz`` beside it."""
+"""Reader of DeepBind's ChIP-seq tables: ``NAME_AC.seq.gz`` with ``NAME_B.seq.gz`` beside it."""
 
 from demo_core import DatasetReader, Register, hookimpl
 from demo_deepbind.options import DeepBindOptions

@@ -1,4 +1,4 @@
-"""A DeepBind table to check the reader with, and its test table."""
+"""A DeepBind table and its test table, for checks of the reader."""
 
 from demo_core import Record
 from demo_core.testing import ReaderExample

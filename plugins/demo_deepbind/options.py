@@ -5,6 +5,6 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class DeepBindOptions:
-    """What to read besides the file itself."""
+    """Which files to read besides the source."""
 
     sibling: bool = field(default=True, metadata={"help": "Read X_B.seq[.gz] beside X_AC.seq[.gz] as the test split."})

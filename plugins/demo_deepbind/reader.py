@@ -1,6 +1,6 @@
-"""The tables of Alipanahi et al. 2015, tab-separated: FoldID, EventID, seq, Bound.
+"""Tables of Alipanahi et al. 2015, tab-separated: FoldID, EventID, seq, Bound.
 
-``X_AC`` holds training positives alone; ``X_B`` holds the test set, positives and their dinucleotide shuffles,
+``X_AC`` holds only training positives; ``X_B`` holds the test set, positives and their dinucleotide shuffles,
 named ``seq_00002_peak`` and ``seq_00002_shuf``.
 """
 
@@ -27,7 +27,7 @@ _COLUMNS = ("seq", "bound")
 
 
 class DeepBindReader(Reader):
-    """Reads one table, and the test table that belongs to it."""
+    """Reader of one table and its test table."""
 
     targets = ("bound",)
 
@@ -36,13 +36,13 @@ class DeepBindReader(Reader):
 
     @staticmethod
     def example() -> ReaderExample:
-        """Files for the conformance kit."""
+        """Return files for the conformance kit."""
         from demo_deepbind.example import EXAMPLE
 
         return EXAMPLE
 
     def read(self, source: Path) -> Iterator[Record]:
-        """Records of the table, then those of its test table. Raises BadSource naming the line."""
+        """Yield records of the table, then those of its test table. Raises BadSource, naming the line."""
         name = _PART.fullmatch(source.name)
         part = name["part"].upper() if name else ""
         yield from _rows(source, _SPLIT.get(part))

@@ -1,4 +1,4 @@
-"""``demo evaluate``: how well a model predicts labelled sequences."""
+"""``demo evaluate``: measure predictions on labelled sequences."""
 
 from demo_core import Command, Register, hookimpl
 

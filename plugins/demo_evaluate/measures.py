@@ -1,4 +1,4 @@
-"""How well a model predicts labelled sequences."""
+"""Measures of predictions on labelled sequences."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from demo_core.sequences import DNA, Codes, read_meme
 
 
 def chosen_split(dataset: SequenceDataset, name: str | None) -> tuple[str, NDArray[np.int64]]:
-    """The split asked for, or the test split, or all where there is none; and its rows. Raises UsageProblem."""
+    """Return the requested split, the test split, or all without a test split; and its rows. Raises UsageProblem."""
     rows = dataset.rows_of_split(name or "test")
     if name is None and not len(rows):
         name, rows = "all", dataset.rows_of_split("all")
@@ -29,9 +29,9 @@ def chosen_split(dataset: SequenceDataset, name: str | None) -> tuple[str, NDArr
 def scores(
     model: Model, dataset: SequenceDataset, rows: NDArray[np.int64], batch_size: int | None = None
 ) -> dict[str, dict[str, float | int | None]]:
-    """Every measure for each of the model's targets that the data labels; unknown labels are left out.
+    """Return all measures for each of the model's targets that the data label, without unknown labels.
 
-    Raises MisfitError if the data labels none of them.
+    Raises MisfitError if the data label none of them.
     """
     shared = [o for o in model.outputs if o.name in dataset.targets]
     if not shared:
@@ -64,7 +64,7 @@ def scores(
         if output.is_probability:
             measures["positives"] = int((truth[known] > 0.5).sum())
             measures["negatives"] = int((truth[known] <= 0.5).sum())
-            # ranks from the logits: float32 probabilities near 1 would tie
+            # ranks are computed from logits, since float32 probabilities near 1 are tied
             measures["auroc"] = _number(auroc(truth, raw[:, column]))
             measures["auprc"] = _number(auprc(truth, raw[:, column]))
             measures["accuracy"] = _number(accuracy(truth, prediction))
@@ -80,9 +80,10 @@ def scores(
 def best_matrix(
     path: Path, dataset: SequenceDataset, rows: NDArray[np.int64], targets: dict[str, Any]
 ) -> dict[str, dict[str, Any]]:
-    """For each target the single matrix whose best match in a sequence tells positives from negatives best.
+    """Return, for each target, the single matrix whose best match in a sequence separates positives from negatives
+    best.
 
-    Chosen on the very sequences it is scored on: a flattering orientation, not a fair rival.
+    The matrix is chosen on the same sequences as its score, so the score is optimistic.
     """
     if dataset.alphabet != DNA:
         raise UsageProblem("--motif needs DNA sequences")
@@ -112,9 +113,9 @@ def _number(value: float) -> float | None:
 
 
 def best_scores(codes: Codes, pwm: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The best log-odds (N,) of a match in each of (N, L) DNA sequences, on either strand, in bits.
+    """Return the best log-odds (N,) of a match in each of (N, L) DNA sequences, on either strand, in bits.
 
-    A window with an unknown base scores that base as the worst letter. Raises ValueError if L is below W.
+    An unknown base scores as the worst letter. Raises ValueError if L is below W.
     """
     n, length = codes.shape
     width = pwm.shape[1]

@@ -1,4 +1,4 @@
-"""``demo explain``: run explainers over sequences, into files."""
+"""``demo explain``: run explainers and write explanation files."""
 
 from demo_core import Command, Register, hookimpl
 

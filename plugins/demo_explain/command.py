@@ -62,12 +62,12 @@ class ExplainGroup(click.Group):
     """The registered explainers as commands, and ``all``."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Names of the explainers."""
+        """Return the names of the explainers."""
         state: State = ctx.obj
         return [*state.registry.names(Explainer), ALL]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of an explainer. Raises UsageProblem on an unknown one."""
+        """Return the command of an explainer. Raises UsageProblem on an unknown name."""
         state: State = ctx.obj
         if cmd_name == ALL:
             return _command(None, ALL)
@@ -143,7 +143,7 @@ def _command(registered: Registered[Explainer] | None, name: str) -> click.Comma
 
 
 def _about_data(wanted: bool) -> Callable[[Any], Any]:
-    """The options about sequences, for explainers that read any."""
+    """Return the options about sequences, for explainers that read sequences."""
     options = (
         split,
         click.option("--limit", type=click.IntRange(1), help="Maximum number of sequences."),
@@ -169,14 +169,14 @@ def _explain(
     _check_paths(registered, models, others, paths)
     _check_names(registered, models, request)
     source = others[0] if others else None
-    from demo_core.models import Model, choose_device  # torch, once the paths are known to be there
+    from demo_core.models import Model, choose_device  # torch, once the paths are known to exist
 
     where = choose_device(request.device)
     say(f"device: {where}")
     with open_data(registry, source, request.reader) if source else nullcontext() as dataset:
         code = ExitCode.DONE
         opened = [Model.load(path, registry=registry, device=where) for path in models]
-        for model in opened:  # what does not fit is said before anything is computed
+        for model in opened:  # misfits are reported before anything is computed
             if dataset is not None:
                 model.check_data(dataset, others[0])
         if registered is None:
@@ -185,7 +185,7 @@ def _explain(
             for target in _targets(request, model):
                 one = replace(request, target=target)
                 rows = None
-                if dataset is not None:  # what is wrong for every explainer is an error of the whole command
+                if dataset is not None:  # an obstacle to every explainer is an error of the whole command
                     rows = _selection(one).rows(dataset, model.target(target).outputs[0].name)
                     _say_selected(one, dataset, rows)
                 if registered:
@@ -202,7 +202,7 @@ def _explain(
 
 
 def _say_selected(request: Request, dataset: SequenceDataset, rows: NDArray[np.int64]) -> None:
-    """Say how many sequences are explained, of how many, and of which split."""
+    """Print the number of explained sequences, of all sequences, and the split."""
     if request.ids is not None:
         what = "chosen by --ids"
     elif request.split is None and not len(dataset.rows_of_split("test")):
@@ -214,18 +214,19 @@ def _say_selected(request: Request, dataset: SequenceDataset, rows: NDArray[np.i
 
 
 def _check_tables(ctx: click.Context, registry: Registry) -> None:
-    """Raise UsageProblem on a bad option in the config file, before any explainer has run."""
+    """Raise UsageProblem on an invalid option in the config file, before any explainer runs."""
     for name, values in ctx.meta.get("demo.tables", {}).items():
         found = registry.find(Explainer, name)
         given = {key.replace("-", "_") for key in values}
-        if all(o.name in given for o in options_of(found.spec.options) if o.required):  # the environment may add others
+        # the environment may add required options
+        if all(o.name in given for o in options_of(found.spec.options) if o.required):
             build(found.spec.options, values, f"config file, table '{printable(name, 40)}'")
 
 
 def _check_paths(
     registered: Registered[Explainer] | None, models: list[Path], others: list[Path], paths: tuple[Path, ...]
 ) -> None:
-    """Raise unless the paths are models and, last, the data, where the explainer reads any."""
+    """Raise unless the paths are models and, last, data if the explainer reads any."""
     if not models and not paths[0].exists():
         raise DemoError(f"{paths[0]}: no such model folder")
     if not models:
@@ -245,7 +246,7 @@ def _check_paths(
 
 
 def _check_names(registered: Registered[Explainer] | None, models: list[Path], request: Request) -> None:
-    """Raise unless each run will have a file of its own, and the explainer can run here."""
+    """Raise unless each run has its own file, and the explainer can run here."""
     if request.name and "/" in request.name:
         raise UsageProblem("--name must not contain a folder; use -o for the folder")
     if request.name and (len(models) > 1 or registered is None):
@@ -275,7 +276,7 @@ def _run_all(
     request: Request,
     source: Path | None,
 ) -> ExitCode:
-    """Run what fits, with options from the environment and the config file; 4 if one failed."""
+    """Run every explainer that fits, with options from the environment and the config file; return 4 if one failed."""
     code = ExitCode.DONE
     for registered in registry.all(Explainer):
         name = registry.qualified(registered)
@@ -294,7 +295,7 @@ def _run_all(
             say(f"skipped {name}: {error}")
         except UsageProblem:
             raise
-        except DemoError as error:  # one explainer's failure keeps no other from running
+        except DemoError as error:  # the failure of one explainer does not stop the others
             say(f"demo: {error}")
             code = ExitCode.PLUGIN if isinstance(error, PluginError) else max(code, ExitCode.FAILED)
     return code
@@ -353,7 +354,7 @@ def _run(
 def _run_into(
     output: Path, job: Job, dataset: SequenceDataset | None, rows: NDArray[np.int64] | None, force: bool
 ) -> Outcome:
-    """Run a job into a file, with a progress bar. What the plugin prints goes to stderr."""
+    """Run a job into a file, with a progress bar. Output of the plugin goes to stderr."""
     from demo_core.running import File, Patterns, Rows, run
 
     spec = job.spec

@@ -1,4 +1,4 @@
-"""What is said of a file of patterns once it is made."""
+"""Messages about a new file of patterns."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from demo_core.errors import printable
 
 
 def report_patterns(path: Path) -> None:
-    """What the patterns of a file reach, those first whose best letters reach most."""
+    """Return the targets of the patterns of a file, those with the best letters first."""
     import numpy as np
 
     from demo_core import Explanation

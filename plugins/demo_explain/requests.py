@@ -17,7 +17,7 @@ from demo_core.sequences import text_lines
 
 @dataclass(frozen=True)
 class Request:
-    """What the options common to all explainers say; those about data are left out for patterns."""
+    """Options common to all explainers; those about data are absent for patterns."""
 
     output: Path
     target: str | None
@@ -32,12 +32,12 @@ class Request:
     average_strands: bool = False
     batch_size: int | None = None
     reader: str | None = None
-    #: The files of this command, as they are made
+    #: Files of this command, in the order of creation
     made: list[Path] = field(default_factory=list)
 
 
 def load_config(ctx: click.Context, param: click.Parameter, path: Path | None) -> None:
-    """Values from a TOML file as defaults: below flags and the environment, above the built-in defaults."""
+    """Read a TOML file as defaults: below flags and the environment, above the built-in defaults."""
     if path is None:
         return
     try:
@@ -49,7 +49,7 @@ def load_config(ctx: click.Context, param: click.Parameter, path: Path | None) -
     options = [p for p in ctx.command.params if isinstance(p, click.Option) and p.name not in ("config", "help")]
     own = {str(p.name): str(p.name) for p in options if not isinstance(p, PluginOption)}
     of_plugin = {p.field: str(p.name) for p in options if isinstance(p, PluginOption)}
-    # a file serves several explainers, also those that read no data
+    # one file serves several explainers, including those that read no data
     known = {one.name: one.name for one in fields(Request) if one.name != "made"}
     flat = {key: value for key, value in values.items() if not isinstance(value, dict)}
     registry, tables = state_of(ctx).registry, dict[str, dict[str, Any]]()
@@ -57,10 +57,10 @@ def load_config(ctx: click.Context, param: click.Parameter, path: Path | None) -
         if isinstance(value, dict):
             if not registry.has(Explainer, table):
                 raise UsageProblem(f"{path}: " + unknown_name("table", table, registry.names(Explainer)))
-            # by the one name that each explainer has, as [saliency:saliency] is another of [saliency]
+            # under one name per explainer, since [saliency:saliency] is another name of [saliency]
             tables.setdefault(registry.qualified(registry.find(Explainer, table)), {}).update(value)
     ctx.meta["demo.tables"] = tables
-    # in an explainer's own table its options come first, elsewhere those of the command
+    # in an explainer's own table its options have precedence, elsewhere those of the command
     given = _named(path, flat, {**known, **of_plugin, **own})
     name = str(ctx.command.name)
     if registry.has(Explainer, name):
@@ -73,7 +73,7 @@ def load_config(ctx: click.Context, param: click.Parameter, path: Path | None) -
 
 
 def _named(path: Path, settings: dict[str, Any], known: dict[str, str]) -> dict[str, Any]:
-    """Settings of a file by the names of the parameters that they are for."""
+    """Return settings of a file by the names of their parameters."""
     plain = {key.replace("-", "_"): value for key, value in settings.items()}
     for key in plain:
         if key not in known:
@@ -82,7 +82,7 @@ def _named(path: Path, settings: dict[str, Any], known: dict[str, str]) -> dict[
 
 
 def _check_kinds(options: list[click.Option], path: Path, given: dict[str, Any]) -> None:
-    """Raise UsageProblem on a setting of the wrong kind: click takes true for 1, and fails on 5 as a switch."""
+    """Raise UsageProblem on a setting of the wrong type: click accepts true for 1, and fails on 5 as a switch."""
     for param in options:
         if param.name not in given:
             continue
@@ -99,6 +99,6 @@ def _check_kinds(options: list[click.Option], path: Path, given: dict[str, Any])
 
 
 def state_of(ctx: click.Context) -> State:
-    """What the options before the command decided."""
+    """Settings of the options before the command."""
     assert isinstance(ctx.obj, State)
     return ctx.obj

@@ -11,15 +11,15 @@ from demo_core.plugins import changed
 if TYPE_CHECKING:
     from demo_core.running import Job
 
-# Characters of changed options in a file name
+# Maximum characters of changed options in a file name
 _LONGEST = 60
 
 
 def run_name(job: Job, explainer: str) -> str:
-    """``MODEL.EXPLAINER``, with changed options and ``.TARGET`` where needed to keep runs apart.
+    """Return ``MODEL.EXPLAINER``, with changed options and ``.TARGET`` where needed to distinguish runs.
 
-    ``explainer`` is its name as the registry tells it apart. Options follow it: ``cnn.saliency-simplex``,
-    ``cnn.class-optimization-steps-20``; several that make too long a name become a digest.
+    ``explainer`` is its unique name in the registry. Options follow it: ``cnn.saliency-simplex``,
+    ``cnn.class-optimization-steps-20``. Options that make the name too long become a digest.
     """
     words = [job.model.name, *explainer.split(":")]
     if len(job.model.outputs) > 1 or job.target.form != "output":
@@ -34,7 +34,7 @@ def run_name(job: Job, explainer: str) -> str:
 
 
 def _option_word(name: str, value: Any) -> str:
-    """An option as a part of a file name: "simplex", "no-simplex", "steps-20", "widths-9_5_3"."""
+    """Return an option as a part of a file name: "simplex", "no-simplex", "steps-20", "widths-9_5_3"."""
     flag = name.replace("_", "-")
     if isinstance(value, bool):
         return flag if value else f"no-{flag}"
@@ -42,7 +42,7 @@ def _option_word(name: str, value: Any) -> str:
 
 
 def _file_word(text: str) -> str:
-    """A part of a file name from a name that may hold anything; different names stay different."""
+    """Return a part of a file name for any name; different names stay different."""
     safe = "".join(c if c.isalnum() or c in "-_" else "_" for c in text)[:60].strip("_")
     return safe if safe == text else f"{safe or 'x'}-{_short_digest(text)}"
 

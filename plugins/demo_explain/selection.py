@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from demo_core.data import SequenceDataset
 from demo_core.errors import UsageProblem, printable, unknown_name
 
-# ids in memory at a time
+# number of ids in memory at a time
 _BLOCK = 8192
 
 
@@ -18,7 +18,7 @@ _BLOCK = 8192
 class Selection:
     """Which sequences of a dataset are explained.
 
-    ``split`` None means the test split, or all where there is none.
+    ``split`` None means the test split, or all sequences without a test split.
     """
 
     split: str | None = None
@@ -27,9 +27,9 @@ class Selection:
     only_positive: bool = False
 
     def rows(self, dataset: SequenceDataset, output: str) -> NDArray[np.int64]:
-        """The rows in the dataset's order; for ``ids``, in the order given.
+        """Return the rows in the order of the dataset; for ``ids``, in the given order.
 
-        ``output`` names the target whose label makes a positive. Raises UsageProblem if nothing is left.
+        ``output`` names the target whose label defines positives. Raises UsageProblem if no row is left.
         """
         if self.ids is not None:
             rows = _rows_of(dataset, self.ids)

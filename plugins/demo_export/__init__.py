@@ -1,4 +1,4 @@
-"""``demo export``: explanations for other programs."""
+"""``demo export``: export explanations for other programs."""
 
 from demo_core import Command, Register, hookimpl
 

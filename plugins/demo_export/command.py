@@ -9,7 +9,7 @@ import click
 from demo_core.cli import Sections, echo, say
 from demo_core.errors import DemoError, UsageProblem, counted
 
-#: Bases around the middle of each sequence that modisco-lite looks at by default.
+#: Default window of modisco-lite around the middle of each sequence, in bases.
 _MODISCO_WINDOW = 400
 
 
@@ -63,7 +63,7 @@ def export(explanation: Path, output: Path | None, chrom_sizes: Path | None, for
             if path.exists() and not force:
                 raise DemoError(f"{path} already exists; choose another -o, or use --force to replace it")
         placed = 0 if opened.sequences.intervals is None else int((opened.sequences.intervals[:, 0] >= 0).sum())
-        with whole_files(files, replace=force) as temporary:  # all forms, or none
+        with whole_files(files, replace=force) as temporary:  # all formats, or none
             waiting = iter(temporary)
             for form, stem in stems.items():
                 mine = [next(waiting) for _ in files_of(form, opened, stem)]
@@ -81,6 +81,6 @@ def export(explanation: Path, output: Path | None, chrom_sizes: Path | None, for
 
 
 def _say_modisco(sequences: Path, values: Path, length: int) -> None:
-    """Name the command of modisco-lite for these files; its window of 400 bases would be cut out of nothing."""
+    """Print the command of modisco-lite for these files; its default window of 400 bases is too long for them."""
     window = "" if length >= _MODISCO_WINDOW else f" -w {length - length % 2}"
     say(f"for TF-MoDISco: modisco motifs -s {sequences} -a {values} -n 2000{window} -o modisco.h5")

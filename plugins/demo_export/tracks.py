@@ -1,4 +1,4 @@
-"""Genome-browser tracks of attributions: bedGraph and bigWig, a chromosome at a time."""
+"""Genome-browser tracks of attributions: bedGraph and bigWig, one chromosome at a time."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from demo_core.results import Explanation
 from demo_core.sequences import BadSource, text_lines
 
 _AT_ONCE = 1 << 20
-#: bigWig has 32 bits for a position.
+#: bigWig stores positions in 32 bits.
 _LONGEST = 1 << 32
 
 
 def write_bedgraph(explanation: Explanation, paths: Sequence[Path]) -> None:
-    """The value of the base that is there, as a bedGraph track; where windows overlap, their mean.
+    """Write the attribution of the base that is present as bedGraph; where windows overlap, the mean.
 
-    Values of sequences on the minus strand are placed on the bases they belong to. Raises UsageProblem without
-    intervals, or for kinds other than attribution.
+    Values of sequences on the minus strand are placed on their bases. Raises UsageProblem without intervals, or for
+    kinds other than attribution.
     """
     _check(explanation)
     with paths[0].open("w", encoding="utf-8") as file:
@@ -34,12 +34,12 @@ def write_bedgraph(explanation: Explanation, paths: Sequence[Path]) -> None:
 
 
 def write_bigwig(explanation: Explanation, paths: Sequence[Path], chrom_sizes: Path | None = None) -> None:
-    """The same as a bigWig, and one of how many windows each mean is of (``X.count.bw``), see ``bigwig_files``.
+    """Write the same as bigWig, and the number of windows in each mean (``X.count.bw``), see ``bigwig_files``.
 
     Parameters
     ----------
     chrom_sizes
-        A table of chromosome and size. Left out: those that came with the data, as from the bed reader.
+        A table of chromosome and size. Default: sizes stored in the data.
 
     Raises
     ------
@@ -68,7 +68,7 @@ def write_bigwig(explanation: Explanation, paths: Sequence[Path], chrom_sizes: P
 
 
 def bigwig_files(path: Path) -> list[Path]:
-    """The files that ``write_bigwig`` writes."""
+    """Return the files that ``write_bigwig`` writes."""
     stem = path.stem if path.suffix.lower() in (".bw", ".bigwig") else path.name
     return [path, path.with_name(f"{stem}.count.bw")]
 
@@ -83,7 +83,7 @@ def _add(file: object, chrom: str, positions: NDArray[np.int64], numbers: NDArra
 
 
 def _header(explanation: Explanation, chrom_sizes: Path | None) -> dict[str, int]:
-    """Sizes of the chromosomes with sequences, in the order of their names."""
+    """Return sizes of the chromosomes with sequences, sorted by name."""
     sequences = explanation.sequences
     codes = sequences.intervals[:, 0]
     used = sorted({sequences.chroms[c] for c in set(codes[codes >= 0].tolist())})
@@ -136,7 +136,7 @@ def _check(explanation: Explanation) -> None:
 def _chromosomes(
     explanation: Explanation,
 ) -> Iterator[tuple[str, NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]]:
-    """Each chromosome with its positions, their mean values, and the number of windows at each."""
+    """Yield each chromosome with its positions, their mean values, and the number of windows at each."""
     sequences = explanation.sequences
     chroms = sequences.intervals[:, 0]
     for code in sorted(set(chroms[chroms >= 0].tolist()), key=lambda c: sequences.chroms[c]):
@@ -146,9 +146,9 @@ def _chromosomes(
 def _means(
     explanation: Explanation, rows: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]:
-    """Positions on one chromosome, ascending, the mean value and the number of windows at each.
+    """Return positions on one chromosome, ascending, with mean value and number of windows.
 
-    Places before the chromosome's start, unknown bases and values that are no numbers are left out.
+    Positions before the start of the chromosome, unknown bases and non-finite values are excluded.
     """
     actual, at, known = [], [], []
     for start in range(0, len(rows), 1024):
@@ -161,7 +161,7 @@ def _means(
         first, end, strand = sequences.intervals[:, 1:].T[..., None]
         at.append(np.where(strand < 0, end - 1 - place, first + place))
     positions, totals = np.concatenate(at).ravel(), np.concatenate(actual).ravel()
-    # padding is no base, and what is not a number says nothing
+    # padding is no base, and a non-finite value has no meaning
     keep = (positions >= 0) & np.concatenate(known).ravel() & np.isfinite(totals)
     found, which = np.unique(positions[keep], return_inverse=True)
     summed = np.bincount(which, weights=totals[keep], minlength=len(found))

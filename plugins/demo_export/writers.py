@@ -1,4 +1,4 @@
-"""Explanations for other programs: npz for TF-MoDISco, tables. Streamed block by block."""
+"""Explanations for other programs: npz for TF-MoDISco, and tables. Both are written block by block."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from demo_export.tracks import bigwig_files, write_bedgraph, write_bigwig
 
 
 def write_npz(explanation: Explanation, paths: Sequence[Path]) -> None:
-    """The two files of ``npz_files``, that ``modisco motifs -s X.sequences.npz -a X.attributions.npz`` reads.
+    """Write the two files of ``npz_files``, for ``modisco motifs -s X.sequences.npz -a X.attributions.npz``.
 
-    Each holds one array, ``arr_0``, float32 (N, A, L): the one-hot sequences, and the values as they are stored, that
-    is hypothetical ones where the explainer gives them. Kinds other than attribution have their own shape.
+    Each holds one array ``arr_0``, float32 (N, A, L): the one-hot sequences, and the stored values (hypothetical ones
+    if the explainer has them). Kinds other than attribution have their own shape.
     """
     sequences, values = paths
     shape = (len(explanation), len(explanation.sequences.alphabet.letters), explanation.sequences.length)
@@ -28,17 +28,17 @@ def write_npz(explanation: Explanation, paths: Sequence[Path]) -> None:
 
 
 def npz_files(explanation: Explanation, stem: Path) -> list[Path]:
-    """The files that ``write_npz`` writes."""
+    """Return the files that ``write_npz`` writes."""
     name = stem.name.removesuffix(".npz")
     word = "attributions" if explanation.kind == "attribution" else explanation.kind
     return [stem.with_name(f"{name}.sequences.npz"), stem.with_name(f"{name}.{word}.npz")]
 
 
 def write_tsv(explanation: Explanation, paths: Sequence[Path]) -> None:
-    """A row for each base: id, 0-based position, genomic position where known, base, and its numbers.
+    """Write one row per base: id, 0-based position, genomic position if known, base, and values.
 
-    For attributions: the value of the base that is there, then of each letter. For traces: each channel. For patterns:
-    the value of the best letter, which takes the place of a base, then of each letter.
+    For attributions: the value of the base that is present, then of each letter. For traces: each channel. For
+    patterns: the value of the best letter, which replaces the base, then of each letter.
     """
     alphabet = explanation.sequences.alphabet
     if explanation.kind in ("attribution", "pattern"):
@@ -82,7 +82,7 @@ def _write_array(path: Path, shape: tuple[int, ...], blocks: Iterator[NDArray[np
             member.write(np.ascontiguousarray(block, "<f4").tobytes())
 
 
-#: The ending of each form, and what writes it.
+#: Suffix of each format, and its writer.
 WRITERS: dict[str, tuple[str, Callable[[Explanation, Sequence[Path]], None]]] = {
     "npz": ("", write_npz),
     "tsv": (".tsv", write_tsv),
@@ -92,7 +92,7 @@ WRITERS: dict[str, tuple[str, Callable[[Explanation, Sequence[Path]], None]]] = 
 
 
 def files_of(form: str, explanation: Explanation, stem: Path) -> list[Path]:
-    """The files that a form consists of."""
+    """Return the files of a format."""
     if form == "npz":
         return npz_files(explanation, stem)
     return bigwig_files(stem) if form == "bigwig" else [stem]

@@ -1,4 +1,4 @@
-"""A FASTA file to check the reader with."""
+"""A FASTA file for checks of the reader."""
 
 from demo_core import Interval, Record
 from demo_core.testing import ReaderExample

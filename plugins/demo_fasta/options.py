@@ -6,7 +6,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class FastaOptions:
-    """Where labels and the test split come from."""
+    """Sources of labels and of the test split."""
 
     negatives_from: Path | None = field(
         default=None,

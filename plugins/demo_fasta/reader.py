@@ -23,7 +23,7 @@ _LABELS = {"1": 1.0, "0": 0.0}
 
 
 class FastaReader(Reader):
-    """Reads sequences with labels from ``>1`` and ``>0`` headers, or from which file they are in."""
+    """Read sequences with labels from ``>1`` and ``>0`` headers, or by file."""
 
     targets = ("bound",)
 
@@ -34,13 +34,13 @@ class FastaReader(Reader):
 
     @staticmethod
     def example() -> ReaderExample:
-        """Files for the conformance kit."""
+        """Return files for the conformance kit."""
         from demo_fasta.example import EXAMPLE
 
         return EXAMPLE
 
     def read(self, source: Path) -> Iterator[Record]:
-        """Records of all files named. Raises BadSource naming the line."""
+        """Yield records of all files. Raises BadSource, naming the line."""
         test = self.options.test_from
         given = 1.0 if self.options.all_positive or self.options.negatives_from else None
         yield from self._file(source, given, "train" if test else None)
@@ -97,7 +97,7 @@ class FastaReader(Reader):
 
 
 def _entries(source: Path) -> Iterator[tuple[str, str, str]]:
-    """Header, sequence and place of each entry."""
+    """Yield header, sequence and place of each entry."""
     header: str | None = None
     parts: list[str] = []
     where, size, most = "", 0, RECORD.value

@@ -12,7 +12,7 @@ _TYPES: dict[type, str] = {bool: "boolean", int: "integer", float: "number", str
 
 
 def json_schema(cls: type) -> dict[str, Any]:
-    """JSON schema (2020-12) of an options class."""
+    """Return the JSON schema (2020-12) of an options class."""
     properties = {}
     for option in options_of(cls):
         one: dict[str, Any] = {"type": _TYPES[option.scalar]}

@@ -1,4 +1,4 @@
-"""``demo plugins``: what is installed, what one of them is, and how pip gets the same set again."""
+"""``demo plugins``: list installed plugins, describe one, and print requirements for pip."""
 
 from __future__ import annotations
 

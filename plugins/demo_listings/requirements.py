@@ -12,7 +12,9 @@ from demo_core.plugins import Discovery, Registered
 
 
 def requirements_of(found: Discovery) -> list[str]:
-    """A line for each distribution, with the extras whose modules are there; remarks on what pip cannot bring."""
+    """Return a line for each distribution, with the extras whose modules are installed; and remarks on what pip cannot
+    install.
+    """
     extras: dict[str, set[str]] = {}
     remarks = []
     for owner, state, specs in ((c.owner, c.state, c.specs) for c in found.candidates):
@@ -30,10 +32,10 @@ def requirements_of(found: Discovery) -> list[str]:
 
 
 def requirement(distribution: str, extras: tuple[str, ...] = ()) -> str:
-    """The line for pip that installs this version from where it came from, or a remark why there is none.
+    """Return the line for pip that installs this version from its origin, or a remark why there is none.
 
-    Without what is secret in a URL: a password, and what comes after a question mark. Source: ``direct_url.json`` as
-    the specification "Recording the Direct URL Origin" has it (PEP 610).
+    Secret parts of a URL are removed: passwords, and everything after a question mark. Source: ``direct_url.json`` of
+    the specification "Recording the Direct URL Origin" (PEP 610).
     """
     wanted = distribution + (f"[{','.join(sorted(extras))}]" if extras else "")
     try:
@@ -50,11 +52,11 @@ def requirement(distribution: str, extras: tuple[str, ...] = ()) -> str:
 def _from_url(wanted: str, origin: dict[str, Any]) -> str:
     parts = urlsplit(origin["url"])
     user, at, host = parts.netloc.rpartition("@")
-    # a name alone is how ssh is spoken to; to a web server it may be a token
+    # ssh needs a user name; for a web server it may be a token
     host = parts.netloc if at and ":" not in user and parts.scheme == "ssh" else host
     url = urlunsplit(parts._replace(netloc=host, query=""))
     if origin.get("dir_info", {}).get("editable"):
-        return f"-e {url}{wanted[len(wanted.partition('[')[0]) :]}"  # as pip reads it: -e file:///there[extra]
+        return f"-e {url}{wanted[len(wanted.partition('[')[0]) :]}"  # as pip reads it: -e file:///path[extra]
     if (vcs := origin.get("vcs_info")) is not None:
         url = f"{vcs['vcs']}+{url}@{vcs['commit_id']}"
     return f"{wanted} @ {url}" + (f"#subdirectory={folder}" if (folder := origin.get("subdirectory")) else "")

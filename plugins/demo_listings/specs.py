@@ -66,14 +66,14 @@ def _list(ctx: click.Context, kind: Any, json_wanted: bool, detail: str) -> None
 
 
 def _page(spec: AnySpec, owner: Owner) -> str:
-    """Where the documentation of this distribution says more of a built-in one."""
+    """Return the page of this distribution's documentation for a built-in spec."""
     if owner.origin != "built-in":
         return ""
     return "docs/commands.md" if isinstance(spec, Command) else f"docs/plugins.md#{spec.what}-{spec.name}"
 
 
 def described(registry: Registry, registered: Registered[Any]) -> dict[str, Any]:
-    """A spec as plain JSON."""
+    """Return a spec as plain JSON."""
     spec, owner = registered.spec, registered.owner
     listed = {
         "what": spec.what,

@@ -1,4 +1,4 @@
-"""``demo motifs``: from explanations to named motifs, where they are, and how sure that is."""
+"""``demo motifs``: named motifs from explanations, their sites, and significance."""
 
 from demo_core import Command, Register, hookimpl
 

@@ -1,7 +1,8 @@
-"""From seqlets to motifs: a fast clustering that aligns seqlets with strand and offset.
+"""Cluster seqlets into motifs, with strand and offset.
 
-Frequent words under the seqlets are seeds; each grows into a matrix that picks the seqlets it fits, with strand and
-offset, and is made anew from them until that settles. The seqlets it explains are taken out, and the next seed follows.
+Frequent words under the seqlets are seeds. Each grows into a matrix that selects the seqlets it fits, with strand and
+offset, and is computed again from them until it no longer changes. These seqlets are removed, and the next seed
+follows.
 """
 
 from __future__ import annotations
@@ -17,31 +18,31 @@ from demo_motifs.scanning import STEP, Scanner, composition_of
 from demo_motifs.seqlets import Ints, best_run
 from demo_motifs.windows import Windows, oriented
 
-#: Letters of a seed.
+#: Length of a seed in bases.
 WORD = 6
-#: Columns that a motif may reach beyond its seed, on each side.
+#: Columns that a motif may extend beyond its seed, on each side.
 _GROW = 12
-#: A motif is the stretch of columns that together say the most beyond so many bits each.
+#: A motif is the stretch of columns with the highest information beyond this number of bits per column.
 _COLUMN_BITS = 0.25
 _LEAST_WIDTH = 5
-#: A seqlet makes a motif if so unlikely a site of it overlaps the seqlet by half ...
+#: p-value at which a site that overlaps a seqlet by half lets the seqlet found a motif ...
 _LARGEST_P = 1e-3
-#: ... and belongs to one that is made if it has a site as unlikely as this.
+#: ... and at which a seqlet is assigned to an existing motif.
 ASSIGNED_P = 4e-3
 _ROUNDS = 12
-#: Motifs more alike than this are one.
+#: Similarity above which motifs are merged.
 _ALIKE = 0.75
-#: Of what a motif says, the share that has to lie on another to be compared with it.
+#: Fraction of a motif's information that must overlap another motif to be compared with it.
 _MOST_OF = 0.7
 _MOST_MOTIFS = 40
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """Seqlets that show one motif.
+    """Seqlets of one motif.
 
-    ``member`` (M,) are places among the windows; ``start`` and ``strand`` say where in each window the motif's
-    ``width`` columns lie, and how it reads; ``p`` how likely a stretch of the background fits as well.
+    ``member`` (M,) are indices of windows. ``start`` and ``strand`` are the position of the motif's ``width`` columns
+    in each window. ``p`` is the probability that a stretch of the background fits as well.
     """
 
     member: Ints
@@ -52,23 +53,23 @@ class Cluster:
 
 
 def cluster(windows: Windows, weight: Floats, least: int, *, most: int = _MOST_MOTIFS) -> list[Cluster]:
-    """The motifs among seqlets, the best supported first.
+    """Return the motifs among seqlets, those with the most seqlets first.
 
     Parameters
     ----------
     windows
         M seqlets.
     weight
-        (M, W), how much each base of a window says for being part of a motif; 0 outside the seqlet.
+        (M, W), weight of each base of a window; 0 outside the seqlet.
     least
-        Seqlets that a motif needs.
+        Minimum number of seqlets of a motif.
 
     Notes
     -----
-    Words of six letters are counted on both strands, by the weight under them, against what the composition of the
-    windows lets expect. A seed that gathers fewer than ``least`` seqlets is given up, and its word not tried again.
+    Words of six letters are counted on both strands, with their weight, relative to the count expected from base
+    composition. A seed with fewer than ``least`` seqlets is dropped, and its word is not used again.
 
-    When not to use it: for motifs that differ by a base or two. They become one.
+    When not to use it: for motifs that differ by one or two bases. They are merged.
     """
     background = composition_of(windows.codes)
     words, rarity = _words(windows.codes), _rarity(background)
@@ -91,7 +92,7 @@ def cluster(windows: Windows, weight: Floats, least: int, *, most: int = _MOST_M
 
 
 def distinct(matrices: list[Floats], alike: float = _ALIKE) -> list[int]:
-    """Of counts (4, W) those unlike every one before them, in any alignment and on either strand: their places."""
+    """Return indices of counts (4, W) that are unlike every earlier one, in any alignment and on either strand."""
     kept: list[int] = []
     for place, counts in enumerate(matrices):
         if all(likeness(matrices[other], counts) < alike for other in kept):
@@ -100,10 +101,10 @@ def distinct(matrices: list[Floats], alike: float = _ALIKE) -> list[int]:
 
 
 def likeness(one: Floats, other: Floats) -> float:
-    """How alike two matrices of counts are at their best alignment: the cosine of their columns, weighted by bits.
+    """Similarity of two count matrices at their best alignment: the cosine of their columns, weighted by bits.
 
-    Only alignments count in which most of what one of them says lies on the other, so that a half of a motif is like
-    the whole.
+    Only alignments count in which most of the information of one matrix overlaps the other, so half a motif is similar
+    to the whole.
     """
     a, b = (_weighted(m) for m in (one, other))
     whole = (float((a**2).sum()), float((b**2).sum()))
@@ -124,22 +125,23 @@ def _weighted(counts: Floats) -> Floats:
 
 
 def matrix(windows: Windows, cluster: Cluster) -> Floats:
-    """How much of each letter stands in each column, summed over the members: counts (4, width)."""
+    """Sum each letter in each column over the members: counts (4, width)."""
     mine = oriented(windows.letters[cluster.member], cluster.start, cluster.strand, cluster.width)
     return np.asarray(mine.sum(axis=0, dtype=np.float64))
 
 
 def log_odds(counts: Floats, background: Floats) -> Floats:
-    """Log-odds (4, W) in bits of counts, with one site of the background added."""
+    """Log-odds (4, W) in bits of counts, after adding one background site."""
     sites = counts.sum(axis=0)
     return np.asarray(np.log2((counts + background[:, None]) / (sites + 1) / background[:, None]))
 
 
 def trimmed(counts: Floats, background: Floats) -> slice:
-    """The columns of counts (4, W) that make the motif: the stretch of the most information beyond a little each.
+    """Return the columns of counts (4, W) that form the motif: the stretch with the highest information beyond a
+    minimum per column.
 
-    Information is against the background, in bits, corrected for few sites (Schneider et al., J. Mol. Biol. 1986,
-    188:415). A gap inside stays if what lies beyond it outweighs it. Empty if nothing says anything.
+    Information is relative to the background, in bits, corrected for few sites (Schneider et al., J. Mol. Biol. 1986,
+    188:415). A gap inside is kept if the columns beyond it outweigh it. Empty if no column is informative.
     """
     sites = counts.sum(axis=0)
     share = counts / np.maximum(sites, 1e-9)
@@ -153,14 +155,14 @@ def trimmed(counts: Floats, background: Floats) -> slice:
 def place(
     windows: Windows, mass: Floats, among: Ints, pwm: Floats, background: Floats, largest_p: float = _LARGEST_P
 ) -> Cluster:
-    """Of some windows those with a site of a matrix that overlaps their seqlet, each with its best site."""
+    """Return windows with a site of a matrix that overlaps their seqlet, each with its best site."""
     scanner = Scanner(pwm, background, largest_p)
     width = pwm.shape[1]
     hits = scanner.hits(windows.codes[among])
     member = among[hits.row]
     overlap = np.minimum(windows.end[member], hits.start + width) - np.maximum(windows.start[member], hits.start)
     enough = 2 * overlap >= np.minimum(windows.end[member] - windows.start[member], width)
-    # of sites as good as each other the one that the evidence lies under
+    # among equally good sites, the one with the most evidence
     evidence = mass[member, hits.start + width] - mass[member, hits.start]
     whole = np.maximum(mass[member, -1], 1e-12)
     rank = hits.score / STEP + evidence / whole
@@ -171,14 +173,14 @@ def place(
 
 
 def some(cluster: Cluster, keep: NDArray[np.bool_]) -> Cluster:
-    """Some of a cluster's members."""
+    """Return some of a cluster's members."""
     return Cluster(cluster.member[keep], cluster.start[keep], cluster.strand[keep], cluster.width, cluster.p[keep])
 
 
 def _grow(
     windows: Windows, mass: Floats, among: Ints, words: Ints, under: Floats, seed: int, least: int, background: Floats
 ) -> Cluster | None:
-    """A seed's motif, or None if too few seqlets come together."""
+    """Return the motif of a seed, or None if too few seqlets fit."""
     now = _occurrences(words, under, among, seed)
     if now is None:
         return None
@@ -200,7 +202,7 @@ def _grow(
 
 
 def _occurrences(words: Ints, under: Floats, among: Ints, seed: int) -> Cluster | None:
-    """The heaviest occurrence of a word in each window, on either strand."""
+    """Return the occurrence of a word with the highest weight in each window, on either strand."""
     mine = words[among]
     forward, backward = mine == seed, mine == _turned(seed)
     weight = np.where(forward | backward, under[among], 0.0)
@@ -212,12 +214,12 @@ def _occurrences(words: Ints, under: Floats, among: Ints, seed: int) -> Cluster 
 
 
 def _best_word(words: Ints, under: Floats, rarity: Floats, given_up: NDArray[np.bool_]) -> int | None:
-    """The word with the most weight under it beyond what its letters let expect; a word and its complement are one."""
+    """Most over-represented word, weighted by attribution; a word and its reverse complement count as one."""
     n = len(words)
     weight = np.where(words >= 0, under, 0.0)
     safe = np.maximum(words, 0)
     one = np.minimum(safe, _TURNED[safe])
-    # a repeat must not count a sequence many times: the heaviest occurrence in each window
+    # count each sequence once, in case of repeats: the occurrence with the highest weight in each window
     flat = (np.arange(n)[:, None] * 4**WORD + one).ravel()
     keys, which = np.unique(flat, return_inverse=True)
     heaviest = np.zeros(len(keys))
@@ -225,7 +227,7 @@ def _best_word(words: Ints, under: Floats, rarity: Floats, given_up: NDArray[np.
     held = np.bincount(keys % 4**WORD, weights=heaviest, minlength=4**WORD)
     total = float(weight.sum())
     expected = total * rarity
-    # how many standard deviations of a count, in units of the mean weight of an occurrence
+    # standard deviations of a count, in units of the mean weight of an occurrence
     unit = total / max(1, int((weight > 0).sum()))
     score = np.where(given_up, -np.inf, (held - expected) / np.sqrt(np.maximum(expected, unit) * max(unit, 1e-12)))
     best = int(score.argmax())
@@ -233,7 +235,7 @@ def _best_word(words: Ints, under: Floats, rarity: Floats, given_up: NDArray[np.
 
 
 def _words(codes: NDArray[np.uint8]) -> Ints:
-    """The number of the word at each place, -1 where a base is unknown."""
+    """Return the number of the word at each position, -1 where a base is unknown."""
     m, width = codes.shape
     places = width - WORD + 1
     words, known = np.zeros((m, places), np.int64), np.ones((m, places), bool)
@@ -245,11 +247,11 @@ def _words(codes: NDArray[np.uint8]) -> Ints:
 
 
 def _rarity(background: Floats) -> Floats:
-    """The chance of each word and its complement together, under independent bases."""
+    """Return the probability of each word and its complement together, under independent bases."""
     chance = np.ones(1)
     for _ in range(WORD):
         chance = (chance[:, None] * background).ravel()
-    # the background is the same on both strands, so that a word and its complement are as likely
+    # the background is the same on both strands, so a word and its complement are equally likely
     both = np.where(np.arange(4**WORD) == _TURNED, chance, 2 * chance)
     return np.asarray(both)
 

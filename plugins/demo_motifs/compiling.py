@@ -1,4 +1,4 @@
-"""memelite and modisco-lite compile themselves at first use: where the result is kept, and what the user is told."""
+"""Compilation of memelite and modisco-lite at first use: the cache, and the message."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ T = TypeVar("T")
 
 
 def call_compiled(what: str, packages: tuple[str, ...], call: Callable[[], T], say: Callable[[str], None]) -> T:
-    """Call what numba may have to compile first, in a cache that the user can write to; say so before it does.
+    """Call a function that numba may have to compile, with a writable cache; report a compilation before it starts.
 
     Parameters
     ----------
     what
-        Its name, in the message.
+        Name in the message.
     packages
-        The distributions whose versions decide whether what is in the cache still counts.
+        Distributions whose versions determine whether the cache is valid.
     """
     given = set(os.environ)
     folder = cache_folder()
@@ -36,15 +36,16 @@ def call_compiled(what: str, packages: tuple[str, ...], call: Callable[[], T], s
             f"(kept in {folder}; NUMBA_CACHE_DIR names another folder)"
         )
     result = call()
-    with contextlib.suppress(OSError):  # then it is said once more
+    with contextlib.suppress(OSError):  # otherwise the message is printed once more
         mark.touch()
     return result
 
 
 def cache_folder() -> Path:
-    """The folder of numba's cache, made if need be: NUMBA_CACHE_DIR, else the user's own cache, else a temporary one.
+    """Return the folder of numba's cache: NUMBA_CACHE_DIR, otherwise the user's cache, otherwise a temporary folder.
 
-    Call it before numba is imported, which reads the variable then. Never site-packages, which may be read-only.
+    Call it before numba is imported, which reads the variable then. site-packages is not used, since it may be
+    read-only.
     """
     given = os.environ.get("NUMBA_CACHE_DIR")
     temporary = Path(tempfile.gettempdir()) / f"deep-motif-dashboard-numba-{os.getuid()}"
@@ -70,15 +71,15 @@ def _of_the_user() -> list[Path]:
     try:
         home = Path.home()
         cache = Path(given) if given else home / ".cache"
-    except RuntimeError:  # nobody's account, as in some containers
+    except RuntimeError:  # a user without an account, as in some containers
         return []
-    if not given and not home.is_dir():  # which is not ours to make
+    if not given and not home.is_dir():  # the folder must not be created
         return []
     return [cache / "deep-motif-dashboard" / "numba"]
 
 
 def _is_ours_alone(folder: Path) -> bool:
-    """What is in it will be run: a folder that somebody else made, linked or may write to is not trusted."""
+    """Code in the cache will be run: a folder that others made, linked or may write to is not trusted."""
     there = folder.lstat()
     return stat.S_ISDIR(there.st_mode) and there.st_uid == os.getuid() and not there.st_mode & 0o022
 

@@ -1,4 +1,4 @@
-"""Motif databases: JASPAR's releases through pyjaspar, and MEME files; counts and probabilities, never log-odds."""
+"""Motif databases: JASPAR releases through pyjaspar, and MEME files, as counts and probabilities."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import numpy as np
 from demo_core.errors import DemoError, UsageProblem, printable, unknown_name
 from demo_core.sequences import Motif, read_meme
 
-#: The release that is meant by ``jaspar``.
+#: Release that ``jaspar`` means.
 DEFAULT_RELEASE = "2024"
 #: Any taxonomic group.
 ALL = "all"
@@ -34,7 +34,7 @@ class KnownMotif:
     motif
         Its id, factor's name and probabilities; ``motif.pfm()`` gives the counts.
     source
-        Where it is from: ``JASPAR2024`` or a file's name.
+        Source: ``JASPAR2024`` or a file name.
     taxon, family
         JASPAR's taxonomic group and the factor's family; '' where unknown.
     """
@@ -46,7 +46,7 @@ class KnownMotif:
 
 
 def load(databases: Sequence[str], taxon: str = "vertebrates") -> list[KnownMotif]:
-    """The motifs of one database or several, in their order; of equal ids the first one counts.
+    """Return the motifs of one or several databases, in order; of equal ids, the first.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ def load(databases: Sequence[str], taxon: str = "vertebrates") -> list[KnownMoti
     found: dict[str, KnownMotif] = {}
     for name in databases:
         release = _RELEASE.fullmatch(name)
-        if release:  # whatever lies here under that name; a file called jaspar is ./jaspar
+        if release:  # a file of that name is ignored; a file called jaspar is ./jaspar
             known = jaspar(release[1] or DEFAULT_RELEASE, taxon)
         elif Path(name).exists():
             known = meme(Path(name))
@@ -82,14 +82,14 @@ def load(databases: Sequence[str], taxon: str = "vertebrates") -> list[KnownMoti
 
 
 def releases() -> list[str]:
-    """JASPAR's releases that pyjaspar brings, newest first."""
+    """Return the JASPAR releases of pyjaspar, newest first."""
     from pyjaspar import jaspar_releases
 
     return sorted((name.removeprefix("JASPAR") for name in jaspar_releases), reverse=True)
 
 
 def jaspar(release: str = DEFAULT_RELEASE, taxon: str = "vertebrates") -> list[KnownMotif]:
-    """The CORE motifs of a release, each in its newest version. No network is used.
+    """Return the CORE motifs of a release, each in its newest version. No network is used.
 
     Source: Rauluseviciute et al., Nucleic Acids Research 2024, 52:D174. Raises UsageProblem on an unknown release or
     taxonomic group.
@@ -100,7 +100,7 @@ def jaspar(release: str = DEFAULT_RELEASE, taxon: str = "vertebrates") -> list[K
         raise UsageProblem(unknown_name("release of JASPAR", release, releases()))
     database: Any = jaspardb(release=f"JASPAR{release}")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that there is no motif is said below
+        warnings.simplefilter("ignore")  # an empty result is reported below
         every = database.fetch_motifs(collection="CORE", tax_group=None if taxon == ALL else taxon.split(","))
     if not every:
         groups = {str(m.tax_group) for m in database.fetch_motifs(collection="CORE")}
@@ -109,7 +109,7 @@ def jaspar(release: str = DEFAULT_RELEASE, taxon: str = "vertebrates") -> list[K
 
 
 def meme(path: Path) -> list[KnownMotif]:
-    """The motifs of a MEME file. Raises BadSource naming the line, DemoError if an id is there twice."""
+    """Return the motifs of a MEME file. Raises BadSource, naming the line, DemoError on a repeated id."""
     motifs = read_meme(path)
     twice = [name for name, n in Counter(m.id for m in motifs).items() if n > 1]
     if twice:
@@ -118,10 +118,10 @@ def meme(path: Path) -> list[KnownMotif]:
 
 
 def named(known: Sequence[KnownMotif], name: str) -> list[KnownMotif]:
-    """A factor's motifs: those of that id, else of that name, else those of complexes that it is a part of.
+    """Return a factor's motifs: those of that id, otherwise of that name, otherwise of complexes that contain it.
 
-    Case is ignored; JASPAR writes complexes as ``MAX::MYC``, and an id may lack its version. A common alias, as NRSF
-    for REST, is looked up in ``aliases.tsv``, if nothing is called so. Raises UsageProblem with the closest names.
+    Case is ignored. JASPAR writes complexes as ``MAX::MYC``, and an id may omit its version. If nothing has the name,
+    aliases such as NRSF for REST are looked up in ``aliases.tsv``. Raises UsageProblem with the closest names.
     """
     found = _named(known, name)
     if not found and (symbol := aliases().get(name.casefold())):
@@ -134,7 +134,7 @@ def named(known: Sequence[KnownMotif], name: str) -> list[KnownMotif]:
 
 @functools.cache
 def aliases() -> dict[str, str]:
-    """Symbols of factors by their aliases, in lower case. Source: as the file says."""
+    """Symbols of factors by alias, in lower case. The file states its source."""
     text = (resources.files("demo_motifs") / "aliases.tsv").read_text(encoding="utf-8")
     rows = (line.split("\t") for line in text.splitlines() if line and not line.startswith("#"))
     return {alias.casefold(): symbol for symbol, names in rows for alias in names.split(",")}

@@ -18,9 +18,9 @@ from demo_motifs.per_base_scores import Channel, Floats, Rows
 from demo_motifs.scanning import Scanner, without_overlaps
 from demo_motifs.seqlets import Found
 
-#: A pattern is a motif if the chance of its seqlets to lie on its sites as often is at most this.
+#: Maximum p-value of the association between a motif and seqlets.
 LARGEST_P = 1e-4
-#: Sequences in which sites are counted, drawn with the seed.
+#: Maximum number of sequences in which sites are counted, drawn with the seed.
 _MOST_TESTED = 20_000
 _CHUNK = 8192
 _MOST_SITES = 5_000
@@ -69,9 +69,10 @@ def pointed_at(
 
 
 class _Chance:
-    """The chance that a start is covered, from the coverage of its row and its column, taken as independent.
+    """Return the probability that a start is covered, from the coverage of its row and its column, taken as
+    independent.
 
-    The column is that of the other rows: a site that is covered must not raise its own expectation.
+    The column is that of the other rows: a covered site must not raise its own expectation.
     """
 
     def __init__(self, covered: NDArray[np.bool_]) -> None:
@@ -85,7 +86,7 @@ class _Chance:
 
 
 def _covered(explanation: Explanation, width: int, found: list[tuple[Channel, Found]], rows: Rows) -> NDArray[np.bool_]:
-    """(rows, starts): where a site of the motif would overlap a seqlet's zone by half of the shorter one."""
+    """Return (rows, starts): whether a site of the motif would overlap a seqlet's zone by half of the shorter one."""
     length = explanation.sequences.length
     place = np.full(len(explanation), -1, np.int64)
     place[rows] = np.arange(len(rows))
@@ -103,7 +104,7 @@ def _covered(explanation: Explanation, width: int, found: list[tuple[Channel, Fo
 
 
 def _counts(explanation: Explanation, sites: Sites, among: NDArray[np.bool_]) -> Floats:
-    """Counts (4, W) of the motif's seqlets in some of the sequences, at most so many as say all there is to say."""
+    """Return counts (4, W) of the motif's seqlets in some of the sequences, from a sufficient number of them."""
     chosen = np.flatnonzero(among[sites.row])[:_MOST_SITES]
     width = int((sites.end - sites.start)[0]) if len(sites) else 0
     if not len(chosen):

@@ -1,4 +1,4 @@
-"""Found motifs as a picture: what the sequences have, what the network counts, and the known motif that is like it."""
+"""Figure of found motifs: letters of the seqlets, contributions, and the best match."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from demo_core.errors import printable
 from demo_core.views import draw_logo, information
 from demo_motifs.naming import Match, NamedMotif
 
-#: Motifs that are drawn; the table has all.
+#: Maximum number of motifs drawn; the table has all.
 MOST = 24
 _TITLES = ("letters of the seqlets, bits", "mean contribution", "best match, bits")
 
 
 def motifs_figure(motifs: Sequence[NamedMotif]) -> Figure:
-    """A row for each motif: its logo, its contributions, and its best match in the same place and orientation."""
+    """Plot a row for each motif: its logo, its contributions, and its best match, aligned."""
     shown = list(motifs)[:MOST]
     rows = max(1, len(shown))
     figure = Figure(figsize=(11, 0.7 + 1.35 * rows), layout="constrained")
@@ -62,7 +62,7 @@ def motifs_figure(motifs: Sequence[NamedMotif]) -> Figure:
 
 
 def aligned(match: Match) -> tuple[np.ndarray, int]:
-    """The known motif's letter heights as the found one reads, and the column of the found one where it begins."""
+    """Return letter heights of the known motif in the found one's orientation, and the column where it begins."""
     heights = information(match.known.motif.ppm)
     if match.strand < 0:
         heights = heights[::-1, ::-1]

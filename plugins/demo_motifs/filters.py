@@ -1,4 +1,4 @@
-"""The paper's baseline: motifs of the windows that a network's first-layer filters like."""
+"""Motifs of first-layer filters, the paper's baseline."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ from demo_motifs.seqlets import Ints
 if TYPE_CHECKING:
     from demo_core.models import Model
 
-#: Windows of a filter that are listed.
+#: Maximum number of listed windows of a filter.
 MOST_SITES = 10_000
-#: A window counts if a filter responds to it by at least this share of its strongest response (Basset).
+#: A window counts if the response is at least this fraction of the filter's maximum (Basset).
 SHARE = 0.5
 
 
 def filter_motifs(model: Model, sequences: SequenceDataset, rows: Rows, least: int) -> list[tuple[int, FoundMotif]]:
-    """For each filter, by its number, the motif of the windows that it responds to by half its maximum or more.
+    """Return, for each filter by its number, the motif of windows with at least half of its maximum response.
 
-    Filters that respond to fewer than ``least`` windows are left out.
+    Filters with fewer than ``least`` such windows are excluded.
 
     Source: Kelley, Snoek & Rinn, Genome Research 2016, 26:990 (Basset); Alipanahi et al. 2015; the baseline of
     Lanchantin et al., PSB 2017.
 
-    When not to use it: for networks whose filters are wider or narrower than a motif; a filter then sees parts of
-    several, and what the network makes of them later does not show.
+    When not to use it: for networks whose filters are wider or narrower than a motif. A filter then matches parts of
+    motifs, and later layers, which combine them, are not visible.
 
     Raises MisfitError for models without ``conv-filters``, or whose first layer strides or dilates.
     """
@@ -60,7 +60,7 @@ def filter_motifs(model: Model, sequences: SequenceDataset, rows: Rows, least: i
         for column in range(width):
             flat = which * 4 + codes[place, first + column]
             counts[:, :, column] += np.bincount(flat, minlength=counts.shape[0] * 4).reshape(-1, 4)
-        # of each filter as many as are worth listing; the counts are of all
+        # as many of each filter as are listed; the counts include all
         order = np.argsort(which, kind="stable")
         rank = np.empty(len(which), np.int64)
         rank[order] = np.arange(len(which)) - np.searchsorted(which[order], which[order])
@@ -87,7 +87,7 @@ def filter_motifs(model: Model, sequences: SequenceDataset, rows: Rows, least: i
 
 
 def strongest_windows(model: Model, sequences: SequenceDataset, rows: Rows) -> tuple[Rows, Ints, int]:
-    """For each sequence the window that any filter responds to most: rows, starts, and the width of all."""
+    """Return for each sequence the window with the highest response of any filter: rows, starts, and width."""
     layer = _FirstLayer(model)
     width = layer.width
     found, starts = [], []
@@ -101,10 +101,10 @@ def strongest_windows(model: Model, sequences: SequenceDataset, rows: Rows) -> t
 
 
 class _FirstLayer:
-    """A model's first convolution as it answers to one-hot (B, A, L), whatever its network is fed.
+    """A model's first convolution as a function of one-hot (B, A, L), for any input of its network.
 
-    Responses are recorded while the whole network runs, so that an order of bases, further rows, another layout or a
-    convolution in two dimensions need no account of their own.
+    Responses are recorded while the whole network runs, so base order, further rows, layout and two-dimensional
+    convolutions need no special treatment.
     """
 
     def __init__(self, model: Model) -> None:
@@ -121,7 +121,7 @@ class _FirstLayer:
         if len(axes) != 1 or len(answered) != 1:
             raise self._misfit(f"answers with shape {list(answered.shape)}, not one value for each filter and position")
         self.axis = axes[0]
-        # positions that a network of another length reads are padded or cropped around the centre
+        # positions of a network with another length are padded or cropped around the centre
         gap = read.shape[self.axis] - length
         wanted = getattr(getattr(model.module, "options", None), "network_length", None) or length
         if read.shape[self.axis] != wanted:
@@ -132,16 +132,16 @@ class _FirstLayer:
             raise self._misfit("strides or dilates: its windows are not stretches of DNA")
         padding = self.layer.padding
         before = (self.width - 1) // 2 if padding == "same" else 0 if padding == "valid" else int(padding[side])
-        #: Where the window of the first response begins in the sequence
+        #: Position in the sequence of the window of the first response
         self.first = -before - (gap // 2 if gap >= 0 else -(-gap // 2))
 
     def responses(self, x: Tensor) -> Tensor:
-        """Responses (B, F, starts) to the windows that lie within the sequences."""
+        """Return responses (B, F, starts) to windows within the sequences."""
         _, answered = self._run(x)
         found = answered if answered.ndim == 3 else answered.squeeze(5 - self.axis)
         starts = x.shape[2] - self.width + 1
         if self.first > 0 or found.shape[2] + self.first < starts:
-            # cropped sequences: windows that the network never reads get no response
+            # cropped sequences: windows that the network does not read get no response
             left = max(0, self.first)
             right = max(0, starts - (found.shape[2] + self.first))
             found = torch.nn.functional.pad(found, (left, right), value=-torch.inf)
@@ -149,7 +149,9 @@ class _FirstLayer:
         return found[:, :, skipped : skipped + starts]
 
     def weights(self) -> Floats:
-        """What each base adds to each filter's response, (F, A, W), over a window of unknown bases."""
+        """Return the contribution of each base to each filter's response, (F, A, W), relative to a window of unknown
+        bases.
+        """
         letters, width = len(self.model.alphabet.letters), self.width
         start = (self.model.length - width) // 2
         x = torch.zeros(1 + letters * width, letters, self.model.length, device=self.model.device)
@@ -163,7 +165,7 @@ class _FirstLayer:
         return np.asarray(added.cpu().numpy(), np.float64)
 
     def _run(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """What the layer read and what it answered, while the network ran."""
+        """Return input and output of the layer while the network runs."""
         seen: list[tuple[Tensor, Tensor]] = []
         hook = self.layer.register_forward_hook(lambda _, read, answer: seen.append((read[0], answer.clone())))
         try:
@@ -182,7 +184,7 @@ class _FirstLayer:
 def _responses(
     layer: _FirstLayer, sequences: SequenceDataset, rows: Rows
 ) -> Iterator[tuple[Rows, NDArray[np.float32], Codes]]:
-    """Rows, responses (n, F, starts) after the rectifier, and codes, a block at a time; windows are whole."""
+    """Yield rows, responses (n, F, starts) after the rectifier, and codes, block by block; windows are complete."""
     size = layer.model.automatic_batch_size()
     for begin in range(0, len(rows), size):
         which = rows[begin : begin + size]

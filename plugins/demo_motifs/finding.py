@@ -1,4 +1,4 @@
-"""From an explanation to its motifs: seqlets, patterns among them, and which of these the explanation really shows."""
+"""Find the motifs of an explanation: seqlets, patterns among them, and their association with the attribution."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ from demo_motifs.seqlets import (
     significant_runs,
 )
 
-#: Seqlets that patterns are looked for among; all are assigned to them afterwards.
+#: Maximum number of seqlets for clustering; all are assigned afterwards.
 MOST_CLUSTERED = 20_000
-#: Negatives that are enough to tell whether a model tells them from positives.
+#: Minimum number of negatives to decide whether a model separates them from positives.
 _FEW = 20
 _LEAST_AREA = 0.75
 #: Windows of each optimised input.
@@ -43,28 +43,28 @@ _CHUNK = 8192
 
 @dataclass(frozen=True)
 class Settings:
-    """How motifs are looked for; the command's options.
+    """Settings of the search; the command's options.
 
     Parameters
     ----------
     seqlets
-        ``significant``, ``best-window`` (the paper's way), or ``auto``: the first, and the second where it finds
+        ``significant``, ``best-window`` (as in the paper), or ``auto``: significant runs, or best windows if there are
         too few.
     width
-        Bases of a best window.
+        Width of a best window in bases.
     null
-        ``negatives`` of the file, ``values`` in random order, ``file``: another explanation; or ``auto``: the first
-        where there are enough, else the second.
+        ``negatives`` of the file, permuted ``values``, ``file`` (another explanation), or ``auto``: negatives if there
+        are enough, otherwise permuted values.
     fdr
-        Of significant runs.
+        False discovery rate of significant runs.
     patterns
         ``demo`` or ``modisco``.
     least
-        Seqlets a motif needs; None: a fiftieth of the sequences searched, at least 5 and at most 50.
+        Minimum number of seqlets of a motif. None: 2 % of the sequences searched, from 5 to 50.
     every
-        Search negatives, too.
+        Whether to search negatives as well.
     sign
-        1, or -1 to look for what speaks against the target.
+        1, or -1 to search for motifs that lower the target.
     """
 
     seqlets: Literal["auto", "significant", "best-window"] = "auto"
@@ -80,7 +80,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Motifs, best supported first, the seqlets that belong to none, and an account of how they were found."""
+    """Motifs, those with the most seqlets first, seqlets without a motif, and messages on how they were found."""
 
     motifs: list[FoundMotif]
     unassigned: Sites
@@ -91,14 +91,15 @@ class Outcome:
 def find(
     explanation: Explanation, settings: Settings, say: Callable[[str], None], null: Explanation | None = None
 ) -> Outcome:
-    """Look for motifs in an explanation of any kind but interaction.
+    """Find motifs in an explanation of any kind except interaction.
 
-    A motif is kept if enough seqlets show it and they lie on its sites more often than expected at those positions:
-    a network that learned nothing points anywhere.
+    A motif is kept if it has enough seqlets, and if seqlets lie on its sites more often than expected at those
+    positions.
 
-    ``null`` is another explanation, by the same model and explainer, of sequences without motifs: what chance comes to.
+    ``null`` is another explanation, by the same model and explainer, of sequences without motifs: the null
+    distribution.
 
-    Raises UsageProblem on kinds without values for single bases, other alphabets, and settings that do not fit.
+    Raises UsageProblem on kinds without values for single bases, other alphabets, and invalid settings.
     """
     if null is not None:
         _check_null(explanation, null)
@@ -141,7 +142,7 @@ def find(
         account.append(f"{opposed} left out, as all in all the values on its sites point the other way")
     kept = [with_sign(motif, settings.sign) for motif in kept]
     kept.sort(key=lambda m: -len(m.sites))
-    # every sequence has a best window: where they stand in for runs, those that show no motif are not worth telling
+    # every sequence has a best window: if windows replace runs, those without a motif are not reported
     told = [
         (channel, one, ~np.isin(owner, places))
         for (channel, one), owner in zip(found, owners, strict=True)
@@ -152,7 +153,7 @@ def find(
 
 
 def with_sign(motif: FoundMotif, sign: int) -> FoundMotif:
-    """The motif with its values as the explanation has them: what speaks against the target was looked for turned."""
+    """Return the motif with the sign of the explanation; a search for negative attributions inverts it."""
     if sign > 0:
         return motif
     hypothetical = None if motif.hypothetical is None else -motif.hypothetical
@@ -161,7 +162,7 @@ def with_sign(motif: FoundMotif, sign: int) -> FoundMotif:
 
 
 def searched(explanation: Explanation, rows: Rows, how: str) -> str:
-    """Which sequences are searched, in words; ``how`` is as ``evidence.split_rows`` says."""
+    """Describe which sequences are searched; ``how`` is as in ``evidence.split_rows``."""
     if how == "patterns":
         return f"searched: {len(rows)} optimised inputs"
     what = {
@@ -213,10 +214,10 @@ def _seqlets(
 
 
 def doubts(explanation: Explanation) -> str:
-    """Why best windows, which every sequence has, should not be looked at; '' if nothing speaks against it.
+    """Return why best windows, which every sequence has, are not meaningful; '' if they are.
 
-    A network that learned nothing still prefers some words to others. Best windows are worth a look only if it tells
-    positives from negatives (an AUROC of 0.75, three standard errors from 0.5) or, without negatives, calls most
+    An untrained network also prefers some words to others. Best windows are meaningful only if the network separates
+    positives from negatives (an AUROC of 0.75, three standard errors from 0.5) or, without negatives, predicts most as
     positive.
     """
     rows, negatives, how = split_rows(explanation)
@@ -260,12 +261,12 @@ def _null(
             explanation, channel, negatives, "best runs of negatives", seed=settings.seed, sign=settings.sign
         )
     if channel.reads and settings.null == "auto":
-        return None  # the steps of a trace, in another order, come to the same
+        return None  # the steps of a trace, in another order, have the same sum
     return null_from_values(explanation, channel, rows, seed=settings.seed, sign=settings.sign)
 
 
 def _check_null(explanation: Explanation, null: Explanation) -> None:
-    """Raise UsageProblem unless two explanations are of one model, target and way of explaining."""
+    """Raise UsageProblem unless two explanations have the same model, target and explainer settings."""
     theirs, ours = null.provenance, explanation.provenance
     for what, one, two in (
         ("model", theirs.model.digest, ours.model.digest),
@@ -281,9 +282,9 @@ def _check_null(explanation: Explanation, null: Explanation) -> None:
 def _motifs(
     explanation: Explanation, found: list[tuple[Channel, Found]], settings: Settings, least: int
 ) -> tuple[list[tuple[int, FoundMotif]], list[Ints]]:
-    """Patterns among a sample of the seqlets of each channel, then all seqlets assigned to them.
+    """Cluster a sample of the seqlets of each channel, then assign all seqlets to the patterns.
 
-    Returns the motifs, numbered, and for each channel the number of the motif that each of its seqlets shows, or -1.
+    Return the motifs, numbered, and for each channel the number of the motif of each seqlet, or -1.
     """
     drafts: list[tuple[int, Floats]] = []
     random = np.random.default_rng(settings.seed)
@@ -314,7 +315,7 @@ def _assigned(
     background: Floats,
     settings: Settings,
 ) -> tuple[list[tuple[int, FoundMotif]], list[Ints]]:
-    """Each seqlet goes to the motif that fits it best, if one does; every motif is made anew from its seqlets."""
+    """Assign each seqlet to the motif that fits it best, if one does; compute every motif again from its seqlets."""
     owners = [np.full(len(one.seqlets), -1) for _, one in found]
     builders = [Builder(counts.shape[1]) for counts in matrices]
     pwms = [clustering.log_odds(counts, background) for counts in matrices]
@@ -337,7 +338,7 @@ def _assigned(
 
 
 def _unassigned(found: list[tuple[Channel, Found, NDArray[np.bool_]]]) -> Sites:
-    """The seqlets that show no motif; a strand is a motif's, so they have none."""
+    """Return the seqlets without a motif; they have no strand."""
     parts = []
     for channel, one, free in found:
         s = one.seqlets.take(free)

@@ -1,4 +1,4 @@
-"""A motif that was found, with the seqlets that show it."""
+"""A motif that was found, with its seqlets."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from demo_motifs.seqlets import Ints, Seqlets
 
 @dataclass(frozen=True)
 class Sites:
-    """The seqlets of one motif, in their sequences: ``[start, end)`` of ``row``, ``strand`` as the motif reads there.
+    """The seqlets of one motif, in their sequences: ``[start, end)`` of ``row``, ``strand`` of the motif.
 
-    ``run_start`` and ``run_end`` are the run or window that was found, ``score`` its value, ``p`` the chance of the
-    best run of a null sequence to be as high (NaN for best windows).
+    ``run_start`` and ``run_end`` are the run or window that was found, ``score`` its value, and ``p`` the fraction of
+    null sequences whose best run scores as high (NaN for best windows).
     """
 
     row: Ints
@@ -43,17 +43,18 @@ class FoundMotif:
     Parameters
     ----------
     counts
-        (4, W), how often each letter stands in each column of its seqlets (PFM).
+        (4, W), counts of each letter in each column of its seqlets (PFM).
     contributions
-        (4, W), the mean value of the letter that is there, as much of it as there is.
+        (4, W), mean contribution of the base that is present, by letter.
     hypothetical
-        (4, W), the mean of what each letter would be worth; None where there is no such thing.
+        (4, W), mean hypothetical value of each letter; None without hypothetical values.
     sites
         Its seqlets.
     pointed, occurring, expected
-        Sites of the motif that lie under seqlets, of all its sites in sequences searched, and how many would by chance.
+        Number of its sites under seqlets, number of all its sites in the sequences searched, and number expected under
+        seqlets by chance.
     p
-        The chance of as many.
+        p-value of the number under seqlets.
     """
 
     counts: Floats
@@ -78,7 +79,7 @@ class FoundMotif:
 
 
 def reverse_complement(motif: FoundMotif) -> FoundMotif:
-    """The same motif and the same seqlets, read on the other strand."""
+    """Return the same motif and seqlets on the other strand."""
     order = DNA.complement_order
     hypothetical = motif.hypothetical
     return replace(
@@ -92,7 +93,7 @@ def reverse_complement(motif: FoundMotif) -> FoundMotif:
 
 
 class Builder:
-    """Sums the windows of a motif's seqlets, a chunk at a time; of several on one site the first one counts."""
+    """Sum the windows of a motif's seqlets, chunk by chunk; of several on one site, the first counts."""
 
     def __init__(self, width: int) -> None:
         self.width, self.count = width, 0
@@ -102,7 +103,7 @@ class Builder:
         self._taken = np.zeros(0, np.int64)
 
     def add(self, cut: windows.Windows, seqlets: Seqlets, channel: Channel, cluster: clustering.Cluster) -> None:
-        """Take in the seqlets of a cluster."""
+        """Add the seqlets of a cluster."""
         cluster = self._new(cut, seqlets, cluster)
         member = cluster.member
         if not len(member):
@@ -123,13 +124,13 @@ class Builder:
         )  # fmt: skip
 
     def motif(self, background: Floats) -> FoundMotif:
-        """The motif."""
+        """Return the motif."""
         hypothetical = self.hypothetical / self.count if self.has_hypothetical else None
         sites = join_sites(self.parts)
         return FoundMotif(self.counts, self.contributions / self.count, hypothetical, sites, background)
 
     def _new(self, cut: windows.Windows, seqlets: Seqlets, cluster: clustering.Cluster) -> clustering.Cluster:
-        """Those on sites that have none yet, as of the other direction of a trace; the best of each site."""
+        """Return the best seqlet of each site that has none yet, as of the other direction of a trace."""
         site = seqlets.row[cluster.member] * (1 << 32) + cut.first[cluster.member] + cluster.start
         order = np.lexsort((-seqlets.score[cluster.member], site))
         first = order[np.unique(site[order], return_index=True)[1]]
@@ -145,13 +146,13 @@ class Builder:
 
 
 def no_sites() -> Sites:
-    """None."""
+    """Return no seqlets."""
     none = np.zeros(0, np.int64)
     return Sites(none, none, none, none, np.zeros(0), np.zeros(0), none, none, [])
 
 
 def join_sites(parts: list[Sites]) -> Sites:
-    """All of them, one after the other."""
+    """Concatenate seqlets."""
     if not parts:
         return no_sites()
     fields = ("row", "start", "end", "strand", "score", "p", "run_start", "run_end")

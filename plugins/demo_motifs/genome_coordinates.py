@@ -1,4 +1,4 @@
-"""Where stretches of sequences lie in the genome: a vectorised ``Interval.part``, with a strand of their own."""
+"""Genomic coordinates of stretches of sequences, vectorised, with their own strand."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class Places:
 
 
 def genomic(sequences: SequenceDataset, row: Ints, start: Ints, end: Ints, strand: Ints) -> Places:
-    """The places of ``[start, end)`` of sequences, read along ``strand`` of them.
+    """Return the genomic positions of ``[start, end)`` of sequences, read along ``strand`` of them.
 
-    A stretch read backward of a sequence that was read along the minus strand lies on the plus strand. A strand of 0
-    is that of the sequence.
+    A stretch read backward in a sequence from the minus strand lies on the plus strand. A strand of 0 means the strand
+    of the sequence.
     """
     n = len(row)
     none = Places([""] * n, np.full(n, -1), np.full(n, -1), np.zeros(n, np.int64))
@@ -50,5 +50,5 @@ SIGN = {1: "+", -1: "-", 0: "."}
 
 
 def has_places(sequences: SequenceDataset) -> bool:
-    """Whether any sequence has an interval."""
+    """Return whether any sequence has an interval."""
     return sequences.intervals is not None and bool((sequences.intervals[:, 0] >= 0).any())

@@ -1,4 +1,4 @@
-"""Hits of motifs in every explained sequence, scored by match and by attribution: tables and genome-browser tracks."""
+"""Hits of motifs in every explained sequence, with match score and attribution: tables and genome-browser tracks."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ HEADS = (
 
 
 class HitWriter:
-    """Writes hits as they are found: ``hits.tsv``, and ``hits.bed`` and ``hits.narrowPeak`` if ``placed``.
+    """Write hits as they are found: ``hits.tsv``, and ``hits.bed`` and ``hits.narrowPeak`` if ``placed``.
 
-    ``value`` is the summed attribution under a hit (a trace has none: it changes beside a site), ``share`` that as a
-    part of all the sequence's values, both signs counted. In BED the score is ``-100 log10 p``, at most 1000.
+    ``value`` is the summed attribution under a hit (a trace has none, since it changes beside a site). ``share`` is
+    ``value`` divided by the sum of absolute values of the sequence. In BED the score is ``-100 log10 p``, at most 1000.
     narrowPeak has the value as its signalValue, ``-log10 p`` as its pValue, -1 as its qValue, and the hit's
     middle as its peak.
     """
@@ -51,7 +51,7 @@ class HitWriter:
         self, sequences: SequenceDataset, hits: Hits, width: int, motif: str, name: str, explanation: str,
         values: Floats | None,
     ) -> None:  # fmt: skip
-        """Write the hits of one motif in a block of sequences; ``values`` (n, L) are what their bases count."""
+        """Write the hits of one motif in a block of sequences; ``values`` (n, L) are attributions."""
         if not len(hits):
             return
         places = genomic(sequences, hits.row, hits.start, hits.start + width, hits.strand)
@@ -96,8 +96,8 @@ def scan_sequences(
 ) -> dict[str, dict[str, int]]:
     """Write the sites of motifs, each with its id and name, in a dataset or in an explanation's sequences.
 
-    Sites of one motif do not overlap: the best counts. A block of sequences is read at a time. Returns for each motif
-    the number of sites, of sequences that have any, and of sites on either strand.
+    Sites of one motif do not overlap: the best is kept. Sequences are read block by block. Return for each motif the
+    number of sites, of sequences with a site, and of sites on either strand.
     """
     sequences = source.sequences if isinstance(source, Explanation) else source
     counts = {motif: dict.fromkeys(("sites", "sequences", "forward", "reverse"), 0) for motif, _, _ in motifs}

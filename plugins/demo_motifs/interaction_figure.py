@@ -1,4 +1,4 @@
-"""Heat maps of interactions: a panel for each pair, arrangements down, distances across."""
+"""Heat maps of interactions: one panel per pair, arrangements as rows, distances as columns."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _READ = {"A B": "A→ B→", "A b": "A→ ←B", "B A": "B→ A→", "b A": "←
 
 
 def interactions_figure(names: Sequence[str], found: Sequence[Interaction], unit: str) -> Figure:
-    """One colour scale for all panels, symmetric around 0; places where a pair does not fit are grey."""
+    """Plot one colour scale for all panels, symmetric around 0; grey where a pair does not fit."""
     n = len(names)
     figure = Figure(figsize=(1.6 + 3.4 * n, 1.2 + 1.75 * n), layout="constrained")
     figure.suptitle("interaction: joint effect minus the sum of the single effects", fontsize=10)

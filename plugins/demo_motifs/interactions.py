@@ -1,4 +1,4 @@
-"""What a model makes of two motifs: each alone, both together, at each distance and in each arrangement."""
+"""Effects of two motifs in a model: each alone, and both together at each distance and arrangement."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Interaction:
-    """Means over backgrounds, in the target's unit.
+    """Means over background sequences, in the target's unit.
 
     Parameters
     ----------
     a, b
-        Places of the motifs in the list that was given.
+        Indices of the motifs in the given list.
     arrangement
-        As in ``pairs.ARRANGEMENTS``: A is read forward, b on the other strand.
+        Arrangement as in ``pairs.ARRANGEMENTS``: A is on the forward strand, b on the other strand.
     distance
-        Bases between the two.
+        Distance between the two in bases.
     effect_a, effect_b, joint
-        What planting A, B, or both at these places changes.
+        Change of the target when A, B, or both are planted at these positions.
     interaction, low, high
         ``joint - effect_a - effect_b``, with a 95 % interval over backgrounds.
     """
@@ -49,7 +49,7 @@ class Interaction:
 
 
 class Planter:
-    """Predictions for backgrounds with motifs planted; each set of sites is predicted once.
+    """Predictions for background sequences with planted motifs; each set of sites is predicted once.
 
     Parameters
     ----------
@@ -63,14 +63,14 @@ class Planter:
         self.plain = self._predict(())
 
     def effect(self, *planted: tuple[int, Codes]) -> Floats:
-        """What planting sites, each with its start, changes in every background: (R,)."""
+        """Return the change of the target in every background when sites are planted: (R,)."""
         key = tuple(sorted((start, site.tobytes()) for start, site in planted))
         if key not in self._known:
             self._known[key] = self._predict(planted) - self.plain
         return self._known[key]
 
     def forget(self) -> None:
-        """Drop what is known, for the next pair."""
+        """Clear the cache, for the next pair."""
         self._known.clear()
 
     def _predict(self, planted: Sequence[tuple[int, Codes]]) -> Floats:
@@ -82,21 +82,21 @@ class Planter:
 
 
 def best_site(ppm: Floats) -> Codes:
-    """The likeliest letters of a motif: (W,) codes."""
+    """Return the most likely letters of a motif: (W,) codes."""
     return np.asarray(ppm.argmax(axis=0), np.uint8)
 
 
 def interactions(
     planter: Planter, sites: Sequence[Codes], length: int, distances: Sequence[int], done: Callable[[int], None]
 ) -> list[Interaction]:
-    """Every pair of motifs, in every arrangement, at every distance at which both fit.
+    """Measure every pair of motifs, in every arrangement, at every distance at which both fit.
 
-    The pair lies around the middle of the sequence; A alone and B alone are planted at the very places that they have
-    in the pair, so that what a place is worth does not look like an interaction.
+    The pair lies around the middle of the sequence. A alone and B alone are planted at the same positions as in the
+    pair, so an effect of position does not look like an interaction.
 
-    When not to use it: to learn where motifs lie in the data. A model is asked about sequences that may be unlike any
-    it was trained on; a logit near its limit has little room left for a second motif, which looks as if the two were in
-    each other's way.
+    When not to use it: to learn where motifs lie in the data. The model predicts sequences that may be unlike its
+    training data. A logit near its maximum leaves little room for a second motif, which looks like a negative
+    interaction.
     """
     found = []
     for a in range(len(sites)):
@@ -112,10 +112,10 @@ def interactions(
 
 
 def _distinct(a: Codes, b: Codes, *, same: bool) -> list[str]:
-    """Arrangements that are not the same, of a motif with itself."""
+    """Return the distinct arrangements of a motif with itself."""
     if not same:
         return list(ARRANGEMENTS)
-    # two sites of one motif on one strand: neither is the first; palindromes know no strand at all
+    # two sites of one motif on one strand: neither is the first; palindromes have no strand
     return ["A B"] if np.array_equal(DNA.reverse_complement(a), a) else ["A B", "A b", "b A"]
 
 

@@ -1,4 +1,4 @@
-"""The known motifs that found ones are named after: their matrices, and their sites in the sequences."""
+"""Database matches of found motifs: their matrices, and their sites in the sequences."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from demo_motifs.hits import HitWriter, scan_sequences
 from demo_motifs.result import Part
 from demo_motifs.scanning import Scanner, composition_of
 
-#: Sequences that a background is counted in.
+#: Maximum number of sequences from which a background is computed.
 _COUNTED = 20_000
 
 
 def write_known(folder: Path, parts: Sequence[Part], threshold: float | None) -> None:
-    """Write ``known.meme``, and with a threshold ``known.tsv``: the named motifs' best matches, and their sites.
+    """Write ``known.meme``, and with a threshold ``known.tsv``: the best matches of named motifs, and their sites.
 
-    Each explanation's sequences are scanned for the matches of its own motifs, against their own composition. Nothing
-    is written where no motif has a name.
+    Each explanation's sequences are scanned for the matches of its own motifs, with their own composition as
+    background. Nothing is written if no motif has a name.
     """
     every = {m.id: m for part in parts for m in _known(part)}
     if not every:
@@ -41,6 +41,6 @@ def write_known(folder: Path, parts: Sequence[Part], threshold: float | None) ->
 
 def _known(part: Part) -> list[Motif]:
     best = [named.matches[0].known.motif for named in part.motifs if named.name]
-    # a MEME file has a motif's name up to its end of line, and its id up to a space
+    # a MEME file has a motif's name up to the end of its line, and its id up to a space
     tidy = [replace(m, id=m.id.replace(" ", "_")) for m in best]
     return list({m.id: m for m in tidy}.values())

@@ -1,4 +1,4 @@
-"""The paper's table: in how many positive sequences an explanation's window matches the factor's own motif."""
+"""The paper's table: the number of positive sequences whose window matches the factor's own motif."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ from demo_motifs.tomtom import compare
 
 @dataclass(frozen=True)
 class Windows:
-    """One way of choosing windows, with what it chose.
+    """One way of choosing windows, with its windows.
 
     Parameters
     ----------
     method
         ``saliency``, ``temporal forward``, ``filters``, ...
     unit
-        The unit that is counted: a sequence, or a window of an optimised input.
+        What is counted: sequences, or windows of an optimised input.
     total
-        How many units there are, also those without a window.
+        Number of units, including those without a window.
     owner
         (M,), the unit of each window.
     probabilities
         M matrices (4, W).
     control
-        As many windows at random places of the same sequences; empty for optimised inputs.
+        As many windows at random positions of the same sequences; empty for optimised inputs.
     """
 
     method: str
@@ -51,7 +51,7 @@ class Windows:
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the table: matched of total, a 95 % interval (Wilson), and the share by chance, NaN where unknown."""
+    """A row of the table: matched of total, a 95 % interval (Wilson), and the fraction by chance, NaN if unknown."""
 
     method: str
     unit: str
@@ -63,15 +63,16 @@ class Row:
 
     @property
     def share(self) -> float:
-        """Of all units those that matched; NaN if there are none."""
+        """Fraction of units that matched; NaN without units."""
         return self.matched / self.total if self.total else math.nan
 
 
 def explanation_windows(explanation: Explanation, width: int, seed: int) -> list[Windows]:
-    """The paper's windows of an explanation: the best of each positive sequence, or the five best of each pattern.
+    """Return the paper's windows of an explanation: the best of each positive sequence, or the five best of each
+    pattern.
 
-    Positives of the test split, where some were explained; else all positives. A trace gives a list for each direction,
-    and ``either``, which counts a sequence if one of its two windows matches, and so has two tries.
+    Positives of the test split are used if some were explained, otherwise all positives. A trace gives windows for each
+    direction, and ``either``, which counts a sequence if one of its two windows matches.
     """
     name = explanation.explainer
     if explanation.kind == "pattern":
@@ -102,7 +103,7 @@ def explanation_windows(explanation: Explanation, width: int, seed: int) -> list
 
 
 def test_positives(explanation: Explanation) -> Rows:
-    """Positives that are in the test split; all positives where none is."""
+    """Return positives of the test split; all positives if there are none."""
     rows, _, _ = split_rows(explanation)
     test = rows[np.asarray(explanation.sequences.split[:])[rows] == 2]
     return test if len(test) else rows
@@ -111,7 +112,7 @@ def test_positives(explanation: Explanation) -> Rows:
 def sequence_windows(
     method: str, sequences: SequenceDataset, rows: Rows, row: Rows, start: Ints, width: int, seed: int
 ) -> Windows:
-    """Windows of sequences as matrices of ones and zeros; those with an unknown base are left out."""
+    """Return windows of sequences as matrices of ones and zeros, without those with an unknown base."""
     if width > sequences.length:
         raise UsageProblem(f"a window of {width} bases is wider than the sequences, which have {sequences.length}")
     place = {r: i for i, r in enumerate(rows.tolist())}
@@ -135,9 +136,9 @@ def _one_hot(codes: Codes) -> list[Floats]:
 def count(
     windows: Windows, known: Sequence[KnownMotif], own: Sequence[int], largest_p: float, say: Callable[[str], None]
 ) -> Row:
-    """How many units have a window whose Tomtom p-value against one of the factor's own motifs is small enough.
+    """Count units that have a window with a Tomtom p-value of at most the limit against one of the factor's own motifs.
 
-    ``own`` are the places of those motifs in the database, which as a whole is Tomtom's background.
+    ``own`` are the indices of those motifs in the database, which as a whole is Tomtom's background.
     """
     owners = windows.owner[_matched(windows.probabilities, known, own, largest_p, say)]
     matched = len(np.unique(owners))
@@ -145,16 +146,16 @@ def count(
     chance = math.nan
     if windows.control:
         by_chance = _matched(windows.control, known, own, largest_p, say)
-        # "either" has two tries in each sequence
+        # "either" has two tries per sequence
         tries = max(1, round(len(windows.probabilities) / max(1, len(np.unique(windows.owner)))))
         chance = 1 - (1 - float(by_chance.mean())) ** tries if len(by_chance) else 0.0
-        # units without a window can match neither way
+        # units without a window cannot match
         chance *= len(np.unique(windows.owner)) / windows.total
     return Row(windows.method, windows.unit, matched, windows.total, low, high, chance)
 
 
 def wilson(successes: int, trials: int, z: float = 1.959964) -> tuple[float, float]:
-    """A 95 % interval of a share; NaN without trials.
+    """Return a 95 % interval of a fraction; NaN without trials.
 
     Source: Wilson, J. Am. Stat. Assoc. 1927, 22:209.
     """

@@ -1,4 +1,4 @@
-"""TF-MoDISco through the same interface: its patterns, from our hypothetical values."""
+"""TF-MoDISco with the same interface: its patterns, from hypothetical values."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from demo_motifs.seqlets import Seqlets
 if TYPE_CHECKING:
     from demo_motifs.finding import Settings
 
-#: Sequences that are given to it at most, since it holds all of them, and its similarities, in memory.
+#: Maximum number of sequences, since TF-MoDISco keeps all of them and their similarities in memory.
 MOST_SEQUENCES = 20_000
 _LEAST_LENGTH = 41
 
@@ -32,12 +32,12 @@ _LEAST_LENGTH = 41
 def modisco_motifs(
     explanation: Explanation, rows: Rows, settings: Settings, least: int, say: Callable[[str], None]
 ) -> list[FoundMotif]:
-    """Patterns of TF-MoDISco, made into motifs from its seqlets' places, trimmed as ours are.
+    """Find patterns with TF-MoDISco, and convert them to motifs, trimmed in the same way.
 
-    Source: Shrikumar et al., arXiv 1811.00416, as modisco-lite has it, with its default options but for the fewest
-    seqlets of a pattern.
+    Source: Shrikumar et al., arXiv 1811.00416, implemented in modisco-lite, with its default options except the minimum
+    number of seqlets of a pattern.
 
-    When not to use it: with fewer than a few hundred sequences, where it often finds nothing.
+    When not to use it: with fewer than a few hundred sequences; it often finds nothing.
 
     Raises UsageProblem without modisco-lite, for other kinds than attribution, and without hypothetical values.
     """
@@ -104,7 +104,7 @@ def _run(explanation: Explanation, rows: Rows, settings: Settings, least: int, s
     try:
         return call_compiled("TF-MoDISco", ("modisco-lite",), run, say)
     except (ValueError, IndexError, ZeroDivisionError) as error:
-        # it raises these where too few seqlets are left for one of its steps
+        # it raises these errors if too few seqlets remain for one of its steps
         raise DemoError(
             f"TF-MoDISco failed ({one_line(error)}), perhaps for too few seqlets; try --patterns demo"
         ) from error

@@ -1,4 +1,4 @@
-"""Names for found motifs: their best matches in a database."""
+"""Name found motifs by their best database matches."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from demo_motifs.found_motif import FoundMotif, reverse_complement
 from demo_motifs.per_base_scores import Floats, information_content
 from demo_motifs.tomtom import compare
 
-#: A match with a higher q names nothing.
+#: Maximum q-value of a match that gives a name.
 LARGEST_Q = 0.05
 
 
 @dataclass(frozen=True)
 class Match:
-    """A known motif that a found one is like; the numbers are those of ``tomtom.Comparison``."""
+    """A database match of a found motif; the numbers are those of ``tomtom.Comparison``."""
 
     known: KnownMotif
     p: float
@@ -36,7 +36,7 @@ class Match:
 
 @dataclass(frozen=True)
 class NamedMotif:
-    """A found motif with an id, the explanation it is of, and its best matches, the best first."""
+    """A found motif with an id, its explanation, and its matches, the best first."""
 
     id: str
     explanation: int
@@ -45,17 +45,17 @@ class NamedMotif:
 
     @property
     def name(self) -> str:
-        """The factor of the best match, or '' where that is none: its q is above ``LARGEST_Q``."""
+        """Factor of the best match, or '' if its q is above ``LARGEST_Q``."""
         return self.matches[0].known.motif.name if self.matches and self.matches[0].q <= LARGEST_Q else ""
 
     @property
     def consensus(self) -> str:
-        """Each column's commonest letter; lower case where it is not the majority."""
+        """Most frequent letter of each column; lower case if it is not the majority."""
         return consensus(self.motif.ppm)
 
     @property
     def bits(self) -> float:
-        """Information content over all columns, in bits, against uniform bases."""
+        """Information content over all columns, in bits, relative to uniform bases."""
         return float(information_content(self.motif.ppm).sum())
 
 
@@ -67,10 +67,10 @@ def name(
     *,
     orient: bool = True,
 ) -> list[NamedMotif]:
-    """Look up the ``number`` best matches of each motif, given with its id and its explanation's place.
+    """Look up the ``number`` best matches of each motif, given with its id and the index of its explanation.
 
-    A motif that gets a name is oriented as the matrix of its best match, so that its sites have the strand that a scan
-    with the database matrix reports. Without ``orient`` it is left as it is: a filter reads one strand alone.
+    A named motif gets the orientation of its database matrix, so that its sites have the strand that a scan with the
+    database matrix reports. Without ``orient`` it does not change: a filter reads one strand.
     """
     if not motifs:
         return []
@@ -91,7 +91,7 @@ def name(
 
 
 def as_database(named: NamedMotif) -> NamedMotif:
-    """A motif oriented as the database matrix that it is named after; one without a name as it is."""
+    """Return a motif in the orientation of its database matrix; a motif without a name does not change."""
     if not named.name or named.matches[0].strand > 0:
         return named
     width = named.motif.counts.shape[1]
@@ -100,6 +100,6 @@ def as_database(named: NamedMotif) -> NamedMotif:
 
 
 def consensus(ppm: Floats) -> str:
-    """Each column's commonest letter; lower case where it is not the majority."""
+    """Return the most frequent letter of each column; lower case if it is not the majority."""
     letters = np.array(list("ACGT"))[ppm.argmax(axis=0)]
     return "".join(x if share > 0.5 else x.lower() for x, share in zip(letters, ppm.max(axis=0), strict=True))

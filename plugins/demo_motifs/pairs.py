@@ -1,4 +1,4 @@
-"""Pairs of motifs in the data: how often they come together, and how they lie."""
+"""Pairs of motifs in the data: co-occurrence, orientation and distance."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from demo_motifs.per_base_scores import BLOCK, Rows
 from demo_motifs.scanning import Scanner, without_overlaps
 from demo_motifs.seqlets import Ints
 
-#: How B lies to A, which is read forward: after it or before it, on the same strand or on the other.
+#: Position of B relative to A, which is on the forward strand: after or before it, on the same or the other strand.
 ARRANGEMENTS = ("A B", "A b", "B A", "b A")
 
 
 @dataclass(frozen=True)
 class Occurrences:
-    """Sites of one motif in all sequences: sequence, start and strand, and the motif's width."""
+    """Sites of one motif in all sequences: sequence, start and strand, and the width of the motif."""
 
     row: Ints
     start: Ints
@@ -30,12 +30,12 @@ class Occurrences:
 
 @dataclass(frozen=True)
 class Together:
-    """How often two motifs come together.
+    """Co-occurrence of two motifs.
 
-    ``a``, ``b`` and ``both`` are sequences with a site of each, and of both; ``apart`` those with sites of both that do
-    not overlap. For a motif with itself these two are sequences with two sites. ``expected`` is ``a * b / n``; ``p`` is
-    that of ``fisher``, of ``both``; NaN for a motif with itself. Motifs that are alike have sites in one place: then
-    ``both`` is high, and ``apart`` is what counts.
+    ``a``, ``b`` and ``both`` are numbers of sequences with a site of each, and of both. ``apart`` counts those with
+    sites of both that do not overlap. For a motif with itself, these two count sequences with two sites. ``expected``
+    is ``a * b / n``; ``p`` is that of ``fisher`` for ``both``, NaN for a motif with itself. Similar motifs have sites
+    at the same place: then ``both`` is high, and ``apart`` is informative.
     """
 
     n: int
@@ -48,7 +48,7 @@ class Together:
 
 
 def occurrences(sequences: SequenceDataset, rows: Rows, scanners: Sequence[Scanner]) -> list[Occurrences]:
-    """The sites of each motif in some sequences, which are numbered in the order of ``rows``."""
+    """Return the sites of each motif in some sequences, numbered in the order of ``rows``."""
     parts: list[list[tuple[Ints, Ints, Ints]]] = [[] for _ in scanners]
     size = min(BLOCK, sequences.rows_at_once())
     for begin in range(0, len(rows), size):
@@ -65,7 +65,7 @@ def occurrences(sequences: SequenceDataset, rows: Rows, scanners: Sequence[Scann
 
 
 def together(one: Occurrences, other: Occurrences, n: int, *, same: bool) -> Together:
-    """How often the motifs come together in n sequences; ``same`` if both are one motif."""
+    """Count how often the motifs occur together in n sequences; ``same`` if both are one motif."""
     rows = {row for row, _, _ in _neighbours(one, other, same=same)}
     a, b = len(np.unique(one.row)), len(np.unique(other.row))
     both = len(rows) if same else len(np.intersect1d(one.row, other.row))
@@ -74,14 +74,16 @@ def together(one: Occurrences, other: Occurrences, n: int, *, same: bool) -> Tog
 
 
 def spacing(one: Occurrences, other: Occurrences, *, same: bool) -> Counter[tuple[str, int]]:
-    """How often B lies in an arrangement at a distance, in bases between the two; the nearest B of each A counts."""
-    # of one motif neither site is the first
+    """Count how often B lies in an arrangement at a distance in bases; the nearest B of each A counts."""
+    # of one motif, neither site is the first
     turn = {"B A": "A B"} if same else {}
     return Counter((turn.get(how, how), gap) for _, how, gap in _neighbours(one, other, same=same))
 
 
 def fisher(both: int, a: int, b: int, n: int) -> float:
-    """Two-sided p of ``both`` of n with two properties that ``a`` and ``b`` of them have: the smaller tail, doubled."""
+    """Return the two-sided p-value of ``both`` of n with two properties that ``a`` and ``b`` have: twice the smaller
+    tail.
+    """
     least, most = max(0, a + b - n), min(a, b)
     k = np.arange(least, most + 1)
     if not len(k) or not n:
@@ -98,7 +100,7 @@ def _log_choose(n: int, k: int) -> float:
 
 
 def _neighbours(one: Occurrences, other: Occurrences, *, same: bool) -> list[tuple[int, str, int]]:
-    """For each site of A the nearest site of B beside it: sequence, arrangement, and bases between them."""
+    """Return for each site of A the nearest site of B: sequence, arrangement, and distance in bases."""
     by_row: dict[int, list[tuple[int, int]]] = {}
     for row, start, strand in zip(other.row.tolist(), other.start.tolist(), other.strand.tolist(), strict=True):
         by_row.setdefault(row, []).append((start, strand))
@@ -113,7 +115,7 @@ def _neighbours(one: Occurrences, other: Occurrences, *, same: bool) -> list[tup
             gap = max(after, before)
             if gap < 0 or (best is not None and gap >= best[0]):
                 continue
-            follows = (after >= 0) == (strand > 0)  # as A reads
+            follows = (after >= 0) == (strand > 0)  # in the reading direction of A
             letter = "B" if way == strand else "b"
             best = gap, f"A {letter}" if follows else f"{letter} A"
         if best is not None:

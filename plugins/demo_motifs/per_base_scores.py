@@ -18,16 +18,16 @@ from demo_core.views import pattern_probabilities
 Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
 
-#: Rows that are read at a time.
+#: Number of rows read at a time.
 BLOCK = 4096
 
 
 @dataclass(frozen=True)
 class Channel:
-    """One reading of an explanation: a trace has one for each direction, the other kinds have one, called ''.
+    """One channel of an explanation: a trace has one for each direction, other kinds have one, called ''.
 
-    ``reads`` says to which side of a change its cause lies: 1 if bases are read from the left, so that a site ends
-    where a score rises, -1 if from the right, 0 if the value stands on the base itself.
+    ``reads`` states on which side of a change its cause lies: 1 if bases are read from the left, so that a site ends
+    where a score rises; -1 if from the right; 0 if the value belongs to the base itself.
     """
 
     name: str
@@ -36,21 +36,21 @@ class Channel:
 
 @dataclass(frozen=True)
 class Block:
-    """Some sequences with their evidence.
+    """Scores of some sequences.
 
     Parameters
     ----------
     rows
-        (n,), their places in the explanation.
+        (n,), their rows in the explanation.
     codes
         (n, L); for patterns the best letter of each position.
     letters
-        (n, 4, L), how much of each letter is there: one-hot, or a pattern's probabilities.
+        (n, 4, L), one-hot, or a pattern's probabilities.
     values
-        (n, L), what the base that is there counts: its attribution; the change of the score on reading it; for
-        patterns the information content of the position, in bits. Not finite becomes 0.
+        (n, L), score of each base: its attribution; for traces, the change of the score when it is read; for patterns,
+        the information content of the position in bits. Non-finite values become 0.
     hypothetical
-        (n, 4, L), what each letter would be worth, for attributions; else None.
+        (n, 4, L), hypothetical values, for attributions; otherwise None.
     """
 
     rows: Rows
@@ -61,7 +61,7 @@ class Block:
 
 
 def channels(explanation: Explanation) -> list[Channel]:
-    """The readings there are. Raises UsageProblem for kinds that say nothing of single bases."""
+    """Return the channels. Raises UsageProblem for kinds without values of single bases."""
     if explanation.sequences.alphabet != DNA:
         raise UsageProblem("motifs need DNA, but the explanation has another alphabet")
     if explanation.kind == "trace":
@@ -73,7 +73,9 @@ def channels(explanation: Explanation) -> list[Channel]:
 
 
 def read(explanation: Explanation, channel: Channel, rows: Rows, *, sign: int = 1) -> Block:
-    """The evidence of some rows; ``sign`` -1 turns attributions and changes round, to look for what speaks against."""
+    """Return the scores of some rows; ``sign`` -1 inverts attributions and changes, to search for motifs that lower the
+    target.
+    """
     codes = take_rows(explanation.sequences.codes, rows)
     raw = np.nan_to_num(take_rows(explanation.values, rows).astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
     one_hot = DNA.one_hot(codes).astype(np.float64)
@@ -91,41 +93,41 @@ def read(explanation: Explanation, channel: Channel, rows: Rows, *, sign: int = 
         steps[:, :-1] = given[:, :-1] - given[:, 1:]
     else:
         steps[:, 1:] = given[:, 1:] - given[:, :-1]
-    # where a prefix is shorter than the model takes there is no score, and so no change
+    # a prefix shorter than the minimum length has no score, and so no change
     return Block(rows, codes, one_hot, sign * np.where(np.isfinite(steps), steps, 0.0), None)
 
 
 def blocks(explanation: Explanation, channel: Channel, rows: Rows, *, sign: int = 1) -> Iterator[Block]:
-    """The evidence of many rows, some at a time."""
+    """Yield the scores of many rows, block by block."""
     size = rows_at_once(explanation.sequences.length)
     for start in range(0, len(rows), size):
         yield read(explanation, channel, rows[start : start + size], sign=sign)
 
 
 def rows_at_once(length: int) -> int:
-    """How many rows are read at a time, so that their values stay within some tens of megabytes."""
+    """Return how many rows are read at a time, so that their values need some tens of megabytes."""
     return rows_of(48 * length, BLOCK)
 
 
 def information_content(probabilities: Floats) -> Floats:
-    """Bits of (..., 4, L) columns: 2 minus their entropy, over the axis of letters."""
+    """Return bits of (..., 4, L) columns: 2 minus their entropy over letters."""
     p = np.asarray(probabilities, np.float64)
     logs = np.log2(p, out=np.zeros_like(p), where=p > 0)
     return np.asarray(2.0 + (p * logs).sum(axis=-2))
 
 
 def split_rows(explanation: Explanation, *, every: bool = False) -> tuple[Rows, Rows, str]:
-    """The rows to search, the negatives, and how they were told apart.
+    """Return the rows to search, the negatives, and how they were separated.
 
-    Positives and negatives by their labels. Where no sequence is labelled, those that the model itself calls positive
-    (its output above 0, where that is a logit) are searched; the others are no negatives, since the model chose them.
-    Patterns are all searched, and so is all if ``every``.
+    Positives and negatives are separated by label. If no sequence is labelled, those that the model calls positive (its
+    output above 0, if that is a logit) are searched. The others are not used as negatives, since the model chose them.
+    All patterns are searched, and all sequences if ``every``.
     """
     rows = np.arange(len(explanation), dtype=np.int64)
     none = rows[:0]
     if explanation.kind == "pattern":
         return rows, none, "patterns"
-    if not explanation.provenance.target.outputs[0].is_probability:  # a measured quantity has no positives
+    if not explanation.provenance.target.outputs[0].is_probability:  # a regression has no positives
         return rows, none, "unlabelled"
     labels = explanation.labels_of_target
     if not np.isnan(labels).all():

@@ -1,4 +1,4 @@
-"""What ``demo motifs find`` writes: tables, a MEME file, and ``motifs.h5``, which holds all of it."""
+"""Files of ``demo motifs find``: tables, a MEME file, and ``motifs.h5``, which holds everything."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from demo_motifs.naming import NamedMotif
 FORMAT = "demo-motifs"
 VERSION = 1
 
-#: A row for each seqlet; the motifs themselves, few and small, are in the metadata.
+#: One row for each seqlet; the motifs are in the metadata.
 FIELDS = {
     "explanation": Field("int64", 1),
     "motif": Field("int64", 1),
@@ -52,7 +52,7 @@ MOTIF_HEADS = (
 
 @dataclass(frozen=True)
 class Part:
-    """One explanation with what was found in it."""
+    """One explanation with its motifs."""
 
     name: str
     explanation: Explanation
@@ -61,13 +61,13 @@ class Part:
 
 
 def write_meme(path: Path, motifs: Sequence[NamedMotif]) -> None:
-    """Probabilities of every motif, for the MEME suite, with the name of its best match where that is significant."""
+    """Return the probabilities of every motif for the MEME suite, with the name of its best match if significant."""
     rows = [Motif(m.id, m.name.replace(" ", "_"), m.motif.ppm, len(m.motif.sites)) for m in motifs]
     path.write_text(format_meme(rows) + "\n", encoding="utf-8")
 
 
 def motif_rows(parts: Sequence[Part]) -> list[dict[str, Any]]:
-    """The table of motifs as plain JSON: a row for each motif, its matches in a list."""
+    """Return the table of motifs as plain JSON: a row for each motif, with its matches in a list."""
     rows = []
     for part in parts:
         for named in part.motifs:
@@ -108,7 +108,7 @@ def motif_rows(parts: Sequence[Part]) -> list[dict[str, Any]]:
 
 
 def write_motif_table(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    """``motifs.tsv``: a row for each motif and match."""
+    """Write ``motifs.tsv``: a row for each motif and match."""
     with path.open("w", encoding="utf-8") as file:
         file.write("\t".join(MOTIF_HEADS) + "\n")
         for row in rows:
@@ -117,7 +117,7 @@ def write_motif_table(path: Path, rows: Sequence[dict[str, Any]]) -> None:
 
 
 def write_seqlets(path: Path, parts: Sequence[Part]) -> int:
-    """``seqlets.tsv``: a row for each seqlet, those of motifs first; returns how many."""
+    """Write ``seqlets.tsv``: a row for each seqlet, those of motifs first; return their number."""
     count = 0
     with path.open("w", encoding="utf-8") as file:
         file.write("\t".join(SEQLET_HEADS) + "\n")
@@ -137,7 +137,7 @@ def write_seqlets(path: Path, parts: Sequence[Part]) -> int:
 
 
 def write_h5(path: Path, parts: Sequence[Part], metadata: dict[str, Any]) -> None:
-    """``motifs.h5``: seqlets as columns; motifs, matches, settings and accounts in the metadata."""
+    """Write ``motifs.h5``: seqlets as columns; motifs, matches, settings and messages in the metadata."""
     chroms: dict[str, int] = {}
     with hdf5.create(path) as file:
         for name, field in FIELDS.items():
@@ -171,10 +171,10 @@ def write_h5(path: Path, parts: Sequence[Part], metadata: dict[str, Any]) -> Non
 
 
 class MotifsFile:
-    """A ``motifs.h5``, opened: its motifs and seqlets.
+    """An opened ``motifs.h5``: its motifs and seqlets.
 
-    ``metadata`` is as it was written; ``motifs`` its table, with ``counts``, ``contributions``, ``hypothetical`` and
-    ``background`` as lists. Raises DemoError on opening what is no such file.
+    ``metadata`` is that of the file. ``motifs`` is its table, with ``counts``, ``contributions``, ``hypothetical`` and
+    ``background`` as lists. Raises DemoError on opening another file.
     """
 
     def __init__(self, path: Path) -> None:
@@ -199,25 +199,25 @@ class MotifsFile:
         return int(self._file["row"].shape[0])
 
     def column(self, name: str) -> Any:
-        """A column of the seqlets, whole."""
+        """Return a column of the seqlets."""
         return (TextColumn if name == "ids" else Column)(self._file[name])[:]
 
     def motif(self, name: str) -> Motif:
-        """A motif by its id, as probabilities."""
+        """Return a motif by its id, as probabilities."""
         (row,) = [m for m in self.motifs if m["motif"] == name]
         counts = np.asarray(row["counts"], np.float64)
         return Motif(name, str(row.get("name", "")), counts / counts.sum(axis=0), float(row["seqlets"]))
 
 
 def place_cells(places: Places, i: int) -> list[object]:
-    """Chromosome, start, end and strand for a table; empty where unknown."""
+    """Return chromosome, start, end and strand for a table; empty if unknown."""
     if not places.chrom[i]:
         return ["", "", "", ""]
     return [places.chrom[i], places.start[i], places.end[i], SIGN[int(places.strand[i])]]
 
 
 def _groups(part: Part) -> list[tuple[int, Sites]]:
-    """The sites of each motif, then the seqlets that belong to none (-1)."""
+    """Return the sites of each motif, then the seqlets without a motif (-1)."""
     groups = [(place, named.motif.sites) for place, named in enumerate(part.motifs)]
     return [*groups, (-1, part.outcome.unassigned)]
 

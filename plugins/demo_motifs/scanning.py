@@ -1,7 +1,7 @@
 """Sites of motifs in sequences, with exact p-values for any background: the method of FIMO.
 
-Written here because memelite's FIMO knows a uniform background alone and lets unknown bases match anything; the tests
-hold both to the same sites where their settings agree.
+memelite's FIMO assumes a uniform background and lets unknown bases match anything. Tests compare both where their
+settings agree.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from demo_core.sequences import UNIFORM, Codes
 
 Floats = NDArray[np.float64]
 
-#: Scores are counted in steps of so many bits.
+#: Scores are computed in steps of this many bits.
 STEP = 0.02
-#: Columns whose letters are looked up at once.
+#: Number of columns whose letters are looked up at once.
 _K = 5
 _UNKNOWN = -(1 << 24)
 
@@ -31,13 +31,13 @@ class Hits:
     Parameters
     ----------
     row, start
-        The sequence, and where in it the site begins (0-based, on the strand the sequence was given in).
+        The sequence, and the start of the site (0-based, on the strand of the sequence as given).
     strand
-        1: the motif reads as the sequence does; -1: on the other strand.
+        1: the strand of the sequence; -1: the other strand.
     score
         Log-odds against the background in bits, to the nearest ``STEP`` in each column.
     p
-        How likely a window of the background scores as high or higher.
+        Probability that a window of the background scores at least as high.
     """
 
     row: NDArray[np.int64]
@@ -51,26 +51,27 @@ class Hits:
 
 
 class Scanner:
-    """Scores every window of sequences with one motif.
+    """Scores of every window of sequences for one motif.
 
     Parameters
     ----------
     pwm
-        Log-odds (4, W) in bits, as ``Motif.pwm`` gives them against the same background.
+        Log-odds (4, W) in bits, from ``Motif.pwm`` with the same background.
     background
-        Probabilities of A, C, G and T; p-values are of independent bases drawn from it.
+        Probabilities of A, C, G and T; p-values assume independent bases.
     threshold
-        The largest p-value of a hit.
+        Maximum p-value of a hit.
     best_anyway
-        Take the best windows there can be even where those are not so unlikely: six bases turn up once in 4,096 places.
+        Count the best possible windows as hits even if their p-value is larger: six bases occur once in 4,096
+        positions.
 
     Notes
     -----
     Source: Grant, Bailey & Noble, Bioinformatics 2011, 27:1017. The distribution of scores is computed exactly, column
     by column, over scores rounded to ``STEP``. Windows with an unknown base are never hits.
 
-    When not to use it: p-values are of one window. A thousand sequences of 100 bases have 200,000 of them, so 20 hits
-    at 1e-4 are to be expected of nothing.
+    When not to use it: as evidence by itself. p-values refer to one window. A thousand sequences of 100 bases have
+    200,000 windows, so 20 hits at 1e-4 are expected by chance.
     """
 
     def __init__(
@@ -81,19 +82,19 @@ class Scanner:
             raise ValueError("log-odds must be finite: give the motif a pseudocount")
         self.width = int(steps.shape[1])
         base = check_background(background)
-        # on the other strand the bases that are read are the complements of the background's
+        # on the other strand, the bases read are the complements of the background's
         self._tails = {1: _tail(steps, base), -1: _tail(steps, base[::-1])}
         self._lowest = int(steps.min(axis=0).sum())
         self._lookups = {1: _lookups(steps), -1: _lookups(steps[::-1, ::-1])}
-        #: The p-value of the best window there can be, on the strand where it is smaller.
+        #: p-value of the best possible window, on the strand where it is smaller.
         self.smallest_p = min(float(tail[-1]) for tail in self._tails.values())
         if best_anyway:
             threshold = max(threshold, 1.5 * self.smallest_p)
-        #: The least score of a hit on each strand, in steps; None where not even the best window is that unlikely.
+        #: Minimum score of a hit on each strand, in steps; None if not even the best window reaches the threshold.
         self.least = {strand: _least(tail, self._lowest, threshold) for strand, tail in self._tails.items()}
 
     def hits(self, codes: Codes) -> Hits:
-        """The hits in (N, L) codes, on both strands."""
+        """Return the hits in (N, L) codes, on both strands."""
         n, length = codes.shape
         places = length - self.width + 1
         none = np.zeros(0, np.int64)
@@ -115,13 +116,13 @@ class Scanner:
         return Hits(row[order], start[order], strands[order], scores[order], p[order])
 
     def p_value(self, score: float, strand: int = 1) -> float:
-        """The p-value of a score in bits."""
+        """Return the p-value of a score in bits."""
         tail = self._tails[strand]
         return float(tail[int(np.clip(np.rint(score / STEP) - self._lowest, 0, len(tail) - 1))])
 
 
 def check_background(background: ArrayLike) -> Floats:
-    """Four positive probabilities that sum to 1. Raises UsageProblem."""
+    """Parse four positive probabilities that sum to 1. Raises UsageProblem."""
     base = np.asarray(background, np.float64)
     if base.shape != (4,) or not (base > 0).all() or abs(base.sum() - 1) > 0.01:
         raise UsageProblem("a background needs four positive frequencies of A, C, G and T that sum to 1")
@@ -129,14 +130,14 @@ def check_background(background: ArrayLike) -> Floats:
 
 
 def composition_of(codes: Codes) -> Floats:
-    """The shares of A, C, G and T on both strands, for a background; uniform where no base is known."""
+    """Return frequencies of A, C, G and T over both strands, for a background; uniform if no base is known."""
     counts = np.bincount(codes.ravel(), minlength=5)[:4].astype(np.float64)
     both = counts + counts[::-1] + 1e-9
     return np.asarray(both / both.sum())
 
 
 def without_overlaps(hits: Hits, width: int) -> Hits:
-    """The best of hits that share bases, whatever their strand: best p first, then the leftmost."""
+    """Keep the best of hits that share bases, on either strand: lowest p first, then the leftmost."""
     order = np.lexsort((hits.start, hits.p, hits.row))
     kept: list[int] = []
     taken: list[int] = []
@@ -158,7 +159,7 @@ def _least(tail: Floats, lowest: int, threshold: float) -> int | None:
 
 
 def _tail(steps: NDArray[np.int64], base: Floats) -> Floats:
-    """P(score >= s) for s from the lowest score on."""
+    """Return P(score >= s) for s from the lowest score on."""
     chance = np.ones(1)
     for column in steps.T:
         least = column.min()
@@ -170,7 +171,9 @@ def _tail(steps: NDArray[np.int64], base: Floats) -> Floats:
 
 
 def _lookups(steps: NDArray[np.int64]) -> list[tuple[int, NDArray[np.int32]]]:
-    """For each run of up to ``_K`` columns its first column, and the summed score of each word of ``_K`` letters."""
+    """Return for each run of up to ``_K`` columns its first column, and the summed score of each word of ``_K``
+    letters.
+    """
     padded = np.vstack([steps, np.full(steps.shape[1], _UNKNOWN)])
     tables = []
     for first in range(0, steps.shape[1], _K):
@@ -185,7 +188,9 @@ def _lookups(steps: NDArray[np.int64]) -> list[tuple[int, NDArray[np.int32]]]:
 
 
 def _words(codes: Codes) -> NDArray[np.int32]:
-    """At each place of (N, L) the number of the word of ``_K`` letters that begins there, unknown ones past the end."""
+    """Return at each position of (N, L) the number of the word of ``_K`` letters that starts there, unknown ones past
+    the end.
+    """
     length = codes.shape[1]
     padded = np.pad(np.minimum(codes, 4), ((0, 0), (0, _K)), constant_values=4).astype(np.int32)
     words = np.zeros(codes.shape, np.int32)

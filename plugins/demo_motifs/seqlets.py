@@ -1,4 +1,4 @@
-"""Seqlets: the stretches of sequences that an explanation points at, the paper's way and by significance."""
+"""Seqlets: stretches with high attribution, by significance or as best windows."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from demo_motifs.tomtom import false_discovery_rates
 
 Ints = NDArray[np.int64]
 
-#: So many negatives make a null of their own.
+#: Minimum number of negatives for a null distribution.
 ENOUGH = 100
-#: Rows that a null is made of at most, drawn with the seed.
+#: Maximum number of rows of a null distribution, drawn with the seed.
 MOST_NULL = 20_000
-#: Permutations of each sequence, for a null from the values themselves.
+#: Permutations of each sequence, for a null from permuted values.
 _PERMUTATIONS = 5
 _BLOCK = 3
-#: A run breaks where so many bases have, on average, less than this share of what its bases have.
+#: A run ends where this many bases have, on average, less than this fraction of the mean of its bases.
 _GAP = 8
 _GAP_SHARE = 0.1
 
@@ -30,8 +30,8 @@ _GAP_SHARE = 0.1
 class Seqlets:
     """M stretches ``[start, end)`` of sequences.
 
-    ``row`` is the place in the explanation; ``score`` the summed value; ``p`` how likely the best stretch of a null
-    sequence scores as high, NaN where nothing was tested.
+    ``row`` is the row in the explanation; ``score`` the summed value; ``p`` the fraction of null sequences whose best
+    stretch scores as high, NaN if not tested.
     """
 
     row: Ints
@@ -44,22 +44,22 @@ class Seqlets:
         return len(self.row)
 
     def take(self, keep: NDArray[np.bool_] | Ints) -> Seqlets:
-        """Some of them."""
+        """Return some of them."""
         return Seqlets(*(getattr(self, f)[keep] for f in ("row", "start", "end", "score", "p")))
 
 
 @dataclass(frozen=True)
 class Null:
-    """What chance comes to.
+    """Null distribution of run scores.
 
     Parameters
     ----------
     scores
-        (M,), the best stretch of each null sequence, ascending.
+        (M,), score of the best stretch of each null sequence, ascending.
     drift
-        What was taken off each base's value, so that stretches end where evidence does.
+        Value subtracted at each base, so that stretches end with the evidence.
     made_from
-        In words.
+        Description of the null.
     """
 
     scores: Floats
@@ -67,14 +67,14 @@ class Null:
     made_from: str
 
     def p_values(self, scores: Floats) -> Floats:
-        """The share of null sequences that score as high, counting one more than there are, so never 0."""
+        """Fraction of null sequences that score as high, with one added to both counts, so never 0."""
         above = len(self.scores) - np.searchsorted(self.scores, scores, side="left")
         return np.asarray((above + 1) / (len(self.scores) + 1))
 
 
 @dataclass(frozen=True)
 class Found:
-    """Seqlets and how they were told from chance; ``null`` is None for the paper's way."""
+    """Seqlets and their null distribution; ``null`` is None for best windows."""
 
     seqlets: Seqlets
     searched: int
@@ -86,14 +86,14 @@ class Found:
 def best_windows(
     explanation: Explanation, channel: Channel, rows: Rows, width: int, *, number: int = 1, sign: int = 1
 ) -> Found:
-    """The paper's way: in each sequence the window of the highest summed value, or the ``number`` best apart.
+    """Return the window with the highest summed value in each sequence, or the ``number`` best that do not overlap.
 
-    For a trace it is the window that ends, as the bases are read, at the steepest rise: what was read last
-    made the score rise. Sequences without any positive value have none.
+    For a trace, it is the window that ends, in reading direction, at the steepest rise. Sequences without any positive
+    value have no window.
 
     Source: Lanchantin, Singh, Wang & Qi, PSB 2017: a window of nine bases.
 
-    When not to use it: to learn whether there is a motif at all. Every sequence yields a window, random ones too.
+    When not to use it: to decide whether there is a motif. Every sequence has a best window, random ones too.
     """
     length = explanation.sequences.length
     if width > length:
@@ -135,16 +135,16 @@ def significant_runs(
     most: int = 5,
     sign: int = 1,
 ) -> Found:
-    """Runs of bases whose summed value is more than chance would give.
+    """Return runs of bases whose summed value exceeds the null distribution.
 
-    A run is a stretch of the highest sum of ``value - drift``, up to ``most`` apart in a sequence. The best run of a
-    sequence gets the share of null sequences whose best run is as high as its p-value; the threshold is where the false
-    discovery rate over the searched sequences, after Benjamini & Hochberg, is ``fdr``. Every run above it counts.
+    A run is a stretch with the highest sum of ``value - drift``; a sequence has up to ``most`` runs. The p-value of its
+    best run is the fraction of null sequences whose best run scores as high. The threshold keeps the false discovery
+    rate over the searched sequences (Benjamini & Hochberg) below ``fdr``. Every run above it counts.
 
     Source: maximal segments, Karlin & Altschul, PNAS 1990, 87:2264; their distribution is taken from the null here.
 
-    When not to use it: with a null of other sequences than those searched but for the motifs, such as negatives of
-    another composition.
+    When not to use it: with a null of sequences that differ in more than the motifs, such as negatives of another
+    composition.
     """
     parts, best = [empty()], []
     for block in blocks(explanation, channel, rows, sign=sign):
@@ -169,7 +169,7 @@ def significant_runs(
 def null_from_rows(
     explanation: Explanation, channel: Channel, rows: Rows, made_from: str, *, seed: int = 0, sign: int = 1
 ) -> Null:
-    """The best run of each of some sequences without motifs, such as shuffles."""
+    """Return the best run of each of some sequences without motifs, such as shuffles."""
     rows = _some(rows, seed)
     drift = _drift(explanation, channel, rows, sign)
     tops = [_runs(block, drift, 1)[1] for block in blocks(explanation, channel, rows, sign=sign)]
@@ -177,14 +177,14 @@ def null_from_rows(
 
 
 def null_from_values(explanation: Explanation, channel: Channel, rows: Rows, *, seed: int = 0, sign: int = 1) -> Null:
-    """The best run after the values of each sequence were put into random order, three neighbours at a time.
+    """Return the best run after permuting the values of each sequence, in blocks of three neighbours.
 
-    Neighbouring values of a network are alike, also where there is nothing to see; blocks keep some of that.
+    Neighbouring values of a network are correlated, even without a motif; blocks preserve a part of this.
 
     Source: the block bootstrap, Künsch, Annals of Statistics 1989, 17:1217, without replacement.
 
-    When not to use it: where there are negatives or shuffled sequences to explain instead. It knows nothing of how
-    strongly a network responds to what is there by chance, and misses many sites for fear of that.
+    When not to use it: if negatives or shuffled sequences can be explained instead. This null ignores how strongly a
+    network responds to chance occurrences, and is therefore conservative.
     """
     rows = _some(rows, seed)
     random = np.random.default_rng(seed)
@@ -204,16 +204,16 @@ def null_from_values(explanation: Explanation, channel: Channel, rows: Rows, *, 
 
 
 def _in_blocks(known: NDArray[np.bool_], random: np.random.Generator) -> Ints:
-    """For each row of (n, L) an order of its places.
+    """Return for each row of (n, L) a permutation of its positions.
 
-    The known ones are cut into blocks, from a random place on, and these put into random order; the unknown ones come
+    The known ones are cut into blocks from a random position on, and the blocks are permuted. The unknown ones come
     last, as where sequences were padded.
     """
     n, length = known.shape
     first = np.argsort(~known, axis=1, kind="stable")
     count = known.sum(axis=1)
     place = np.arange(length)
-    # the known ones turned, so that blocks begin anywhere
+    # the known ones rotated, so that blocks begin anywhere
     shift = np.asarray(random.integers(0, _BLOCK, (n, 1)))
     turned = np.where(place < count[:, None], (place + shift) % np.maximum(count, 1)[:, None], place)
     blocks = -(-length // _BLOCK)
@@ -237,7 +237,7 @@ def _some(rows: Rows, seed: int) -> Rows:
 
 
 def _drift(explanation: Explanation, channel: Channel, rows: Rows, sign: int) -> float:
-    """The mean size of a value."""
+    """Return the mean magnitude of a value."""
     total, count = 0.0, 0
     for block in blocks(explanation, channel, rows, sign=sign):
         known = block.codes < 4
@@ -247,7 +247,7 @@ def _drift(explanation: Explanation, channel: Channel, rows: Rows, sign: int) ->
 
 
 def _runs(block: Block, drift: float, most: int) -> tuple[Seqlets, Floats]:
-    """Up to ``most`` best runs of each sequence, and the score of the best one of each (0 where there is none)."""
+    """Return up to ``most`` best runs of each sequence, and the score of the best one of each (0 if there is none)."""
     values = block.values - drift
     values[block.codes >= 4] = -np.inf  # an unknown base is no evidence, and ends a run
     parts = [empty()]
@@ -269,9 +269,9 @@ def _runs(block: Block, drift: float, most: int) -> tuple[Seqlets, Floats]:
 
 
 def _unbroken(values: Floats, alive: Ints) -> tuple[Floats, Ints, Ints]:
-    """The best run of some rows that has no gap in it; a gap is made to end runs in ``values``.
+    """Return the best run of some rows without a gap; a gap then ends runs in ``values``.
 
-    Two strong sites far apart would otherwise be one run, as what lies between costs so little.
+    Two strong sites far apart would otherwise become one run, as the bases between them cost little.
     """
     score, start, end = best_run(values[alive])
     length = values.shape[1]
@@ -295,7 +295,9 @@ def _unbroken(values: Floats, alive: Ints) -> tuple[Floats, Ints, Ints]:
 
 
 def best_run(values: Floats) -> tuple[Floats, Ints, Ints]:
-    """Score, start and end of the stretch of the highest sum in each row; a score of 0 where none is positive."""
+    """Return score, start and end of the stretch with the highest sum in each row; a score of 0 if no value is
+    positive.
+    """
     n, length = values.shape
     best, start, end = np.zeros(n), np.zeros(n, np.int64), np.zeros(n, np.int64)
     here, since = np.zeros(n), np.zeros(n, np.int64)

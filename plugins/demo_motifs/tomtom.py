@@ -1,4 +1,4 @@
-"""Tomtom: which known motifs a motif is like, and how likely that is by chance."""
+"""Tomtom: similarity of a motif to known motifs, and its significance."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Comparison:
-    """Every query against every known motif, each (Q, K).
+    """Comparison of every query with every known motif, each (Q, K).
 
     Parameters
     ----------
     p
         The p-value of the best alignment, over offsets and strands.
     e
-        ``p * K``: how many of K unrelated motifs would be as alike.
+        ``p * K``: expected number of K unrelated motifs that are as similar.
     q
         The false discovery rate among the K comparisons of one query, after Benjamini & Hochberg.
     offset
-        Where the query's first position lies in the known motif, as that is oriented here (negative: before it).
+        Position of the query's first column in the known motif, in its orientation here (negative: before it).
     overlap
-        Positions that both have in that alignment.
+        Number of aligned columns.
     strand
-        1: as they are; -1: the known motif is reverse-complemented.
+        1: same strand; -1: the known motif is reverse-complemented.
     """
 
     p: Floats
@@ -45,12 +45,13 @@ class Comparison:
 
 
 def compare(queries: Sequence[Floats], known: Sequence[KnownMotif], say: Callable[[str], None]) -> Comparison:
-    """Compare motifs, probabilities (4, W) each, with known ones.
+    """Compare motifs, probabilities (4, W) each, with known motifs.
 
-    Source: Gupta, Stamatoyannopoulos, Bailey & Noble, Genome Biology 2007, 8:R24, as memelite has it (complete scores).
-    p-values are of a background made from the known motifs' own columns, so that they depend on the database.
+    Source: Gupta, Stamatoyannopoulos, Bailey & Noble, Genome Biology 2007, 8:R24, implemented in memelite (complete
+    scores). The background of p-values is made from the columns of the known motifs, so they depend on the database.
 
-    When not to use it: with a database of a few motifs, which is no background. Fewer than 25 are refused.
+    When not to use it: with a database of a few motifs, which is not a sufficient background. Fewer than 25 are
+    refused.
     """
     if len(known) < 25:
         raise DemoError(
@@ -64,7 +65,7 @@ def compare(queries: Sequence[Floats], known: Sequence[KnownMotif], say: Callabl
         from memelite import tomtom
 
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # numba's of older processors, seen by nobody who could act on it
+            warnings.simplefilter("ignore")  # numba's warning about older processors, which the user cannot act on
             return np.asarray(tomtom(asked, targets))
 
     p, _, offset, overlap, strand = call_compiled("Tomtom", ("memelite",), run, say)
@@ -75,7 +76,7 @@ def compare(queries: Sequence[Floats], known: Sequence[KnownMotif], say: Callabl
 
 
 def false_discovery_rates(p: Floats) -> Floats:
-    """q-values along the last axis: the least rate of false discoveries at which each p-value would count.
+    """q-values along the last axis: the lowest false discovery rate at which each p-value is significant.
 
     Source: Benjamini & Hochberg, J. R. Stat. Soc. B 1995, 57:289.
     """

@@ -1,4 +1,4 @@
-"""The surroundings of seqlets, cut out of sequences once, and the placing of motifs in them."""
+"""Surroundings of seqlets, cut out of sequences once, and the placement of motifs in them."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from demo_core.sequences import DNA, Codes
 from demo_motifs.per_base_scores import Channel, Floats, read
 from demo_motifs.seqlets import Ints, Seqlets
 
-#: Bases that are kept on each side of a seqlet's middle.
+#: Bases kept on each side of a seqlet's middle.
 REACH = 25
-#: Bases that a network may have read before its score changes on account of them.
+#: Bases that a network may have read before its score changes because of them.
 _DELAY = 8
 
 
 @dataclass(frozen=True)
 class Windows:
-    """M windows of ``2 * REACH + 1`` places around the middles of seqlets.
+    """M windows of ``2 * REACH + 1`` positions around the middles of seqlets.
 
     Parameters
     ----------
     first
-        (M,), the place in its sequence where each window begins; may be below 0.
+        (M,), position in its sequence where each window begins; may be negative.
     start, end
-        (M,), the zone of the window in which a motif may lie: the seqlet, and for traces what was read before it.
+        (M,), zone of the window in which a motif may lie: the seqlet, and for traces the bases read before it.
     codes
         (M, W), unknown past the ends of the sequence.
     letters, contributions
-        (M, 4, W): how much of each letter is there, and that times its value. Zero past the ends.
+        (M, 4, W): one-hot or probabilities, and their product with the value. Zero past the ends.
     hypothetical
         (M, 4, W), or None.
     spread
@@ -52,7 +52,7 @@ class Windows:
 
 
 def cut(explanation: Explanation, channel: Channel, seqlets: Seqlets, *, sign: int = 1) -> Windows:
-    """The window of each seqlet. Reads each sequence once; memory is that of the windows."""
+    """Return the window of each seqlet. Reads each sequence once; memory holds the windows only."""
     width = 2 * REACH + 1
     m, length = len(seqlets), explanation.sequences.length
     first = (seqlets.start + seqlets.end) // 2 - REACH
@@ -80,16 +80,16 @@ def _cut(values: Floats, place: Ints, inside: NDArray[np.bool_]) -> Floats:
 
 
 def zone(channel: Channel, seqlets: Seqlets, length: int) -> tuple[Ints, Ints]:
-    """Start and end of where the cause of a seqlet may lie: it, and for traces some bases that were read before it."""
+    """Return start and end of the zone that can cause a seqlet: itself, and for traces bases read before it."""
     start = seqlets.start - (_DELAY if channel.reads > 0 else 0)
     end = seqlets.end + (_DELAY if channel.reads < 0 else 0)
     return np.maximum(start, 0), np.minimum(end, length)
 
 
 def weights(windows: Windows) -> Floats:
-    """How much each base of (M, W) says for being part of a motif: its share of the zone's positive value.
+    """Return the weight of each base of (M, W): its share of the zone's positive values.
 
-    For traces, whose changes lie beside their cause, each base of the zone alike.
+    For traces, whose changes lie beside their cause, all bases of the zone have the same weight.
     """
     place = np.arange(windows.codes.shape[1])
     inside = (place >= windows.start[:, None]) & (place < windows.end[:, None])
@@ -101,7 +101,8 @@ def weights(windows: Windows) -> Floats:
 
 
 def oriented(columns: NDArray[np.float32], start: Ints, strand: Ints, width: int) -> NDArray[np.float32]:
-    """Of (M, 4, W) the ``width`` places from ``start`` on, reverse-complemented where ``strand`` is -1: (M, 4, width).
+    """Return ``width`` positions of (M, 4, W) from ``start`` on, reverse-complemented if ``strand`` is -1: (M, 4,
+    width).
 
     Zero where they reach past the window.
     """

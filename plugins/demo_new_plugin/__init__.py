@@ -1,4 +1,4 @@
-"""``demo new-plugin``: a package to begin with."""
+"""``demo new-plugin``: write a plugin package from a template."""
 
 from demo_core import Command, Register, hookimpl
 

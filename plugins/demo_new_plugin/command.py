@@ -1,6 +1,6 @@
-"""Write a complete package that works as it is: what it does is there to be replaced.
+"""Write a complete plugin package that works; its simple method is to be replaced.
 
-Each file is a real one under ``packages/``, of a plugin called new-name; writing replaces that name and no more.
+Each file is a real one under ``packages/``, of a plugin called new-name. Writing a package replaces only that name.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def new_plugin(ctx: click.Context, kind: str, name: str, output: Path | None) ->
 
 
 def package(kind: str, name: str) -> Iterator[tuple[Path, str]]:
-    """The files of a package, with their paths in it."""
+    """Return the files of a package, with their paths in it."""
     root = resources.files("demo_new_plugin") / "packages"
     for part in ("common", kind):
         for path, file in _files(root / part):
@@ -112,7 +112,7 @@ def _check_name(state: State, kind: str, name: str) -> None:
 
 
 def _clashes(kind: str, name: str, module: str) -> bool:
-    """Whether the class or function would be called as something that its file imports, or as a word of Python."""
+    """Return whether the class or function would have the name of an import of its file, or a Python keyword."""
     mine = set(_named("NewName new_name", kind, name).split())
     for path, text in package(kind, name):
         if path.suffix != ".py":

@@ -1,4 +1,4 @@
-"""Backgrounds: independent bases of a composition, or a Markov model of given sequences."""
+"""Background sequences: independent bases, or a Markov model of given sequences."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from demo_core.sequences import DNA
 
 Codes = NDArray[np.uint8]
 
-# Of each context, so that what was never seen stays possible
+# Pseudocount of each context, so that unseen words remain possible
 _PSEUDOCOUNT = 1.0
 
 
 class Background:
-    """A Markov model of DNA of some order; order 0 is a composition.
+    """Markov model of DNA of some order; order 0 is a base composition.
 
     Parameters
     ----------
     table
-        (4 ** order, 4), the probability of each base after each context; the last base of a context counts least.
+        (4 ** order, 4), probability of each base after each context; the last base of a context is the lowest digit.
     """
 
     def __init__(self, table: NDArray[np.float64]) -> None:
@@ -32,7 +32,7 @@ class Background:
 
     @classmethod
     def of_sequences(cls, source: Path, order: int) -> Background:
-        """The model of a file's sequences. Raises BadSource if there are none long enough."""
+        """Fit the model to a file's sequences. Raises BadSource if none is long enough."""
         counts = np.zeros(4 ** (order + 1))
         for codes in _sequences(source):
             if len(codes) <= order:
@@ -48,7 +48,7 @@ class Background:
         return cls(table + _PSEUDOCOUNT * table.sum(axis=0) / table.sum())
 
     def draw(self, n: int, length: int, random: np.random.Generator) -> Codes:
-        """Sequences (n, length)."""
+        """Draw sequences (n, length)."""
         codes = np.empty((n, length), np.uint8)
         # a run-in, so that the first bases have a context too
         context = np.zeros(n, np.int64)

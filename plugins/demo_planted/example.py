@@ -1,4 +1,4 @@
-"""A motif to check the reader with, as long as its sequences, so that chance has nothing to choose."""
+"""A motif for checks of the reader, as long as its sequences, so that its position is fixed."""
 
 from demo_core import Interval, Record
 from demo_core.testing import ReaderExample

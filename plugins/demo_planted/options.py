@@ -9,7 +9,7 @@ from demo_core import Unsuitable
 
 @dataclass(frozen=True)
 class PlantedOptions:
-    """What is planted, and into what."""
+    """Planted motifs, and background sequences."""
 
     motifs: tuple[str, ...] = field(
         default=("MAFK",), metadata={"help": "Names or ids of motifs planted in positives."}

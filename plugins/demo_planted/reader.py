@@ -1,4 +1,4 @@
-"""Sequences whose truth is known: motifs drawn from count matrices, planted into a background."""
+"""Simulated sequences with known sites: motifs drawn from count matrices, planted into background sequences."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ _BLOCK = 1024
 
 
 class PlantedReader(Reader):
-    """Makes sequences, every other one a positive with sites of the motifs, and marks those sites.
+    """Make sequences, alternately positives with motif sites, which are marked, and negatives.
 
-    Each site is drawn from its motif's probabilities, base by base. Intervals are made up: one sequence after the other
-    on chromosome ``planted``.
+    Each site is drawn from its motif's probabilities, base by base. Intervals are simulated: one sequence after the
+    other on chromosome ``planted``.
 
-    When not to use it: as a stand-in for a benchmark on real peaks. Nothing here is confounded, and every network that
-    works at all is nearly perfect.
+    When not to use it: instead of a benchmark on real peaks. There is no confounding, and every network that works is
+    nearly perfect.
     """
 
     targets = ("bound",)
@@ -47,13 +47,13 @@ class PlantedReader(Reader):
 
     @staticmethod
     def example() -> ReaderExample:
-        """Files for the conformance kit."""
+        """Return files for the conformance kit."""
         from demo_planted.example import EXAMPLE
 
         return EXAMPLE
 
     def read(self, source: Path) -> Iterator[RecordBlock]:
-        """Blocks of sequences. Raises BadSource on a bad MEME file, UsageProblem if the motifs do not fit."""
+        """Yield blocks of sequences. Raises BadSource on an invalid MEME file, UsageProblem if motifs do not fit."""
         options = self.options
         motifs = _chosen(source, options.motifs)
         random = np.random.default_rng(options.planting_seed)
@@ -81,8 +81,8 @@ class PlantedReader(Reader):
 
 
 def _chosen(source: Path, names: tuple[str, ...]) -> list[Motif]:
-    """The motifs named, by id or name, of a MEME file or of the one that comes with this reader."""
-    if str(source) == SHIPPED and not source.is_file():  # nor is a folder of that name in the way
+    """Return the motifs by id or name, from a MEME file or from the built-in one."""
+    if str(source) == SHIPPED and not source.is_file():  # a folder of that name is ignored
         with resources.as_file(resources.files("demo_planted") / "jaspar.meme") as path:
             motifs = read_meme(path)
     else:
@@ -99,7 +99,7 @@ def _chosen(source: Path, names: tuple[str, ...]) -> list[Motif]:
 
 
 class _Plan:
-    """Where sites go: the motifs' arrangement and each decoy are blocks that do not overlap."""
+    """Place sites: the motifs' arrangement and each decoy are blocks that do not overlap."""
 
     def __init__(self, motifs: list[Motif], options: PlantedOptions, random: np.random.Generator) -> None:
         self.motifs, self.options, self.random = motifs, options, random
@@ -117,21 +117,21 @@ class _Plan:
         if positive:
             kept = self._arrangement()
             blocks = self._shuffled(blocks)
-            # an arrangement without spacing is several blocks, whose order among themselves has been decided
+            # an arrangement without spacing is several blocks, whose order is already decided
             slots = np.sort(self.random.choice(len(blocks) + len(kept), len(kept), replace=False))
             for slot, block in zip(slots, kept, strict=True):
                 blocks.insert(int(slot), block)
         free = len(codes) - sum(len(block) for block, _ in blocks)
-        # each block falls anywhere, the order apart
+        # each block falls anywhere, in the given order
         cuts = np.sort(self.random.integers(0, free + 1, len(blocks)))
         for cut, before, (bases, marks) in zip(cuts, _starts(blocks), blocks, strict=True):
             place = slice(int(cut) + before, int(cut) + before + len(bases))
-            mine = bases < 4  # what lies between the motifs of an arrangement stays background
+            mine = bases < 4  # bases between the motifs of an arrangement stay background
             codes[place][mine] = bases[mine]
             sites[place] = marks
 
     def _arrangement(self) -> list[tuple[Codes, Codes]]:
-        """Sites of the motifs as blocks of codes and marks; a single block where their spacing is given."""
+        """Return the sites of the motifs as blocks of codes and marks; a single block if their spacing is given."""
         options, random = self.options, self.random
         motifs = list(self.motifs)
         if options.plant == "one":
@@ -172,6 +172,6 @@ class _Plan:
 
 
 def _starts(blocks: list[tuple[Codes, Codes]]) -> list[int]:
-    """How many bases of blocks come before each."""
+    """Return the number of bases of blocks before each."""
     ends = np.cumsum([0, *(len(block) for block, _ in blocks)])
     return [int(end) for end in ends[:-1]]

@@ -1,4 +1,4 @@
-"""``demo predict``: a model's predictions as a table."""
+"""``demo predict``: write predictions to a table."""
 
 from demo_core import Command, Register, hookimpl
 

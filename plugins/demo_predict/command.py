@@ -99,7 +99,7 @@ def _write(file: TextIO, model: Any, dataset: Any, rows: Any, batch_size: int | 
             if reader_gone():  # stdout was closed, for example by head
                 return
             block = dataset.take(rows[first : first + size])
-            with redirect_stdout(sys.stderr):  # what a network prints is no result
+            with redirect_stdout(sys.stderr):  # output of a network is no result
                 outputs = model.predict(block.codes, batch_size)
             lost += int((~np.isfinite(outputs)).any(axis=1).sum())
             predictions, labels = model.activate(outputs), labels_for(model, block)

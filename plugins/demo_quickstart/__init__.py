@@ -1,4 +1,4 @@
-"""``demo quickstart``: the whole way from sequences to a picture, on made-up data."""
+"""``demo quickstart``: from simulated sequences to a report."""
 
 from demo_core import Command, Register, hookimpl
 

@@ -1,4 +1,4 @@
-"""The quickstart, step by step; each step says the command that does the same."""
+"""The quickstart, step by step. Each step prints its command."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ EXPLAINERS = ("saliency", "temporal", "class-optimization")
 
 @dataclass(frozen=True)
 class Scale:
-    """How much is made, and how long each network is trained on it."""
+    """Amount of data, and training length of each network."""
 
     sequences: int
     training: dict[str, tuple[str, ...]]
@@ -76,7 +76,7 @@ def quickstart(output: Path, small: bool, force: bool) -> None:
             "-o", str(data), *again,
         )  # fmt: skip
     for name in MODELS:
-        how = again or ("--resume",)  # what was interrupted goes on, what is finished stays
+        how = again or ("--resume",)  # unfinished steps are resumed, finished ones kept
         _do(f"train the {name}", "train", name, str(data), "-o", str(models / name), *scale.training[name], *how)
     folders = [str(models / name) for name in MODELS]
     for explainer in EXPLAINERS:
@@ -95,7 +95,7 @@ def quickstart(output: Path, small: bool, force: bool) -> None:
     motifs = output / "motifs"
     if _has("motifs", "find their motifs"):
         there = motifs / "motifs.h5"
-        # those of older explanations would be refused
+        # motifs of older explanations would be refused
         stale = there.exists() and any(p.stat().st_mtime_ns > there.stat().st_mtime_ns for p in every)
         anew = again or (("--force",) if stale else ())
         _do("find their motifs, and name them", "motifs", "find", *map(str, every), "-o", str(motifs), *anew)
@@ -109,7 +109,7 @@ def quickstart(output: Path, small: bool, force: bool) -> None:
 
 
 def _dashboard(output: Path, every: Sequence[Path], motifs: Path) -> list[Path]:
-    """The paper's figure, and the report; nothing where that plugin is switched off."""
+    """Make the paper's figure and the report; return nothing if that plugin is disabled."""
     named = ("--motifs", str(motifs)) if (motifs / "motifs.h5").exists() else ()
     made = []
     for command, title, name in (
@@ -124,7 +124,7 @@ def _dashboard(output: Path, every: Sequence[Path], motifs: Path) -> list[Path]:
 
 
 def _has(command: str, title: str) -> bool:
-    """Whether a plugin's command can run; says what is missing where it cannot."""
+    """Return whether a plugin's command can run; print the missing requirement if it cannot."""
     state: State = click.get_current_context().obj
     if not state.registry.has(Command, command):
         return False
@@ -135,7 +135,7 @@ def _has(command: str, title: str) -> bool:
 
 
 def _forget_options() -> None:
-    """Drop what the environment says of options: the quickstart looks for the files that the defaults make."""
+    """Remove option variables from the environment: the quickstart needs files made with the defaults."""
     owners = (*MODELS, *EXPLAINERS, "train", "planted")
     prefixes = tuple(f"DEMO_{owner}_".upper().replace("-", "_") for owner in owners)
     for name in [name for name in os.environ if name.startswith(prefixes)]:
@@ -158,7 +158,7 @@ def _check_same_size(data: Path, scale: Scale) -> None:
 
 
 def _files(explanations: Path, explainer: str, options: dict[str, object]) -> list[Path]:
-    """The file of each model that was made with these options and no others."""
+    """Return each model's file made with exactly these options."""
     from demo_core import Explanation
 
     found = []

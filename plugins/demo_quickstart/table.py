@@ -1,4 +1,4 @@
-"""The quickstart's table: how well each network predicts, and how well each explanation finds the planted sites."""
+"""Table of the quickstart: prediction quality of each network, and recovery of planted sites by each explanation."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HEADS = ("model", "AUROC", "site recovery: saliency", "site recovery: temporal",
 
 @dataclass(frozen=True)
 class Row:
-    """One model's line."""
+    """One model's row."""
 
     model: str
     auroc: float
@@ -28,11 +28,11 @@ class Row:
     optimised: float
 
     def cells(self) -> list[str]:
-        """For the table."""
+        """Cells of the table."""
         return [self.model, *(f"{value:.3f}" for value in (self.auroc, self.saliency, self.temporal, self.optimised))]
 
     def as_json(self) -> dict[str, Any]:
-        """For ``table.json``."""
+        """Entry of ``table.json``."""
         return asdict(self)
 
 
@@ -57,14 +57,15 @@ def measured(name: str, folder: Path, data: Path, files: dict[str, Path]) -> Row
 
 
 def positives(found: Explanation) -> NDArray[np.int64]:
-    """The rows that have a planted site."""
+    """Return the rows with a planted site."""
     return np.flatnonzero(found.sequences.labels[:, 0] > 0.5)
 
 
 def changes(traces: NDArray[np.float32]) -> NDArray[np.float64]:
-    """How much each base changes temporal scores (N, 2, L) when it is read from the left and from the right: (N, L).
+    """Return how much each base changes temporal scores (N, 2, L) when it is read from the left and from the right: (N,
+    L).
 
-    Where a score is not known, nothing changes.
+    Where a score is unknown, the change is 0.
     """
     forward, backward = np.asarray(traces, np.float64).transpose(1, 0, 2)
     change = np.zeros(forward.shape)

@@ -1,4 +1,4 @@
-"""The network itself."""
+"""Recurrent network."""
 
 from __future__ import annotations
 
@@ -14,11 +14,10 @@ if TYPE_CHECKING:
 
 
 class Rnn(nn.Module, Network):
-    """An LSTM over the bases, dropout on its states, their mean over positions, and a linear layer.
+    """LSTM over the bases, dropout on its states, their mean over positions, and a linear layer.
 
-    Architecture: Lanchantin, Singh, Wang & Qi, PSB 2017. Takes (B, A, L) for any L of at least 1 and gives (B, T).
-    When not to use it: where speed matters; each base waits for the one before it, and the cnn trains several times
-    as fast.
+    Architecture: Lanchantin, Singh, Wang & Qi, PSB 2017. Maps (B, A, L), for any L of at least 1, to (B, T). When not
+    to use it: if speed matters; bases are processed one after the other, and the cnn trains several times as fast.
     """
 
     min_length = 1
@@ -34,18 +33,18 @@ class Rnn(nn.Module, Network):
         self.readout = MeanReadout(self.recurrent.features, n_targets, warm_start=options.warm_start)
 
     def set_progress(self, fraction: float) -> None:
-        """Say how much of the training is over, 0 to 1."""
+        """Set the completed fraction of the training, 0 to 1."""
         self.readout.set_progress(fraction)
 
     @property
     def warming_up(self) -> bool:
-        """Whether training is still in its warm start: such epochs are not kept if there are others."""
+        """Whether training is in its warm start, whose epochs are kept only if no later epoch exists."""
         return self.readout.warming_up
 
     def forward(self, x: Tensor) -> Tensor:
-        """Outputs (B, T) before activation."""
+        """Return outputs (B, T) before activation."""
         return cast("Tensor", self.readout(self.dropout(self.recurrent(x))))
 
     def prefix_logits(self, x: Tensor) -> Tensor:
-        """Outputs (B, T, L) of every prefix, in one pass; offered if it reads from left to right only."""
+        """Return outputs (B, T, L) of every prefix, in one pass; available if the network is unidirectional."""
         return self.readout.of_every_prefix(self.recurrent(x))

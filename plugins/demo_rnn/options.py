@@ -1,11 +1,11 @@
-"""Options of the rnn; the defaults are the paper's."""
+"""Options of the rnn. The defaults are the paper's."""
 
 from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
 class RnnOptions:
-    """How large, and in which directions it reads."""
+    """Sizes of layers, and reading directions."""
 
     units: int = field(default=32, metadata={"help": "LSTM units per direction.", "minimum": 1})
     layers: int = field(default=1, metadata={"help": "Number of stacked LSTM layers.", "minimum": 1, "maximum": 8})

@@ -1,4 +1,4 @@
-"""Saliency maps: the gradient of what the model says, with respect to each letter."""
+"""Saliency maps: the gradient of the target with respect to the one-hot input."""
 
 from demo_core import Explainer, Register, hookimpl
 from demo_saliency.options import SaliencyOptions

@@ -15,24 +15,24 @@ if TYPE_CHECKING:
 class Saliency(SequenceExplainer):
     """Saliency maps, kind attribution.
 
-    ``values[b, a, i]`` is the derivative of the target with respect to letter a at position i of sequence b, for the
-    letters that are not there as well; ``values * x`` is the paper's map w * x0. In target units per letter.
+    ``values[b, a, i]`` is the derivative of the target with respect to letter a at position i of sequence b, for all
+    letters. ``values * x`` is the paper's map w * x0. The unit is that of the target, per unit of one-hot input.
 
     Source: Simonyan, Vedaldi & Zisserman, arXiv 1312.6034; for DNA, Lanchantin et al., PSB 2017. Simplex correction:
     Majdandzic, Rajesh & Koo, Genome Biology 2023, 24:109.
 
-    When not to use it: for an amount of evidence. A gradient is local; where the model is saturated, as for a
-    probability near 1, it is near zero however much a letter matters. Explain the output rather than the
-    probability, or use a method that adds up.
+    When not to use it: to quantify evidence. A gradient is local. In a saturated model, such as for a probability near
+    1, it is near zero even for important letters. Explain the output instead of the probability, or use an additive
+    method.
     """
 
     def __init__(self, options: SaliencyOptions) -> None:
         self.options = options
 
     def explain(self, model: Model, batch: Batch, target: Target) -> Result:
-        """Gradients (B, A, L), in one backward pass for the whole batch."""
+        """Return gradients (B, A, L), in one backward pass for the whole batch."""
         x = batch.x.detach().clone().requires_grad_(True)
-        # The sequences do not touch each other in eval mode, so the sum's gradient holds each one's own
+        # Sequences are independent in eval mode, so the gradient of the sum holds each one's own
         outputs = model.module(x)
         (gradient,) = torch.autograd.grad(target(outputs).sum(), x)
         if self.options.simplex:

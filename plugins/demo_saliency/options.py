@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class SaliencyOptions:
-    """How the gradient is turned into values."""
+    """Conversion of gradients to values."""
 
     simplex: bool = field(
         default=False,

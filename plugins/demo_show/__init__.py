@@ -1,4 +1,4 @@
-"""``demo show``: one sequence of an explanation as a picture."""
+"""``demo show``: plot one sequence of an explanation."""
 
 from demo_core import Command, Register, hookimpl
 

@@ -55,7 +55,7 @@ def show(explanations: tuple[Path, ...], name: str | None, output: Path, force: 
             row = first.row_of(name)
             if not of_data:
                 restarts = [e.row_of(name) for e in opened]
-        elif of_data:  # the one that explains the fewest, so that the others are likely to explain it too
+        elif of_data:  # the file with the fewest sequences, so that the others probably contain its sequence
             fewest = min(of_data, key=len)
             row = first.row_of(str(fewest.sequences.ids[fewest.most_confident_positive()]))
         else:

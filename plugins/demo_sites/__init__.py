@@ -1,4 +1,4 @@
-"""Reader of sequences with a second file that marks binding sites base by base."""
+"""Reader of sequences with a second file of known sites."""
 
 from demo_core import DatasetReader, Register, hookimpl
 from demo_sites.options import SitesOptions

@@ -1,4 +1,4 @@
-"""Sequences and their marks to check the reader with."""
+"""Sequences and their known sites, for checks of the reader."""
 
 from demo_core import Record
 from demo_core.testing import ReaderExample

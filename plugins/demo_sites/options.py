@@ -6,7 +6,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class SitesOptions:
-    """Where the marks are, and what belongs together."""
+    """File of known sites, and grouping."""
 
     marks: Path | None = field(
         default=None,

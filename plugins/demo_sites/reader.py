@@ -1,4 +1,4 @@
-"""Two files, line by line: a sequence, and 0 or 1 for each of its bases. A sequence with any 1 is a positive."""
+"""Two files, line by line: a sequence, and 0 or 1 for each base. A sequence with any 1 is a positive."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class SitesReader(Reader):
-    """Reads sequences and their marks; the label is 1 where any base is marked."""
+    """Read sequences and their known sites; the label is 1 if any base is marked."""
 
     targets = ("bound",)
 
@@ -24,13 +24,13 @@ class SitesReader(Reader):
 
     @staticmethod
     def example() -> ReaderExample:
-        """Files for the conformance kit."""
+        """Return files for the conformance kit."""
         from demo_sites.example import EXAMPLE
 
         return EXAMPLE
 
     def read(self, source: Path) -> Iterator[Record]:
-        """Records in the order of the lines. Raises BadSource naming the line."""
+        """Yield records in the order of the lines. Raises BadSource, naming the line."""
         marks = self.options.marks or _beside(source)
         for count, (mine, other) in enumerate(zip_longest(_filled(source), _filled(marks))):
             if mine is None or other is None:

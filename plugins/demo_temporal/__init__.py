@@ -1,4 +1,4 @@
-"""Temporal output scores: what the model says of every prefix and of every suffix."""
+"""Temporal output scores: predictions for every prefix and suffix."""
 
 from demo_core import Explainer, Register, hookimpl
 from demo_temporal.options import TemporalOptions

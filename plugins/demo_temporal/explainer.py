@@ -1,4 +1,4 @@
-"""Scores of prefixes and suffixes, exact, and never one sequence at a time."""
+"""Exact scores of prefixes and suffixes, computed in batches."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ if TYPE_CHECKING:
 class Temporal(SequenceExplainer):
     """Temporal output scores, kind trace, channels ``forward`` and ``backward``.
 
-    ``values[b, 0, i]`` is what the model says of the prefix x[0..i], ``values[b, 1, i]`` what it says of the suffix
-    x[i..L-1]; both directions of a bidirectional LSTM run on each of them. A probability, or the target's own unit.
-    NaN where a prefix or suffix is shorter than the model takes.
+    ``values[b, 0, i]`` is the prediction for the prefix x[0..i], ``values[b, 1, i]`` for the suffix x[i..L-1]. Both
+    directions of a bidirectional LSTM run on each of them. The unit is a probability, or that of the target. NaN where
+    a prefix or suffix is shorter than the model accepts.
 
     Source: Lanchantin, Singh, Wang & Qi, PSB 2017.
 
-    When not to use it: to say how much a base matters. A score is of everything up to a base, and networks are asked
-    about lengths they were not trained on: short prefixes say more of the network than of the sequence.
+    When not to use it: to quantify the contribution of a base. A score includes all bases up to a position. Networks
+    were not trained on these lengths, so scores of short prefixes are extrapolations.
 
-    Cost: one pass where the architecture offers ``prefix_logits`` or ``suffix_logits``; else a pass over the batch for
-    each length, which is quadratic in the length.
+    Cost: one pass if the architecture offers ``prefix_logits`` or ``suffix_logits``. Otherwise one pass over the batch
+    for each length, which is quadratic in the length.
     """
 
     def __init__(self, options: TemporalOptions) -> None:
         self.options = options
 
     def explain(self, model: Model, batch: Batch, target: Target) -> Result:
-        """Scores (B, 2, L). Raises Unsuitable if ``sliced`` is asked of a model without a convolution to slice."""
+        """Return scores (B, 2, L). Raises Unsuitable if ``sliced`` is set and the model has no convolution to slice."""
         score: Callable[[Tensor], Tensor] = target
         if self._squashes(target):
             score = lambda outputs: torch.sigmoid(target(outputs))  # noqa: E731
@@ -52,7 +52,7 @@ class Temporal(SequenceExplainer):
         return Result(values)
 
     def unit(self, target: Target) -> str:
-        """What the scores are in: ``probability``, or '' for the target's own."""
+        """Return the unit: ``probability``, or '' for that of the target."""
         return "probability" if self._squashes(target) or target.form == "probability" else ""
 
     def _squashes(self, target: Target) -> bool:
@@ -61,7 +61,7 @@ class Temporal(SequenceExplainer):
 
 
 def _of_each_place(outputs: Tensor, score: Callable[[Tensor], Tensor]) -> Tensor:
-    """Scores (B, L) of outputs (B, T, L)."""
+    """Return scores (B, L) of outputs (B, T, L)."""
     return torch.stack([score(outputs[:, :, i]) for i in range(outputs.shape[2])], dim=1)
 
 
@@ -72,7 +72,7 @@ def _of_each_length(
     score: Callable[[Tensor], Tensor],
     wanted: list[bool],
 ) -> Tensor:
-    """Scores (B, 2, L) of the directions wanted: the prefixes and suffixes of one length make one batch."""
+    """Return scores (B, 2, L) of the requested directions: prefixes and suffixes of one length form one batch."""
     length = x.shape[2]
     values = x.new_full((len(x), 2, length), torch.nan)
     for size in range(shortest, length + 1) if any(wanted) else ():
@@ -86,7 +86,7 @@ def _of_each_length(
 
 
 def _sliced(model: Model, x: Tensor, score: Callable[[Tensor], Tensor]) -> Tensor:
-    """As the authors' code has it: the convolution sees the whole sequence, what comes after it only a slice."""
+    """As in the authors' code: the convolution reads the whole sequence, later layers only a slice."""
     network: Any = model.module
     if not hasattr(network, "position_features") or not hasattr(network, "from_position_features"):
         raise Unsuitable(

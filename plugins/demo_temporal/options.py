@@ -6,7 +6,7 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class TemporalOptions:
-    """What a score is, and how exactly it is computed."""
+    """Unit, direction and exactness of scores."""
 
     score: Literal["probability", "logit"] = field(
         default="probability",

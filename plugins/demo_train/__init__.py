@@ -1,4 +1,4 @@
-"""``demo train``: a network is fitted to the training split of a dataset."""
+"""``demo train``: fit a network to the training split of a dataset."""
 
 from demo_core import Command, Register, hookimpl
 

@@ -1,4 +1,4 @@
-"""The state of a training between two epochs, to go on from: one safetensors file, its record as JSON in the header."""
+"""Checkpoint of a training: one safetensors file, with the record as JSON in its header."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _RECORD = "record"
 
 
 class Checkpoint:
-    """Where the state of one training is kept.
+    """Checkpoint file of one training.
 
     Parameters
     ----------
     model
-        The model folder that the training is for; the state lies beside it.
+        Model folder of the training; the checkpoint lies beside it.
     about
-        What decides the training: another training's state is refused.
+        Everything that determines the training: the checkpoint of another training is refused.
     """
 
     def __init__(self, model: Path, about: Mapping[str, Any]) -> None:
@@ -35,18 +35,18 @@ class Checkpoint:
         self.about: dict[str, Any] = json.loads(json.dumps(about))
 
     def save(self, tensors: Mapping[str, Tensor], record: Mapping[str, Any]) -> None:
-        """Keep a state, whole or not at all."""
+        """Write the state atomically."""
         import safetensors.torch
 
         header = {_RECORD: json.dumps({"about": self.about, **record}, allow_nan=False)}
         # clones, since weights that share memory are refused
         whole = {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}
         with whole_file(self.path) as temporary:
-            # not save_file: it writes under a name of its own first, which a kill would leave for good
+            # not save_file: it first writes under its own temporary name, which a kill would leave behind
             temporary.write_bytes(safetensors.torch.save(whole, metadata=header))
 
     def load(self) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
-        """The state that was kept, None if there is none. Raises DemoError if it is another training's, or damaged."""
+        """Return the stored state, None if there is none. Raises DemoError if it is of another training, or damaged."""
         if not self.path.exists():
             return None
         import safetensors
@@ -65,7 +65,7 @@ class Checkpoint:
         return tensors, record
 
     def check_same(self, path: Path, there: Mapping[str, Any]) -> None:
-        """Raise DemoError, naming what differs, unless what lies at a path is of this very training."""
+        """Raise DemoError, naming the differences, unless the file at a path is of the same training."""
         differing = [k for k in self.about if there.get(k) != self.about[k]]
         if "architecture" in differing:  # then everything else differs too
             differing = ["architecture"]
@@ -77,7 +77,7 @@ class Checkpoint:
             )
 
     def remove(self) -> None:
-        """The training is over."""
+        """Delete the checkpoint at the end of training."""
         self.path.unlink(missing_ok=True)
 
     def _said(self, key: str, there: Mapping[str, Any]) -> str:
@@ -104,7 +104,7 @@ def _owned(architecture: Any) -> str:
 
 @contextmanager
 def only_process(model: Path) -> Iterator[None]:
-    """Hold off every other training for the same folder; of several processes under torchrun the first one does."""
+    """Lock out every other training for the same folder; under torchrun, the first process does."""
     if not first():
         yield
         return
@@ -125,5 +125,5 @@ def only_process(model: Path) -> Iterator[None]:
 
 
 def state_file(model: Path) -> Path:
-    """Where the state of a training for a model folder lies."""
+    """Return the path of the checkpoint of a model folder."""
     return model.with_name(model.name + _ENDING)

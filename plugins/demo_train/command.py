@@ -38,12 +38,12 @@ class TrainGroup(click.Group):
     """The registered architectures as commands."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Names of the architectures."""
+        """Return the names of the architectures."""
         state: State = ctx.obj
         return state.registry.names(Architecture)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of an architecture. Raises UsageProblem on an unknown one."""
+        """Return the command of an architecture. Raises UsageProblem on an unknown name."""
         state: State = ctx.obj
         return _command(state.registry.find(Architecture, cmd_name), cmd_name)
 
@@ -115,7 +115,7 @@ def _command(registered: Registered[Architecture], name: str) -> click.Command:
 
 
 def _check_output(output: Path, resume: bool, force: bool) -> None:
-    """Refuse to touch what another training made, unless told to."""
+    """Refuse to replace files of another training, unless allowed."""
     shown, unfinished = printable(output), state_file(output)
     if output.exists() and not (output / "model.json").is_file():
         raise DemoError(f"{shown} exists and is not a model folder; choose another name")
@@ -148,7 +148,7 @@ def _train(
     with joined(where) as ranks:
         outputs = [_output(dataset, i) for i in range(len(dataset.targets))]
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(settings.seed)  # the initial weights, too, follow from the seed
+            torch.manual_seed(settings.seed)  # the initial weights depend on the seed as well
             model = build_model(registered, options, alphabet=dataset.alphabet, length=dataset.length, outputs=outputs)
         model.to(where)
         about = {
@@ -170,9 +170,9 @@ def _train(
             raise DemoError(f"{output} holds {printable(strange, 60)}, which is not part of a model; move it away")
         if force and ranks.rank == 0:
             checkpoint.remove()
-        # said by the first process: another one may still see a state that it has just removed
+        # decided by the first process: another one may still see a checkpoint that it has just removed
         if ranks.from_first([float(checkpoint.path.exists())], where)[0]:
-            checkpoint.load()  # another training's is refused before anything is announced
+            checkpoint.load()  # a checkpoint of another training is refused before anything is printed
         if ranks.rank == 0:
             _announce(dataset, where, ranks.size, checkpoint)
 
@@ -204,7 +204,7 @@ def _train(
 def _keep(
     ctx: click.Context, model: Model, history: History, record: dict[str, Any], output: Path, checkpoint: Checkpoint
 ) -> None:
-    """Write the trained model, and say how good it is."""
+    """Write the trained model, and print its validation score."""
     from demo_core.views import learning_curve_figure
 
     best = record["epochs"][history.best_epoch - 1]
@@ -238,7 +238,7 @@ def _duration(seconds: float) -> str:
 
 
 def _check_finished(output: Path, checkpoint: Checkpoint) -> None:
-    """Raise unless a model folder is the finished outcome of this very training."""
+    """Raise unless a model folder is the finished result of the same training."""
     description = read_json(output / "model.json", "model description")
     record = description.get("training") if isinstance(description, dict) else None
     if not isinstance(record, dict) or not isinstance(record.get("about", {}), dict):
@@ -259,7 +259,9 @@ def _announce(dataset: SequenceDataset, where: object, processes: int, checkpoin
 
 
 def _output(dataset: Any, column: int) -> Any:
-    """What an output predicts: a probability where all its labels are 0 or 1, else a number of the data's own unit."""
+    """Return the output for a target: a probability if all its labels are 0 or 1, otherwise a value in the label's
+    unit.
+    """
     import numpy as np
 
     from demo_core.models import Output

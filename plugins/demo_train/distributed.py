@@ -1,4 +1,4 @@
-"""Distributed training: one process alone, or those that ``torchrun`` started. Light until they join."""
+"""Distributed training: one process, or those started by ``torchrun``. Imports nothing heavy until they join."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ if TYPE_CHECKING:
 
 
 def several() -> bool:
-    """Whether torchrun started this process beside others; a scheduler may set one of these for itself."""
+    """Return whether torchrun started this process with others; a scheduler may set some of these variables itself."""
     known = all(os.environ.get(name) for name in ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"))
     return known and os.environ["WORLD_SIZE"] != "1"
 
 
 def first() -> bool:
-    """Whether this is the process that writes: the only one, or the first of several."""
+    """Return whether this process writes: the only one, or the first of several."""
     return not several() or os.environ["RANK"] == "0"
 
 
 @dataclass
 class Ranks:
-    """What the processes say to each other. Alone, each of these does nothing."""
+    """Communication between processes. With one process, each method does nothing."""
 
     rank: int = 0
     size: int = 1
-    #: Set by a signal here; ``agree_to_stop`` makes it everybody's
+    #: Set by a signal in this process; ``agree_to_stop`` shares it with all
     stopping: bool = False
 
     def wrap(self, module: nn.Module) -> nn.Module:
-        """The module whose backward pass averages gradients over all processes."""
+        """Return the module whose backward pass averages gradients over all processes."""
         if self.size == 1:
             return module
         from torch import nn
@@ -48,7 +48,7 @@ class Ranks:
         return nn.parallel.DistributedDataParallel(module, device_ids=[device] if device.type == "cuda" else None)
 
     def total(self, value: Tensor) -> Tensor:
-        """The sum over processes, to all of them."""
+        """Sum over processes, for all of them."""
         if self.size == 1:
             return value
         from torch import distributed
@@ -58,9 +58,9 @@ class Ranks:
         return summed
 
     def agree_to_stop(self, weight: Tensor) -> Tensor:
-        """The sum of a number over processes; raises KeyboardInterrupt in all of them if one was told to stop.
+        """Sum a number over processes; raise KeyboardInterrupt in all of them if one was told to stop.
 
-        Both go in one message, so that stopping together costs no message of its own.
+        Both use one message, so stopping together needs no message of its own.
         """
         if self.size == 1:
             return weight
@@ -72,7 +72,7 @@ class Ranks:
         return both[0]
 
     def from_first(self, values: list[float], device: torch.device) -> list[float]:
-        """Numbers as the first process has them, to all."""
+        """Return numbers of the first process in all processes."""
         if self.size == 1:
             return values
         import torch
@@ -83,7 +83,7 @@ class Ranks:
         return [float(v) for v in sent]
 
     def gathered(self, state: Tensor, device: torch.device) -> list[Tensor]:
-        """A tensor of each process, in order of rank."""
+        """Return a tensor of each process, in the order of ranks."""
         if self.size == 1:
             return [state]
         import torch
@@ -99,7 +99,7 @@ ALONE = Ranks()
 
 
 def device_of_rank(name: str) -> str:
-    """Under torchrun, ``auto`` and ``cuda`` mean each process's own GPU. Raises UsageProblem if one is named."""
+    """Under torchrun, make ``auto`` and ``cuda`` mean each process's own GPU. Raises UsageProblem if one is named."""
     if not several():
         return name
     if name.startswith("cuda:"):
@@ -111,10 +111,10 @@ def device_of_rank(name: str) -> str:
 
 @contextmanager
 def joined(device: torch.device) -> Iterator[Ranks]:
-    """All processes that torchrun started, joined for a training; one alone without torchrun.
+    """Join all processes that torchrun started for a training; one process without torchrun.
 
-    SIGINT and SIGTERM then wait for the end of a step, so that no process leaves the others behind. What was wrapped
-    has to be let go of before the end: the group's threads end only with the last that holds it.
+    SIGINT and SIGTERM then wait for the end of a step, so that all processes stop together. Release wrapped modules
+    before the end: the threads of the group end only with the last reference to it.
     """
     if not several():
         yield Ranks()
@@ -124,9 +124,9 @@ def joined(device: torch.device) -> Iterator[Ranks]:
 
     if device.type == "cuda":
         torch.cuda.set_device(device)
-    # DistributedDataParallel imports this module, whose default arguments keep the group of that moment for good: its
-    # threads then outlive the interpreter, and now and then abort the process when they let go of a tensor. Imported
-    # before there is a group, it keeps none.
+    # DistributedDataParallel imports this module, whose default arguments keep the group of that moment forever. Its
+    # threads then outlive the interpreter, and sometimes abort the process when they release a tensor. Imported before
+    # a group exists, it keeps none.
     importlib.import_module("torch.distributed.nn.functional")
     distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
     ranks = Ranks(distributed.get_rank(), distributed.get_world_size())
@@ -138,11 +138,11 @@ def joined(device: torch.device) -> Iterator[Ranks]:
     try:
         yield ranks
     except RuntimeError as error:
-        if "onnection" in str(error):  # gloo has no error of its own for a process that has gone
+        if "onnection" in str(error):  # gloo has no error of its own for a process that has ended
             raise DemoError("another process of this training failed; see its message") from error
         raise
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-        gc.collect()  # a network that was wrapped is in cycles, and holds the group
+        gc.collect()  # a wrapped network is in reference cycles, and holds the group
         distributed.destroy_process_group()

@@ -1,17 +1,17 @@
-"""How a network is trained, as options: light, since every architecture may bring its own defaults."""
+"""Training settings as options. Imports nothing heavy, since every architecture may set its own defaults."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Literal
 
-# Passes over the data, however many steps they make
+# Passes over the data, for any number of steps per pass
 _FEWEST = 20
 
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """The recipe: AdamW under a one-cycle learning rate, run to its end."""
+    """Training settings: AdamW with a one-cycle learning rate."""
 
     epochs: int | None = field(
         default=None,
@@ -55,7 +55,7 @@ class TrainingSettings:
     seed: int = field(default=0, metadata={"minimum": 0, "maximum": 2**63 - 1})
 
     def epochs_for(self, n: int) -> int:
-        """How many epochs a training split of n sequences gets."""
+        """Return the number of epochs for a training split of n sequences."""
         if self.epochs is not None:
             return self.epochs
         return min(self.most_epochs, max(_FEWEST, round(self.training_steps * self.batch_size / max(n, 1))))

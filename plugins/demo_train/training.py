@@ -1,4 +1,4 @@
-"""Fit a model: one recipe that trains without tuning, and keeps the best it saw."""
+"""Fit a model with AdamW and a one-cycle learning rate, and keep its best validation epoch."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from demo_train.settings import TrainingSettings
 
 
 class Diverged(DemoError):
-    """The loss is no finite number any more."""
+    """The training loss became NaN or infinite."""
 
 
 @dataclass
 class Epoch:
-    """What one pass came to."""
+    """Record of one epoch."""
 
     epoch: int
     train_loss: float
@@ -41,10 +41,10 @@ class Epoch:
 
     @property
     def rank(self) -> tuple[bool, float, float]:
-        """What makes an epoch the best: its score (none, as of constant predictions, is the worst), then its loss.
+        """Key of the best epoch: its score (NaN, as of constant predictions, is the lowest), then its loss.
 
-        Any epoch after a warm-up is better than any within: there a score may be high already while the form in use has
-        hardly been trained, and is far from calibrated.
+        Epochs after the warm-up rank above all epochs of the warm-up. During the warm-up the score can be high while
+        the mean is hardly trained and its probabilities are not calibrated.
         """
         score, loss = self.validation_score, self.validation_loss
         return (not self.warm_up, -math.inf if math.isnan(score) else score, -math.inf if math.isnan(loss) else -loss)
@@ -52,7 +52,7 @@ class Epoch:
 
 @dataclass
 class History:
-    """The record of a training."""
+    """Record of a training."""
 
     epochs: list[Epoch] = field(default_factory=list)
     planned: int = 0
@@ -61,7 +61,7 @@ class History:
     interrupted: bool = False
 
     def as_json(self) -> dict[str, Any]:
-        """For ``model.json``; NaN becomes null."""
+        """Return the entry of ``model.json``; NaN becomes null."""
         return {
             "planned_epochs": self.planned,
             "best_epoch": self.best_epoch,
@@ -81,13 +81,13 @@ def train(
     ranks: Ranks = ALONE,
     checkpoint: Checkpoint | None = None,
 ) -> History:
-    """Fit ``model`` in place on the training split; its best validation epoch is what it holds afterwards.
+    """Fit ``model`` in place on the training split. Afterwards it holds the weights of the best validation epoch.
 
-    AdamW under a one-cycle learning rate that is always run to its end, gradient clipping by norm, and a loss that
-    leaves unknown labels out. A module with ``set_progress(fraction)`` is told before each step how much of the
-    training is over; while its ``warming_up`` is true, epochs are kept only for want of later ones. Ctrl-C ends it
-    early, with the best so far; before the first epoch is over it raises KeyboardInterrupt. Random state outside is
-    left as it was.
+    Training uses AdamW with a one-cycle learning rate that always runs to its end, gradient clipping by norm, and a
+    loss without unknown labels. ``set_progress(fraction)`` of a module receives the completed fraction before each
+    step. While its ``warming_up`` is true, epochs are kept only if no later epoch exists. Ctrl-C ends the training with
+    the best epoch so far; before the end of the first epoch it raises KeyboardInterrupt. The global random state is
+    restored.
 
     Parameters
     ----------
@@ -96,24 +96,24 @@ def train(
     on_step
         Called after each step with the steps done and planned, in the first process.
     ranks
-        The processes that share the work: each batch is divided among them, and its gradient is that of the whole.
+        Processes that share each batch; the gradient is that of the whole batch.
     checkpoint
-        Where the state is kept after each epoch; one that is there is gone on from. On the CPU that ends with the very
-        same weights; on a GPU with weights as close as those of two trainings are there.
+        Checkpoint written after each epoch; an existing one is resumed. On a CPU, resuming gives the same weights as an
+        uninterrupted training; on a GPU the weights differ as between two trainings.
 
     Raises
     ------
     UsageProblem
         If the training split has no labels.
     DemoError
-        If the loss stops being a number; the model is then unusable. If the checkpoint is another training's.
+        If the loss becomes NaN or infinite; the model is then unusable. If the checkpoint is of another training.
     """
     train_set = dataset.take(dataset.rows_of_split("train"))
     held_out = dataset.take(dataset.rows_of_split("validation"))
     if not len(train_set) or np.isnan(train_set.labels).all():
         raise UsageProblem("the training split has no labelled sequence; see 'demo data info'")
     with torch.random.fork_rng(devices=[model.device] if model.device.type == "cuda" else []):
-        torch.manual_seed(settings.seed + ranks.rank)  # dropout differs between processes, all else is the same
+        torch.manual_seed(settings.seed + ranks.rank)  # dropout differs between processes, everything else is the same
         fit = _Fit(
             model, train_set, held_out, settings, ranks, on_step if ranks.rank == 0 else lambda done, total: None
         )
@@ -142,7 +142,7 @@ class _Fit:
         self.codes = torch.from_numpy(np.ascontiguousarray(train_set.codes))
         self.labels = torch.from_numpy(np.ascontiguousarray(train_set.labels))
         self.order = torch.Generator().manual_seed(settings.seed)
-        # The complement is looked up by code, on the device; its last entry keeps unknown bases unknown
+        # Complements are looked up by code, on the device; the last entry keeps unknown bases unknown
         alphabet = model.alphabet
         self.complement = (
             torch.tensor([*alphabet.complement_order, alphabet.unknown], dtype=torch.uint8, device=model.device)
@@ -157,7 +157,7 @@ class _Fit:
             model.module.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
         )
         total = epochs * self.steps + 1
-        rise = max(0.25, 1.5 / total)  # of four steps a quarter is a rise of no length, and a division by zero
+        rise = max(0.25, 1.5 / total)  # with four steps, a quarter is a rise of length zero, and a division by zero
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
             self.optimizer, max_lr=settings.learning_rate, total_steps=total, pct_start=rise
         )
@@ -224,7 +224,7 @@ class _Fit:
         return Epoch(number, train_loss, loss_held_out, score, float(rate), seconds, warm_up)
 
     def _share(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """This process's equal share of a batch, one-hot and labels; what fills it up has no label and no weight."""
+        """Return this process's equal share of a batch, one-hot and labels; padding has no label and no weight."""
         ranks = self.ranks
         codes, labels = self.codes[rows], self.labels[rows]
         codes = self._either_strand(codes.to(self.model.device))
@@ -242,18 +242,18 @@ class _Fit:
         return torch.where(flip[:, None], other, codes)
 
     def _loss(self, outputs: Tensor, labels: Tensor, ranks: Ranks = ALONE) -> Tensor:
-        """The weighted mean; of several processes, such that the mean of theirs is that of the whole batch."""
+        """Return the weighted mean; for several processes, the mean of their results is that of the whole batch."""
         known = ~torch.isnan(labels)
         filled = torch.where(known, labels, torch.zeros_like(labels))
         columns = [loss_of(outputs[:, i], filled[:, i], o.activation) for i, o in enumerate(self.model.outputs)]
         each = torch.stack(columns, dim=1)
         weight = known * torch.where(filled > 0.5, self.positive_weight, 1.0)
         whole = ranks.agree_to_stop(weight.sum())
-        # torch.where, not a product alone: 0 * inf is NaN
+        # torch.where, not only a product: 0 * inf is NaN
         return torch.where(known, each * weight, 0.0).sum() * ranks.size / whole.clamp(min=1e-12)
 
     def _validate(self) -> tuple[float, float]:
-        if np.isnan(self.held_out.labels).all():  # none there, or none of them labelled
+        if np.isnan(self.held_out.labels).all():  # no validation sequences, or none of them labelled
             return math.nan, math.nan
         self.model.module.eval()
         outputs = self.model.predict(self.held_out.codes)
@@ -265,12 +265,12 @@ class _Fit:
             loss = self._loss(torch.from_numpy(outputs).to(device), torch.from_numpy(labels).to(device))
         measure = auroc if self.history.score_name == "AUROC" else pearson
         scores = np.array([measure(labels[:, i], outputs[:, i]) for i in range(outputs.shape[1])])
-        # a target whose labels are all alike has no score in any epoch; constant predictions have none in this one
+        # a target with equal labels has no score in any epoch; constant predictions have none in this one
         varied = np.array([len(np.unique(column[~np.isnan(column)])) > 1 for column in labels.T])
         return float(loss), float(scores[varied].mean()) if varied.any() else math.nan
 
     def _keep_if_best(self, epoch: Epoch) -> None:
-        # with nothing held out, or no score to be had, the latest
+        # without validation data or a score, the latest
         best = self.history.epochs[self.history.best_epoch - 1].rank if self.best else (False, -math.inf, -math.inf)
         if epoch.rank > best or math.isnan(epoch.validation_loss):
             self.best = copy.deepcopy(self.model.module.state_dict())
@@ -296,7 +296,7 @@ class _Fit:
         checkpoint.save(tensors, record)
 
     def restore(self, tensors: dict[str, Tensor], record: dict[str, Any]) -> None:
-        """Go back to a state that ``_save`` kept."""
+        """Restore a state that ``_save`` stored."""
 
         def part(name: str) -> dict[str, Tensor]:
             return {k.removeprefix(name): v for k, v in tensors.items() if k.startswith(name)}
@@ -325,7 +325,7 @@ class _Fit:
 
 
 def _positive_weights(labels: Tensor, outputs: tuple[Output, ...], settings: TrainingSettings) -> Tensor:
-    """The weight (T,) of each target's positives. Raises UsageProblem if no target has classes to balance."""
+    """Return the weight (T,) of each target's positives. Raises UsageProblem if no target has classes to balance."""
     if settings.class_weights == "none":
         return torch.ones(labels.shape[1])
     classes = torch.tensor([o.activation == "sigmoid" for o in outputs])

@@ -1,1 +1,1 @@
-"""The commands, each loaded when it runs."""
+"""The commands, each imported when it runs."""

@@ -1,4 +1,4 @@
-"""Arguments that both commands share, and what they open."""
+"""Arguments and inputs that both commands share."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ def check_output(output: Path, force: bool, inputs: Sequence[Path], folders: Seq
 
 
 def one_of(**ways: Any) -> None:
-    """Raise UsageProblem if more than one of these was given."""
+    """Raise UsageProblem if more than one of these options was given."""
     given = [f"--{name}" for name, value in ways.items() if value]
     if len(given) > 1:
         raise UsageProblem(f"{' and '.join(given)} are alternatives; give one of them")
 
 
 def say_strange_patterns(runs: Sequence[Run]) -> None:
-    """Say it where an optimised input is of a model that explains none of the sequences: it may be of other data."""
+    """Warn if the model of an optimised input explains none of the sequences: it may belong to other data."""
     from demo_dashboard.runs import digest_of
 
     models = {digest_of(run.explanation) for run in runs if not run.is_pattern}
@@ -56,7 +56,7 @@ def say_strange_patterns(runs: Sequence[Run]) -> None:
 
 
 def explained_most(aligned: Aligned) -> NDArray[np.int64]:
-    """The sequences that the most runs explain."""
+    """Return the sequences that the largest number of runs explain."""
     import numpy as np
 
     count = (aligned.rows >= 0).sum(axis=0)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from demo_dashboard.sequence import Shown
 
 FORMATS = ("pdf", "svg", "png")
-#: Of a column and of a page in most journals, in millimetres.
+#: Width of a column and a page in most journals, in millimetres.
 WIDTHS = {"column": 88.0, "page": 180.0}
 
 
@@ -41,7 +41,7 @@ class Width(click.ParamType[float]):
     name = "column|page|MM"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Read it."""
+        """Parse the width."""
         if str(value) in WIDTHS:
             return WIDTHS[str(value)]
         try:
@@ -195,7 +195,7 @@ def _subjects(
 
 
 def _title(shown: Shown, place: int, name: str, known: Motif | None) -> str:
-    """The factor, and which sequence this is."""
+    """Return the title: the factor, and the sequence."""
     target = shown.aligned.runs[0].output.name
     parts = [printable(name, 60)]
     if (interval := shown.aligned.interval(place)) and str(interval) != name:

@@ -9,7 +9,7 @@ import click
 
 from demo_core.errors import Interrupted
 
-#: Where each command is, and its line in the listing.
+#: Module of each command, and its line in the listing.
 COMMANDS = {
     "db": ("demo_motifs.commands.db:db", "List or export a motif database."),
     "dependencies": ("demo_motifs.commands.dependencies:dependencies", "Measure interactions between pairs of motifs."),
@@ -20,21 +20,21 @@ COMMANDS = {
 
 
 class LazyGroup(click.Group):
-    """Knows its commands by name; completion and help import none of them."""
+    """Find commands by name; completion and help import none of them."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; what is interrupted leaves nothing behind, so that there is nothing to go on with."""
+        """Run the command. An interrupt leaves nothing behind, so there is nothing to resume."""
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
             raise Interrupted("interrupted: nothing was written") from None
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Names of the commands."""
+        """Return the names of the commands."""
         return sorted(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of that name, imported now."""
+        """Import and return the command of that name."""
         if cmd_name not in COMMANDS:
             return None
         module, _, attribute = COMMANDS[cmd_name][0].partition(":")
@@ -43,7 +43,7 @@ class LazyGroup(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The listing, from the lines above."""
+        """Write the listing, from the lines above."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, COMMANDS[name][1]) for name in self.list_commands(ctx)])
 

@@ -1,4 +1,4 @@
-"""Options and steps that several ``demo motifs`` commands share."""
+"""Options and steps that several commands of ``demo motifs`` share."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ force_option = click.option("--force", is_flag=True, help="Replace existing outp
 
 
 class Background(click.ParamType[tuple[float, ...] | None]):
-    """Four shares, ``uniform``, or ``sequences``, which is None."""
+    """Four fractions, ``uniform``, or ``sequences``, which becomes None."""
 
     name = "uniform|sequences|A,C,G,T"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, ...] | None:
-        """Read it."""
+        """Parse it."""
         if value is None or isinstance(value, tuple) or value == "sequences":
             return value if isinstance(value, tuple) else None
         if value == "uniform":
@@ -63,7 +63,7 @@ threshold_option = click.option(
 
 
 def check_output(output: Path, written: Collection[str], *inputs: Path | None) -> None:
-    """Raise DemoError unless a folder may take the place of ``output``: nothing that is read, or not ours, may be lost.
+    """Raise DemoError unless a folder may replace ``output``: inputs and other people's files must not be lost.
 
     ``written`` are the names of the files that the command writes.
     """
@@ -84,18 +84,18 @@ def check_output(output: Path, written: Collection[str], *inputs: Path | None) -
 
 
 def check_new(output: Path, force: bool) -> None:
-    """Raise DemoError if there is something already that may not be replaced."""
+    """Raise DemoError if an output exists that may not be replaced."""
     if output.exists() and not force:
         raise DemoError(f"{output} already exists; choose another -o, or use --force to replace it")
 
 
 def database_files(databases: Sequence[str]) -> list[Path]:
-    """Those of the databases that are files."""
+    """Return the databases that are files."""
     return [Path(name) for name in databases if Path(name).is_file()]
 
 
 def names_of(paths: Sequence[Path]) -> list[str]:
-    """A name for each explanation: its file's, with the folder's where two are called alike. Raises UsageProblem."""
+    """Name each explanation after its file, with the folder if two have the same name. Raises UsageProblem."""
     resolved = [p.resolve() for p in paths]
     if again := [p for p in resolved if resolved.count(p) > 1]:
         raise UsageProblem(f"{again[0]} is given twice; give it once")
@@ -106,7 +106,7 @@ def names_of(paths: Sequence[Path]) -> list[str]:
         for stem, path in zip(stems, paths, strict=True)
     ]
     if twice := [name for name, n in Counter(names).items() if n > 1]:
-        # .../CTCFL/explanations/cnn.saliency.h5: the folder above says more
+        # .../CTCFL/explanations/cnn.saliency.h5: the folder above is more informative
         names = [
             name if Counter(names)[name] == 1 else f"{path.resolve().parent.parent.name}.{name}"
             for name, path in zip(names, paths, strict=True)
@@ -118,7 +118,7 @@ def names_of(paths: Sequence[Path]) -> list[str]:
 
 @contextmanager
 def open_either(registry: Registry, source: Path, reader: str | None) -> Iterator[SequenceDataset | Explanation]:
-    """An explanation, or a dataset from any file that a reader knows."""
+    """Open an explanation, or a dataset from any file that a reader knows."""
     import h5py
 
     from demo_core.results import Explanation
@@ -136,7 +136,7 @@ def open_either(registry: Registry, source: Path, reader: str | None) -> Iterato
 
 @contextmanager
 def open_sequences(registry: Registry, source: Path, reader: str | None) -> Iterator[SequenceDataset]:
-    """The sequences of a dataset, an explanation, or a file that a reader knows. Raises UsageProblem on patterns."""
+    """Return the sequences of a dataset, an explanation, or another readable file. Raises UsageProblem on patterns."""
     from demo_core.results import Explanation
 
     with open_either(registry, source, reader) as found:
@@ -147,7 +147,7 @@ def open_sequences(registry: Registry, source: Path, reader: str | None) -> Iter
 
 @contextmanager
 def opened(paths: Sequence[Path]) -> Iterator[list[Explanation]]:
-    """Explanations, opened."""
+    """Open explanations."""
     from demo_core.results import Explanation
 
     with ExitStack() as stack:

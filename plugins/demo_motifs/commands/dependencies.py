@@ -1,4 +1,4 @@
-"""``demo motifs dependencies MOTIFS MODEL DATA``: pairs of motifs in the data, and what a model makes of them."""
+"""``demo motifs dependencies MOTIFS MODEL DATA``: pairs of motifs in the data, and their interaction in a model."""
 
 from __future__ import annotations
 
@@ -204,7 +204,7 @@ def _motifs(source: Path, given: dict[str, Any]) -> list[Motif]:
 
 
 def _unlike(motifs: list[Motif]) -> list[Motif]:
-    """Of motifs that are alike, as of several explanations, the best supported."""
+    """Return one of each group of similar motifs, as from several explanations: the one with the most seqlets."""
     from demo_motifs.clustering import distinct
 
     kept = distinct([m.ppm * (m.sites or 1) for m in motifs])

@@ -31,16 +31,16 @@ if TYPE_CHECKING:
     from demo_motifs.finding import Outcome, Settings
     from demo_motifs.result import Part
 
-#: Matrices of a motif, which its row in the table does not have.
+#: Matrices of a motif, which are not in its row of the table.
 MATRICES = ("counts", "contributions", "hypothetical", "background")
-#: Sequences that take long enough to say that they are being searched.
+#: Number of sequences from which the start of a search is reported.
 _MANY = 50_000
 _NULLS = ("auto", "negatives", "values")
 _WRITTEN = (
     "motifs.tsv", "motifs.meme", "motifs.h5", "motifs.png", "seqlets.tsv", "hits.tsv", "hits.bed", "hits.narrowPeak",
     "known.meme", "known.tsv",
 )  # fmt: skip
-#: Motifs that are printed.
+#: Maximum number of motifs printed.
 _SHOWN = 40
 
 
@@ -155,7 +155,7 @@ def find(
 
 
 def _say_finished(output: Path, asked: dict[str, Any], as_json: bool) -> None:
-    """Say that a result is there already; raises DemoError if it is another's."""
+    """Report an existing result; raises DemoError if it is of another run."""
     from demo_motifs.result import MotifsFile
 
     if not (output / "motifs.h5").is_file():
@@ -209,7 +209,7 @@ def _find(file: Explanation, given: dict[str, Any]) -> Outcome:
 
 
 def settings_of(given: dict[str, Any]) -> Settings:
-    """The search's settings from the command's options."""
+    """Return the settings of the search from the command's options."""
     from demo_motifs.finding import Settings
 
     return Settings(
@@ -251,7 +251,7 @@ def _filters(ctx: click.Context, file: Explanation, given: dict[str, Any]) -> tu
 def _write(
     folder: Path, parts: list[Part], known: list[KnownMotif], asked: dict[str, Any], given: dict[str, Any]
 ) -> int | None:
-    """Write every file into a folder; returns how many hits there are, None where they were not wanted."""
+    """Write every file into a folder; return the number of hits, None with --no-hits."""
     from demo_core.views import save_figure
     from demo_motifs.figure import motifs_figure
     from demo_motifs.genome_coordinates import has_places
@@ -343,7 +343,7 @@ def _print(parts: list[Part], rows: list[dict[str, Any]]) -> None:
 
 
 def _fingerprint(read: Sequence[Path | None], given: dict[str, Any], code: str | None) -> dict[str, Any]:
-    """What decides the result: the content of what is read, the settings, the versions."""
+    """Return everything that determines the result: input content, settings, versions."""
     options = {k: str(v) if isinstance(v, Path) else list(v) if isinstance(v, tuple) else v for k, v in given.items()}
     digests = []
     for path in (p for p in read if p is not None):

@@ -129,7 +129,7 @@ def match(
 
 
 def _pairs(explanations: tuple[Path, ...], tf: str | None, tf_table: Path | None) -> list[tuple[Path, str]]:
-    """Each explanation with its factor. Raises UsageProblem unless every one has just one."""
+    """Return each explanation with its factor. Raises UsageProblem unless each has exactly one."""
     if tf_table and (tf or explanations):
         raise UsageProblem("--tf-table already names explanations and factors; omit the others")
     if not tf_table:

@@ -1,4 +1,4 @@
-"""Registers the network. This module is imported by every command: torch belongs into network.py."""
+"""Register the network. Every command imports this module, so import torch only in network.py."""
 
 from demo_core import Architecture, Register, hookimpl
 from demo_new_name.options import NewNameOptions
@@ -14,7 +14,7 @@ def register_architectures(register: Register[Architecture]) -> None:
             name="new-name",
             target="demo_new_name.network:NewName",
             options=NewNameOptions,
-            # what explainers may count on; each word promises a member of the network
+            # capabilities that explainers can use; each word promises a member of the network
             provides={"gradients", "variable-length", "conv-filters"},
             summary="A convolution, a global maximum and a linear layer.",
         )

@@ -1,4 +1,4 @@
-"""The network: every non-linearity is a module used once, so that explainers can take it apart."""
+"""The network. Each non-linearity is a module used once, so that explainers can decompose it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class NewName(nn.Module, Network):
-    """One-hot (B, A, L) to outputs (B, T) before activation, for any L of at least ``min_length``.
+    """Map one-hot (B, A, L) to outputs (B, T) before activation, for any L of at least ``min_length``.
 
     Raises Unsuitable if the sequences are shorter than the convolution.
     """
@@ -29,7 +29,7 @@ class NewName(nn.Module, Network):
         self.linear = nn.Linear(options.filters, n_targets)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Outputs (B, T)."""
+        """Return outputs (B, T)."""
         found: Tensor = self.maximum(self.relu(self.first_layer(x)))
         outputs: Tensor = self.linear(found.squeeze(2))
         return outputs

@@ -1,4 +1,4 @@
-"""The contract, by DeMo's own kit, and that it learns."""
+"""Test the contract, and that the network learns."""
 
 import demo_new_name
 import torch

@@ -1,4 +1,4 @@
-"""Registers the command. This module is imported by every command: what is heavy belongs into command.py."""
+"""Register the command. Every command imports this module, so import heavy libraries only in command.py."""
 
 from demo_core import Command, Register, hookimpl
 

@@ -14,9 +14,9 @@ from demo_core.errors import printable
 @click.argument("explanation", type=click.Path(path_type=Path))
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Print the first N sequences alone.")
 def new_name(explanation: Path, limit: int | None) -> None:
-    """Print where in each sequence the attributions of EXPLANATION have their peak.
+    """Print the position of the highest attribution in each sequence of EXPLANATION.
 
-    A line for each sequence: its id, the place (from 0), the base there and its attribution.
+    One line per sequence: id, 0-based position, base and its attribution.
     """
     import numpy as np
 
@@ -29,7 +29,7 @@ def new_name(explanation: Path, limit: int | None) -> None:
         for rows in found.blocks():
             rows = slice(rows.start, min(rows.stop, last))  # noqa: PLW2901
             one_hot = found.one_hot(rows)
-            there = (found.values[rows] * one_hot).sum(axis=1)  # (n, L): of the letters that are there
+            there = (found.values[rows] * one_hot).sum(axis=1)  # (n, L): attributions of the bases that are present
             places = np.abs(there).argmax(axis=1)
             for row, place in enumerate(places):
                 name = found.sequences.ids[rows.start + row]

@@ -1,4 +1,4 @@
-"""The contract, by DeMo's own kit, and what the command prints."""
+"""Test the contract, and the output of the command."""
 
 from pathlib import Path
 

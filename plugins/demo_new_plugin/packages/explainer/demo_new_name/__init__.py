@@ -1,4 +1,4 @@
-"""Registers the explainer. This module is imported by every command: torch and numpy belong into explainer.py."""
+"""Register the explainer. Every command imports this module, so import torch and numpy only in explainer.py."""
 
 from demo_core import Explainer, Register, hookimpl
 from demo_new_name.options import NewNameOptions
@@ -15,7 +15,7 @@ def register_explainers(register: Register[Explainer]) -> None:
             target="demo_new_name.explainer:NewName",
             options=NewNameOptions,
             kind="attribution",
-            # only the letter that is there gets a value
+            # only the base that is present gets a value
             hypothetical=False,
             summary="How much the target falls when a window around each base is blanked out.",
         )

@@ -1,4 +1,4 @@
-"""The change in the target when a window is blanked out."""
+"""Change of the target when a window is replaced by unknown bases."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 class NewName(SequenceExplainer):
-    """Kind attribution, values of the letters that are there, in target units.
+    """Kind attribution, values of the bases that are present, in target units.
 
     For each window: the target of the sequence minus that of the sequence with the window set to unknown bases. A base
-    gets the mean over the windows that cover it. When not to use it: say here what the values must not be taken for.
+    gets the mean over the windows that cover it. When not to use it: state here how the values must not be interpreted.
     """
 
     def __init__(self, options: NewNameOptions) -> None:
@@ -24,7 +24,7 @@ class NewName(SequenceExplainer):
 
     @torch.no_grad()
     def explain(self, model: Model, batch: Batch, target: Target) -> Result:
-        """Values (B, A, L). Raises Unsuitable if the window is longer than the sequences."""
+        """Return values (B, A, L). Raises Unsuitable if the window is longer than the sequences."""
         x, width = batch.x, self.options.window
         length = x.shape[2]
         if width > length:

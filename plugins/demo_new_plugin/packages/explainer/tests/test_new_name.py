@@ -1,4 +1,4 @@
-"""The contract, by DeMo's own kit, and what this method is about."""
+"""Test the contract, and the method."""
 
 import demo_new_name
 import numpy as np

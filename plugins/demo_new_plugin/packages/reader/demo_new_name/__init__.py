@@ -1,4 +1,4 @@
-"""Registers the reader. This module is imported by every command: what is heavy belongs into reader.py."""
+"""Register the reader. Every command imports this module, so import heavy libraries only in reader.py."""
 
 from demo_core import DatasetReader, Register, hookimpl
 from demo_new_name.options import NewNameOptions

@@ -1,4 +1,4 @@
-"""A table to check the reader with, what is in it, and tables that it must refuse."""
+"""A table for checks of the reader, its records, and tables that it must refuse."""
 
 from demo_core import Record
 from demo_core.testing import ReaderExample

@@ -1,4 +1,4 @@
-"""Options of new-name: each field becomes a flag of ``demo data import``."""
+"""Options of new-name. Each field becomes a flag of ``demo data import``."""
 
 from dataclasses import dataclass, field
 

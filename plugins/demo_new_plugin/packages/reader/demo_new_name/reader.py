@@ -1,4 +1,4 @@
-"""Two columns with a tab between them: a sequence, and a number that is its label."""
+"""Two columns separated by a tab: a sequence, and its label as a number."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class NewName(Reader):
-    """Reads lines one by one; a file may be larger than memory."""
+    """Read lines one by one; a file may be larger than memory."""
 
     targets = ("bound",)
 
@@ -23,13 +23,13 @@ class NewName(Reader):
 
     @staticmethod
     def example() -> ReaderExample:
-        """Files for the conformance kit."""
+        """Return files for the conformance kit."""
         from demo_new_name.example import EXAMPLE
 
         return EXAMPLE
 
     def read(self, source: Path) -> Iterator[Record]:
-        """Records in the order of the lines. Raises BadSource naming the line."""
+        """Yield records in the order of the lines. Raises BadSource, naming the line."""
         for number, line in text_lines(source):
             if number <= self.options.skip or not line.strip():
                 continue

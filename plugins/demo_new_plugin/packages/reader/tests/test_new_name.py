@@ -1,4 +1,4 @@
-"""The contract, by DeMo's own kit, and what this format is about."""
+"""Test the contract, and the format."""
 
 from pathlib import Path
 
