@@ -72,7 +72,7 @@ def commands() -> str:
 
 def plugins() -> str:
     """The table of what is built in."""
-    rows = ["| kind | name | what it is |", "|---|---|---|"]
+    rows = ["| kind | name | description |", "|---|---|---|"]
     for kind, command in (("reader", "readers"), ("architecture", "architectures"), ("explainer", "explainers")):
         rows += [f"| {kind} | `{r['name']}` | {r['summary']} |" for r in json.loads(demo(command, "--json"))[command]]
     return "\n".join(rows)
@@ -129,7 +129,7 @@ def ranking() -> str:
         for key in median
         if len(each := [r["auroc"] for r in runs if (r["architecture"], r["dataset"]) == key]) > 1
     ]
-    rows += ["", f"Seeds of one architecture on one dataset differ by up to {max(apart):.4f}."]
+    rows += ["", f"Seeds of one architecture on one dataset differ by up to {max(apart):.4f} in AUROC."]
     return "\n".join(rows)
 
 
@@ -168,9 +168,9 @@ def sites() -> str:
 def planted() -> str:
     """The table of benchmarks/planted.py."""
     rows = [
-        "| architecture | positives | called so | forward flips at the site | backward | either | both | "
-        "likeness of 8 patterns to the motif, best (median) | at their starts | "
-        "with `--parameters softmax` | at their starts |",
+        "| architecture | positives | predicted positive | forward score last crosses 0.5 at the site | backward "
+        "| either | both | motif similarity of 8 restarts (Pearson r), best (median) | r at random starts | "
+        "with `--parameters softmax` | r at random starts |",
         "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for r in _rows("planted"):
@@ -204,7 +204,8 @@ def dashboard() -> str:
 def known_sites() -> str:
     """The table of benchmarks/known_sites.py."""
     rows = [
-        "| factor | motif | architecture | true positives | with a site | signed on it | sizes on it | by chance |",
+        "| factor | motif | architecture | true positives | with a site | signed sum on site "
+        "| magnitude sum on site | expected by chance |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for r in sorted(_rows("known_sites"), key=lambda r: (r["factor"], r["architecture"])):

@@ -71,7 +71,7 @@ def _ordering(found: list[dict[str, Any]]) -> str:
     ahead, mean = sum(g > 0 for g in gaps), sum(gaps) / max(1, len(gaps))
     return (
         "Saliency matches more often than the better direction of the temporal scores in "
-        f"{ahead} of {len(gaps)} pairs of factor and model; the mean difference is {mean:+.1%}."
+        f"{ahead} of {len(gaps)} pairs of factor and model. The mean difference is {mean * 100:.1f} percentage points."
     )
 
 

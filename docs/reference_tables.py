@@ -46,7 +46,7 @@ def specs() -> str:
         parts += [
             f"**{'Every spec' if cls is Spec else cls.__name__}**",
             "",
-            "| field | default | what it is |",
+            "| field | default | description |",
             "|---|---|---|",
         ]
         parts += [f"| `{f.name}` | {_default(f)} | {told[f.name]} |" for f in own]
@@ -74,7 +74,7 @@ def _default(field: dataclasses.Field[Any]) -> str:
     elif field.default_factory is not dataclasses.MISSING:
         value = field.default_factory()
     else:
-        return "has to be given"
+        return "required"
     if isinstance(value, bool):
         return f"`{value}`"
     if isinstance(value, float):
@@ -143,7 +143,7 @@ def fields() -> str:
     """The datasets of the HDF5 formats of the core."""
 
     def table(of: dict[str, object]) -> list[str]:
-        rows = ["| dataset | type | axes | always there |", "|---|---|---|---|"]
+        rows = ["| dataset | type | axes | required |", "|---|---|---|---|"]
         for name, field in of.items():
             there = "yes" if field.required else "no"  # type: ignore[attr-defined]
             rows.append(f"| `{name}` | {field.dtype} | {field.axes} | {there} |")  # type: ignore[attr-defined]

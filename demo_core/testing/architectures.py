@@ -67,7 +67,7 @@ class ArchitectureChecks(CommonChecks[Architecture]):
         """Make sequences, of which the last begins with unknown bases."""
         return tiny_dataset(n, max(length or self.length, 7)).codes[:, : length or self.length]
 
-    @rule("it can be built for sequences of the length that it is checked with", "architectures")
+    @rule("the network can be built for the length of the check", "architectures")
     def builds(self) -> None:
         """Other checks need a model."""
         try:
@@ -75,7 +75,7 @@ class ArchitectureChecks(CommonChecks[Architecture]):
         except MisfitError as error:
             raise Breach(f"{error}; for another length give --length N or length=N") from error
 
-    @rule("forward(x) gives finite floats (B, T), in the precision of the weights", "architectures")
+    @rule("forward(x) returns finite floats (B, T), in the precision of the weights", "architectures")
     def outputs(self) -> None:
         """Check single and double precision."""
         import torch
@@ -90,7 +90,7 @@ class ArchitectureChecks(CommonChecks[Architecture]):
             expect(found.dtype == dtype, f"{found.dtype} from a network and sequences in {dtype}")
             expect(bool(torch.isfinite(found).all()), "outputs that are not finite")
 
-    @rule("forward(x) leaves x as it is", "architectures")
+    @rule("forward(x) does not modify x", "architectures")
     def input_unchanged(self) -> None:
         """Explainers use the input again."""
         import torch
@@ -102,13 +102,13 @@ class ArchitectureChecks(CommonChecks[Architecture]):
             model.module(x)
         expect(torch.equal(x, before), "it changed x")
 
-    @rule("a network has as many outputs as it is asked for", "architectures")
+    @rule("the network returns n_targets outputs", "architectures")
     def several_targets(self) -> None:
         """Check three numbers of targets."""
         found = self.model(3).predict(self.codes())
         expect(found.shape == (5, 3), f"shape {found.shape} for 5 sequences and 3 targets")
 
-    @rule("unknown bases, columns of zeros, give finite outputs, all of a sequence as well", "architectures")
+    @rule("sequences with some or only unknown bases (columns of zeros) give finite outputs", "architectures")
     def unknown_bases(self) -> None:
         """Check sequences of every length."""
         codes = self.codes()
@@ -117,7 +117,7 @@ class ArchitectureChecks(CommonChecks[Architecture]):
             found = self.model().predict(codes)
             expect(np.isfinite(found).all(), f"outputs that are not finite with {n} unknown bases")
 
-    @rule("outputs of a sequence do not depend on what else is in its batch, to 1e-5", "the-same-result")
+    @rule("outputs of a sequence do not depend on the other sequences of its batch, to 1e-5", "the-same-result")
     def batch_size(self) -> None:
         """Compare one sequence at a time with all at once."""
         model = self.model()
@@ -135,7 +135,7 @@ class ArchitectureChecks(CommonChecks[Architecture]):
             torch.manual_seed(1)
             expect(np.array_equal(one, model.predict(self.codes())), "two calls in eval mode gave other outputs")
 
-    @rule("in training, every parameter that can be trained gets a finite gradient", "architectures")
+    @rule("in training, every trainable parameter gets a finite gradient", "architectures")
     def can_be_trained(self) -> None:
         """Training in several processes refuses unused parameters."""
         import torch
@@ -152,7 +152,7 @@ class ArchitectureChecks(CommonChecks[Architecture]):
         wild = [name for name, p in wanted if not torch.isfinite(p.grad).all()]
         expect(not wild, f"the gradient of {', '.join(wild[:3])} is not finite")
 
-    @rule("a network that offers gradients lets them reach the input", "capabilities")
+    @rule("with gradients, the gradients of the outputs reach the input", "capabilities")
     def gradients(self) -> None:
         """Check every target."""
         import torch
@@ -168,7 +168,7 @@ class ArchitectureChecks(CommonChecks[Architecture]):
             (found,) = torch.autograd.grad(value, x, allow_unused=True) if value.requires_grad else (None,)
             expect(found is not None and bool(found.abs().sum() > 0), f"none of output {target} reaches it")
 
-    @rule("the members that the capabilities on offer promise are there", "capabilities")
+    @rule("the module has every member that its capabilities promise", "capabilities")
     def members(self) -> None:
         """Check the shape of the first layer too."""
         model = self.model()
@@ -179,7 +179,7 @@ class ArchitectureChecks(CommonChecks[Architecture]):
             shape = tuple(getattr(getattr(model.module.first_layer, "weight", None), "shape", ()))
             expect(len(shape) == 3 and shape[1] == 4, f"first_layer has weights {shape}, not (filters, 4, width)")
 
-    @rule("a network that offers variable-length takes every length of at least min_length", "capabilities")
+    @rule("with variable-length, the network accepts every length of at least min_length", "capabilities")
     def lengths(self) -> None:
         """Check the shortest length, one more, and a much larger one."""
         model = self.that_offers("variable-length")
@@ -188,7 +188,10 @@ class ArchitectureChecks(CommonChecks[Architecture]):
             shape = model.predict(self.codes(2, length)).shape
             expect(shape == (2, 1), f"{length} bases gave outputs {shape}, not (2, 1)")
 
-    @rule("prefix_logits(x) gives (B, T, L): at each place what the sequence up to it gives by itself", "capabilities")
+    @rule(
+        "prefix_logits(x) returns (B, T, L): at each position, the outputs for the prefix that ends there",
+        "capabilities",
+    )
     def prefixes(self) -> None:
         """Compare with a loop over all prefixes, and over all suffixes."""
         import torch
@@ -209,7 +212,7 @@ class ArchitectureChecks(CommonChecks[Architecture]):
                     alone = model.module(piece) if known else torch.full((2, 2), torch.nan)
                     expect_same(found[:, :, place], alone, f"{member} at place {place} and that piece by itself")
 
-    @rule("a saved model, opened again, gives the same outputs", "architectures")
+    @rule("a saved and loaded model gives the same outputs", "architectures")
     def save_and_load(self) -> None:
         """Save to a model folder and load."""
         import torch
@@ -226,7 +229,7 @@ class ArchitectureChecks(CommonChecks[Architecture]):
         same = np.array_equal(model.predict(self.codes()), again.predict(self.codes()))
         expect(same, "other outputs: something that decides them is neither an option nor in the state dict")
 
-    @rule("a network can be pickled, to reach other processes", "architectures")
+    @rule("the network can be pickled, for other processes", "architectures")
     def pickles(self) -> None:
         """Pickle and unpickle."""
         model = self.model()
@@ -234,7 +237,7 @@ class ArchitectureChecks(CommonChecks[Architecture]):
         model.module = pickle.loads(pickle.dumps(model.module))
         expect(np.array_equal(before, model.predict(self.codes())), "other outputs after pickling")
 
-    @rule("each choice, flag and smallest value of an option builds a network, or is refused by Unsuitable", "options")
+    @rule("each choice, flag and smallest value of an option builds a network, or raises Unsuitable", "options")
     def options_hold(self) -> None:
         """Check one at a time."""
         for what, options in settings_of(self.spec.options, self.options):

@@ -86,7 +86,7 @@ class CommonChecks(Generic[S]):
 class CommandChecks(CommonChecks[Command]):
     """Checks of commands."""
 
-    @rule("the target is a click command, and each of its options says what it does", "commands")
+    @rule("the target is a click command, and each option has a help text", "commands")
     def has_help(self) -> None:
         """As ``--help`` finds it."""
         import click

@@ -76,7 +76,7 @@ class ExplainerChecks(CommonChecks[Explainer]):
         if self.pattern:
             raise DoesNotApply("an explainer of kind pattern reads no sequences")
 
-    @rule("the model that it is checked on offers what it needs", "capabilities")
+    @rule("the model of the check has the required capabilities", "capabilities")
     def fits(self) -> None:
         """Other checks need a result."""
         from demo_core.running.job import misfit
@@ -84,7 +84,7 @@ class ExplainerChecks(CommonChecks[Explainer]):
         why = misfit(self.spec, self.make_model())
         expect(not why, f"{why}: give a model that does, --model FOLDER or model=...")
 
-    @rule("values are finite numbers of the kind's shape; a trace may have NaN", "kinds")
+    @rule("values are finite and have the kind's shape; a trace may have NaN", "kinds")
     def values(self) -> None:
         """The core raises on another shape or type."""
         found = self.run()
@@ -105,13 +105,13 @@ class ExplainerChecks(CommonChecks[Explainer]):
         one, other = self.run(), self.run(rows=backwards)
         expect_same(one.values[backwards], other.values, "values in two orders", floor=_rounding(other))
 
-    @rule("a seed repeats a run", "explainers")
+    @rule("the same seed gives the same values", "explainers")
     def seed(self) -> None:
         """Run twice."""
         same = np.array_equal(self.run().values, self.run().values, equal_nan=True)
         expect(same, "two runs with one seed gave other values")
 
-    @rule("random numbers and settings of torch, numpy and Python stay as they are", "explainers")
+    @rule("the explainer does not change random states and settings of torch, numpy and Python", "explainers")
     def global_state(self) -> None:
         """Other plugins run in the same process."""
         model = self.make_model()  # which may itself draw initial weights
@@ -120,7 +120,9 @@ class ExplainerChecks(CommonChecks[Explainer]):
         for name, value in _global_state().items():
             expect(value == before[name], f"it changed {name}")
 
-    @rule("the model comes back as it was: weights, mode, requires_grad, gradients, hooks, device", "explainers")
+    @rule(
+        "the explainer leaves the model unchanged: weights, mode, requires_grad, gradients, hooks, device", "explainers"
+    )
     def model_unchanged(self) -> None:
         """Check each state by itself."""
         model = self.make_model()
@@ -129,7 +131,9 @@ class ExplainerChecks(CommonChecks[Explainer]):
         for name, value in _model_state(model):
             expect(value == before[name], f"it changed {name}")
 
-    @rule("it runs on every model that offers what it needs, and refuses the others with a sentence", "capabilities")
+    @rule(
+        "it runs on every model with the required capabilities, and raises Unsuitable for other models", "capabilities"
+    )
     def says_what_it_needs(self) -> None:
         """Check the built-in networks, and two that offer very little."""
         from demo_core.running.job import misfit
@@ -146,7 +150,7 @@ class ExplainerChecks(CommonChecks[Explainer]):
                 offers = ", ".join(sorted(model.capabilities)) or "nothing"
                 raise Breach(f"'{model.name}', which offers {offers}, has all it needs, and: {error}") from error
 
-    @rule("the target that is asked for is the one that is explained", "explainers")
+    @rule("the explainer explains the requested target", "explainers")
     def target(self) -> None:
         """Explain the second of two outputs, and the same network with its outputs swapped."""
         model = tiny_model(targets=("bound", "open"))
@@ -179,7 +183,7 @@ class ExplainerChecks(CommonChecks[Explainer]):
         kept = (alive[1] - alive[0]) / 7
         expect(kept < size, f"{kept:,.0f} bytes more for each batch of {_BATCH} sequences, and they stay")
 
-    @rule("outputs that it gives are the model's, to 1e-5", "explainers")
+    @rule("returned outputs equal the model's, to 1e-5", "explainers")
     def outputs(self) -> None:
         """Compare with a forward pass of the core."""
         self.of_sequences()
@@ -187,7 +191,7 @@ class ExplainerChecks(CommonChecks[Explainer]):
         found = self.run(model)
         expect_same(found.outputs, model.predict(found.sequences.codes), "outputs, and those of a forward pass,")
 
-    @rule("hypothetical=False: letters that are not there have 0", "kinds")
+    @rule("hypothetical=False: values of absent letters are 0", "kinds")
     def only_letters_that_are_there(self) -> None:
         """Check every position."""
         if self.spec.kind != "attribution" or self.spec.hypothetical:
@@ -196,7 +200,7 @@ class ExplainerChecks(CommonChecks[Explainer]):
         stray = np.abs(found.values * (1 - found.one_hot(slice(None)))).max()
         expect(stray == 0, f"{stray:.3g} at a letter that is not there")
 
-    @rule("values of two letters at one place differ by what exchanging them is worth, on a linear network", "kinds")
+    @rule("on a linear network, values of two letters differ by the effect of substituting one for the other", "kinds")
     def hypothetical(self) -> None:
         """Any reference cancels in the difference."""
         from demo_core.testing.networks import linear_model
@@ -233,7 +237,7 @@ class ExplainerChecks(CommonChecks[Explainer]):
             f"mean completeness error {gap:.3g} exceeds {limit:.3g} (mean sum of |values * x|: {size:.3g})",
         )
 
-    @rule("each choice, flag and smallest value of an option runs, or is refused by an error for the user", "options")
+    @rule("each choice, flag and smallest value of an option runs, or raises an error for the user", "options")
     def options_hold(self) -> None:
         """Check one at a time."""
         from demo_core.errors import PluginError

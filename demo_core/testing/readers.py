@@ -126,12 +126,12 @@ class ReaderChecks(CommonChecks[DatasetReader]):
                 rest = rest.replace(name, "")
             expect(_PLACE.search(rest), f"the error on {what} does not say where, such as 'line 3': {said}")
 
-    @rule("an empty file is refused by an error that names it", "readers")
+    @rule("an empty file raises an error that names it", "readers")
     def empty(self) -> None:
         """Check an empty file."""
         self.refused(b"", "an empty file")
 
-    @rule("a truncated gzip file is refused by an error that names it", "readers")
+    @rule("a truncated gzip file raises an error that names it", "readers")
     def truncated(self) -> None:
         """Check a file with only a header, and one half of the example."""
         self.refused(b"\x1f\x8b\x08\x00\x00", "a gzip file of five bytes")
@@ -140,7 +140,7 @@ class ReaderChecks(CommonChecks[DatasetReader]):
             packed = gzip.compress(example.content)
             self.refused(packed[: len(packed) // 2], "half a gzip file")
 
-    @rule("a file that is not there is refused by an error that names it", "readers")
+    @rule("a missing file raises an error that names it", "readers")
     def missing(self) -> None:
         """Check a missing file."""
         with self.folder(b"") as (reader, source):
@@ -161,7 +161,7 @@ class ReaderChecks(CommonChecks[DatasetReader]):
         name = self.example().file.lower()
         expect(name.endswith(self.spec.suffixes), f"'{name}' ends in none of {', '.join(self.spec.suffixes)}")
 
-    @rule("the example comes out as the records that it should, twice the same", "readers")
+    @rule("reading the example twice gives the expected records both times", "readers")
     def round_trip(self) -> None:
         """Compare every field except the place."""
         example = self.example()
@@ -177,7 +177,7 @@ class ReaderChecks(CommonChecks[DatasetReader]):
         _same_records(self.records(gzip.compress(example.content)), example.records)
 
     @rule(
-        "malformed sources, which the example brings, are refused by an error that names the file and the place",
+        "each malformed source of the example raises an error that names the file and the place",
         "readers",
     )
     def malformed(self) -> None:
@@ -218,7 +218,7 @@ class ReaderChecks(CommonChecks[DatasetReader]):
                     for what, found, given in wanted:
                         expect(found == given, f"{what} of '{record.id}' are {found!s:.60}, not {given!s:.60}")
 
-    @rule("it streams: memory does not grow with the file", "readers")
+    @rule("the reader streams: memory does not grow with the file", "readers")
     def streams(self) -> None:
         """Read three times as many records, and forget each at once."""
         many = self.example().many
