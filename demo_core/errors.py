@@ -13,7 +13,14 @@ _LISTED, _LONGEST = 40, 4000
 
 
 class ExitCode(enum.IntEnum):
-    """Exit codes of the ``demo`` command."""
+    """Exit codes of the ``demo`` command.
+
+    Examples
+    --------
+    >>> from demo_core import ExitCode
+    >>> [code.name for code in ExitCode]
+    ['DONE', 'FAILED', 'USAGE', 'MISFIT', 'PLUGIN', 'INTERRUPTED']
+    """
 
     DONE = 0
     FAILED = 1
@@ -24,7 +31,17 @@ class ExitCode(enum.IntEnum):
 
 
 class DemoError(Exception):
-    """An error that the user can act on: one line that says where, what is wrong, and what to do."""
+    """An error that the user can act on: one line that says where, what is wrong, and what to do.
+
+    Examples
+    --------
+    >>> from demo_core import DemoError, UsageProblem
+    >>> try:
+    ...     raise UsageProblem("unknown target 'x'; there is bound")
+    ... except DemoError as error:
+    ...     print(error, int(error.exit_code))
+    unknown target 'x'; there is bound 2
+    """
 
     exit_code: ExitCode = ExitCode.FAILED
 
@@ -34,23 +51,51 @@ class DemoError(Exception):
 
 
 class UsageProblem(DemoError):
-    """The request is invalid: an unknown name, or an option out of range."""
+    """The request is invalid: an unknown name, or an option out of range.
+
+    Examples
+    --------
+    >>> from demo_core import UsageProblem
+    >>> int(UsageProblem("unknown name").exit_code)
+    2
+    """
 
     exit_code = ExitCode.USAGE
 
 
 class MisfitError(DemoError):
-    """A model and a method, or a model and data, do not fit together."""
+    """A model and a method, or a model and data, do not fit together.
+
+    Examples
+    --------
+    >>> from demo_core import MisfitError
+    >>> int(MisfitError("the model reads 101 bases").exit_code)
+    3
+    """
 
     exit_code = ExitCode.MISFIT
 
 
 class Unsuitable(MisfitError, ValueError):
-    """Raise this in a plugin to refuse a model, data or a combination of options; the user reads the message."""
+    """Raise this in a plugin to refuse a model, data or a combination of options; the user reads the message.
+
+    Examples
+    --------
+    >>> from demo_core import MisfitError, Unsuitable
+    >>> isinstance(Unsuitable("needs an odd width"), MisfitError)
+    True
+    """
 
 
 class PluginError(DemoError):
-    """A plugin failed. The message names it and its distribution; ``report`` says where to report it."""
+    """A plugin failed. The message names it and its distribution; ``report`` says where to report it.
+
+    Examples
+    --------
+    >>> from demo_core import PluginError
+    >>> str(PluginError("explainer 'mine' failed").within("batch 3"))
+    "explainer 'mine' failed (batch 3)"
+    """
 
     def __init__(self, message: str, report: str = "") -> None:
         super().__init__(message + report)
@@ -73,7 +118,7 @@ def unknown_name(what: str, name: str, known: Iterable[str]) -> str:
     """Return a message for an unknown name, with the closest match and the known names.
 
     >>> unknown_name("explainer", "salency", ["saliency"])
-    "unknown explainer 'salency': did you mean 'saliency'? There is: saliency"
+    "unknown explainer 'salency': did you mean 'saliency'? Known: saliency"
     """
     import difflib  # imported only when a message is shown
 
@@ -81,7 +126,7 @@ def unknown_name(what: str, name: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     listed = ", ".join(names[:_LISTED]) + (", ..." if len(names) > _LISTED else "")
     if close:
-        return f"unknown {what} '{printable(name)}': did you mean '{close[0]}'? There is: {listed}"
+        return f"unknown {what} '{printable(name)}': did you mean '{close[0]}'? Known: {listed}"
     return f"unknown {what} '{printable(name)}'; there is " + (listed if names else "none")
 
 

@@ -14,6 +14,12 @@ def auroc(labels: ArrayLike, scores: ArrayLike) -> float:
     """Area under the ROC curve: how often a positive scores above a negative, ties counting half.
 
     Labels (N,) count as positive above 0.5; NaN labels are left out. NaN if a class is absent.
+
+    Examples
+    --------
+    >>> from demo_core.metrics import auroc
+    >>> auroc([1, 1, 0, 0], [0.9, 0.4, 0.5, 0.1])
+    0.75
     """
     positive, score = _known(labels, scores)
     n_pos, n_neg = int(positive.sum()), int((~positive).sum())
@@ -28,6 +34,12 @@ def auprc(labels: ArrayLike, scores: ArrayLike) -> float:
 
     Equal scores are one threshold. NaN if there is no positive. Depends on the share of positives: never compare
     it between datasets of different balance.
+
+    Examples
+    --------
+    >>> from demo_core.metrics import auprc
+    >>> round(auprc([1, 1, 0, 0], [0.9, 0.4, 0.5, 0.1]), 4)
+    0.8333
     """
     positive, score = _known(labels, scores)
     if not positive.any():
@@ -41,7 +53,14 @@ def auprc(labels: ArrayLike, scores: ArrayLike) -> float:
 
 
 def accuracy(labels: ArrayLike, probabilities: ArrayLike) -> float:
-    """Fraction of labels on the same side of 0.5 as the probability. NaN without labels."""
+    """Fraction of labels on the same side of 0.5 as the probability. NaN without labels.
+
+    Examples
+    --------
+    >>> from demo_core.metrics import accuracy
+    >>> accuracy([1, 0, 0], [0.9, 0.2, 0.7])
+    0.6666666666666666
+    """
     positive, probability = _known(labels, probabilities)
     return float(((probability >= 0.5) == positive).mean()) if len(positive) else float("nan")
 
@@ -50,6 +69,12 @@ def calibration_error(labels: ArrayLike, probabilities: ArrayLike, bins: int = 1
     """Expected calibration error: ``|mean label - mean probability|`` over bins of equal width, weighted by size.
 
     Source: Guo et al., ICML 2017 (arXiv 1706.04599), for a binary label. NaN without labels.
+
+    Examples
+    --------
+    >>> from demo_core.metrics import calibration_error
+    >>> round(calibration_error([1, 0], [0.9, 0.1]), 4)
+    0.1
     """
     positive, probability = _known(labels, probabilities)
     if not len(positive):
@@ -60,7 +85,14 @@ def calibration_error(labels: ArrayLike, probabilities: ArrayLike, bins: int = 1
 
 
 def pearson(labels: ArrayLike, values: ArrayLike) -> float:
-    """Pearson correlation of labels and predictions, for regression outputs. NaN if either is constant."""
+    """Pearson correlation of labels and predictions, for regression outputs. NaN if either is constant.
+
+    Examples
+    --------
+    >>> from demo_core.metrics import pearson
+    >>> round(pearson([1.0, 2.0, 4.0], [2.0, 4.0, 8.0]), 4)
+    1.0
+    """
     label, value = np.asarray(labels, float), np.asarray(values, float)
     known = ~np.isnan(label)
     label, value = label[known], value[known]
@@ -107,6 +139,15 @@ def site_recovery(
     -----
     When not to use it: to compare methods on data whose sites were themselves found by a motif scan with another
     motif than the one the network learned.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from demo_core.metrics import site_recovery
+    >>> values = np.zeros((1, 4, 5))
+    >>> values[0, :, 2] = 1.0
+    >>> site_recovery(values, np.full((1, 4, 5), 0.25), [[0, 0, 1, 0, 0]]).mean
+    1.0
     """
     strength = np.abs((np.asarray(values, np.float64) * np.asarray(x, np.float64)).sum(axis=1))
     return mean_with_interval(
@@ -117,7 +158,15 @@ def site_recovery(
 
 
 def mean_with_interval(per_sequence: Floats, *, resamples: int, seed: int) -> SiteRecovery:
-    """Return the mean of values that are not NaN, with a 95 % percentile bootstrap interval."""
+    """Return the mean of values that are not NaN, with a 95 % percentile bootstrap interval.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from demo_core.metrics import mean_with_interval
+    >>> mean_with_interval(np.array([0.8, 0.9, 1.0]), resamples=100, seed=0).mean
+    0.9
+    """
     known = per_sequence[~np.isnan(per_sequence)]
     if not len(known):
         return SiteRecovery(per_sequence, float("nan"), float("nan"), float("nan"), 0)

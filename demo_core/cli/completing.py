@@ -15,12 +15,28 @@ Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem[
 
 
 def words(*known: str) -> Completer:
-    """Complete to one of the given words."""
+    """Complete to one of the given words.
+
+    Examples
+    --------
+    >>> from demo_core.cli import words
+    >>> [item.value for item in words("train", "test")(None, None, "tr")]
+    ['train']
+    """
     return lambda ctx, param, incomplete: [CompletionItem(word) for word in known if word.startswith(incomplete)]
 
 
 def names_of(*kinds: Any) -> Completer:
-    """Complete to the name of a spec of the given kinds."""
+    """Complete to the name of a spec of the given kinds.
+
+    Examples
+    --------
+    >>> import click
+    >>> from demo_core.cli import names_of
+    >>> from demo_core.plugins import DatasetReader
+    >>> click.Option(["--reader"], shell_complete=names_of(DatasetReader)).name
+    'reader'
+    """
 
     def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
         state: State = ctx.find_root().obj
@@ -32,7 +48,15 @@ def names_of(*kinds: Any) -> Completer:
 
 
 def any_name(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
-    """Complete to the name of a spec, a plugin or a distribution."""
+    """Complete to the name of a spec, a plugin or a distribution.
+
+    Examples
+    --------
+    >>> import click
+    >>> from demo_core.cli import any_name
+    >>> click.Argument(["name"], shell_complete=any_name).name
+    'name'
+    """
     found = names_of(Architecture, DatasetReader, Explainer, Command)(ctx, param, incomplete)
     owners = [c.owner for c in ctx.find_root().obj.discovery.candidates]
     known = {name for owner in owners for name in (owner.entry_point, owner.distribution)} - {i.value for i in found}

@@ -49,7 +49,16 @@ reader_option = click.option("--reader", metavar="NAME", shell_complete=names_of
 
 
 class ExistingPath(click.Path):
-    """Path of a model folder or of data. A missing path is reported before torch is imported."""
+    """Path of a model folder or of data. A missing path is reported before torch is imported.
+
+    Examples
+    --------
+    >>> import click
+    >>> from demo_core.cli import ExistingPath
+    >>> argument = click.Argument(["data"], type=ExistingPath())
+    >>> argument.type.name
+    'path'
+    """
 
     def __init__(self, *, model: bool = False) -> None:
         super().__init__(path_type=Path)
@@ -90,7 +99,16 @@ batch_size_option = click.option(
 
 
 def find_reader(registry: Registry, source: Path, name: str | None) -> Registered[DatasetReader]:
-    """Return the reader of that name, or the one with the longest matching suffix."""
+    """Return the reader of that name, or the one with the longest matching suffix.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from demo_core.cli import find_reader
+    >>> from demo_core.plugins import installed
+    >>> find_reader(installed(), Path("peaks.fa.gz"), None).spec.name
+    'fasta'
+    """
     if name:
         return registry.find(DatasetReader, name)
     text = source.name.lower()
@@ -121,7 +139,25 @@ def import_source(
     *,
     replace: bool = True,
 ) -> list[str]:
-    """Run a reader and write a dataset file. Returns the decisions made, one line each."""
+    r"""Run a reader and write a dataset file. Returns the decisions made, one line each.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from demo_core.cli import find_reader, import_source
+    >>> from demo_core.data import ImportSettings
+    >>> from demo_core.plugins import build, installed
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     source = Path(folder) / "peaks.fa"
+    ...     _ = source.write_text(">1\nACGTAC\n>0\nTTGACA\n")
+    ...     reader = find_reader(installed(), source, None)
+    ...     options = build(reader.spec.options, {}, "reader 'fasta'")
+    ...     settings = ImportSettings(validation=0, test=0)
+    ...     notes = import_source(reader, options, source, Path(folder) / "peaks.h5", settings)
+    ...     Path(folder, "peaks.h5").exists()
+    True
+    """
     from demo_core.data.importing import import_records
 
     notes = _Notes()
@@ -175,7 +211,21 @@ def _blamed(registered: Registered[DatasetReader], source: Path, call: Callable[
 
 @contextmanager
 def open_data(registry: Registry, source: Path, reader: str | None = None) -> Iterator[SequenceDataset]:
-    """Open a dataset file, or read any file that a reader knows."""
+    r"""Open a dataset file, or read any file that a reader knows.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from demo_core.cli import open_data
+    >>> from demo_core.plugins import installed
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     source = Path(folder) / "peaks.fa"
+    ...     _ = source.write_text(">1\nACGTAC\n>0\nTTGACA\n")
+    ...     with open_data(installed(), source) as data:
+    ...         len(data)
+    2
+    """
     from demo_core.data.dataset import SequenceDataset
     from demo_core.data.importing import AS_IS
 

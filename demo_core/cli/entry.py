@@ -17,7 +17,14 @@ from demo_core.errors import DemoError, ExitCode, one_line, printable
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run a command line and return its exit code. Each failure is one line on stderr."""
+    """Run a command line and return its exit code. Each failure is one line on stderr.
+
+    Examples
+    --------
+    >>> from demo_core.cli import run
+    >>> int(run(["plugins", "--no-such-option"]))
+    2
+    """
     if os.environ.get("_DEMO_COMPLETE"):  # warnings of a plugin would appear in the line that is being typed
         sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115 - for as long as this process lives
     debug = "--debug" in arguments or os.environ.get("DEMO_DEBUG", "") not in ("", "0")

@@ -19,6 +19,14 @@ class PluginOption(click.Option):
     """A field of an options class as a flag of a command.
 
     The flag is ``--FIELD``, unless the command has such a flag itself. ``--OWNER-FIELD`` always works.
+
+    Examples
+    --------
+    >>> from demo_core.cli import click_options
+    >>> from demo_core.plugins import Explainer, installed
+    >>> (option,) = click_options(installed().find(Explainer, "saliency").spec.options, "saliency")
+    >>> option.opts
+    ['--simplex']
     """
 
     def __init__(self, option: Option, owner: str, taken: Container[str], **given: Any) -> None:
@@ -52,6 +60,13 @@ def click_options(
         The command's own parameters, whose flags stay theirs.
     defaults
         Take the place of the class's own.
+
+    Examples
+    --------
+    >>> from demo_core.cli import click_options
+    >>> from demo_core.plugins import Explainer, installed
+    >>> [o.opts[0] for o in click_options(installed().find(Explainer, "saliency").spec.options, "saliency")]
+    ['--simplex']
     """
     taken = _PROGRAM | {flag for p in beside for flag in (*p.opts, *p.secondary_opts)}
     made = []
@@ -71,7 +86,17 @@ def click_options(
 
 
 def take_options(cls: type, owner: str, values: dict[str, Any]) -> dict[str, Any]:
-    """Return the values of an options class from those that click passed to the command."""
+    """Return the values of an options class from those that click passed to the command.
+
+    Examples
+    --------
+    >>> from demo_core.cli import click_options, take_options
+    >>> from demo_core.plugins import Explainer, installed
+    >>> options = installed().find(Explainer, "saliency").spec.options
+    >>> (flag,) = click_options(options, "saliency")
+    >>> take_options(options, "saliency", {flag.name: True})
+    {'simplex': True}
+    """
     return {option.name: values.pop(_name(owner, option)) for option in options_of(cls)}
 
 

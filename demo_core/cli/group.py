@@ -20,7 +20,15 @@ from demo_core.plugins.specs import Command
 
 @dataclass
 class State:
-    """Settings of the options before the command; all commands share them as ``ctx.obj``."""
+    """Settings of the options before the command; all commands share them as ``ctx.obj``.
+
+    Examples
+    --------
+    >>> from demo_core.cli import State
+    >>> from demo_core.plugins import Explainer
+    >>> State().registry.find(Explainer, "saliency").spec.name
+    'saliency'
+    """
 
     files: tuple[Path, ...] = ()
     reported: bool = field(default=False)
@@ -172,7 +180,7 @@ def _global_options_first(args: list[str]) -> list[str]:
 def root(ctx: click.Context, plugin_files: tuple[Path, ...], allow_code: bool, debug: bool) -> None:
     """Explain why a neural network that reads DNA makes a prediction.
 
-    A first look, on made-up data: demo quickstart
+    To start, with simulated data: demo quickstart
     """
     ctx.with_resource(code_allowed(allow_code))
     _ = _state(ctx).registry  # reports broken plugins before any command

@@ -20,18 +20,40 @@ _SHOWN: list[Any] = []
 
 
 def emit_json(value: Any) -> None:
-    """Print JSON to stdout. Control characters are escaped."""
+    """Print JSON to stdout. Control characters are escaped.
+
+    Examples
+    --------
+    >>> from demo_core.cli import emit_json
+    >>> emit_json({"version": 1})
+    {
+      "version": 1
+    }
+    """
     text = json.dumps(value, indent=2, ensure_ascii=False)
     click.echo("".join(c if c == "\n" or without_controls(c) else json.dumps(c)[1:-1] for c in text))
 
 
 def echo(text: object = "") -> None:
-    """Print a result to stdout, without control characters except line breaks."""
+    """Print a result to stdout, without control characters except line breaks.
+
+    Examples
+    --------
+    >>> from demo_core.cli import echo
+    >>> echo("peaks.h5: 24 sequences")
+    peaks.h5: 24 sequences
+    """
     click.echo("\n".join(map(without_controls, str(text).split("\n"))))
 
 
 def say(text: str) -> None:
-    """Print a message to stderr, without control characters, above a progress bar if there is one."""
+    """Print a message to stderr, without control characters, above a progress bar if there is one.
+
+    Examples
+    --------
+    >>> from demo_core.cli import say
+    >>> say("device: cpu")  # to standard error
+    """
     if _SHOWN:
         _SHOWN[-1].print(without_controls(text), markup=False, highlight=False, soft_wrap=True)
     else:
@@ -39,18 +61,40 @@ def say(text: str) -> None:
 
 
 def suggest(*words: object) -> None:
-    """Suggest the next command, if stdout is a terminal."""
+    """Suggest the next command, if stdout is a terminal.
+
+    Examples
+    --------
+    >>> from demo_core.cli import suggest
+    >>> suggest("demo", "evaluate", "models/cnn", "peaks.h5")  # only at a terminal
+    """
     if sys.stderr.isatty():
         say(f"next: {' '.join(shlex.quote(str(word)) for word in words)}")
 
 
 def suggest_opening(path: Path) -> None:
-    """Print the command that opens a picture or page."""
+    """Print the command that opens a picture or page.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from demo_core.cli import suggest_opening
+    >>> suggest_opening(Path("report.html"))  # only at a terminal
+    """
     suggest("open" if sys.platform == "darwin" else "xdg-open", path)
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print an aligned table. It is not shortened if stdout is not a terminal."""
+    """Print an aligned table. It is not shortened if stdout is not a terminal.
+
+    Examples
+    --------
+    >>> from demo_core.cli import table
+    >>> table(("model", "AUROC"), [("cnn", "0.989"), ("rnn", "0.980")])
+    model  AUROC
+    cnn    0.989
+    rnn    0.980
+    """
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -71,6 +115,13 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
 def progress(title: str) -> Iterator[tuple[Callable[[int, int], None], Callable[[int], None]]]:
     """Return functions ``start(done, total)`` and ``advance(n)`` of a progress bar on stderr. They do nothing without a
     terminal.
+
+    Examples
+    --------
+    >>> from demo_core.cli import progress
+    >>> with progress("explaining") as (start, advance):
+    ...     start(0, 10)
+    ...     advance(10)
     """
     if not sys.stderr.isatty():
         yield (lambda done, total: None), (lambda n: None)
@@ -97,5 +148,12 @@ def progress(title: str) -> Iterator[tuple[Callable[[int, int], None], Callable[
 
 
 def cell(value: float | None, digits: int = 4) -> str:
-    """Format a number for a table; None becomes a dash."""
+    """Format a number for a table; None becomes a dash.
+
+    Examples
+    --------
+    >>> from demo_core.cli import cell
+    >>> cell(0.98765), cell(None)
+    ('0.9877', '-')
+    """
     return "-" if value is None or math.isnan(value) else f"{value:.{digits}f}"

@@ -28,6 +28,14 @@ class Sections(click.Command):
         Command line at the end of the help.
 
     An option with an attribute ``section`` goes under that heading.
+
+    Examples
+    --------
+    >>> import click
+    >>> from demo_core.cli import Sections
+    >>> command = Sections("mine", rest="Method", example="demo mine peaks.h5")
+    >>> isinstance(command, click.Command)
+    True
     """
 
     def __init__(self, *arguments: Any, rest: str = "Method", example: str = "", **given: Any) -> None:

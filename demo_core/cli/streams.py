@@ -56,6 +56,13 @@ def make_lasting() -> None:
 
 
 def reader_gone() -> bool:
-    """Return whether the reader of stdout has closed."""
+    """Return whether the reader of stdout has closed.
+
+    Examples
+    --------
+    >>> from demo_core.cli import reader_gone
+    >>> reader_gone()
+    False
+    """
     raw = getattr(getattr(sys.stdout, "buffer", None), "raw", None)
     return bool(getattr(raw, "gone", False))

@@ -64,6 +64,15 @@ class SequenceDataset:
         (N, L) uint8: 1 where a known binding site is.
     info
         Further metadata: source, chromosome sizes, digest of the genome.
+
+    Examples
+    --------
+    >>> from demo_core.testing import tiny_dataset
+    >>> data = tiny_dataset(24)
+    >>> len(data), data.length, data.targets
+    (24, 40, ('bound',))
+    >>> data.take(data.rows_of_split("test")).labels[:, 0].mean().item()
+    0.5
     """
 
     codes: Any
@@ -344,7 +353,15 @@ def row_numbers(rows: RowChoice, n: int) -> NDArray[np.int64]:
 
 
 def take_rows(column: Any, index: NDArray[np.int64]) -> Any:
-    """Read rows of an array or HDF5 dataset in the given order, by contiguous slices."""
+    """Read rows of an array or HDF5 dataset in the given order, by contiguous slices.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from demo_core.data import take_rows
+    >>> take_rows(np.array([10, 11, 12, 13]), np.array([3, 0])).tolist()
+    [13, 10]
+    """
     if isinstance(column, np.ndarray):
         return column[index]
     if len(index) == 0:

@@ -58,6 +58,20 @@ def import_records(
     ------
     DemoError
         If there is no record, lengths differ, a letter is invalid or labels do not fit. The message names the record.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from demo_core import SequenceDataset
+    >>> from demo_core.data import ImportSettings, import_records
+    >>> from demo_core.testing import planted_records
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "peaks.h5"
+    ...     notes = import_records(planted_records(40), path, lambda: ("bound",), ImportSettings(), "example")
+    ...     with SequenceDataset.open(path) as data:
+    ...         len(data)
+    40
     """
     random = np.random.default_rng(settings.seed)
     notes: list[str] = []
@@ -143,15 +157,14 @@ class _Blocks:
     def notes(self) -> list[str]:
         said = []
         if self.renamed:
-            said.append(f"{self.renamed} repeated ids were numbered (NAME.2, NAME.3, ...)")
+            said.append(f"{counted(self.renamed, 'repeated id')} numbered (NAME.2, NAME.3, ...)")
         if self.cropped:
-            said.append(f"{self.cropped} sequences were cropped to {self.length} bases around their centre")
+            said.append(f"{counted(self.cropped, 'sequence')} cropped to {self.length} bases around the centre")
         if self.sites_cut:
-            said.append(
-                f"{self.sites_cut} sequences lost a known site or a part of it to the crop; their labels stayed"
-            )
+            lost = counted(self.sites_cut, "sequence")
+            said.append(f"{lost} lost a known site, or a part of it, by cropping; labels did not change")
         if self.padded:
-            said.append(f"{self.padded} sequences were padded to {self.length} with unknown bases")
+            said.append(f"{counted(self.padded, 'sequence')} padded to {self.length} with unknown bases")
         return said
 
     def _block(self, records: list[Record]) -> SequenceDataset:
@@ -315,7 +328,9 @@ def _add_negatives(
             same += unchanged
         notes.append(f"{SPLITS[code]}: {counted(len(rows), 'positive')}, no negatives; added a {word} of each")
         if same:
-            notes.append(f"{SPLITS[code]}: {counted(same, 'positive')} without another order, so no negative was added")
+            notes.append(
+                f"{SPLITS[code]}: {counted(same, 'positive')} without another shuffle, so no negative was added"
+            )
     return notes
 
 

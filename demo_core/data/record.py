@@ -34,6 +34,12 @@ class Record:
         Known binding sites, a '0' or '1' for each base.
     where
         Its place in the source ("line 7"), for messages.
+
+    Examples
+    --------
+    >>> from demo_core import Interval, Record
+    >>> Record("peak_1", "ACGT", (1.0,), interval=Interval("chr1", 100, 104, "+")).id
+    'peak_1'
     """
 
     id: str
@@ -67,6 +73,15 @@ class RecordBlock:
         One for each sequence, as in ``Record``; None for none.
     sites
         (n, L), 1 on a known site.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from demo_core import RecordBlock
+    >>> from demo_core.sequences import DNA
+    >>> block = RecordBlock(np.array([[0, 1, 2, 3]], np.uint8), ids=["peak_1"])
+    >>> [record.sequence for record in block.records(DNA)]
+    ['ACGT']
     """
 
     codes: Any

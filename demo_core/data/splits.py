@@ -35,6 +35,12 @@ class ImportSettings:
         Random seed of shuffles and splits.
     assign
         Whether sequences without a split are given one.
+
+    Examples
+    --------
+    >>> from demo_core.data import ImportSettings
+    >>> ImportSettings(negatives="none", length=101).validation
+    0.1
     """
 
     negatives: Negatives = "dinucleotide"
@@ -79,7 +85,7 @@ def assign_splits(
         moved = rows[np.isin(group[rows], chosen)]
         split[moved] = code
         few = "" if len(moved) else f": {counted(len(members), 'group')} of sequences cannot be divided further"
-        notes.append(f"{len(moved)} of {len(rows)} training sequences were set aside for {name}{few}")
+        notes.append(f"{name} split: {len(moved):,} of {counted(len(rows), 'training sequence')}{few}")
     return notes
 
 

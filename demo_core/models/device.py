@@ -14,7 +14,14 @@ _OUT_OF_MEMORY = ("DefaultCPUAllocator", "CUDA error: out of memory", "STATUS_AL
 
 
 def choose_device(name: str) -> torch.device:
-    """Return the device for ``auto``, ``cpu``, ``cuda`` or ``cuda:n``. Raises UsageProblem."""
+    """Return the device for ``auto``, ``cpu``, ``cuda`` or ``cuda:n``. Raises UsageProblem.
+
+    Examples
+    --------
+    >>> from demo_core.models import choose_device
+    >>> choose_device("cpu")
+    device(type='cpu')
+    """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
@@ -34,6 +41,14 @@ def exact_arithmetic(device: torch.device, *, without_cudnn: bool = False) -> It
 
     PyTorch allows TF32 for convolutions, which has 10 bits of mantissa. ``without_cudnn`` disables cuDNN, which refuses
     the backward pass of recurrent networks in eval mode.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from demo_core.models import exact_arithmetic
+    >>> with exact_arithmetic(torch.device("cpu")):
+    ...     float(torch.ones(2) @ torch.ones(2))
+    2.0
     """
     if device.type != "cuda":
         yield
@@ -52,6 +67,12 @@ def exact_arithmetic(device: torch.device, *, without_cudnn: bool = False) -> It
 def out_of_memory(error: BaseException) -> bool:
     """Return whether an exception means that memory ran out. On the CPU and in cuBLAS, torch raises a plain
     RuntimeError.
+
+    Examples
+    --------
+    >>> from demo_core.models import out_of_memory
+    >>> out_of_memory(MemoryError()), out_of_memory(ValueError("shape"))
+    (True, False)
     """
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True

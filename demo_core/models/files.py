@@ -20,5 +20,13 @@ def check_model_folder(path: Path) -> None:
 
 
 def is_model_folder(path: Path) -> bool:
-    """Return whether the path is a folder with a model's description."""
+    """Return whether the path is a folder with a model's description.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from demo_core.models import is_model_folder
+    >>> is_model_folder(Path("no/such/folder"))
+    False
+    """
     return (path / METADATA).is_file()

@@ -16,6 +16,13 @@ class Lstm(nn.Module):
 
     The bias of the forget gate starts at 1 (Jozefowicz, Zaremba & Sutskever, ICML 2015), so that memory is kept at
     first.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from demo_core.models import Lstm
+    >>> Lstm(4, 16)(torch.zeros(2, 4, 50)).shape
+    torch.Size([2, 32, 50])
     """
 
     def __init__(
@@ -46,6 +53,13 @@ class MeanReadout(nn.Module):
 
     This warm start is DeMo's own; docs/benchmarks.md measures its effect. When not to use it: if evidence is spread
     evenly over the sequence, the plain mean trains as well.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from demo_core.models import MeanReadout
+    >>> MeanReadout(32, 1)(torch.zeros(2, 32, 50)).shape
+    torch.Size([2, 1])
     """
 
     def __init__(self, features: int, n_targets: int, *, warm_start: bool = True) -> None:

@@ -60,6 +60,15 @@ class Model:
         Record of the training, and its metrics.
     running
         Owner of the code that runs now; ``architecture`` names the one used for training.
+
+    Examples
+    --------
+    >>> from demo_core.testing import tiny_dataset, tiny_model
+    >>> model, data = tiny_model(), tiny_dataset(4)
+    >>> model.predict(data.codes).shape
+    (4, 1)
+    >>> sorted(model.capabilities)
+    ['conv-filters', 'gradients', 'prefix-logits', 'variable-length']
     """
 
     module: nn.Module
@@ -301,7 +310,7 @@ def _another_owner(shown: str, there: dict[str, str], here: dict[str, str]) -> s
     def named(owner: dict[str, str]) -> str:
         return printable(f"{owner['plugin']} ({owner['distribution']} {owner['version'][:19]})", 120)
 
-    return f"{shown} was trained with the {here['name']} of {named(there)}; what runs now is that of {named(here)}"
+    return f"{shown} was trained with the {here['name']} of {named(there)}; now that of {named(here)} runs"
 
 
 def build_model(
@@ -315,6 +324,15 @@ def build_model(
     """Make a new, untrained model of a registered architecture.
 
     Raises UsageProblem on bad options, MisfitError if the architecture refuses the length.
+
+    Examples
+    --------
+    >>> from demo_core.models import Output, build_model
+    >>> from demo_core.plugins import Architecture, installed
+    >>> from demo_core.sequences import DNA
+    >>> cnn = installed().find(Architecture, "cnn")
+    >>> build_model(cnn, {"filters": (8, 8, 8)}, alphabet=DNA, length=60, outputs=[Output("bound")]).length
+    60
     """
     spec = registered.spec
     resolved: Any = build(spec.options, options, f"architecture '{spec.name}'")
@@ -343,21 +361,53 @@ def build_model(
 
 
 def foreign_content(folder: Path) -> str:
-    """Return the name of an entry of a folder that saving a model does not write; '' if there is none."""
+    """Return the name of an entry of a folder that saving a model does not write; '' if there is none.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from demo_core.models import foreign_content
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     Path(folder, "notes.txt").touch()
+    ...     foreign_content(Path(folder))
+    'notes.txt'
+    """
     if not folder.is_dir():
         return "no model but a file"
     return next((p.name for p in sorted(folder.iterdir()) if p.name not in (METADATA, WEIGHTS, *PICTURES)), "")
 
 
 def one_hot(codes: Tensor, letters: int, dtype: torch.dtype = torch.float32) -> Tensor:
-    """Encode codes (B, L) as one-hot (B, A, L) on the same device; codes beyond the alphabet are columns of zeros."""
+    """Encode codes (B, L) as one-hot (B, A, L) on the same device; codes beyond the alphabet are columns of zeros.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from demo_core.models import one_hot
+    >>> one_hot(torch.tensor([[0, 3, 4]], dtype=torch.uint8), 4)[0].tolist()
+    [[1.0, 0.0, 0.0], [0.0, 0.0, 0.0], [0.0, 0.0, 0.0], [0.0, 1.0, 0.0]]
+    """
     rows = torch.arange(letters, dtype=codes.dtype, device=codes.device)[:, None]
     return (codes[:, None, :] == rows).to(dtype)
 
 
 @contextmanager
 def blaming_network(model: Model) -> Iterator[None]:
-    """Report exceptions of a network, except errors for the user, as a failure of its plugin."""
+    """Report exceptions of a network, except errors for the user, as a failure of its plugin.
+
+    Examples
+    --------
+    >>> from demo_core import PluginError
+    >>> from demo_core.models import blaming_network
+    >>> from demo_core.testing import tiny_model
+    >>> try:
+    ...     with blaming_network(tiny_model()):
+    ...         1 / 0
+    ... except PluginError as error:
+    ...     "ZeroDivisionError" in str(error)
+    True
+    """
     try:
         yield
     except DemoError:

@@ -15,7 +15,14 @@ Activation = Literal["sigmoid", "identity"]
 
 @dataclass(frozen=True)
 class Output:
-    """One output of a model: its name, its activation, and the unit of the prediction."""
+    """One output of a model: its name, its activation, and the unit of the prediction.
+
+    Examples
+    --------
+    >>> from demo_core.models import Output
+    >>> Output("bound").is_probability, Output("signal", "identity", "log2 counts").unit
+    (True, 'log2 counts')
+    """
 
     name: str
     activation: Activation = "sigmoid"
@@ -42,5 +49,12 @@ class Output:
 
 
 def logistic(logits: ArrayLike) -> NDArray[np.float64]:
-    """Probabilities of logits; NaN stays NaN."""
+    """Probabilities of logits; NaN stays NaN.
+
+    Examples
+    --------
+    >>> from demo_core.models import logistic
+    >>> logistic([0.0]).tolist()
+    [0.5]
+    """
     return np.asarray(1 / (1 + np.exp(-np.clip(np.asarray(logits, np.float64), -700, 700))))

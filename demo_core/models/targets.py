@@ -21,6 +21,14 @@ class Target:
 
     ``output`` is the value before the activation (for a sigmoid, the logit), ``probability`` the value after it,
     ``loss`` the training loss against the batch's own labels, ``difference`` one output minus another.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from demo_core.testing import tiny_model
+    >>> target = tiny_model().target("probability:bound")
+    >>> target(torch.zeros(2, 1)).tolist()
+    [0.5, 0.5]
     """
 
     form: Form
@@ -73,7 +81,15 @@ class Target:
 
 
 def loss_of(value: Tensor, label: Tensor, activation: Activation) -> Tensor:
-    """Loss of each element: cross-entropy of a logit, or squared error."""
+    """Loss of each element: cross-entropy of a logit, or squared error.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from demo_core.models import loss_of
+    >>> loss_of(torch.tensor([2.0]), torch.tensor([1.5]), "identity").tolist()
+    [0.25]
+    """
     if activation == "sigmoid":
         return torch.nn.functional.binary_cross_entropy_with_logits(value, label.to(value), reduction="none")
     return (value - label) ** 2

@@ -22,7 +22,18 @@ def code_allowed(allowed: bool = True) -> Iterator[None]:
 
 
 def check_code_allowed(what: str) -> None:
-    """Raise UsageProblem unless the user has allowed code outside installed plugins."""
+    """Raise UsageProblem unless the user has allowed code outside installed plugins.
+
+    Examples
+    --------
+    >>> from demo_core import UsageProblem
+    >>> from demo_core.models import check_code_allowed
+    >>> try:
+    ...     check_code_allowed("network mynet:MyNet")
+    ... except UsageProblem as problem:
+    ...     "--allow-code" in str(problem)
+    True
+    """
     if not _allowed.get():
         raise UsageProblem(
             f"{what} is code outside installed plugins and would run with your rights; "

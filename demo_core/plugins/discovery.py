@@ -55,7 +55,15 @@ class Broken(Exception):
 
 @dataclass
 class Candidate:
-    """A plugin that was found, working or not."""
+    """A plugin that was found, working or not.
+
+    Examples
+    --------
+    >>> from demo_core.plugins import discover
+    >>> candidate = discover(environ={"DEMO_LOAD_PLUGINS": ""}).candidates[0]
+    >>> candidate.state
+    'active'
+    """
 
     owner: Owner
     module: str
@@ -77,12 +85,20 @@ class Candidate:
         plugin, report = self.owner.describe(), report_to(self.owner)
         if self.state == "failed":
             return [f"plugin {plugin} failed: {self.reason}{report}"]
-        return [f"plugin {plugin}: one spec is left out: {printable(why, 400)}{report}" for why in self.refused]
+        return [f"plugin {plugin}: one spec is skipped: {printable(why, 400)}{report}" for why in self.refused]
 
 
 @dataclass
 class Discovery:
-    """All plugins, and the registry of the working ones."""
+    """All plugins, and the registry of the working ones.
+
+    Examples
+    --------
+    >>> from demo_core.plugins import discover
+    >>> found = discover(environ={"DEMO_LOAD_PLUGINS": ""})
+    >>> {candidate.owner.origin for candidate in found.candidates}
+    {'built-in'}
+    """
 
     candidates: list[Candidate]
     registry: Registry
@@ -122,6 +138,13 @@ def discover(files: Iterable[Path] = (), environ: Mapping[str, str] | None = Non
     ------
     PluginError
         On the first failing plugin, if ``DEMO_STRICT_PLUGINS=1``.
+
+    Examples
+    --------
+    >>> from demo_core.plugins import Explainer, discover
+    >>> registry = discover(environ={"DEMO_LOAD_PLUGINS": ""}).registry
+    >>> [registered.spec.name for registered in registry.all(Explainer)]
+    ['class-optimization', 'saliency', 'temporal']
     """
     env = os.environ if environ is None else environ
     registry = Registry()
@@ -143,12 +166,25 @@ def discover(files: Iterable[Path] = (), environ: Mapping[str, str] | None = Non
 def installed() -> Registry:
     """Return the registry of all installed plugins. It is made once per process; failed plugins are then logged as
     warnings.
+
+    Examples
+    --------
+    >>> from demo_core.plugins import Explainer, installed
+    >>> installed().find(Explainer, "saliency").spec.kind
+    'attribution'
     """
     return _installed(tuple(sys.path), *(os.environ.get(name) for name in _VARIABLES))
 
 
 def reload() -> Registry:
-    """Find plugins again, such as after ``pip install`` in a notebook. Imported modules do not change."""
+    """Find plugins again, such as after ``pip install`` in a notebook. Imported modules do not change.
+
+    Examples
+    --------
+    >>> from demo_core.plugins import installed, reload
+    >>> reload() is installed()
+    True
+    """
     importlib.invalidate_caches()
     _installed.cache_clear()
     return installed()

@@ -15,12 +15,26 @@ _HOME = ("source", "repository", "sourcecode", "github", "homepage")
 
 
 def documentation(distribution: str) -> str:
-    """Return the documentation URL of a distribution, otherwise its home page, otherwise ''."""
+    """Return the documentation URL of a distribution, otherwise its home page, otherwise ''.
+
+    Examples
+    --------
+    >>> from demo_core.plugins import documentation
+    >>> documentation("torch").startswith("https://")
+    True
+    """
     return _url(distribution, *_DOCUMENTATION, *_HOME)
 
 
 def place_to_report(distribution: str) -> str:
-    """Return where to report problems: issue tracker, otherwise home page, otherwise address, otherwise ''."""
+    """Return where to report problems: issue tracker, otherwise home page, otherwise address, otherwise ''.
+
+    Examples
+    --------
+    >>> from demo_core.plugins import place_to_report
+    >>> place_to_report("torch").startswith("https://")
+    True
+    """
     if found := _url(distribution, *_ISSUES, *_HOME):
         return found
     about = _metadata(distribution)

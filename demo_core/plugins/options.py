@@ -119,7 +119,18 @@ def check_options_class(cls: object) -> None:
 
 
 def options_of(cls: type) -> tuple[Option, ...]:
-    """Return the fields of an options class in order. Raises TypeError on an unsupported type."""
+    """Return the fields of an options class in order. Raises TypeError on an unsupported type.
+
+    Examples
+    --------
+    >>> from dataclasses import dataclass
+    >>> from demo_core.plugins import options_of
+    >>> @dataclass(frozen=True)
+    ... class Options:
+    ...     window: int = 9
+    >>> [option.flag for option in options_of(Options)]
+    ['--window']
+    """
     hints = get_type_hints(cls)
     return tuple(_option(f, hints[f.name]) for f in dataclasses.fields(cls))
 
@@ -172,6 +183,16 @@ def build(cls: type[O], values: Mapping[str, Any], of: str) -> O:
 
     ``of`` names the owner in messages ("explainer 'saliency'"). Raises UsageProblem on an unknown name, listing the
     valid ones, and on an invalid value.
+
+    Examples
+    --------
+    >>> from dataclasses import dataclass
+    >>> from demo_core.plugins import build
+    >>> @dataclass(frozen=True)
+    ... class Options:
+    ...     window: int = 9
+    >>> build(Options, {"window": 5}, "explainer 'mine'")
+    Options(window=5)
     """
     known = {o.name: o for o in options_of(cls)}
     checked = {}
@@ -199,7 +220,18 @@ def build(cls: type[O], values: Mapping[str, Any], of: str) -> O:
 
 
 def from_settings(cls: type, settings: Iterable[str], of: str) -> dict[str, Any]:
-    """Parse texts NAME=VALUE. Raises UsageProblem on another text, an unknown name, or an invalid value."""
+    """Parse texts NAME=VALUE. Raises UsageProblem on another text, an unknown name, or an invalid value.
+
+    Examples
+    --------
+    >>> from dataclasses import dataclass
+    >>> from demo_core.plugins import from_settings
+    >>> @dataclass(frozen=True)
+    ... class Options:
+    ...     window: int = 9
+    >>> from_settings(Options, ["window=5"], "explainer 'mine'")
+    {'window': 5}
+    """
     known = {o.name: o for o in options_of(cls)}
     found: dict[str, Any] = {}
     for setting in settings:
@@ -227,7 +259,19 @@ def as_json(options: object) -> dict[str, Any]:
 
 
 def changed(options: object) -> dict[str, Any]:
-    """Return the values that differ from the defaults, as plain JSON."""
+    """Return the values that differ from the defaults, as plain JSON.
+
+    Examples
+    --------
+    >>> from dataclasses import dataclass
+    >>> from demo_core.plugins import changed
+    >>> @dataclass(frozen=True)
+    ... class Options:
+    ...     window: int = 9
+    ...     shuffles: int = 8
+    >>> changed(Options(window=5))
+    {'window': 5}
+    """
     known = {o.name: o for o in options_of(type(options))}
     return {
         name: value
@@ -237,12 +281,34 @@ def changed(options: object) -> dict[str, Any]:
 
 
 def variable(owner: str, option: Option) -> str:
-    """Return the environment variable of an option."""
+    """Return the environment variable of an option.
+
+    Examples
+    --------
+    >>> from dataclasses import dataclass
+    >>> from demo_core.plugins import options_of, variable
+    >>> @dataclass(frozen=True)
+    ... class Options:
+    ...     window: int = 9
+    >>> variable("mine", options_of(Options)[0])
+    'DEMO_MINE_WINDOW'
+    """
     return f"DEMO_{owner}_{option.name}".upper().replace("-", "_")
 
 
 def from_environment(cls: type, owner: str, environ: Mapping[str, str]) -> dict[str, Any]:
-    """Read an owner's options from the environment. Raises UsageProblem on an invalid value."""
+    """Read an owner's options from the environment. Raises UsageProblem on an invalid value.
+
+    Examples
+    --------
+    >>> from dataclasses import dataclass
+    >>> from demo_core.plugins import from_environment
+    >>> @dataclass(frozen=True)
+    ... class Options:
+    ...     window: int = 9
+    >>> from_environment(Options, "mine", {"DEMO_MINE_WINDOW": "5"})
+    {'window': 5}
+    """
     found = {}
     for option in options_of(cls):
         name = variable(owner, option)
@@ -266,13 +332,34 @@ def usage(option: Option, owner: str = "") -> str:
     """Return the flag with its value, as typed: ``--filters INTEGER,...``, ``--simplex/--no-simplex``.
 
     With ``owner``, return the long form: ``--saliency-simplex/--no-saliency-simplex``.
+
+    Examples
+    --------
+    >>> from dataclasses import dataclass
+    >>> from demo_core.plugins import options_of, usage
+    >>> @dataclass(frozen=True)
+    ... class Options:
+    ...     window: int = 9
+    >>> usage(options_of(Options)[0], "mine")
+    '--mine-window INTEGER'
     """
     flag = option.flag_of(owner) if owner else option.flag
     return f"{flag}/--no-{flag[2:]}" if option.is_switch else f"{flag} {metavar(option)}"
 
 
 def describe(option: Option, *, required: bool = True) -> str:
-    """Return the help text with range and default. ``required`` False omits "[required]"."""
+    """Return the help text with range and default. ``required`` False omits "[required]".
+
+    Examples
+    --------
+    >>> from dataclasses import dataclass, field
+    >>> from demo_core.plugins import describe, options_of
+    >>> @dataclass(frozen=True)
+    ... class Options:
+    ...     window: int = field(default=9, metadata={"help": "Bases shuffled at a time.", "minimum": 2})
+    >>> describe(options_of(Options)[0])
+    'Bases shuffled at a time. [at least 2; default: 9]'
+    """
     notes = []
     if option.minimum is not None and option.maximum is not None:
         notes.append(f"{_bound(option.minimum)} to {_bound(option.maximum)}")

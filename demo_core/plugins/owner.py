@@ -9,7 +9,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Owner:
-    """Owner of a spec: a distribution and its entry point."""
+    """Owner of a spec: a distribution and its entry point.
+
+    Examples
+    --------
+    >>> from demo_core.plugins import Owner
+    >>> Owner("mine", "demo-mine", "0.1.0", "third-party").as_json()["distribution"]
+    'demo-mine'
+    """
 
     entry_point: str
     distribution: str

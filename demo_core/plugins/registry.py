@@ -18,7 +18,14 @@ U = TypeVar("U", Architecture, Command, DatasetReader, Explainer)
 
 @dataclass(frozen=True)
 class Registered(Generic[T_co]):
-    """A spec and its owner."""
+    """A spec and its owner.
+
+    Examples
+    --------
+    >>> from demo_core.plugins import Architecture, installed
+    >>> installed().find(Architecture, "cnn").owner.entry_point
+    'cnn'
+    """
 
     spec: T_co
     owner: Owner
@@ -69,7 +76,14 @@ class Registered(Generic[T_co]):
 
 @dataclass
 class Registry:
-    """All specs of plugins, by kind and name."""
+    """All specs of plugins, by kind and name.
+
+    Examples
+    --------
+    >>> from demo_core.plugins import Architecture, installed
+    >>> [registered.spec.name for registered in installed().all(Architecture)][:2]
+    ['adapted', 'cnn']
+    """
 
     _entries: dict[str, dict[str, list[Registered[Any]]]] = field(default_factory=dict)
     #: Plugins that registered nothing, by entry point, with the reason: a requested name may be theirs.

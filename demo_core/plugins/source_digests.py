@@ -21,6 +21,13 @@ def editable_source(registered: Registered[Any]) -> str | None:
     None.
 
     The version of an editable install stays the same while its code changes.
+
+    Examples
+    --------
+    >>> from demo_core.plugins import Architecture, editable_source, installed
+    >>> digest = editable_source(installed().find(Architecture, "cnn"))  # None unless DeMo is installed with -e
+    >>> digest is None or len(digest) == 64
+    True
     """
     if registered.owner.origin == "local file" or not _is_editable(registered.owner.distribution):
         return None

@@ -138,6 +138,18 @@ class Architecture(Spec):
     training
         Defaults of ``demo train`` that differ for this network: ``{"learning_rate": 0.01}``. ``demo train`` checks
         them.
+
+    Examples
+    --------
+    >>> from demo_core import Architecture
+    >>> spec = Architecture(
+    ...     name="dilated",
+    ...     target="demo_dilated.network:Dilated",
+    ...     summary="Dilated convolutions.",
+    ...     provides={"gradients"},
+    ... )
+    >>> spec.name, sorted(spec.provides)
+    ('dilated', ['gradients'])
     """
 
     what: ClassVar[str] = "architecture"
@@ -163,6 +175,12 @@ class DatasetReader(Spec):
     ----------
     suffixes
         File suffixes, such as ``".fa"``, ``".fa.gz"``, by which ``demo data import`` chooses the reader.
+
+    Examples
+    --------
+    >>> from demo_core import DatasetReader
+    >>> DatasetReader(name="mine", target="mine:Reader", summary="My tables.", suffixes=(".mine.tsv",)).suffixes
+    ('.mine.tsv',)
     """
 
     what: ClassVar[str] = "reader"
@@ -200,6 +218,12 @@ class Explainer(Spec):
     tolerance
         Largest mean completeness error, as a fraction of the mean sum of ``|values * x|``. A path integral of 50 steps
         reaches about 0.01.
+
+    Examples
+    --------
+    >>> from demo_core import Explainer
+    >>> Explainer(name="mine", target="mine:Mine", summary="My method.", kind="attribution").hypothetical
+    True
     """
 
     what: ClassVar[str] = "explainer"
@@ -230,7 +254,14 @@ class Explainer(Spec):
 
 @_spec
 class Command(Spec):
-    """A further ``demo`` command: the target is a click command."""
+    """A further ``demo`` command: the target is a click command.
+
+    Examples
+    --------
+    >>> from demo_core import Command
+    >>> Command(name="mine", target="mine:command", summary="Print a table.").what
+    'command'
+    """
 
     what: ClassVar[str] = "command"
 

@@ -71,6 +71,15 @@ class Explanation:
         (N, K), further numbers of each sequence, named in ``provenance.extras``; None if there are none.
     provenance
         Record of how it was made.
+
+    Examples
+    --------
+    >>> from demo_core import explain
+    >>> from demo_core.testing import tiny_dataset, tiny_model
+    >>> explanation = explain("saliency", tiny_model(), tiny_dataset(8))
+    >>> present = explanation.values * explanation.one_hot(slice(None))
+    >>> explanation.kind, present.shape
+    ('attribution', (8, 4, 40))
     """
 
     sequences: SequenceDataset

@@ -17,7 +17,14 @@ _FORMS = ("output", "probability", "loss", "difference")
 
 @dataclass(frozen=True)
 class ExplainerInfo:
-    """The explainer, and its plugin and distribution."""
+    """The explainer, and its plugin and distribution.
+
+    Examples
+    --------
+    >>> from demo_core.results import ExplainerInfo
+    >>> ExplainerInfo("saliency", version="0.1.0").version
+    '0.1.0'
+    """
 
     name: str
     plugin: str = "?"
@@ -28,7 +35,16 @@ class ExplainerInfo:
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """The model: its name, the digest of its weights, its outputs, and the content of ``model.json``."""
+    """The model: its name, the digest of its weights, its outputs, and the content of ``model.json``.
+
+    Examples
+    --------
+    >>> from demo_core import explain
+    >>> from demo_core.testing import tiny_dataset, tiny_model
+    >>> model = explain("saliency", tiny_model(), tiny_dataset(8)).provenance.model
+    >>> [output.name for output in model.outputs]
+    ['bound']
+    """
 
     name: str
     outputs: tuple[Output, ...]
@@ -41,7 +57,15 @@ class ModelInfo:
 
 @dataclass(frozen=True)
 class TargetInfo:
-    """The target: ``form`` (output, probability, loss or difference) of one or two outputs."""
+    """The target: ``form`` (output, probability, loss or difference) of one or two outputs.
+
+    Examples
+    --------
+    >>> from demo_core.models import Output
+    >>> from demo_core.results import TargetInfo
+    >>> TargetInfo("bound", "output", (Output("bound"),)).is_logit
+    True
+    """
 
     name: str
     form: str
@@ -69,6 +93,14 @@ class Provenance:
         Names of further numbers that the explainer returned for each sequence.
     fingerprint
         Everything that determines the values; empty if the file does not state it.
+
+    Examples
+    --------
+    >>> from demo_core import explain
+    >>> from demo_core.testing import tiny_dataset, tiny_model
+    >>> provenance = explain("saliency", tiny_model(), tiny_dataset(8)).provenance
+    >>> provenance.explainer.name, dict(provenance.options)
+    ('saliency', {'simplex': False})
     """
 
     record: Mapping[str, Any]

@@ -16,6 +16,15 @@ class BatchRandom:
 
     Draws do not depend on batch size, order, shards, resuming or device. Each sequence has its own SplitMix64 stream
     for each call (Steele, Lea & Flood, OOPSLA 2014).
+
+    Examples
+    --------
+    >>> import numpy as np, torch
+    >>> from demo_core import BatchRandom
+    >>> one = BatchRandom(0, np.array([5, 6]), torch.device("cpu")).uniform(3)
+    >>> other = BatchRandom(0, np.array([6]), torch.device("cpu")).uniform(3)
+    >>> bool((one[1] == other[0]).all())
+    True
     """
 
     def __init__(self, seed: int, index: NDArray[np.int64], device: torch.device, stream: int = 0) -> None:
@@ -44,6 +53,13 @@ class RunRandom:
     """Random numbers for a run that reads no data, for as many rows as the explainer makes.
 
     The explainer may call ``progress(done, total)``, which moves a progress bar.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from demo_core import RunRandom
+    >>> RunRandom(0, torch.device("cpu")).rows(2).uniform(3).shape
+    torch.Size([2, 3])
     """
 
     def __init__(
@@ -83,6 +99,23 @@ class Batch:
         (B,) int64: row of each sequence in the dataset.
     random
         The only source of random numbers that an explainer may use.
+
+    Examples
+    --------
+    >>> import numpy as np, torch
+    >>> from demo_core import Batch, BatchRandom
+    >>> from demo_core.testing import tiny_dataset, tiny_model
+    >>> model, data = tiny_model(), tiny_dataset(2)
+    >>> index = np.arange(2)
+    >>> batch = Batch(
+    ...     model.one_hot(data.codes),
+    ...     torch.tensor(data.codes),
+    ...     torch.tensor(data.labels),
+    ...     torch.tensor(index),
+    ...     BatchRandom(0, index, torch.device("cpu")),
+    ... )
+    >>> batch.x.shape
+    torch.Size([2, 4, 40])
     """
 
     x: Tensor
@@ -110,6 +143,13 @@ class Result:
     outputs
         (B, T), the model's outputs for ``batch.x``, if the explainer computed them anyway. The core then does not run
         the network again. Not for patterns.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from demo_core import Result
+    >>> Result(torch.zeros(2, 4, 40), per_sequence={"steps": torch.tensor([50.0, 50.0])}).values.shape
+    torch.Size([2, 4, 40])
     """
 
     values: Tensor

@@ -268,7 +268,15 @@ def check_same_names(job: Job, first: set[str], other: set[str]) -> None:
 
 
 def labels_for(model: Model, sequences: SequenceDataset) -> NDArray[np.float32]:
-    """Return labels (N, T) in the order of the model's outputs; NaN for outputs that the data do not label."""
+    """Return labels (N, T) in the order of the model's outputs; NaN for outputs that the data do not label.
+
+    Examples
+    --------
+    >>> from demo_core.running import labels_for
+    >>> from demo_core.testing import tiny_dataset, tiny_model
+    >>> labels_for(tiny_model(), tiny_dataset(4)).shape
+    (4, 1)
+    """
     return np.stack([sequences.labels_of(o.name) for o in model.outputs], axis=1).astype(np.float32)
 
 

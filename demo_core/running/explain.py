@@ -58,6 +58,14 @@ def explain(
         MisfitError if explainer, model and data do not fit; UsageProblem on unknown names.
 
     When not to use it: for more sequences than fit into memory; ``demo explain`` streams to a file.
+
+    Examples
+    --------
+    >>> from demo_core import explain
+    >>> from demo_core.testing import tiny_dataset, tiny_model
+    >>> explanation = explain("saliency", tiny_model(), tiny_dataset(8), simplex=True)
+    >>> explanation.values.shape
+    (8, 4, 40)
     """
     if registry is None:
         registry = installed()

@@ -23,6 +23,14 @@ class Job:
     """One model, one explainer with its options, one target.
 
     ``average_strands`` explains the reverse complement as well, flips its values back and averages.
+
+    Examples
+    --------
+    >>> from demo_core.plugins import Explainer, installed
+    >>> from demo_core.running import make_job
+    >>> from demo_core.testing import tiny_model
+    >>> make_job(installed().find(Explainer, "saliency"), tiny_model()).target.name
+    'bound'
     """
 
     registered: Registered[Explainer]
@@ -54,6 +62,15 @@ def make_job(
 ) -> Job:
     """Make a checked job. Raises UsageProblem on invalid options or target, MisfitError if explainer and model do not
     fit.
+
+    Examples
+    --------
+    >>> from demo_core.plugins import Explainer, installed
+    >>> from demo_core.running import make_job
+    >>> from demo_core.testing import tiny_model
+    >>> job = make_job(installed().find(Explainer, "saliency"), tiny_model(), options={"simplex": True})
+    >>> job.options.simplex
+    True
     """
     spec = registered.spec
     resolved: Any = build(spec.options, options or {}, f"explainer '{spec.name}'")

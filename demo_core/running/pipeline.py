@@ -45,6 +45,15 @@ def run(
     ------
     DemoError
         PluginError, naming the plugin, if the explainer raises an exception or breaks the contract.
+
+    Examples
+    --------
+    >>> from demo_core.plugins import Explainer, installed
+    >>> from demo_core.running import Memory, Rows, make_job, run
+    >>> from demo_core.testing import tiny_dataset, tiny_model
+    >>> job = make_job(installed().find(Explainer, "saliency"), tiny_model())
+    >>> len(run(job, Rows(tiny_dataset(8)), Memory()))
+    8
     """
     source.check(job)
     described = describe_job(job)
@@ -154,7 +163,7 @@ class _Summary:
         what = "patterns" if self._spec.kind == "pattern" else "sequences"
         found = []
         if self._bad and self._spec.kind != "trace":
-            found.append(f"{self._bad} of {self._rows} {what} have values that are not finite numbers")
+            found.append(f"{self._bad} of {self._rows} {what} have NaN or infinite values")
         if self._lost:
             found.append(f"outputs of {self._lost} of {self._rows} {what} are NaN or infinite")
         return found + [text for text in (self._calculator.shortage,) if text]

@@ -76,7 +76,17 @@ class Sink(Protocol[R]):
 
 
 class Memory:
-    """Keep a run in memory; its result is an Explanation."""
+    """Keep a run in memory; its result is an Explanation.
+
+    Examples
+    --------
+    >>> from demo_core.plugins import Explainer, installed
+    >>> from demo_core.running import Memory, Rows, make_job, run
+    >>> from demo_core.testing import tiny_dataset, tiny_model
+    >>> job = make_job(installed().find(Explainer, "saliency"), tiny_model())
+    >>> run(job, Rows(tiny_dataset(8)), Memory()).kind
+    'attribution'
+    """
 
     def __init__(self) -> None:
         self._parts: dict[int, Part] = {}
@@ -114,7 +124,15 @@ class Memory:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Result of a run to a file; ``state`` is ``written``, ``continued`` (resumed) or ``skipped``."""
+    """Result of a run to a file; ``state`` is ``written``, ``continued`` (resumed) or ``skipped``.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from demo_core.running import Outcome
+    >>> Outcome(Path("cnn.saliency.h5"), "written", 8).sequences
+    8
+    """
 
     path: Path
     state: str
@@ -127,6 +145,18 @@ class File:
 
     A finished file of the same run is skipped. An unfinished run is resumed within its batch boundaries. A file of
     another run raises a DemoError that names the difference, unless ``force``.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from demo_core.plugins import Explainer, installed
+    >>> from demo_core.running import File, Rows, make_job, run
+    >>> from demo_core.testing import tiny_dataset, tiny_model
+    >>> job = make_job(installed().find(Explainer, "saliency"), tiny_model())
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     run(job, Rows(tiny_dataset(8)), File(Path(folder) / "cnn.saliency.h5")).state
+    'written'
     """
 
     def __init__(self, path: Path, *, force: bool = False) -> None:

@@ -56,7 +56,15 @@ class Source(Protocol):
 
 
 class Rows:
-    """Rows of a dataset, in the given order, as for ``SequenceDataset.take``. Default: all rows."""
+    """Rows of a dataset, in the given order, as for ``SequenceDataset.take``. Default: all rows.
+
+    Examples
+    --------
+    >>> from demo_core.running import Rows
+    >>> from demo_core.testing import tiny_dataset
+    >>> Rows(tiny_dataset(8), [5, 2]).n_batches(batch_size=1)
+    2
+    """
 
     def __init__(self, dataset: SequenceDataset, rows: RowChoice | None = None) -> None:
         self.dataset, self._path = dataset, dataset.path
@@ -117,7 +125,14 @@ class Rows:
 
 
 class Patterns:
-    """One batch with all restarts of a pattern explainer."""
+    """One batch with all restarts of a pattern explainer.
+
+    Examples
+    --------
+    >>> from demo_core.running import Patterns
+    >>> Patterns().n_batches(batch_size=64)
+    1
+    """
 
     def check(self, job: Job) -> None:
         """Raise unless the explainer is of kind pattern."""

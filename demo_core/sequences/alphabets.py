@@ -37,6 +37,13 @@ class Alphabet:
 
     ``complement`` lists, letter for letter, the opposite strand; it is empty if there is none. ``ambiguous`` letters
     are read as unknown.
+
+    Examples
+    --------
+    >>> from demo_core.sequences import DNA
+    >>> codes = DNA.encode("ACGTN")
+    >>> codes.tolist(), DNA.decode(DNA.reverse_complement(codes))
+    ([0, 1, 2, 3, 4], 'NACGT')
     """
 
     name: str
@@ -111,7 +118,14 @@ ALPHABETS = {DNA.name: DNA}
 
 
 def alphabet_named(name: str) -> Alphabet:
-    """Return the alphabet of that name. Raises UsageProblem, listing the known ones."""
+    """Return the alphabet of that name. Raises UsageProblem, listing the known ones.
+
+    Examples
+    --------
+    >>> from demo_core.sequences import alphabet_named
+    >>> alphabet_named("dna").letters
+    'ACGT'
+    """
     if name not in ALPHABETS:
         raise UsageProblem(unknown_name("alphabet", name, ALPHABETS))
     return ALPHABETS[name]
@@ -131,7 +145,16 @@ def fit_length(codes: Codes, length: int, fill: int) -> tuple[Codes, int]:
 
 
 def strand_free_keys(codes: Codes, alphabet: Alphabet) -> list[bytes]:
-    """Return bytes for each row of (N, L), equal for a sequence and its reverse complement, and only then."""
+    """Return bytes for each row of (N, L), equal for a sequence and its reverse complement, and only then.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from demo_core.sequences import DNA, strand_free_keys
+    >>> forward, reverse = strand_free_keys(np.array([DNA.encode("AACG"), DNA.encode("CGTT")]), DNA)
+    >>> forward == reverse
+    True
+    """
     forward = np.ascontiguousarray(codes)
     if not alphabet.complement:
         return [row.tobytes() for row in forward]

@@ -52,6 +52,12 @@ class Interval:
     """Genomic interval of a sequence: ``[start, end)`` on ``chrom``, read along ``strand`` (``+``, ``-`` or ``.``).
 
     Positions are 0-based. A negative start means padding beyond the edge of the chromosome.
+
+    Examples
+    --------
+    >>> from demo_core import Interval
+    >>> Interval("chr1", 100, 200, "-").part(0, 10)
+    Interval(chrom='chr1', start=190, end=200, strand='-')
     """
 
     chrom: str
@@ -97,6 +103,12 @@ def parse_locus(text: str, length: int) -> Interval | None:
 
     Returns None if the name has another form. Positions are 0-based if end - start is the length, and 1-based inclusive
     if it is one less. Raises ValueError if it is neither.
+
+    Examples
+    --------
+    >>> from demo_core import parse_locus
+    >>> parse_locus("chr1:101-200(+)", 100)
+    Interval(chrom='chr1', start=100, end=200, strand='+')
     """
     found = locus_in(text, length)
     return found[0] if found else None
@@ -111,6 +123,12 @@ def locus_in(header: str, length: int) -> tuple[Interval, str] | None:
     decides.
 
     Returns None if there is none. Raises ValueError if there is one that does not span the sequence.
+
+    Examples
+    --------
+    >>> from demo_core.sequences import locus_in
+    >>> locus_in("hg38_dna range=chr1:101-200 strand=-", 100)
+    (Interval(chrom='chr1', start=100, end=200, strand='-'), "UCSC's range=, 1-based")
     """
     for form, pattern, from_one, of_a_word in _FORMS:
         for text in header.split()[:4] if of_a_word else (header,):

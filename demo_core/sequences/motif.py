@@ -32,6 +32,14 @@ class Motif:
         (4, W), the probability of A, C, G, T at each position.
     sites
         Number of sites it was made from; None if unknown.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from demo_core.sequences import Motif
+    >>> motif = Motif("M1", "example", np.array([[0.7, 0.1], [0.1, 0.7], [0.1, 0.1], [0.1, 0.1]]), sites=10)
+    >>> len(motif), motif.pfm()[0].tolist()
+    (2, [7.0, 1.0])
     """
 
     id: str
@@ -60,7 +68,20 @@ class Motif:
 
 
 def read_meme(path: Path) -> list[Motif]:
-    """Read the motifs of a file in MEME's minimal format, version 4 or later. Raises BadSource, naming the line."""
+    """Read the motifs of a file in MEME's minimal format, version 4 or later. Raises BadSource, naming the line.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> from demo_core.sequences import Motif, format_meme, read_meme
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "motifs.meme"
+    ...     _ = path.write_text(format_meme([Motif("M1", "example", np.full((4, 3), 0.25))]))
+    ...     [(motif.id, len(motif)) for motif in read_meme(path)]
+    [('M1', 3)]
+    """
     reader = _MemeReader(path)
     for number, line in text_lines(path):
         reader.take(number, line.strip())
@@ -68,7 +89,15 @@ def read_meme(path: Path) -> list[Motif]:
 
 
 def format_meme(motifs: Iterable[Motif], background: ArrayLike = UNIFORM) -> str:
-    """Format motifs in MEME's minimal format."""
+    """Format motifs in MEME's minimal format.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from demo_core.sequences import Motif, format_meme
+    >>> print(format_meme([Motif("M1", "example", np.full((4, 1), 0.25))]).splitlines()[0])
+    MEME version 4
+    """
     letters = " ".join(f"{letter} {share:.5g}" for letter, share in zip("ACGT", np.asarray(background), strict=True))
     text = [
         "MEME version 4",

@@ -49,6 +49,15 @@ def dinucleotide_shuffle(codes: Codes, random: Generator, unknown: int = 4) -> C
     ------
     ValueError
         For alphabets of more than six letters.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from demo_core.sequences import DNA, dinucleotide_shuffle
+    >>> codes = np.array([DNA.encode("ACGTACGGTCATTG")])
+    >>> shuffled = dinucleotide_shuffle(codes, np.random.default_rng(0))
+    >>> bool((np.bincount(shuffled[0]) == np.bincount(codes[0])).all())
+    True
     """
     if unknown > _MOST_LETTERS:
         raise ValueError(f"dinucleotide_shuffle takes alphabets of at most {_MOST_LETTERS} letters, not {unknown}")

@@ -18,17 +18,36 @@ _WAIT = 10.0
 
 
 class BadSource(DemoError):
-    """A source file is not what its reader expects. The message names the file and the place."""
+    """A source file is not what its reader expects. The message names the file and the place.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from demo_core import BadSource
+    >>> str(BadSource(Path("peaks.tsv"), "has 2 columns, but the header has 3", "line 7"))
+    'peaks.tsv: line 7: has 2 columns, but the header has 3'
+    """
 
     def __init__(self, path: Path, problem: str, where: str = "") -> None:
         super().__init__(": ".join(part for part in (printable(path), where, problem) if part))
 
 
 def text_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield number (from 1) and text of each line, without its line ending. Gzip is detected by the first bytes.
+    r"""Yield number (from 1) and text of each line, without its line ending. Gzip is detected by the first bytes.
 
     Pipes and process substitution are read like files. Raises BadSource if the file is missing, empty, not text, a
     damaged or truncated gzip file, or has a line of more than ``limits.RECORD`` bytes.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from demo_core import text_lines
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "peaks.txt"
+    ...     _ = path.write_text("ACGT\nTTGA\n")
+    ...     list(text_lines(path))
+    [(1, 'ACGT'), (2, 'TTGA')]
     """
     import gzip  # imported here: zlib slows down the start of commands that read nothing
     import zlib

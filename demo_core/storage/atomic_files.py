@@ -21,7 +21,7 @@ _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 @contextlib.contextmanager
 def whole_file(path: Path, *, within: Path | None = None, replace: bool = True) -> Iterator[Path]:
-    """Yield a temporary path beside ``path``. It is renamed to ``path`` on success and removed on failure.
+    r"""Yield a temporary path beside ``path``. It is renamed to ``path`` on success and removed on failure.
 
     The content is fsynced before the rename, so a crash leaves the old file or the new one. Leftovers of killed
     processes are deleted first. A symbolic link is followed.
@@ -38,6 +38,17 @@ def whole_file(path: Path, *, within: Path | None = None, replace: bool = True) 
     DemoError
         If the path cannot be written, exists and may not be replaced, is being written by another process, or the disk
         is full.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from demo_core.storage import whole_file
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with whole_file(Path(folder) / "table.tsv") as temporary:
+    ...         _ = temporary.write_text("id\n")
+    ...     [path.name for path in Path(folder).iterdir()]
+    ['table.tsv']
     """
     with whole_files([path], within=within, replace=replace) as (temporary,):
         yield temporary
@@ -45,7 +56,19 @@ def whole_file(path: Path, *, within: Path | None = None, replace: bool = True) 
 
 @contextlib.contextmanager
 def whole_files(paths: Sequence[Path], *, within: Path | None = None, replace: bool = True) -> Iterator[list[Path]]:
-    """Yield temporary paths for several files of one result, which are renamed together; see ``whole_file``."""
+    """Yield temporary paths for several files of one result, which are renamed together; see ``whole_file``.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from demo_core.storage import whole_files
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with whole_files([Path(folder) / "a.npz", Path(folder) / "b.npz"]) as temporary:
+    ...         _ = [path.write_bytes(b"") for path in temporary]
+    ...     sorted(path.name for path in Path(folder).iterdir())
+    ['a.npz', 'b.npz']
+    """
     targets = [_followed(path) for path in paths]
     for path in targets:
         check_file_can_be(path)
@@ -99,10 +122,21 @@ def _take_name(temporary: Path, path: Path, replace: bool) -> None:
 
 @contextlib.contextmanager
 def whole_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
-    """Yield a temporary folder beside ``path``. It is renamed to ``path`` on success and removed on failure.
+    r"""Yield a temporary folder beside ``path``. It is renamed to ``path`` on success and removed on failure.
 
     With ``replace``, an existing folder is exchanged atomically if the system supports it. Otherwise it is moved aside
     first, and moved back on failure; after a kill between the two renames, the next call moves it back.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from demo_core.storage import whole_folder
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with whole_folder(Path(folder) / "motifs") as temporary:
+    ...         _ = (temporary / "motifs.tsv").write_text("motif\n")
+    ...     [path.name for path in Path(folder, "motifs").iterdir()]
+    ['motifs.tsv']
     """
     path = _followed(path)
     check_folder_of(path)
@@ -196,18 +230,54 @@ def _swap(new: Path, path: Path) -> None:
 
 
 def write_text(path: Path, text: str, *, replace: bool = True) -> None:
-    """Write a text file atomically."""
+    r"""Write a text file atomically.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from demo_core.storage import write_text
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "peaks.bed"
+    ...     write_text(path, "chr1\t100\t200\n")
+    ...     path.read_text()
+    'chr1\t100\t200\n'
+    """
     with whole_file(path, replace=replace) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write JSON atomically."""
+    """Write JSON atomically.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from demo_core.storage import write_json
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "run.json"
+    ...     write_json(path, {"seed": 0})
+    ...     path.exists()
+    True
+    """
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def check_regular(path: Path) -> None:
-    """Raise DemoError if a path is not a regular file: a pipe or a device could be read without end."""
+    """Raise DemoError if a path is not a regular file: a pipe or a device could be read without end.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from demo_core import DemoError
+    >>> from demo_core.storage import check_regular
+    >>> try:
+    ...     check_regular(Path("/dev/null"))
+    ... except DemoError:
+    ...     print("refused")
+    refused
+    """
     if not path.exists():
         raise DemoError(f"{path}: no such file")
     if path.is_dir():
@@ -217,7 +287,19 @@ def check_regular(path: Path) -> None:
 
 
 def read_json(path: Path, what: str) -> Any:
-    """Read JSON from a file. Raises DemoError, naming file and place."""
+    """Read JSON from a file. Raises DemoError, naming file and place.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from demo_core.storage import read_json, write_json
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "run.json"
+    ...     write_json(path, {"seed": 0})
+    ...     read_json(path, "a run")
+    {'seed': 0}
+    """
     try:
         if path.exists():
             check_regular(path)
@@ -230,7 +312,14 @@ def read_json(path: Path, what: str) -> Any:
 
 
 def parse_json(text: str) -> Any:
-    """Parse JSON strictly: NaN, Infinity and lone surrogates, which Python accepts, are a ValueError."""
+    """Parse JSON strictly: NaN, Infinity and lone surrogates, which Python accepts, are a ValueError.
+
+    Examples
+    --------
+    >>> from demo_core.storage import parse_json
+    >>> parse_json('{"limit": 100}')
+    {'limit': 100}
+    """
 
     def refuse(word: str) -> Any:
         raise ValueError(f"{word} is not JSON")
@@ -245,7 +334,19 @@ def parse_json(text: str) -> Any:
 
 
 def check_folder_of(path: Path) -> None:
-    """Raise DemoError unless ``path`` can be created."""
+    """Raise DemoError unless ``path`` can be created.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from demo_core import DemoError
+    >>> from demo_core.storage import check_folder_of
+    >>> try:
+    ...     check_folder_of(Path("/dev/null/results"))
+    ... except DemoError:
+    ...     print("refused")
+    refused
+    """
     folder = path.parent
     if not folder.is_dir():
         raise DemoError(f"{folder}: no such folder; create it, or choose another output")
@@ -254,14 +355,37 @@ def check_folder_of(path: Path) -> None:
 
 
 def check_file_can_be(path: Path) -> None:
-    """Raise DemoError unless the file ``path`` can be created or replaced."""
+    """Raise DemoError unless the file ``path`` can be created or replaced.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from demo_core import DemoError
+    >>> from demo_core.storage import check_file_can_be
+    >>> try:
+    ...     check_file_can_be(Path("/dev/null/figure.png"))
+    ... except DemoError:
+    ...     print("refused")
+    refused
+    """
     check_folder_of(path)
     if path.is_dir():
         raise DemoError(f"{path} is a folder; give the name of a file")
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder and its parents. Raises DemoError if that fails."""
+    """Make a folder and its parents. Raises DemoError if that fails.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from demo_core.storage import make_folder
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     make_folder(Path(folder) / "results" / "cnn")
+    ...     Path(folder, "results", "cnn").is_dir()
+    True
+    """
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -269,7 +393,23 @@ def make_folder(path: Path) -> None:
 
 
 def check_not_an_input(output: Path, *inputs: Path | None) -> None:
-    """Raise DemoError if an output is one of the inputs, or lies in one: --force must not destroy an input."""
+    """Raise DemoError if an output is one of the inputs, or lies in one: --force must not destroy an input.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from demo_core import DemoError
+    >>> from demo_core.storage import check_not_an_input
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "peaks.h5"
+    ...     path.touch()
+    ...     try:
+    ...         check_not_an_input(path, path)
+    ...     except DemoError:
+    ...         print("refused")
+    refused
+    """
     for source in inputs:
         if source is None or not output.exists() or not source.exists():
             continue

@@ -41,7 +41,14 @@ _FILTERS = {1, 2, 3}
 
 @dataclass(frozen=True)
 class Field:
-    """What a dataset of a format must be: numpy type ('str' for text), number of axes, and whether it is required."""
+    """What a dataset of a format must be: numpy type ('str' for text), number of axes, and whether it is required.
+
+    Examples
+    --------
+    >>> from demo_core.storage import Field
+    >>> Field("float32", 3, required=False).axes
+    3
+    """
 
     dtype: str
     axes: int

@@ -33,6 +33,15 @@ class Column:
     ------
     DemoError
         Naming the file, if it is damaged or holds forbidden values.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import h5py
+    >>> from demo_core.storage import Column
+    >>> with tempfile.TemporaryFile() as stream, h5py.File(stream, "w") as file:
+    ...     Column(file.create_dataset("values", data=[0.5, 1.5]))[:].tolist()
+    [0.5, 1.5]
     """
 
     def __init__(
@@ -85,6 +94,16 @@ class TextColumn:
 
     HDF5 stores strings apart from the dataset, and many rows may share one, so a small file could expand to any size in
     memory. Their total size is therefore limited. Raises DemoError for text that is too long or not UTF-8.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import h5py
+    >>> from demo_core.storage import TextColumn
+    >>> with tempfile.TemporaryFile() as stream, h5py.File(stream, "w") as file:
+    ...     names = file.create_dataset("ids", data=["a", "b"], dtype=h5py.string_dtype())
+    ...     list(TextColumn(names)[:])
+    ['a', 'b']
     """
 
     _MOST_BYTES = 16 << 20

@@ -54,5 +54,12 @@ BLOCK_BYTES = 32 << 20
 
 
 def rows_of(row_bytes: int, most: int) -> int:
-    """Return the number of rows of that size to hold at a time, at most ``most``."""
+    """Return the number of rows of that size to hold at a time, at most ``most``.
+
+    Examples
+    --------
+    >>> from demo_core.storage import rows_of
+    >>> rows_of(400, 1024)
+    1024
+    """
     return max(1, min(most, BLOCK_BYTES // max(1, row_bytes)))

@@ -47,6 +47,15 @@ def lock(path: Path, *, folder: bool = False) -> Lock:
     """Lock a file, which is made if necessary, or an existing folder, exclusively.
 
     Raises BlockingIOError if another process has it, FileNotFoundError if its folder does not exist.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from demo_core.storage import lock
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     held = lock(Path(folder) / "lock")
+    ...     held.release()
     """
     while True:
         handle = os.open(path, os.O_RDONLY if folder else os.O_RDWR | os.O_CREAT, 0o666)
@@ -121,6 +130,15 @@ def clear_leftovers(path: Path, folder: Path) -> bool:
     """Delete what killed processes left when writing ``path`` in ``folder``. Restore an output that was set aside.
 
     Return whether another process is writing it now.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from demo_core.storage import clear_leftovers
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     clear_leftovers(Path(folder) / "peaks.h5", Path(folder))
+    False
     """
     name = glob.escape(hidden_name(path))
     busy = False

@@ -22,7 +22,14 @@ class Breach(AssertionError):
 
 
 class DoesNotApply(unittest.SkipTest):
-    """The check does not apply to this plugin; pytest skips it with this reason."""
+    """The check does not apply to this plugin; pytest skips it with this reason.
+
+    Examples
+    --------
+    >>> from demo_core.testing import DoesNotApply
+    >>> str(DoesNotApply("patterns read no data"))
+    'patterns read no data'
+    """
 
 
 @dataclass(frozen=True)
@@ -48,6 +55,15 @@ class Check:
         Function that checks; it raises ``DoesNotApply`` if the check does not apply.
     expected_failure
         Reason of a known failure; '' if it should pass.
+
+    Examples
+    --------
+    >>> from demo_core.plugins import Explainer, installed
+    >>> from demo_core.testing import checks_for
+    >>> check = checks_for(installed().find(Explainer, "saliency"))[0]
+    >>> check()  # raises AssertionError if the plugin fails it
+    >>> check.name
+    'loads'
     """
 
     spec: str

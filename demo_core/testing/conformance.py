@@ -43,7 +43,15 @@ CHECKS: dict[type[Spec], type[CommonChecks[Any]]] = {
 
 
 def registered_from(module: ModuleType) -> list[Registered[Any]]:
-    """Return what a plugin module registers, installed or not. Raises what discovery would report."""
+    """Return what a plugin module registers, installed or not. Raises what discovery would report.
+
+    Examples
+    --------
+    >>> import demo_saliency
+    >>> from demo_core.testing import registered_from
+    >>> [registered.spec.name for registered in registered_from(demo_saliency)]
+    ['saliency']
+    """
     from demo_core.plugins.discovery import specs_of
 
     owner = Owner(module.__name__, "under-test", "0", "under test")
@@ -73,6 +81,13 @@ def checks_for(
         Files for a reader whose class has no ``example()``.
     expected_failures
         Known failures: names of checks and reasons. Raises ValueError on an unknown name.
+
+    Examples
+    --------
+    >>> from demo_core.plugins import Explainer, installed
+    >>> from demo_core.testing import checks_for
+    >>> len(checks_for(installed().find(Explainer, "saliency"))) > 10
+    True
     """
     registered: Any = spec if isinstance(spec, Registered) else _unowned(spec)
     given = dict(options or {})
@@ -109,6 +124,14 @@ def parametrize_with_checks(
         several specs. They are reported as expected failures, and fail the tests once they pass.
     settings
         Settings of ``checks_for``, for all specs.
+
+    Examples
+    --------
+    >>> import demo_saliency
+    >>> from demo_core.testing import parametrize_with_checks
+    >>> @parametrize_with_checks(demo_saliency)
+    ... def test_contract(check):
+    ...     check()
     """
     import pytest
 

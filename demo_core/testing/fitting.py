@@ -19,6 +19,13 @@ def fit_briefly(
     The mean training loss of each epoch, without unknown labels.
 
     When not to use it: for results. ``demo train`` keeps the best validation epoch, resumes, and records the training.
+
+    Examples
+    --------
+    >>> from demo_core.testing import fit_briefly, tiny_dataset, tiny_model
+    >>> losses = fit_briefly(tiny_model(), tiny_dataset(60), epochs=2)
+    >>> len(losses)
+    2
     """
     import torch
 

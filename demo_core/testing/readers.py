@@ -32,7 +32,7 @@ _FIELDS = ("id", "sequence", "labels", "interval", "split", "sites")
 
 @dataclass(frozen=True)
 class ReaderExample:
-    """Files that a reader reads, and their expected records: the result of ``Reader.example()``.
+    r"""Files that a reader reads, and their expected records: the result of ``Reader.example()``.
 
     Parameters
     ----------
@@ -52,6 +52,13 @@ class ReaderExample:
         Function that returns the content of a source of n records, to check that the reader streams.
     packed
         Whether the source may be compressed with gzip.
+
+    Examples
+    --------
+    >>> from demo_core import Record
+    >>> from demo_core.testing import ReaderExample
+    >>> ReaderExample(file="peaks.fa", content=b">1\nACGT\n", records=(Record("", "ACGT", (1.0,)),)).file
+    'peaks.fa'
     """
 
     file: str

@@ -32,6 +32,12 @@ def planted_records(
     Yields
     ------
     Records with labels 1 and 0, made-up intervals on chromosome ``planted``, and the planted sites.
+
+    Examples
+    --------
+    >>> from demo_core.testing import planted_records
+    >>> [record.labels[0] for record in planted_records(4, 40)]
+    [1.0, 0.0, 1.0, 0.0]
     """
     if len(word) > length:
         raise ValueError(f"a word of {len(word)} bases does not fit into {length}")
@@ -65,6 +71,12 @@ def tiny_dataset(
     """Make a dataset in memory with known sites, intervals, all three splits and, on request, unknown bases.
 
     The first target is the planted label; further ones are its opposite and itself in turn.
+
+    Examples
+    --------
+    >>> from demo_core.testing import tiny_dataset
+    >>> tiny_dataset(24).codes.shape
+    (24, 40)
     """
     records = list(planted_records(n, length, word, seed=seed))
     codes = np.stack([DNA.encode(r.sequence) for r in records])
@@ -94,6 +106,12 @@ def tiny_model(
     """Make a small untrained model of a registered architecture, on the CPU. The same seed gives the same model.
 
     ``options`` are options of the architecture; the built-in ones are made small by default.
+
+    Examples
+    --------
+    >>> from demo_core.testing import tiny_model
+    >>> tiny_model("rnn", length=50).length
+    50
     """
     import torch
 

@@ -41,6 +41,16 @@ def draw_logo(
     """Draw a logo of signed letter heights (A, L): the largest next to the axis, negative ones below it.
 
     Positions are centred on integers from ``start`` on. Non-finite heights are not drawn.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from matplotlib.figure import Figure
+    >>> from demo_core.views import draw_logo
+    >>> axes = Figure().add_subplot()
+    >>> draw_logo(axes, np.eye(4))
+    >>> [float(limit) for limit in axes.get_xlim()]
+    [-0.5, 3.5]
     """
     values = np.nan_to_num(np.asarray(heights, float), nan=0.0, posinf=0.0, neginf=0.0)
     for sign in (1, -1):
@@ -62,7 +72,17 @@ def draw_logo(
 
 
 def draw_sequence(axes: Axes, sequence: str, *, colours: Mapping[str, str] = LETTER_COLOURS) -> None:
-    """Draw a sequence in coloured letters of equal size; unknown bases in grey."""
+    """Draw a sequence in coloured letters of equal size; unknown bases in grey.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> from demo_core.views import draw_sequence
+    >>> axes = Figure().add_subplot()
+    >>> draw_sequence(axes, "ACGTN")
+    >>> [float(limit) for limit in axes.get_xlim()]
+    [-0.5, 4.5]
+    """
     letters = np.array(list(sequence))
     for letter in sorted(set(sequence)):
         place = np.flatnonzero(letters == letter)
@@ -74,7 +94,17 @@ def draw_sequence(axes: Axes, sequence: str, *, colours: Mapping[str, str] = LET
 
 
 def draw_strip(axes: Axes, values: ArrayLike, colours: Colormap, norm: Normalize) -> Any:
-    """Draw numbers (L,) as a strip of coloured cells; non-finite values are hatched grey. Return the mappable."""
+    """Draw numbers (L,) as a strip of coloured cells; non-finite values are hatched grey. Return the mappable.
+
+    Examples
+    --------
+    >>> from matplotlib.colors import Normalize
+    >>> from matplotlib.figure import Figure
+    >>> from demo_core.views import WHITE_RED, draw_strip
+    >>> strip = draw_strip(Figure().add_subplot(), [0.0, 0.5, 1.0], WHITE_RED, Normalize(0, 1))
+    >>> strip.get_array().size
+    3
+    """
     row = np.ma.masked_invalid(np.asarray(values, float))[None, :]
     axes.set_facecolor("#dddddd")
     edges = np.arange(row.shape[1] + 1) - 0.5
@@ -102,7 +132,18 @@ def draw_traces(
 
 
 def draw_map(axes: Axes, values: ArrayLike, colours: Colormap, norm: Normalize) -> Any:
-    """Draw numbers (L, L) as a map whose columns are positions; non-finite values are grey. Return the mappable."""
+    """Draw numbers (L, L) as a map whose columns are positions; non-finite values are grey. Return the mappable.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from matplotlib.colors import Normalize
+    >>> from matplotlib.figure import Figure
+    >>> from demo_core.views import BLUE_WHITE_RED, draw_map
+    >>> drawn = draw_map(Figure().add_subplot(), np.eye(3), BLUE_WHITE_RED, Normalize(-1, 1))
+    >>> drawn.get_array().shape
+    (3, 3)
+    """
     square = np.ma.masked_invalid(np.asarray(values, float))
     axes.set_facecolor("#dddddd")
     edges = np.arange(square.shape[1] + 1) - 0.5
@@ -116,6 +157,12 @@ def pattern_probabilities(values: ArrayLike) -> NDArray[np.float64]:
     """Convert an optimised input (A, L) to probabilities: clamp to [0, 1], divide by the maximum, add 0.01, normalise.
 
     Source: Lanchantin et al., PSB 2017.
+
+    Examples
+    --------
+    >>> from demo_core.views import pattern_probabilities
+    >>> pattern_probabilities([[1.0], [0.0], [0.0], [0.0]]).round(2).ravel().tolist()
+    [0.97, 0.01, 0.01, 0.01]
     """
     clamped = np.clip(np.nan_to_num(np.asarray(values, float)), 0, 1)
     raised = clamped / (clamped.max(initial=0.0) or 1.0) + 0.01
@@ -126,6 +173,12 @@ def information(probabilities: ArrayLike) -> NDArray[np.float64]:
     """Letter heights (A, L) in bits: the information content of each position, divided by probability.
 
     Source: Schneider & Stephens, Nucleic Acids Research 1990, 18:6097, without correction for small samples.
+
+    Examples
+    --------
+    >>> from demo_core.views import information
+    >>> information([[1.0, 0.25], [0.0, 0.25], [0.0, 0.25], [0.0, 0.25]]).sum(0).tolist()
+    [2.0, 0.0]
     """
     p = np.asarray(probabilities, float)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -134,13 +187,34 @@ def information(probabilities: ArrayLike) -> NDArray[np.float64]:
 
 
 def save_figure(figure: Figure, path: Path, kind: str) -> None:
-    """Save as png, svg or pdf. Labels stay editable text, in TrueType fonts as journals require."""
+    """Save as png, svg or pdf. Labels stay editable text, in TrueType fonts as journals require.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from matplotlib.figure import Figure
+    >>> from demo_core.views import save_figure
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "figure.svg"
+    ...     save_figure(Figure(), path, "svg")
+    ...     path.exists()
+    True
+    """
     with rc_context({"pdf.fonttype": 42, "svg.fonttype": "none"}):
         figure.savefig(path, format=kind)
 
 
 def learning_curve_figure(epochs: Sequence[dict[str, Any]], best: int, score: str) -> Figure:
-    """Plot loss and validation score by epoch, and mark the kept epoch."""
+    """Plot loss and validation score by epoch, and mark the kept epoch.
+
+    Examples
+    --------
+    >>> from demo_core.views import learning_curve_figure
+    >>> epoch = {"epoch": 1, "train_loss": 0.7, "validation_loss": 0.6, "validation_score": 0.8}
+    >>> len(learning_curve_figure([epoch, {**epoch, "epoch": 2}], 2, "AUROC").axes)
+    2
+    """
     number = [e["epoch"] for e in epochs]
     curves = [
         ("loss", [("training", "#555555", "train_loss"), ("validation", "#2166ac", "validation_loss")]),

@@ -66,6 +66,15 @@ def explanation_figure(
     ------
     UsageProblem
         If another explanation does not have that sequence, or lengths differ.
+
+    Examples
+    --------
+    >>> from demo_core import explain
+    >>> from demo_core.testing import tiny_dataset, tiny_model
+    >>> from demo_core.views import explanation_figure
+    >>> figure = explanation_figure(explain("saliency", tiny_model(), tiny_dataset(8)), 0)
+    >>> type(figure).__name__
+    'Figure'
     """
     several = [explanations] if isinstance(explanations, Explanation) else list(explanations)
     of_data = [e for e in several if e.kind != "pattern"]
@@ -84,7 +93,11 @@ def explanation_figure(
     if of_data:
         sequences = of_data[0].sequences
         text = sequences.alphabet.decode(np.asarray(sequences.codes[row]))
-        rows.append(_note("the inputs above are made up, and their positions are their own") if patterns else _gap(0.2))
+        rows.append(
+            _note("the inputs above are optimised; their positions are not those of the sequence")
+            if patterns
+            else _gap(0.2)
+        )
         rows.append(_Row(1, _labelled("sequence", sequence_row(text))))
     for explanation, place in zip(of_data, places, strict=True):
         rows.append(_caption(explanation, place, letters))
@@ -95,6 +108,14 @@ def explanation_figure(
 def best_restart(pattern: Explanation) -> int:
     """Return the restart whose best letters have the highest target. An unconstrained input can exceed what any DNA
     reaches.
+
+    Examples
+    --------
+    >>> from demo_core import explain
+    >>> from demo_core.testing import tiny_model
+    >>> from demo_core.views import best_restart
+    >>> best_restart(explain("class-optimization", tiny_model(), steps=2)) in range(8)
+    True
     """
     return int(np.argmax(np.nan_to_num(pattern.extra("one-hot"), nan=-np.inf)))
 
@@ -283,7 +304,7 @@ def _said(explanation: Explanation, row: int) -> str:
             unit = "P" if output.is_probability else ""
             parts.append(f"{unit}({printable(output.name, 30)}) = {output.predict(outputs[column]):.3f}")
     if not np.isfinite(explanation.values[row]).all():
-        parts.append("grey: no score" if explanation.kind == "trace" else "some values are not numbers")
+        parts.append("grey: no score" if explanation.kind == "trace" else "some values are NaN or infinite")
     return "   ".join(parts)
 
 

@@ -15,6 +15,12 @@ def register_with_ipython(shell: Any) -> None:
     """Register HTML views with an IPython shell.
 
     ``import demo_core`` does this in a running notebook. Call it if the shell was started later.
+
+    Examples
+    --------
+    >>> from IPython.core.interactiveshell import InteractiveShell
+    >>> from demo_core.views import register_with_ipython
+    >>> register_with_ipython(InteractiveShell())
     """
     formatter = shell.display_formatter.formatters["text/html"]
     for module, name in _SHOWN.items():

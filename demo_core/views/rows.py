@@ -32,7 +32,14 @@ Draw = Callable[[Axes], Any]
 
 @dataclass(frozen=True)
 class Colours:
-    """Colours of letters, of magnitudes from zero up, and of values around a middle."""
+    """Colours of letters, of magnitudes from zero up, and of values around a middle.
+
+    Examples
+    --------
+    >>> from demo_core.views import PAPER
+    >>> sorted(PAPER.letters)
+    ['A', 'C', 'G', 'T']
+    """
 
     letters: Mapping[str, str]
     sizes: Colormap
@@ -44,17 +51,40 @@ PAPER = Colours(LETTER_COLOURS, WHITE_RED, BLUE_WHITE_RED)
 
 
 def sequence_row(text: str, colours: Colours = PAPER) -> Draw:
-    """Row with the letters of a sequence."""
+    """Row with the letters of a sequence.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> from demo_core.views import sequence_row
+    >>> sequence_row("ACGT")(Figure().add_subplot())
+    """
     return lambda axes: draw_sequence(axes, text, colours=colours.letters)
 
 
 def logo_row(heights: ArrayLike, letters: str, colours: Colours = PAPER) -> Draw:
-    """Row with a logo of signed letter heights (A, L)."""
+    """Row with a logo of signed letter heights (A, L).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from matplotlib.figure import Figure
+    >>> from demo_core.views import logo_row
+    >>> logo_row(np.eye(4), "ACGT")(Figure().add_subplot())
+    """
     return lambda axes: draw_logo(axes, heights, letters, colours=colours.letters)
 
 
 def pattern_row(values: ArrayLike, letters: str, colours: Colours = PAPER) -> Draw:
-    """Row with an optimised input (A, L) as a logo in bits."""
+    """Row with an optimised input (A, L) as a logo in bits.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from matplotlib.figure import Figure
+    >>> from demo_core.views import pattern_row
+    >>> pattern_row(np.eye(4), "ACGT")(Figure().add_subplot())
+    """
 
     def draw(axes: Axes) -> None:
         draw_logo(axes, information(pattern_probabilities(values)), letters, colours=colours.letters)
@@ -64,19 +94,45 @@ def pattern_row(values: ArrayLike, letters: str, colours: Colours = PAPER) -> Dr
 
 
 def size_row(strength: NDArray[Any], colours: Colours = PAPER) -> Draw:
-    """Row with magnitudes (L,) of values, as a strip from zero up."""
+    """Row with magnitudes (L,) of values, as a strip from zero up.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from matplotlib.figure import Figure
+    >>> from demo_core.views import size_row
+    >>> size_row(np.array([0.5, 2.0]))(Figure().add_subplot()).get_clim()
+    (0.0, 2.0)
+    """
     norm = Normalize(0, _largest(strength))
     return lambda axes: draw_strip(axes, np.abs(strength), colours.sizes, norm)
 
 
 def signed_row(strength: NDArray[Any], colours: Colours = PAPER) -> Draw:
-    """Row with values (L,), as a strip around zero."""
+    """Row with values (L,), as a strip around zero.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from matplotlib.figure import Figure
+    >>> from demo_core.views import signed_row
+    >>> signed_row(np.array([-1.0, 2.0]))(Figure().add_subplot()).get_clim()
+    (-2.0, 2.0)
+    """
     largest = _largest(strength)
     return lambda axes: draw_strip(axes, strength, colours.around, TwoSlopeNorm(0, -largest, largest))
 
 
 def channel_rows(values: NDArray[Any], probability: bool, colours: Colours = PAPER) -> list[Draw]:
-    """Row with channels (C, L) of a trace, as strips on one scale: around 0.5 for probabilities, otherwise around 0."""
+    """Row with channels (C, L) of a trace, as strips on one scale: around 0.5 for probabilities, otherwise around 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from demo_core.views import channel_rows
+    >>> len(channel_rows(np.full((2, 10), 0.5), probability=True))
+    2
+    """
     low, middle, high = _limits(values, probability)
 
     def strip(channel: NDArray[Any]) -> Draw:
@@ -92,7 +148,16 @@ def curves_row(values: NDArray[Any], inks: Sequence[str], probability: bool) -> 
 
 
 def map_row(values: NDArray[Any], colours: Colours = PAPER) -> Draw:
-    """Row with interactions (L, L), as a map around zero."""
+    """Row with interactions (L, L), as a map around zero.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from matplotlib.figure import Figure
+    >>> from demo_core.views import map_row
+    >>> map_row(np.eye(3))(Figure().add_subplot()).get_clim()
+    (-1.0, 1.0)
+    """
     largest = _largest(values)
     return lambda axes: draw_map(axes, values, colours.around, TwoSlopeNorm(0, -largest, largest))
 

@@ -99,7 +99,7 @@ def import_(
     # twice, from different initial values: a difference of outputs comes from neither the file nor an argument
     low, high = tried(made, make(2)[0], logits=outputs_are_logits)
     if low == high:
-        notes.append(f"every random sequence gives {low:.4g}: is that what the network does?")
+        notes.append(f"every random sequence gives {low:.4g}; check that the network depends on its input")
     if foreign:
         made.options["class_digest"] = made.module.class_digest
     made.training = {"imported": {"file": file.name, "sha256": _digest(file), **(_source(options) if foreign else {})}}

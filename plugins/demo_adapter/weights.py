@@ -47,7 +47,7 @@ def read_weights(path: Path, key: str | None) -> tuple[dict[str, Tensor], list[s
                 found = torch.load(path, map_location="cpu", weights_only=True)
         except Exception as error:  # noqa: BLE001 - of many types, and all mean the same here
             raise DemoError(
-                f"{shown} is no file of weights, is damaged, or holds more than weights and is not opened: where it "
+                f"{shown} is not a weights file, is damaged, or holds more than weights: where it "
                 f"was made, write torch.save(model.state_dict(), ...) or safetensors ({type(error).__name__})"
             ) from None
     return _state_dict(found, shown, key)
@@ -141,7 +141,7 @@ def put(weights: Mapping[str, Tensor], network: nn.Module, *, ignore: Sequence[s
     prefix = "module."
     if all(k.startswith(prefix) for k in given) and not any(k.startswith(prefix) for k in wanted):
         given = {k.removeprefix(prefix): v for k, v in given.items()}
-        notes.append("'module.' is left out of the names, as several GPUs put it there")
+        notes.append("'module.' is removed from the names; training on several GPUs adds it")
     for name in [k for k in given if any(k == i or k.startswith(f"{i}.") for i in ignore)]:
         del given[name]
     for name, tensor in wanted.items():  # older versions of torch did not write it
@@ -165,13 +165,13 @@ def put(weights: Mapping[str, Tensor], network: nn.Module, *, ignore: Sequence[s
             "(rename entries with --rename OLD=NEW, drop them with --drop REGEX, or change the network with --option)"
         )
     if any(v.dtype in (torch.float16, torch.bfloat16) for v in given.values()):
-        notes.append("weights in half precision are kept in single")
+        notes.append("weights in half precision are converted to single precision")
         given = {k: v.float() if v.dtype in (torch.float16, torch.bfloat16) else v for k, v in given.items()}
     wide = {v.dtype for v in given.values() if v.is_floating_point()}
     if wide == {torch.float64}:
         network.double()
     elif torch.float64 in wide:
-        notes.append("weights in double precision among those in single are kept in single")
+        notes.append("weights in double precision among single precision are converted to single precision")
     network.load_state_dict(given)
     return notes
 

@@ -21,9 +21,9 @@ EXAMPLE = ReaderExample(
     ),
     malformed={
         "a line of two columns": b"chr1\t2\n",
-        "a start that is no number": b"chr1\ttwo\t6\n",
+        "a start that is not a number": b"chr1\ttwo\t6\n",
         "an end before its start": b"chr1\t6\t2\n",
-        "a chromosome that the genome has not": b"chr1\t2\t6\nchr7\t2\t6\n",
-        "a strand that is none": b"chr1\t2\t6\tfirst\t0\tforward\n",
+        "a chromosome that is not in the genome": b"chr1\t2\t6\nchr7\t2\t6\n",
+        "an invalid strand": b"chr1\t2\t6\tfirst\t0\tforward\n",
     },
 )

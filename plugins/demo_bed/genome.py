@@ -64,7 +64,7 @@ class Genome:
         """Return the message for a chromosome that the genome does not have."""
         other = chrom.removeprefix("chr") if chrom.startswith("chr") else f"chr{chrom}"
         if other in self.sizes:
-            return f"it has '{printable(other, 40)}': are the names of another source?"
+            return f"it has '{printable(other, 40)}': the names may be from another source"
         few = ", ".join(printable(name, 40) for name in list(self.sizes)[:5])
         return f"it has {few}" + (f" and {len(self.sizes) - 5} more" if len(self.sizes) > 5 else "")
 

@@ -127,7 +127,7 @@ class BedReader(Reader):
             windows.append(window)
         if over:
             line, size = over[0]
-            far = ", which ends beyond it: is the genome another assembly?" if line.end > size else ""
+            far = ", which ends beyond it; the genome may be another assembly" if line.end > size else ""
             _log.warning(
                 "%d of %d windows extend beyond their chromosome and were dropped, the first at line %d%s",
                 len(over), len(over) + len(lines), line.number, far,

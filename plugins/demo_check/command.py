@@ -80,7 +80,7 @@ def check(
         passed = sum(row["result"] == "passed" for row in rows)
         foreseen = sum(row["result"] == "expected" for row in rows)
         rest = f"{foreseen} failed as expected, " if foreseen else ""
-        say(f"{passed} passed, {failed} failed, {rest}{len(rows) - passed - failed - foreseen} have nothing to check")
+        say(f"{passed} passed, {failed} failed, {rest}{len(rows) - passed - failed - foreseen} do not apply")
     if failed:
         ctx.exit(ExitCode.PLUGIN)
     if not as_json and (use := _USE.get(found[0].spec.what)):

@@ -73,7 +73,7 @@ def _output(aligned: Aligned, name: str, logistic: bool, predicted: Floats) -> d
     counted = f"{int(groups['positive'].sum()):,} positive, {int(groups['negative'].sum()):,} negative"
     about = [counted if logistic else f"{int(known.sum()):,} with a label"]
     if not finite.all() and (lost := int(seen.sum() - finite.sum())):
-        about.append(f"{lost:,} whose prediction is no finite number are left out")
+        about.append(f"{lost:,} without a finite prediction are excluded")
     return {
         "name": printable(name, 120),
         "logistic": logistic,

@@ -30,7 +30,7 @@ def provenance(run: Run) -> dict[str, Any]:
         "model": run.model,
         "model digest": told.model.digest,
         "sequences": f"{len(e):,}",
-        "data digest": meta.get("data_digest") or "none: it is of no data",
+        "data digest": meta.get("data_digest") or "none (optimised inputs)",
         "seed": meta.get("seed", "unknown"),
         "strands": "both, averaged" if told.average_strands else "as given",
         "device": meta.get("device", "unknown"),
@@ -66,7 +66,7 @@ def doubts(run: Run) -> list[str]:
 def _adds_up(run: Run) -> str:
     due = _due(run)
     if due is None:
-        return "the method promises no sum"
+        return "the method does not promise completeness"
     gaps, sizes = due
     return (
         f"the sum of values is off by {number(np.median(gaps), 3)} in the median and {number(gaps.max(), 3)} at most, "

@@ -98,10 +98,10 @@ def make_report(runs: Sequence[Run], folders: Sequence[Path], choice: Choice, co
 def _chosen(aligned: Aligned, choice: Choice) -> tuple[Ints, str]:
     total = len(aligned)
     if not aligned.runs:
-        return np.zeros(0, np.int64), "These are optimised inputs, which are of no sequences."
+        return np.zeros(0, np.int64), "These are optimised inputs; there are no sequences."
     if choice.names:
         places = list(dict.fromkeys(aligned.place_of(name) for name in choice.names))
-        return np.array(places), f"{len(places):,} of {counted(total)}, asked for by id."
+        return np.array(places), f"{len(places):,} of {counted(total)}, selected by id."
     light = max(1, MOST_BYTES // bytes_of_sequence(aligned.runs, aligned.runs[0].explanation.sequences.length))
     most = min(MOST, light) if choice.number is None else choice.number
     for way in choice.ways:
@@ -113,8 +113,8 @@ def _chosen(aligned: Aligned, choice: Choice) -> tuple[Ints, str]:
     ways = choice.ways or tuple(way for way in WAYS if usable(aligned, way))
     words = {**WAYS, "top": WAYS["top"] if positives(aligned).any() else "the highest predictions"}
     how = ", ".join(words[way] + (f" (seed {choice.seed})" if way == "random" else "") for way in ways)
-    said = f"{most:,} of {counted(total)}" + (f", taken in turn from: {how}." if len(ways) > 1 else f": {how}.")
-    return choose(aligned, most, ways, choice.seed), f"{said} Measures and histograms of models are of all."
+    said = f"{most:,} of {counted(total)}" + (f", selected in turn from: {how}." if len(ways) > 1 else f": {how}.")
+    return choose(aligned, most, ways, choice.seed), f"{said} Measures and histograms include all sequences."
 
 
 def counted(number: int, what: str = "sequence") -> str:

@@ -14,8 +14,8 @@ from demo_dashboard.alignment import Aligned, Floats, Ints
 #: Ways to choose, and their names in the report.
 WAYS = {
     "top": "the most confident positives",
-    "wrong": "those the models are most wrong about",
-    "disagreed": "those the models disagree on most",
+    "wrong": "the worst errors",
+    "disagreed": "the largest disagreements",
     "random": "a random draw",
 }
 

@@ -210,7 +210,7 @@ def info(dataset: Path, as_json: bool) -> None:
         emit_json(found)
         return
     echo(
-        f"{printable(dataset)}: {found['sequences']} sequences of {found['length']} bases ({found['alphabet']}), "
+        f"{printable(dataset)}: {found['sequences']:,} sequences of {found['length']} bases ({found['alphabet']}), "
         f"{'with' if found['intervals'] else 'no'} intervals, {'with' if found['sites'] else 'no'} known sites"
     )
     reader = found["made"].get("reader")

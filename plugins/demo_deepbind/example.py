@@ -17,8 +17,8 @@ EXAMPLE = ReaderExample(
     ),
     malformed={
         "a header without sequences": b"FoldID\tBound\nA\t1\n",
-        "a line that lacks a column": _HEAD + b"A\tseq_1_peak\tACGT\n",
-        "a label that is no number": _HEAD + b"A\tseq_1_peak\tACGT\tyes\n",
+        "a line without a column": _HEAD + b"A\tseq_1_peak\tACGT\n",
+        "a label that is not a number": _HEAD + b"A\tseq_1_peak\tACGT\tyes\n",
     },
     many=lambda n: _HEAD + b"".join(b"A\tseq_%d_peak\t%s\t1\n" % (i, b"ACGTACGTAC" * 10) for i in range(n)),
 )

@@ -104,5 +104,5 @@ def _print(found: dict[str, Any]) -> None:
         matrix = printable(f"{best['id']} {best['name']}".strip(), 90)
         echo(
             f"best single matrix for {printable(name, 60)}: {matrix}, AUROC {cell(best['auroc'])} "
-            f"(best of {best['of']}, chosen on these very sequences, so it flatters the matrix)"
+            f"(best of {best['of']}, chosen on the same sequences, so it is optimistic)"
         )

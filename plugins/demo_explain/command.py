@@ -210,7 +210,7 @@ def _say_selected(request: Request, dataset: SequenceDataset, rows: NDArray[np.i
     else:
         what = "all splits" if request.split == "all" else f"{request.split or 'test'} split"
     positive = ", positives only" if request.only_positive else ""
-    say(f"explaining {len(rows)} of {len(dataset)} sequences ({what}{positive})")
+    say(f"explaining {len(rows):,} of {counted(len(dataset), 'sequence')} ({what}{positive})")
 
 
 def _check_tables(ctx: click.Context, registry: Registry) -> None:

@@ -73,7 +73,7 @@ def export(explanation: Path, output: Path | None, chrom_sizes: Path | None, for
                     WRITERS[form][1](opened, mine)
         for form, stem in stems.items():
             for path in files_of(form, opened, stem):
-                note = f", {placed} of them with an interval" if form in ("bedgraph", "bigwig") else ""
+                note = f", {placed} with an interval" if form in ("bedgraph", "bigwig") else ""
                 echo(f"{path}: {counted(len(opened), 'sequence')}{note}")
         if "npz" in stems and opened.kind == "attribution":
             sequences, values = files_of("npz", opened, stems["npz"])

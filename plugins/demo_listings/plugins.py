@@ -97,7 +97,7 @@ def _state(row: dict[str, Any]) -> str:
     if row["refused"] and row["state"] == "active":
         notes.append(f"left out: {'; '.join(row['refused'])}")
     if row["shadowed"]:
-        notes.append("a built-in has the plain name; use " + ", ".join(row["shadowed"]))
+        notes.append("a built-in spec has the plain name; use " + ", ".join(row["shadowed"]))
     if row["seconds"] >= SLOW:
         notes.append(f"takes {row['seconds']:.1f} s to import")
     return ", ".join([str(row["state"]), *notes]) + (f": {row['reason']}" if row["reason"] else "")
@@ -152,5 +152,5 @@ def _values(registered: Registered[Any]) -> str:
     spec = registered.spec
     if getattr(spec, "kind", "") != "attribution":
         return ""
-    adds_up = "; they add up to the target minus its baseline" if spec.adds_up else ""
-    return ("of every letter" if spec.hypothetical else "of the letter that is there alone") + adds_up
+    adds_up = "; they sum to the target minus its baseline" if spec.adds_up else ""
+    return ("of every letter" if spec.hypothetical else "of the base that is present") + adds_up

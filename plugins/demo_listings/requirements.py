@@ -19,15 +19,15 @@ def requirements_of(found: Discovery) -> list[str]:
     remarks = []
     for owner, state, specs in ((c.owner, c.state, c.specs) for c in found.candidates):
         if owner.origin == "local file":
-            remarks.append(f"# --plugin {printable(owner.distribution, 60)} is a file of your own ({owner.version})")
+            remarks.append(f"# --plugin {printable(owner.distribution, 60)} is your own file ({owner.version})")
         elif state == "active":
             mine = {s.extra for s in specs if s.extra and not Registered(s, owner).missing()}
             extras.setdefault(owner.distribution, set()).update(mine)
         else:
-            remarks.append(f"# left out, {state}: {printable(owner.describe(), 120)}")
+            remarks.append(f"# skipped, {state}: {printable(owner.describe(), 120)}")
     lines = [requirement(name, tuple(sorted(used))) for name, used in extras.items()]
     if any("file://" in line for line in lines):
-        remarks.append("# what has file:// is a folder or file of this machine")
+        remarks.append("# file:// is a folder or file of this machine")
     return lines + remarks
 
 
@@ -43,9 +43,9 @@ def requirement(distribution: str, extras: tuple[str, ...] = ()) -> str:
         version, origin = installed.version, json.loads(installed.read_text("direct_url.json") or "{}")
         line = _from_url(wanted, origin) if origin else f"{wanted}=={version}"
     except (metadata.PackageNotFoundError, ValueError, TypeError, KeyError, AttributeError):
-        return f"# {printable(distribution, 60)}: what pip recorded of it cannot be read"
+        return f"# {printable(distribution, 60)}: its record of pip cannot be read"
     if not version or not line.isprintable() or any(c.isspace() for c in line.partition("://")[2]):
-        return f"# {printable(distribution, 60)}: what pip recorded of it makes no line"
+        return f"# {printable(distribution, 60)}: its record of pip has no usable origin"
     return line
 
 

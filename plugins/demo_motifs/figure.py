@@ -14,7 +14,7 @@ from demo_motifs.naming import Match, NamedMotif
 
 #: Maximum number of motifs drawn; the table has all.
 MOST = 24
-_TITLES = ("letters of the seqlets, bits", "mean contribution", "best match, bits")
+_TITLES = ("seqlets, bits", "mean contribution", "best match, bits")
 
 
 def motifs_figure(motifs: Sequence[NamedMotif]) -> Figure:

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from demo_core.errors import UsageProblem
+from demo_core.errors import UsageProblem, counted
 from demo_core.metrics import auroc
 from demo_core.results import Explanation
 from demo_motifs import clustering, windows
@@ -106,7 +106,9 @@ def find(
     rows, negatives, how = split_rows(explanation, every=settings.every)
     account: list[str] = [searched(explanation, rows, how)]
     if explanation.provenance.target.form == "loss":
-        account.append("the target is a loss, which positive values raise: --against looks for what lowers it")
+        account.append(
+            "the target is a loss, which positive values increase; --against searches for motifs that lower it"
+        )
     least = settings.least or int(np.clip(len(rows) // 50, 5, 50))
     if explanation.kind == "pattern":
         least = settings.least or 3
@@ -114,7 +116,7 @@ def find(
         from demo_motifs.modisco import modisco_motifs
 
         theirs = modisco_motifs(explanation, rows, settings, least, say)
-        account.append("patterns: TF-MoDISco, with seqlets of its own")
+        account.append("patterns: TF-MoDISco, with its own seqlets")
         return Outcome([with_sign(m, settings.sign) for m in theirs], no_sites(), len(rows), account)
     found = [
         _seqlets(explanation, channel, rows, negatives, settings, least, account, null)
@@ -134,12 +136,13 @@ def find(
     dropped = len(motifs) - len(kept) - opposed
     if dropped:
         account.append(
-            f"{dropped} recurring pattern{'s' if dropped > 1 else ''} left out: seqlets lie on "
-            f"{'their' if dropped > 1 else 'its'} sites no more often than by chance at the same positions "
-            f"(p > {LARGEST_P:g})"
+            f"{counted(dropped, 'recurring pattern')} excluded: seqlets lie on the sites no more often than expected "
+            f"by chance at these positions (p > {LARGEST_P:g})"
         )
     if opposed:
-        account.append(f"{opposed} left out, as all in all the values on its sites point the other way")
+        account.append(
+            f"{counted(opposed, 'recurring pattern')} excluded: the summed values on the sites have the opposite sign"
+        )
     kept = [with_sign(motif, settings.sign) for motif in kept]
     kept.sort(key=lambda m: -len(m.sites))
     # every sequence has a best window: if windows replace runs, those without a motif are not reported
@@ -167,7 +170,7 @@ def searched(explanation: Explanation, rows: Rows, how: str) -> str:
         return f"searched: {len(rows)} optimised inputs"
     what = {
         "labelled": f"{len(rows)} of {len(explanation)} sequences (positives by label)",
-        "called": f"{len(rows)} of {len(explanation)} sequences (no labels: those that the model calls positive)",
+        "called": f"{len(rows)} of {len(explanation)} sequences (no labels: those that the model predicts as positive)",
         "unlabelled": f"{len(rows)} sequences",
     }[how]
     return f"searched: {what if len(rows) < len(explanation) else f'all {len(rows)} sequences'}"
@@ -191,23 +194,24 @@ def _seqlets(
     if settings.seqlets != "best-window":
         null = _null(explanation, channel, rows, negatives, settings, other)
         if null is None:
-            why = "a trace needs negatives to be tested against"
+            why = "a trace needs negatives for the null distribution"
             if settings.seqlets == "significant":
                 raise UsageProblem(f"{why}: explain some, or choose --seqlets best-window")
         else:
             runs = significant_runs(explanation, channel, rows, null, fdr=settings.fdr, sign=settings.sign)
-            said = f"{name}{len(runs.seqlets)} significant runs in {len(np.unique(runs.seqlets.row))} sequences"
+            where = counted(len(np.unique(runs.seqlets.row)), "sequence")
+            said = f"{name}{counted(len(runs.seqlets), 'significant run')} in {where}"
             if runs.threshold is not None:
-                said += f", at least {runs.threshold:.3g}, which {runs.above} of {len(null.scores)} of the null reach"
+                said += f", at least {runs.threshold:.3g}, reached by {runs.above} of {len(null.scores)} in the null"
             account.append(f"{said}; null: {null.made_from}, false discovery rate {settings.fdr:g}")
             if settings.seqlets == "significant" or len(runs.seqlets) >= least:
                 return channel, runs
             why = f"fewer than {least} significant runs"
-        against = "not every sequence has something that speaks against the target"
+        against = "not every sequence has a motif that lowers the target"
         if doubt := against if settings.sign < 0 else doubts(explanation):
-            account.append(f"{name}{why}, and {doubt}, so best windows would say nothing")
+            account.append(f"{name}{why}, and {doubt}, so best windows are not used")
             return channel, Found(empty(), len(rows))
-        account.append(f"{name}{why}, so the best window of {settings.width} bases in each sequence instead")
+        account.append(f"{name}{why}; using the best window of {settings.width} bases in each sequence")
     else:
         account.append(f"{name}seqlets: the best window of {settings.width} bases in each sequence")
     return channel, best()
@@ -222,7 +226,7 @@ def doubts(explanation: Explanation) -> str:
     """
     rows, negatives, how = split_rows(explanation)
     if not len(rows):
-        return "there is no sequence to search"
+        return "there are no sequences to search"
     if how == "called":
         return "no sequence has a label"
     if not explanation.provenance.target.outputs[0].is_probability:
@@ -230,13 +234,13 @@ def doubts(explanation: Explanation) -> str:
     outputs = np.nan_to_num(np.asarray(explanation.outputs[:, explanation.output_column], np.float64))
     if len(negatives) < _FEW:
         share = float((outputs[rows] > 0).mean())
-        return "" if share >= 0.5 else f"the model calls {share:.0%} of the positives positive"
+        return "" if share >= 0.5 else f"the model predicts {share:.0%} of the positives correctly"
     labels = np.concatenate([np.ones(len(rows)), np.zeros(len(negatives))])
     area = auroc(labels, np.concatenate([outputs[rows], outputs[negatives]]))
     error = math.sqrt((len(labels) + 1) / (12 * len(rows) * len(negatives)))
     if area >= _LEAST_AREA and area - 0.5 > 3 * error:
         return ""
-    return f"the model hardly tells positives from negatives (AUROC {area:.2f})"
+    return f"the model hardly separates positives from negatives (AUROC {area:.2f})"
 
 
 def _null(
@@ -250,7 +254,7 @@ def _null(
     if other is not None:
         every = np.arange(len(other), dtype=np.int64)
         return null_from_rows(
-            other, channel, every, "best runs of the other explanation", seed=settings.seed, sign=settings.sign
+            other, channel, every, "best runs of the --null explanation", seed=settings.seed, sign=settings.sign
         )
     if settings.null == "negatives" and not len(negatives):
         raise UsageProblem(

@@ -119,9 +119,9 @@ def information_content(probabilities: Floats) -> Floats:
 def split_rows(explanation: Explanation, *, every: bool = False) -> tuple[Rows, Rows, str]:
     """Return the rows to search, the negatives, and how they were separated.
 
-    Positives and negatives are separated by label. If no sequence is labelled, those that the model calls positive (its
-    output above 0, if that is a logit) are searched. The others are not used as negatives, since the model chose them.
-    All patterns are searched, and all sequences if ``every``.
+    Positives and negatives are separated by label. If no sequence is labelled, those that the model predicts as
+    positive (its output above 0, if that is a logit) are searched. The others are not used as negatives, since the
+    model chose them. All patterns are searched, and all sequences if ``every``.
     """
     rows = np.arange(len(explanation), dtype=np.int64)
     none = rows[:0]

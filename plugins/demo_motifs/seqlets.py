@@ -199,7 +199,7 @@ def null_from_values(explanation: Explanation, channel: Channel, rows: Rows, *, 
     return Null(
         np.sort(np.concatenate(tops)),
         drift,
-        f"values in random order, {_BLOCK} at a time ({_PERMUTATIONS} x {len(rows)})",
+        f"permuted values, blocks of {_BLOCK} at a time ({_PERMUTATIONS} x {len(rows)})",
     )
 
 

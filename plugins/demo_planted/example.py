@@ -30,8 +30,8 @@ EXAMPLE = ReaderExample(
         Record("negative-1", "TTTT", (0.0,), Interval("planted", 4, 8, "+"), sites="0000"),
     ),
     malformed={
-        "a matrix with a column too few": _MEME.replace(b" 0 0 1 0", b" 0 0 1"),
-        "a value that is no number": _MEME.replace(b" 0 0 1 0", b" 0 0 x 0"),
+        "a matrix that lacks a column": _MEME.replace(b" 0 0 1 0", b" 0 0 1"),
+        "a value that is not a number": _MEME.replace(b" 0 0 1 0", b" 0 0 x 0"),
     },
     packed=False,
 )

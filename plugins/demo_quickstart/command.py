@@ -71,7 +71,7 @@ def quickstart(output: Path, small: bool, force: bool) -> None:
         _check_same_size(data, scale)
     else:
         _do(
-            f"make {scale.sequences} sequences of 100 bases, half of them with a site of MAFK",
+            f"make {scale.sequences} sequences of 100 bases, half of them with a MAFK site",
             "data", "import", "jaspar", "--reader", "planted", "--motifs", MOTIF, "--number", str(scale.sequences),
             "-o", str(data), *again,
         )  # fmt: skip
@@ -84,7 +84,7 @@ def quickstart(output: Path, small: bool, force: bool) -> None:
         if explainer == "class-optimization":
             options = () if scale.steps == FULL.steps else ("--steps", str(scale.steps))
         where = ("-o", str(explanations))
-        _do(f"explain their predictions: {explainer}", "explain", explainer, *folders, *options, *where, *again)
+        _do(f"explain the predictions: {explainer}", "explain", explainer, *folders, *options, *where, *again)
     steps: dict[str, object] = {} if scale.steps == FULL.steps else {"steps": scale.steps}
     made_with = {"class-optimization": steps}
     files = {explainer: _files(explanations, explainer, made_with.get(explainer, {})) for explainer in EXPLAINERS}
@@ -98,7 +98,7 @@ def quickstart(output: Path, small: bool, force: bool) -> None:
         # motifs of older explanations would be refused
         stale = there.exists() and any(p.stat().st_mtime_ns > there.stat().st_mtime_ns for p in every)
         anew = again or (("--force",) if stale else ())
-        _do("find their motifs, and name them", "motifs", "find", *map(str, every), "-o", str(motifs), *anew)
+        _do("find and name motifs", "motifs", "find", *map(str, every), "-o", str(motifs), *anew)
         pictures.append(motifs / "motifs.png")
     _report(output, data, folders, files)
     pages = _dashboard(output, every, motifs)
@@ -113,8 +113,8 @@ def _dashboard(output: Path, every: Sequence[Path], motifs: Path) -> list[Path]:
     named = ("--motifs", str(motifs)) if (motifs / "motifs.h5").exists() else ()
     made = []
     for command, title, name in (
-        ("figure", "draw the paper's figure of one sequence", "figure.png"),
-        ("dashboard", "make a report: open it in a browser", "report.html"),
+        ("figure", "plot the paper's figure of one sequence", "figure.png"),
+        ("dashboard", "build the report: open it in a browser", "report.html"),
     ):
         if _has(command, title):
             _do(title, command, *map(str, every), *named, "-o", str(output / name), "--force")
@@ -130,7 +130,7 @@ def _has(command: str, title: str) -> bool:
         return False
     why = state.registry.find(Command, command).why_unavailable()
     if why:
-        echo(f"\n== {title}: left out, as demo {command} {why}")
+        echo(f"\n== {title}: skipped, since demo {command} {why}")
     return not why
 
 
@@ -184,7 +184,7 @@ def _report(output: Path, data: Path, folders: Sequence[str], files: dict[str, l
         measured(name, Path(folder), data, {explainer: paths[place] for explainer, paths in files.items()})
         for place, (name, folder) in enumerate(zip(MODELS, folders, strict=True))
     ]
-    echo("\n== how good they are, on sequences that were held out")
+    echo("\n== measure them on the test split")
     table(HEADS, [row.cells() for row in rows])
     echo(
         "site recovery: the AUROC of |value|, or of a trace's change, over the bases of a positive, against its "

@@ -12,7 +12,7 @@ EXAMPLE = ReaderExample(
         Record("line-2", "TTTTTT", (0.0,), sites="000000"),
     ),
     malformed={
-        "a sequence too many": b"ACGTAC\nTTTTTT\nGGGGGG\n",
+        "one sequence too many": b"ACGTAC\nTTTTTT\nGGGGGG\n",
         "a sequence that is longer than its marks": b"ACGTAC\nTTTTTTT\n",
     },
 )

@@ -251,7 +251,7 @@ def _check_finished(output: Path, checkpoint: Checkpoint) -> None:
 def _announce(dataset: SequenceDataset, where: object, processes: int, checkpoint: Checkpoint) -> None:
     sizes = {s: len(dataset.rows_of_split(s)) for s in ("train", "validation")}
     shared = f", {processes} processes" if processes > 1 else ""
-    say(f"device: {where}{shared}; {sizes['train']} training and {sizes['validation']} validation sequences")
+    say(f"device: {where}{shared}; {sizes['train']:,} training and {sizes['validation']:,} validation sequences")
     if not sizes["validation"]:
         say("no validation split, so the last epoch is kept")
     if checkpoint.path.exists():

@@ -81,7 +81,7 @@ def test_each_block_says_what_was_explained_and_how():
     other.values[0, 0, 0] = np.nan
     (caption,) = captions(explanation_figure(other, 0))
     assert "saliency of probability:bound (simplex = True, both strands averaged)" in caption
-    assert caption.endswith("some values are not numbers")
+    assert caption.endswith("some values are NaN or infinite")
 
 
 def strips(figure):

@@ -69,7 +69,7 @@ def test_ids_become_unique_and_keep_what_was_unique(tmp_path_factory, given_name
 def test_missing_and_repeated_ids_are_numbered(tmp_path):
     data, notes = load([Record(n, "ACGT") for n in ("", "x", "x", "x.2", "x", "")], tmp_path / "d.h5")
     assert list(data.ids) == ["record-1", "x", "x.2", "x.2.2", "x.3", "record-6"]
-    assert "3 repeated ids" in notes[0]
+    assert "3 repeated ids numbered" in notes[0]
 
 
 @pytest.mark.parametrize(
@@ -249,7 +249,7 @@ def test_positives_that_have_no_other_order_get_no_negative(tmp_path):
     repeats = [Record("a", "A" * 20, (1.0,)), Record("b", "AC" * 10, (1.0,))]
     data, notes = load(repeats + random_records(5), tmp_path / "d.h5", ImportSettings(validation=0, test=0))
     assert len(data) == 7 + 5
-    assert "2 positives without another order, so no negative was added" in notes[-1]
+    assert "2 positives without another shuffle, so no negative was added" in notes[-1]
 
 
 def test_shuffling_reads_few_rows_at_a_time(tmp_path, monkeypatch):
@@ -279,7 +279,7 @@ def test_sites_that_a_crop_cuts_are_counted(tmp_path):
         Record("none", "GCGT" * 5, (0.0,), sites="0" * 20),
     ]
     notes = import_records(iter(records), tmp_path / "d.h5", lambda: ("bound",), ImportSettings(length=8), "x", {})
-    assert "1 sequences lost a known site or a part of it to the crop; their labels stayed" in notes
+    assert "1 sequence lost a known site, or a part of it, by cropping; labels did not change" in notes
 
 
 @pytest.mark.parametrize(("sizes", "test", "validation"), [
@@ -295,16 +295,14 @@ def test_each_share_gets_at_least_one_group(tmp_path, sizes, test, validation):
         assert held_out == [test, validation]
     assert min(held_out) > 0 and len(data.rows_of_split("train")) > 0
     for name, n in zip(("test", "validation"), held_out, strict=True):
-        assert any(note.startswith(f"{n} of") and note.endswith(f"set aside for {name}") for note in notes)
+        assert any(note.startswith(f"{name} split: {n:,} of") for note in notes)
 
 
 def test_two_groups_cannot_make_three_splits_and_it_is_said(tmp_path):
     records = [Record("", r.sequence, (float(i % 2),), group=i // 10) for i, r in enumerate(random_records(20))]
     data, notes = load(records, tmp_path / "d.h5", ImportSettings(negatives="none"))
     assert [len(data.rows_of_split(s)) for s in ("train", "validation", "test")] == [10, 10, 0]
-    assert (
-        "0 of 20 training sequences were set aside for test: 2 groups of sequences cannot be divided further" in notes
-    )
+    assert "test split: 0 of 20 training sequences: 2 groups of sequences cannot be divided further" in notes
 
 
 def test_sequences_without_labels_get_no_split(tmp_path):

@@ -83,11 +83,22 @@ def test_modules_that_the_docs_have_shown_can_still_be_imported(alias, name):
     )
 
 
+def lines_without_docstrings(path):
+    """Lines of a file; in Python, docstrings do not count."""
+    text = path.read_text()
+    docs = 0
+    if path.suffix == ".py":
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
+                docs += node.body[0].end_lineno - node.body[0].lineno + 1
+    return len(text.splitlines()) - docs
+
+
 def test_files_stay_readable():
     folders = ("demo_core", "plugins", "tests", "docs", "benchmarks")
     sources = [p for folder in folders for end in ("py", "js", "css") for p in ROOT.glob(f"{folder}/**/*.{end}")]
     sources = [p for p in sources if "_build" not in p.parts]
-    assert {str(p.relative_to(ROOT)) for p in sources if len(p.read_text().splitlines()) > 400} == set()
+    assert {str(p.relative_to(ROOT)) for p in sources if lines_without_docstrings(p) > 400} == set()
 
 
 def lines_of_code(source: str) -> int:

@@ -118,7 +118,7 @@ def test_another_owner_of_the_architecture_is_said_and_recorded(folder, registry
     meta = json.loads((folder / "model.json").read_text())
     edit(folder, architecture={**meta["architecture"], "version": "0.0.9"})
     model = Model.load(folder, registry=registry)
-    assert "was trained with the cnn of cnn (deep-motif-dashboard 0.0.9); what runs now is that of cnn" in caplog.text
+    assert "was trained with the cnn of cnn (deep-motif-dashboard 0.0.9); now that of cnn" in caplog.text
     assert model.architecture["version"] == "0.0.9"
     assert model.running["version"] != "0.0.9"
 

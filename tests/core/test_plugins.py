@@ -119,7 +119,7 @@ def test_a_built_in_keeps_its_plain_name(site, demo, monkeypatch):
     monkeypatch.setenv("DEMO_LOAD_PLUGINS", "demo-other")
     code, out, err = demo("plugins")
     assert (code, err) == (0, "")
-    assert "a built-in has the plain name; use other_plugin:saliency" in out
+    assert "a built-in spec has the plain name; use other_plugin:saliency" in out
 
 
 def test_one_bad_spec_leaves_the_others_of_its_plugin(site, demo, monkeypatch):
@@ -135,7 +135,7 @@ def test_one_bad_spec_leaves_the_others_of_its_plugin(site, demo, monkeypatch):
     found = discover(environ={})
     assert found.registry.has(Explainer, "first") and found.registry.has(Explainer, "last")
     one, two = found.problems()
-    assert "plugin 'mixed_plugin' (demo-mixed 1.0): one spec is left out: Explainer 'Bad Name': name" in one
+    assert "plugin 'mixed_plugin' (demo-mixed 1.0): one spec is skipped: Explainer 'Bad Name': name" in one
     assert "Explainer 'odd'" in two and "kinds" in two
     monkeypatch.setenv("DEMO_LOAD_PLUGINS", "demo-mixed")
     assert demo("plugins", "--check")[0] == 4

@@ -50,7 +50,7 @@ def test_all_about_a_plugin(site, demo, monkeypatch):
         "plugin: 'opt_plugin' (demo-opt 1.0), installed",
         "state: available",
         "kind: attribution",
-        "values: of every letter; they add up to the target minus its baseline",
+        "values: of every letter; they sum to the target minus its baseline",
         "needs: gradients",
         "requires: json",
         "paper: Doe 2020",
@@ -87,8 +87,8 @@ def test_the_lines_that_bring_the_same_set(site, demo, here, monkeypatch):
     assert code == 0
     assert "deep-motif-dashboard" in ours or ours.startswith("-e file://")
     assert opt == "demo-opt[there]==1.0"
-    assert rest[0] == "# left out, failed: 'bad_plugin' (demo-bad 1.0)"
-    assert rest[1].startswith("# --plugin mine.py is a file of your own (sha256:")
+    assert rest[0] == "# skipped, failed: 'bad_plugin' (demo-bad 1.0)"
+    assert rest[1].startswith("# --plugin mine.py is your own file (sha256:")
     found = json.loads(demo("plugins", "--requirements", "--json")[1])
     assert (found["requirements"], found["remarks"][:1]) == ([ours, opt], [rest[0][2:]])
 
@@ -128,12 +128,12 @@ def test_a_requirement_says_where_it_came_from(site, tmp_path, origin, line):
             '{"url": "ssh://git@e.org/a", "vcs_info": {"vcs": "git", "commit_id": "c"}}',
             "demo-a @ git+ssh://git@e.org/a@c",
         ),
-        ('{"url": "file:///a\\n--index-url https://evil.org"}', "# demo-a: what pip recorded of it makes no line"),
-        ('{"url": "file:///a\\u001b[31m"}', "# demo-a: what pip recorded of it makes no line"),
-        ('{"url": "https://u:p@[bad/a"}', "# demo-a: what pip recorded of it cannot be read"),
-        ('{"url": "https://e.org/a", "vcs_info": {}}', "# demo-a: what pip recorded of it cannot be read"),
-        ("[1]", "# demo-a: what pip recorded of it cannot be read"),
-        ("{", "# demo-a: what pip recorded of it cannot be read"),
+        ('{"url": "file:///a\\n--index-url https://evil.org"}', "# demo-a: its record of pip has no usable origin"),
+        ('{"url": "file:///a\\u001b[31m"}', "# demo-a: its record of pip has no usable origin"),
+        ('{"url": "https://u:p@[bad/a"}', "# demo-a: its record of pip cannot be read"),
+        ('{"url": "https://e.org/a", "vcs_info": {}}', "# demo-a: its record of pip cannot be read"),
+        ("[1]", "# demo-a: its record of pip cannot be read"),
+        ("{", "# demo-a: its record of pip cannot be read"),
     ],
 )
 def test_a_requirement_has_no_secret_and_no_second_line(site, tmp_path, origin, line):
@@ -142,4 +142,4 @@ def test_a_requirement_has_no_secret_and_no_second_line(site, tmp_path, origin, 
     site("demo-a", "a_plugin", "")
     (tmp_path / "demo_a-1.0.dist-info" / "direct_url.json").write_text(origin)
     assert requirement("demo-a") == line
-    assert requirement("demo-z") == "# demo-z: what pip recorded of it cannot be read"
+    assert requirement("demo-z") == "# demo-z: its record of pip cannot be read"

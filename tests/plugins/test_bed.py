@@ -97,7 +97,7 @@ def test_windows_over_an_edge_are_dropped_and_counted(tmp_path, genome, caplog):
     ("text", "said"),
     [
         ("chr1\t5\t9\nchr7\t5\t9\n", "line 2: the genome has no chromosome 'chr7': it has chr1, chr2"),
-        ("1\t5\t9\n", "it has 'chr1': are the names of another source"),
+        ("1\t5\t9\n", "it has 'chr1': the names may be from another source"),
         ("# x\nchr1\t9\t5\n", "line 2: the interval starts at 9, after its end 5"),
         ("chr1\t-9\t5\n", "line 1: '-9' is not a position"),
         ("chr1\t9\n", "line 1: a BED line needs"),

@@ -41,7 +41,7 @@ def test_a_sound_plugin_passes(demo):
     assert code == 0
     assert "ok      saliency:model-unchanged\n" in out
     assert "-       saliency:adds-up  (it does not say that its values add up)\n" in out
-    assert err == "15 passed, 0 failed, 2 have nothing to check\n"
+    assert err == "15 passed, 0 failed, 2 do not apply\n"
 
 
 def test_a_broken_one_exits_with_4_and_says_what_came(demo, shaky):
@@ -53,7 +53,7 @@ def test_a_broken_one_exits_with_4_and_says_what_came(demo, shaky):
     assert lines[2].startswith("  came:     values in batches of 1 and of 6 differ: ")
     assert lines[3] == "  rule:     docs/contract.md#the-same-result"
     assert lines[4] == "ok      shaky:seed"
-    assert err == "1 passed, 1 failed, 0 have nothing to check\n"
+    assert err == "1 passed, 1 failed, 0 do not apply\n"
 
 
 def test_json_has_a_version_and_nothing_but(demo, shaky):

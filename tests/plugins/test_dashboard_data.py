@@ -166,7 +166,7 @@ def test_a_report_says_what_it_left_out(files, tmp_path, demo):
     out = tmp_path / "r.html"
     code, said, err = demo("dashboard", *of_kind(files, "saliency"), "--sequences", 10, "--seed", 3, "-o", out)
     assert code == 0 and "10 sequences" in said
-    assert "10 of 48 sequences, taken in turn from: the most confident positives" in err and "(seed 3)" in err
+    assert "10 of 48 sequences, selected in turn from: the most confident positives" in err and "(seed 3)" in err
     code, said, err = demo("dashboard", files[1], "--id", "positive-1", "--id", "nobody", "-o", tmp_path / "n.html")
     assert code == 2 and "unknown id 'nobody'" in err
     for line in (["--id", "positive-1", "--sequences", 3], ["--id", "positive-1", "--choose", "top"]):
@@ -197,7 +197,7 @@ def test_a_regression_has_no_positives():
     head = make_report(_named([run]), [], Choice(), "demo").head
     assert head["table"]["rank"] == [5, 1, 4, 3, 2, 0]
     (output,) = head["models"][0]["outputs"]
-    assert output["about"] == "5 with a label; 1 whose prediction is no finite number are left out"
+    assert output["about"] == "5 with a label; 1 without a finite prediction are excluded"
     assert output["histogram"]["all"] == np.histogram([0, 5, 1, 2, 3], 20)[0].tolist()
 
 

@@ -82,10 +82,10 @@ def test_sorting_filtering_and_searching(report, opened):
         for name, z in zip(ids, _logits(report, model), strict=True):
             if (z >= 0) != name.startswith("positive"):
                 wrong.add(name)
-    page.select_option("select[aria-label=Calls]", "wrong")
+    page.select_option("select[aria-label=Predictions]", "wrong")
     assert len(ids_shown(page)) > 10 and set(ids_shown(page)) <= wrong  # those in sight
     assert page.text_content(".status") == f"{len(wrong)} of {len(ids)} sequences"
-    page.select_option("select[aria-label=Calls]", "")
+    page.select_option("select[aria-label=Predictions]", "")
     page.fill("input[type=search]", ids[7])
     assert ids[7] in ids_shown(page) and all(ids[7] in i for i in ids_shown(page))
     page.fill("input[type=search]", "no such thing")
@@ -132,7 +132,7 @@ def test_the_keyboard_chooses_and_the_address_names_what_is_chosen(report, opene
     assert title(again) == second
     for wrong in ("%E0%A4%A", "nobody"):
         lost = opened(report, f"#sequence/{wrong}")
-        assert "has no sequence" in lost.text_content("[role=alert]") and title(lost)
+        assert "is not in this report" in lost.text_content("[role=alert]") and title(lost)
         assert lost.url.endswith(f"#sequence/{title(lost)}")
         lost.focus("table[role=grid]")
         lost.keyboard.press("End")

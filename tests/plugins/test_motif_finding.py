@@ -127,7 +127,7 @@ def test_best_windows_do_not_stand_in_for_what_speaks_against():
     explanation, _ = planted()
     outcome = find(explanation, Settings(sign=-1), quiet)
     assert outcome.motifs == []
-    assert "so best windows would say nothing" in outcome.account[-1]
+    assert "so best windows are not used" in outcome.account[-1]
 
 
 def test_motifs_whose_values_point_the_other_way_are_left_out():
@@ -138,7 +138,7 @@ def test_motifs_whose_values_point_the_other_way_are_left_out():
             explanation.values[row, :, behind] *= -2  # the other half of the word speaks against it, and louder
     outcome = find(explanation, Settings(), quiet)
     assert outcome.motifs == []
-    assert "point the other way" in outcome.account[-1]
+    assert "have the opposite sign" in outcome.account[-1]
 
 
 def test_runs_keep_their_own_places():
@@ -203,10 +203,10 @@ def test_searching_all_does_not_make_a_model_doubtful():
     explanation.outputs[:] = np.where(explanation.sequences.labels > 0.5, 3, -3)
     assert doubts(explanation) == ""
     explanation.outputs[:] = np.random.default_rng(0).normal(size=(400, 1))
-    assert "hardly tells positives from negatives" in doubts(explanation)
+    assert "hardly separates positives from negatives" in doubts(explanation)
     explanation.sequences.labels[:] = 1
     explanation.outputs[:] = -1
-    assert "calls 0% of the positives positive" in doubts(explanation)
+    assert "calls 0% of the positives correctly" in doubts(explanation)
     explanation.sequences.labels[:] = np.nan
     assert doubts(explanation) != ""
 

@@ -84,7 +84,7 @@ export function histogram(output, colours) {
   );
 }
 
-// Lines over epochs, the one that was kept marked.
+// Lines over epochs; the kept epoch is marked.
 export function trainingChart(training, keys, title, colours) {
   const epochs = training.curve.epoch;
   const lines = keys
@@ -188,7 +188,7 @@ export function trainingChart(training, keys, title, colours) {
   );
 }
 
-// A table of pairs, each cell in its shade; `tint` gives a colour and whether it is light.
+// A table of pairs with coloured cells; `tint` returns a colour and whether it is light.
 export function matrix(labels, values, caption, show, tint) {
   const rows = labels.map((label, i) =>
     h(

@@ -1,4 +1,4 @@
-// Colours of drawings, for light and dark pages and two ways of telling letters apart.
+// Colours for light and dark pages, in two palettes.
 
 const LETTERS = {
   paper: {
@@ -66,7 +66,7 @@ export function around(colours, share) {
     : mixed(colours.middle, colours.high, Math.min(share, 1));
 }
 
-// Whether dark letters are read better than light ones on this colour (WCAG's relative luminance).
+// Whether dark text is more legible than light text on this colour (WCAG's relative luminance).
 export function isLight(colour) {
   const [r, g, b] = [1, 3, 5].map((at) => {
     const part = channel(colour, at) / 255;

@@ -1,4 +1,4 @@
-// Models and explainers against each other.
+// The page Compare: agreement between models and between explanations.
 
 import { h, name } from "./dom.js";
 import { count, fixed, short } from "./numbers.js";
@@ -124,7 +124,7 @@ export function comparePage(head, colours) {
     );
   }
   const sums = head.runs.filter(
-    (run) => run.facts["adds up"] && !run.facts["adds up"].startsWith("the method promises"),
+    (run) => run.facts["adds up"] && !run.facts["adds up"].startsWith("the method does not promise"),
   );
   cards.push(
     h(

@@ -1,4 +1,4 @@
-// Curves over positions; where a value is not known there is a gap.
+// Curves over positions; missing values are gaps.
 
 import { s } from "./dom.js";
 

@@ -23,14 +23,14 @@ export function s(name, attributes = {}, ...children) {
   return filled(document.createElementNS(SVG, name), attributes, children);
 }
 
-// Names from data, made safe to show and to write: no control or formatting characters, no half characters, not endless.
+// Names from data, made safe: no control or formatting characters, no lone surrogates, limited length.
 export function clean(text, limit = 200) {
   const shown = String(text).replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, "");
   const letters = Array.from(shown.slice(0, 4 * limit));
   return letters.length <= limit ? letters.join("") : letters.slice(0, limit - 1).join("") + "…";
 }
 
-// A name in its own direction: one that is written from right to left must not turn what stands beside it.
+// A name with its own text direction: right-to-left text must not reorder its neighbours.
 export function name(text, limit = 200) {
   return h("bdi", {}, clean(text, limit));
 }

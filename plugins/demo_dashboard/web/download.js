@@ -1,4 +1,4 @@
-// Files of what is shown: pictures, values, sites.
+// Downloads of the view: pictures, values, sites.
 
 import { h, clean } from "./dom.js";
 import { genomic } from "./scale.js";
@@ -47,7 +47,7 @@ function number(value) {
   return Number.isFinite(value) ? String(Number(value.toPrecision(9))) : "";
 }
 
-// A row for each position that is in sight; positions are 0-based, as in BED.
+// One row per visible position; positions are 0-based, as in BED.
 export function valuesTable(viewer) {
   const { head, drawn, index } = viewer;
   const interval = head.table.intervals[index];
@@ -73,7 +73,7 @@ export function valuesTable(viewer) {
   return lines.join("\n") + "\n";
 }
 
-// Sites of the sequence: in the genome where it has an interval, else on the sequence itself, by its id.
+// Sites of the sequence: genomic if it has an interval, otherwise on the sequence itself, by its id.
 export function sitesBed(viewer) {
   const { head, data, index } = viewer;
   const interval = head.table.intervals[index];

@@ -1,4 +1,4 @@
-// A sequence's tracks as one picture, on one axis of positions.
+// All tracks of a sequence as one picture, on one axis.
 
 import { s } from "./dom.js";
 import { Axis, genomic } from "./scale.js";
@@ -9,7 +9,7 @@ import { DASHES } from "./curve.js";
 const LEFT = 54;
 const RIGHT = 10;
 
-// One scale for all attributions of a target, if that is wanted: [low, high] of each run.
+// One scale for all attributions of a target, if chosen: [low, high] of each run.
 function limitsFor(context) {
   const { attribution } = context.settings;
   const own = new Map();
@@ -33,7 +33,7 @@ export function drawSequence(given) {
   context.axis = new Axis(context.shown, LEFT, width - RIGHT);
   context.first = context.axis.first;
   context.last = context.axis.last(bases.length);
-  // over the whole sequence, so that zooming does not change heights, unless that is wanted
+  // over the whole sequence, so that zooming does not change heights, unless chosen
   context.span = context.settings.scale === "view" ? [context.first, context.last] : [0, bases.length];
   context.limitsOf = limitsFor(context);
   const tracks = tracksOf(context);
@@ -87,7 +87,7 @@ export function drawSequence(given) {
   return { svg, places, axis: context.axis, bottom, height, bases };
 }
 
-// Numbers beside the axis stand left of it, where what is drawn along it is cut off.
+// Axis numbers are left of the axis, outside the clipped area.
 function outside(part) {
   return part.tagName === "text"
     ? part.getAttribute("text-anchor") === "end"

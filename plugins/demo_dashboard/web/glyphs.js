@@ -1,5 +1,5 @@
-// Letters as outlines in the unit square, so that a logo needs no font and stretches as it must.
-// M and L take a point; E an ellipse's arc (radii, large, sweep, end). Positions are drawn down the page.
+// Letters as outlines in the unit square: a logo needs no font and can be stretched.
+// M and L take a point; E takes an elliptical arc (radii, large, sweep, end). y increases downwards.
 
 const OUTLINES = {
   A: [

@@ -21,7 +21,7 @@ export function reach(rows, first, last) {
   return [low, high];
 }
 
-// Paths by letter. `axis` gives x, `y` pixels from a height.
+// Paths by letter. `axis` gives x; `y` converts a height to pixels.
 export function logoPaths(rows, letters, axis, y, first, last) {
   const paths = {};
   const width = axis.step * 0.96;

@@ -1,4 +1,4 @@
-// The page: which part is shown, and what the address says of it.
+// The page: chooses the part to show, from the address.
 
 import { h, name, clean } from "./dom.js";
 import { palette } from "./colours.js";
@@ -141,7 +141,7 @@ export class Page {
     try {
       index = this.head.table.ids.indexOf(decodeURIComponent(address));
     } catch {
-      index = -1; // an address that somebody cut short
+      index = -1; // a truncated address
     }
     const missing = index < 0 ? address : "";
     if (index < 0) index = this.viewer.index >= 0 ? this.viewer.index : this.first();
@@ -153,7 +153,7 @@ export class Page {
     return this.head.table.rank.indexOf(0);
   }
 
-  // Paper is white, and as wide as it is.
+  // Print on white, at the width of the paper.
   onPaper(printing) {
     document.documentElement.dataset.theme = printing ? "light" : this.settings.theme;
     if (this.part === "sequence") {

@@ -1,4 +1,4 @@
-// Interaction maps: columns are positions, as the axis has them; rows too, from the top. A picture, not 10,000 shapes.
+// Interaction maps: columns and rows (from the top) are positions. A bitmap instead of 10,000 shapes.
 
 import { s } from "./dom.js";
 import { around } from "./colours.js";

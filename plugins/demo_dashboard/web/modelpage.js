@@ -1,4 +1,4 @@
-// A page for each model: what it predicts, how it was trained, what it likes best, which motifs explain it.
+// A page for each model: predictions, training, optimised inputs, motifs.
 
 import { h, name, clean } from "./dom.js";
 import { count, counted, fixed, short } from "./numbers.js";
@@ -67,7 +67,7 @@ function training(model, colours) {
   );
 }
 
-// What a target is counted in.
+// Unit of a target.
 function unit(one) {
   return one.logit ? "logit " : "";
 }

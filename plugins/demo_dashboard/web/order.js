@@ -9,7 +9,7 @@ export function intervalText(head, index) {
   return `${head.table.chroms[chrom]}:${start}-${end}${strand === "." ? "" : `(${strand})`}`;
 }
 
-// How many models are on the label's side of 0.5, and of how many; null where nothing can be said.
+// Number of models whose prediction agrees with the label, and number of models; null without a label.
 export function right(head, index) {
   let good = 0;
   let all = 0;
@@ -137,7 +137,7 @@ export function matching(head, filter) {
   return found;
 }
 
-// Orders at a click: what they sort by.
+// Buttons that sort the table, and their keys.
 export const PRESETS = {
   confident: { title: "most confident", value: (head) => (i) => head.table.rank[i], descending: false },
   wrong: { title: "most wrong", value: (head) => (i) => head.table.wrongness[i], descending: true },

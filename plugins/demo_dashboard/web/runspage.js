@@ -1,4 +1,4 @@
-// How each run came about, in full, and the command that makes the report again.
+// The page Runs: provenance of each run, and the command that made the report.
 
 import { h, name } from "./dom.js";
 

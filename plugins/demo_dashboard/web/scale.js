@@ -1,4 +1,4 @@
-// The window [from, to) of positions that is shown, and where they lie in pixels.
+// The visible window [from, to) of positions, and their pixels.
 
 export const FEWEST = 8;
 
@@ -51,7 +51,7 @@ export class Axis {
   }
 }
 
-// The place in the genome (from 1) of a position (from 0); null where the sequence has none.
+// Genomic position (from 1) of a position (from 0); null without an interval.
 export function genomic(interval, position) {
   if (!interval) return null;
   const [, start, end, strand] = interval;

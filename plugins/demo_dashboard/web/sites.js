@@ -1,8 +1,8 @@
-// Sites as arrows in lanes: those that overlap lie below each other.
+// Sites as arrows in lanes; overlapping sites are in different lanes.
 
 import { s, clean } from "./dom.js";
 
-// A lane for each of the sites, which are in the order of their starts; at most `most`.
+// Assign a lane to each site, in order of their starts; at most `most` lanes.
 export function lanes(sites, most = 6) {
   const ends = [];
   return sites.map((site) => {
@@ -13,7 +13,7 @@ export function lanes(sites, most = 6) {
   });
 }
 
-// An arrow along the strand; a box where there is none.
+// An arrow along the strand, or a box without a strand.
 export function arrowPath(left, right, top, height, strand) {
   const head = Math.min(height * 0.6, (right - left) / 2);
   const bottom = top + height;
@@ -27,7 +27,7 @@ export function siteShapes(sites, axis, top, height, colour, colours, labelled) 
   const lane = lanes(sites);
   const shapes = [];
   sites.forEach((site, i) => {
-    // what lies beyond the window is cut off by the picture, so that an arrow's head stays at the site's end
+    // not clipped here, so that an arrow's head stays at the end of its site
     const left = Math.max(axis.left, axis.x(site.start));
     const right = Math.min(axis.right, axis.x(site.end));
     if (right <= left) return;

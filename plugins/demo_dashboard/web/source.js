@@ -1,4 +1,4 @@
-// Where the page's data come from. This one is the file itself; a server's would fetch the same JSON.
+// Source of the page's data: this file.
 
 const NOT_A_NUMBER = -32768;
 

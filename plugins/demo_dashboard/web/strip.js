@@ -1,11 +1,11 @@
-// Strips of coloured cells: few paths, however many positions there are.
+// Strips of coloured cells, drawn as a few paths.
 
 import { s } from "./dom.js";
 import { around } from "./colours.js";
 
 const SHADES = 32;
 
-// The value that stands for positions [from, to): the one furthest from the middle. NaN if none is known.
+// The value shown for positions [from, to): the one furthest from the middle. NaN without values.
 export function furthest(values, from, to, middle) {
   let found = NaN;
   for (let i = from; i < to; i++) {
@@ -15,7 +15,7 @@ export function furthest(values, from, to, middle) {
   return found;
 }
 
-// Cells by shade, -SHADES to SHADES, as path data; "missing" where no value is known.
+// Cells by shade, -SHADES to SHADES, as path data; "missing" without a value.
 export function stripPaths(values, axis, top, height, middle, reach, first, last) {
   const paths = new Map();
   const together = Math.max(1, Math.floor(0.75 / axis.step));

@@ -1,4 +1,4 @@
-// The table of sequences. Only the rows in sight are in the page, so that thousands are no slower than ten.
+// The table of sequences. Only visible rows are in the page, so its size does not matter.
 
 import { h, clean, name } from "./dom.js";
 import { counted, fixed, short } from "./numbers.js";

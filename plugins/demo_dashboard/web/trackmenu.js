@@ -1,8 +1,8 @@
-// Which tracks there are, and in which order.
+// Menu of tracks and their order.
 
 import { h, name, clean } from "./dom.js";
 
-// `settings` has the `order` of runs and those `hidden`; `set` changes them and draws anew.
+// `settings` has the `order` of runs and those `hidden`; `set` changes them and redraws.
 export function trackMenu(head, settings, set) {
   const list = h("ul", { class: "tracks" });
   const fill = () => list.replaceChildren(...settings.order.map((place, at) => item(place, at)));
@@ -39,7 +39,7 @@ export function trackMenu(head, settings, set) {
     return h("li", { "data-run": label }, h("label", {}, box, " ", name(label, 80)), arrows);
   }
 
-  // models, explainers and targets at a click: all of their tracks
+  // switch all tracks of a model, an explainer or a target
   function group(key) {
     const names = [...new Set(settings.order.map((place) => head.runs[place][key]))];
     if (names.length < 2) return null;

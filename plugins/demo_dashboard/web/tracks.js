@@ -1,4 +1,4 @@
-// The tracks of a sequence: what each run is drawn as, how high, and what it says of a position.
+// The tracks of a sequence: drawing, height, and values at a position.
 
 import { s, clean } from "./dom.js";
 import { short } from "./numbers.js";
@@ -12,7 +12,7 @@ import { siteShapes, heightOf } from "./sites.js";
 const LANE = 13;
 const SMALL_LANE = 11;
 
-// What the letters that are there count: [letter][position], zero elsewhere.
+// Contributions of the bases that are present: [letter][position], zero elsewhere.
 export function actual(rows, bases, letters) {
   const found = rows.map((row) => new Float64Array(row.length));
   for (let i = 0; i < bases.length; i++) {
@@ -107,7 +107,7 @@ function zeroLine(value, y, axis, colours, dash = null) {
   });
 }
 
-// What the strongest colour of a strip stands for.
+// The value of a strip's strongest colour.
 function reachText(most, y, axis, colours) {
   return s(
     "text",
@@ -267,7 +267,7 @@ export function tracksOf(context) {
   return tracks;
 }
 
-// A motif's name; with its id where another known one of that name has a site here.
+// A motif's name, with its id if another known motif of that name has a site here.
 function labelOfSite(site, all) {
   if (!site.name) return site.motif;
   const alike =

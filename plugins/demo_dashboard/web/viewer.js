@@ -1,4 +1,4 @@
-// The viewer of one sequence: tracks, zoom and pan, a readout, and what is taken along.
+// The viewer of one sequence: tracks, zoom and pan, readout, export.
 
 import { h, name, clean } from "./dom.js";
 import { fixed, short } from "./numbers.js";
@@ -118,7 +118,7 @@ export class Viewer {
     );
   }
 
-  // Says that an address names no sequence of this report; '' if all is well.
+  // Report that the address names no sequence of this report; '' otherwise.
   lost(address) {
     const asked = clean(address, 60);
     this.notice.textContent = asked ? `Sequence ${asked} is not in this report. Showing instead:` : "";
@@ -189,7 +189,7 @@ export class Viewer {
     this.mark();
   }
 
-  // Zoom, pan, and the position that is read.
+  // Zoom, pan, and the position of the readout.
 
   zoom(factor, around = null) {
     const middle = around ?? (this.cursor >= 0 ? this.cursor + 0.5 : (this.shown.from + this.shown.to) / 2);
@@ -275,7 +275,7 @@ export class Viewer {
       this.draw();
     }
     this.mark();
-    // spoken only where it was asked for by a key: a pointer passes over many positions
+    // announced only after a key: a pointer passes over many positions
     this.readout.setAttribute("aria-live", scroll ? "polite" : "off");
     this.read();
   }
@@ -308,7 +308,7 @@ export class Viewer {
     this.readout.replaceChildren(...lines);
   }
 
-  // What is taken along is light, whatever the page is: it goes onto paper and into slides.
+  // Exports are always light, for paper and slides.
 
   paper() {
     const wide = Math.max(700, this.canvas.clientWidth || 800);

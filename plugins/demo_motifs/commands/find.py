@@ -308,7 +308,7 @@ def _write(
             ]
             for identity, _, scanner in scanners:
                 if scanner.smallest_p > given["threshold"]:
-                    said = f"no site can have p {given['threshold']:g}; its best words are called"
+                    said = f"no site can reach p {given['threshold']:g}; its best-scoring words count as sites"
                     say(f"{identity}: {said}, p {scanner.smallest_p:.1e}")
             scan_sequences(writer, part.explanation, part.name, scanners)
         return writer.count

@@ -88,7 +88,7 @@ def scan(
             scanner = Scanner(one.motif.pwm(base), base, threshold)
             if not any(scanner.least.values()):
                 say(
-                    f"{one.motif.id}: no window is as unlikely as p {threshold:g}, so it has no site; its "
+                    f"{one.motif.id}: no window reaches p {threshold:g}, so it has no site; its "
                     f"best has p {scanner.smallest_p:.2g}"
                 )
             scanners.append((one.motif.id, one.motif.name, scanner))

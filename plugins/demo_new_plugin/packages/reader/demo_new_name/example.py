@@ -9,7 +9,7 @@ EXAMPLE = ReaderExample(
     records=(Record("line-1", "ACGTN", (1.0,)), Record("line-2", "TTTTT", (0.0,))),
     malformed={
         "a line without a label": b"ACGTN\t1\nTTTTT\n",
-        "a label that is no number": b"ACGTN\tyes\n",
+        "a label that is not a number": b"ACGTN\tyes\n",
     },
     many=lambda n: b"ACGTACGTACGTACGTACGTACGTACGTACGTACGTACGTACGTACGT\t1\n" * n,
 )
