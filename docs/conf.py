@@ -13,7 +13,7 @@ author = "The DeMo Dashboard authors"
 copyright = author
 release = version = metadata.version("deep-motif-dashboard")
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions = ["myst_parser"]
 source_suffix = {".md": "markdown"}
 exclude_patterns = ["_build", "tutorial/demo-*"]
 smartquotes = False  # -- is a flag
@@ -26,11 +26,6 @@ html_show_sphinx = False
 
 myst_heading_anchors = 4
 myst_links_external_new_tab = False
-
-autodoc_member_order = "bysource"
-autodoc_typehints = "signature"
-autodoc_preserve_defaults = True
-napoleon_google_docstring = False
 
 
 class DarkImages(SphinxTransform):

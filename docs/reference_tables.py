@@ -1,16 +1,14 @@
-"""What the code says of itself, as parts of pages: hooks, specs, options, checks, formats, the names of the API."""
+"""Parts of pages that are generated from the code: hooks, specs, options, checks, formats, the API."""
 
 from __future__ import annotations
 
 import dataclasses
-import importlib
-import inspect
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-import demo_core
-from demo_core import metrics
+import api_reference
+
 from demo_core.data import dataset
 from demo_core.plugins.discovery import discover
 from demo_core.plugins.options import Option, describe, metavar, options_of, variable
@@ -25,7 +23,7 @@ ROOT = Path(__file__).parent.parent
 
 
 def hooks() -> str:
-    """The hooks, as they stand in the code."""
+    """The hooks, from the code."""
     text = (ROOT / "demo_core" / "plugins" / "hookspecs.py").read_text()
     return "```python\n" + text[text.index("@hookspec") :].rstrip() + "\n```"
 
@@ -34,7 +32,7 @@ def specs() -> str:
     """The fields of each spec, from its docstring."""
     parts = []
     for cls in (Spec, Architecture, DatasetReader, Explainer, Command):
-        told = _parameters(cls.__doc__ or "")
+        told = {k: api_reference.markdown(v) for k, v in _told(cls).items()}
         own = [
             f
             for f in dataclasses.fields(cls)
@@ -54,18 +52,9 @@ def specs() -> str:
     return "\n".join(parts).rstrip()
 
 
-def _parameters(doc: str) -> dict[str, str]:
-    """What a docstring says of each parameter, as numpy's style has it."""
-    _, _, section = inspect.cleandoc(doc).partition("Parameters\n----------\n")
-    found: dict[str, str] = {}
-    name = ""
-    for line in section.splitlines():
-        if line and not line.startswith(" "):
-            name = line.strip()
-            found[name] = ""
-        elif line.strip():
-            found[name] = f"{found[name]} {line.strip()}".strip().replace("``", "`")
-    return found
+def _told(cls: type) -> dict[str, str]:
+    """The description of each field of a spec, from its docstring."""
+    return api_reference.parameters(api_reference.sections(cls.__doc__ or "").get("Parameters", ""))
 
 
 def _default(field: dataclasses.Field[Any]) -> str:
@@ -162,75 +151,6 @@ def motifs() -> str:
     return "\n".join(rows + [f"| {m.name} | {m.id} | {len(m)} |" for m in found])
 
 
-#: What is on the page of the API, by the heading that it stands under.
-API = {
-    "Open, predict, explain": {
-        "demo_core": ["Model", "SequenceDataset", "Explanation", "explain", "Target"],
-        "demo_core.views": ["explanation_figure"],
-    },
-    "Register a plugin": {
-        "demo_core": ["hookimpl", "Architecture", "DatasetReader", "Explainer", "Command", "Register"],
-    },
-    "Write an explainer": {
-        "demo_core": ["SequenceExplainer", "PatternExplainer", "Batch", "BatchRandom", "Result", "RunRandom"],
-    },
-    "Write a network": {"demo_core": ["Network"]},
-    "Write a reader": {
-        "demo_core": ["Reader", "Record", "RecordBlock", "Interval", "parse_locus", "text_lines", "BadSource"],
-    },
-    "Errors": {"demo_core": ["DemoError", "UsageProblem", "MisfitError", "Unsuitable", "PluginError", "ExitCode"]},
-    "Test a plugin": {
-        "demo_core.testing": [
-            "parametrize_with_checks", "checks_for", "Check", "DoesNotApply", "ReaderExample", "registered_from",
-            "tiny_model", "tiny_dataset", "planted_records", "fit_briefly",
-        ],
-    },
-}  # fmt: skip
-
-ROOMS = ("sequences", "data", "models", "results", "running", "views", "storage", "plugins", "cli")
-
-
-def _pages() -> dict[str, dict[str, list[str]]]:
-    """The names by heading: the contract's, then those of each room that are not in it."""
-    contract = set(demo_core.__all__)
-    pages = {heading: dict(modules) for heading, modules in API.items()}
-    shown = {(module, name) for modules in API.values() for module, names in modules.items() for name in names}
-    for room in ROOMS:
-        module = f"demo_core.{room}"
-        door = importlib.import_module(module)
-        names = [n for n in door.__all__ if n not in contract and (module, n) not in shown]
-        if names:
-            pages[f"Package {module}"] = {module: names}
-    functions = [f for f in vars(metrics).values() if inspect.isfunction(f) and f.__module__ == metrics.__name__]
-    public = [f.__name__ for f in functions if not f.__name__.startswith("_")]
-    pages["Metrics"] = {"demo_core.metrics": public}
-    return pages
-
-
-def api() -> str:
-    """Directives that write what the docstrings of the public names say."""
-    lines: list[str] = []
-    for heading, modules in _pages().items():
-        lines += [f"## {heading}", ""]
-        for module, names in modules.items():
-            lines += [f"From `{module}`:", "", "```{eval-rst}"]
-            for name in names:
-                found = getattr(importlib.import_module(module), name)
-                if inspect.isclass(found):
-                    kind = "autoexception" if issubclass(found, BaseException) else "autoclass"
-                elif inspect.ismodule(found):
-                    kind = "automodule"
-                else:
-                    plain = "autodata" if module == "demo_core" else "py:data"
-                    kind = "autofunction" if inspect.isfunction(found) else plain
-                lines.append(f".. {kind}:: {module}.{name}")
-                if kind in ("autoclass", "automodule"):
-                    lines.append("   :members:")
-                lines.append("")
-            lines += ["```", ""]
-    return "\n".join(lines).rstrip()
-
-
 TABLES: dict[str, Callable[[], str]] = {
     "hooks": hooks,
     "specs": specs,
@@ -239,5 +159,5 @@ TABLES: dict[str, Callable[[], str]] = {
     "plugin_commands": plugin_commands,
     "fields": fields,
     "motifs": motifs,
-    "api": api,
+    "api": api_reference.api,
 }

@@ -33,17 +33,21 @@ def _check_seed(ctx: click.Context, param: click.Parameter, value: int) -> int:
     return value
 
 
+#: Decorator: adds ``--seed`` to a command.
 seed = click.option(
     "--seed", type=int, callback=_check_seed, default=0, show_default=True, envvar="DEMO_SEED", metavar="N",
     help="Random seed. The same seed gives the same result.",
 )  # fmt: skip
+#: Decorator: adds ``--device`` to a command.
 device = click.option(
     "--device", default="auto", show_default=True, envvar="DEMO_DEVICE", metavar="auto|cpu|cuda[:n]",
     shell_complete=words("auto", "cpu", "cuda"), help="Device to compute on. auto uses a GPU if there is one.",
 )  # fmt: skip
+#: Decorator: adds ``--split`` to a command.
 split = click.option("--split", metavar="SPLIT", shell_complete=words("train", "validation", "test", "all"),
                      help="Use this split: train, validation, test or all. [default: test, or all without a "
          "test split]")  # fmt: skip
+#: Decorator: adds ``--reader`` to a command.
 reader_option = click.option("--reader", metavar="NAME", shell_complete=names_of(DatasetReader),
                              help="Reader for the input file. [default: chosen by file suffix]")  # fmt: skip
 
@@ -92,6 +96,7 @@ class BatchSize(click.ParamType[int | None]):
         return words("auto")(ctx, param, incomplete)
 
 
+#: Decorator: adds ``--batch-size`` to a command.
 batch_size_option = click.option(
     "--batch-size", type=BatchSize(), default="auto", show_default=True, envvar="DEMO_BATCH_SIZE",
     help="Sequences per batch. Lower it if memory runs out.",

@@ -5,6 +5,7 @@ from pluggy import HookimplMarker, HookspecMarker
 from demo_core.plugins.specs import Architecture, Command, DatasetReader, Explainer, Register
 
 hookspec = HookspecMarker("demo_core")
+#: Decorator of a plugin's hooks, such as ``register_explainers``.
 hookimpl = HookimplMarker("demo_core")
 
 

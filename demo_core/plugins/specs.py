@@ -268,6 +268,7 @@ class Command(Spec):
     options: type = field(default=NO_OPTIONS, init=False)
 
 
+#: Any kind of spec.
 AnySpec: TypeAlias = Architecture | DatasetReader | Explainer | Command
 
 

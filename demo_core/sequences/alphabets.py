@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from demo_core.errors import UsageProblem, printable, unknown_name
 
+#: An array of codes: uint8, see the module.
 Codes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
@@ -111,7 +112,7 @@ class Alphabet:
         return [int(c) for c in self._complements[:-1]]
 
 
-#: IUPAC codes for more than one base are unknown bases. U is not among them: RNA is another alphabet.
+#: The alphabet of DNA. IUPAC codes for more than one base are read as unknown. U is an error: RNA is another alphabet.
 DNA = Alphabet("dna", "ACGT", complement="TGCA", ambiguous="RYSWKMBDHVN")
 
 ALPHABETS = {DNA.name: DNA}

@@ -15,6 +15,7 @@ from demo_core.errors import printable
 from demo_core.sequences.text_files import BadSource, text_lines
 
 Floats = NDArray[np.float64]
+#: Uniform background frequencies of A, C, G and T.
 UNIFORM = (0.25, 0.25, 0.25, 0.25)
 #: Maximum number of positions of a matrix; the widest of JASPAR has 35.
 _WIDEST = 10_000

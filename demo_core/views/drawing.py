@@ -26,7 +26,9 @@ from numpy.typing import ArrayLike, NDArray
 #: Colours of the paper.
 LETTER_COLOURS = {"A": "#1a9641", "C": "#2b5fd9", "G": "#f39c12", "T": "#d7191c"}
 _OTHER_LETTER = "#777777"
+#: Colours of magnitudes, as in the paper.
 WHITE_RED = LinearSegmentedColormap.from_list("white-red", ["#ffffff", "#fcbba1", "#ef3b2c", "#99000d"])
+#: Colours of signed values and of probabilities, as in the paper.
 BLUE_WHITE_RED = LinearSegmentedColormap.from_list("blue-white-red", ["#2166ac", "#ffffff", "#b2182b"])
 
 

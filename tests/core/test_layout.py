@@ -59,9 +59,9 @@ def test_every_public_name_has_its_place_in_the_docs():
     page = (ROOT / "docs" / "api.md").read_text()
     for door in ("demo_core", *(f"demo_core.{room}" for room in ROOMS)):
         for name in set(importlib.import_module(door).__all__) - set(importlib.import_module("demo_core").__all__):
-            assert f":: {door}.{name}\n" in page, f"{door}.{name}"
+            assert f"\n### {name}\n" in page, f"{door}.{name}"
     for name in importlib.import_module("demo_core").__all__:
-        assert f":: demo_core.{name}\n" in page, name
+        assert f"\n### {name}\n" in page, name
 
 
 @pytest.mark.parametrize(
