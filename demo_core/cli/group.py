@@ -167,12 +167,12 @@ def _global_options_first(args: list[str]) -> list[str]:
     expose_value=True,
     type=click.Path(path_type=Path),
     metavar="FILE.py",
-    help="Load a local plugin file. Its code runs with your rights.",
+    help="Load a local plugin file. Its code runs with your permissions.",
 )
 @click.option(
     "--allow-code",
     is_flag=True,
-    help="Allow networks from classes outside installed plugins. Their code runs with your rights.",
+    help="Allow networks from classes outside installed plugins. Their code runs with your permissions.",
 )
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @click.version_option(package_name="deep-motif-dashboard", prog_name="demo")
@@ -180,7 +180,7 @@ def _global_options_first(args: list[str]) -> list[str]:
 def root(ctx: click.Context, plugin_files: tuple[Path, ...], allow_code: bool, debug: bool) -> None:
     """Explain why a neural network that reads DNA makes a prediction.
 
-    To start, with simulated data: demo quickstart
+    To try it with simulated data: demo quickstart
     """
     ctx.with_resource(code_allowed(allow_code))
     _ = _state(ctx).registry  # reports broken plugins before any command

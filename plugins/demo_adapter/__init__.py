@@ -14,7 +14,7 @@ def register_architectures(register: Register[Architecture]) -> None:
             name="adapted",
             target="demo_adapter.network:Adapted",
             options=AdapterOptions,
-            summary="Your own PyTorch class, with its input and output layout (needs --allow-code).",
+            summary="Any PyTorch class, with options for its inputs and outputs (needs --allow-code).",
         )
     )
 

@@ -36,14 +36,14 @@ def model() -> None:
               help="Option of the architecture, or argument of the class as JSON. Repeatable.")  # fmt: skip
 @click.option("--length", type=click.IntRange(1, 10**8), required=True, metavar="N", help="Input length in bases.")
 @click.option("--target", "targets", multiple=True, metavar="NAME[:ACTIVATION[:UNIT]]",
-              help="Name of an output, in order. ACTIVATION is sigmoid for logits (default) or "
-         "identity. Repeatable.")  # fmt: skip
+              help="Name of the next output. ACTIVATION is sigmoid for logits (default) or identity. "
+         "UNIT is the unit of its values. Repeatable.")  # fmt: skip
 @click.option("--rename", multiple=True, metavar="OLD=NEW",
-              help="Replace regular expression OLD in weight names by NEW. Repeatable.")  # fmt: skip
+              help="Replace OLD, a regular expression, by NEW in weight names. Repeatable.")  # fmt: skip
 @click.option("--drop", multiple=True, metavar="REGEX",
               help="Drop state-dict entries whose names match REGEX, such as loss weights. Repeatable.")  # fmt: skip
 @click.option("--outputs-are-logits", is_flag=True,
-              help="Accept outputs between 0 and 1 as logits. Otherwise they are refused.")  # fmt: skip
+              help="Accept outputs between 0 and 1 as logits. For probabilities, use --logit instead.")  # fmt: skip
 @click.option("--key", metavar="NAME", help="Entry of the checkpoint that holds the weights.")
 @click.option("-o", "--output", "folder", type=click.Path(path_type=Path), required=True, metavar="FOLDER",
               help="Model folder to write.")  # fmt: skip

@@ -32,7 +32,7 @@ class AdapterOptions:
     )
     network_length: int | None = field(
         default=None,
-        metadata={"help": ("Input length of the network. Sequences are padded with unknown bases or cropped "
+        metadata={"help": ("Fixed input length of the network. Sequences are padded with unknown bases or cropped "
 "around the centre."),
                   "minimum": 1},
     )  # fmt: skip
@@ -40,8 +40,8 @@ class AdapterOptions:
         default=(),
         metadata={
             "help": (
-                "Extra inputs NAME:SHAPE:VALUE without the batch axis, such as control:2xL:0. An "
-                "empty SHAPE gives one number per sequence. A trailing i (60i) makes integers."
+                "Constant extra inputs NAME:SHAPE:VALUE, such as control:2xL:0. L is the length. An "
+                "empty SHAPE gives one number per sequence. VALUE 60i is the integer 60."
             )
         },
     )
@@ -56,7 +56,7 @@ class AdapterOptions:
 "(ChromBPNet).")},
     )  # fmt: skip
     channels: Literal["first", "last"] = field(
-        default="first", metadata={"help": "Channel axis of such an output: first is (B, T, L), last is (B, L, T)."}
+        default="first", metadata={"help": "Axes of the output for --reduce: first is (B, T, L), last is (B, L, T)."}
     )
     column: tuple[int, ...] = field(
         default=(), metadata={"help": "Output columns to keep, 0-based. none keeps all.", "minimum": 0}
@@ -66,17 +66,26 @@ class AdapterOptions:
         default=False,
         metadata={"help": "Convert output probabilities to logits. Skipping the sigmoid with --without is more exact."},
     )
-    first_layer: str = field(default="", metadata={"help": "Convolution that reads the sequence, such as body.0."})
+    first_layer: str = field(
+        default="", metadata={"help": "First convolution, such as body.0. demo motifs needs it for --filters."}
+    )
     shortest: int | None = field(
         default=None,
-        metadata={"help": "Shortest input in bases, if the network accepts variable lengths.", "minimum": 1},
+        metadata={
+            "help": "Shortest input in bases. Setting it declares that the network accepts variable lengths.",
+            "minimum": 1,
+        },
     )
-    gradients: bool = field(default=True, metadata={"help": "Whether gradients of the outputs reach the input."})
+    gradients: bool = field(default=True, metadata={"help": "Declare that gradients of the outputs reach the input."})
     class_digest: str = field(
-        default="", metadata={"help": "SHA-256 of the class's source file, set by demo model import."}
+        default="", metadata={"help": "SHA-256 of the class's source file. demo model import sets it."}
     )
     offers: tuple[str, ...] = field(
-        default=(), metadata={"help": "Further capabilities of the network.", "choices": ("recurrent", "attention")}
+        default=(),
+        metadata={
+            "help": "Declare layers of the network, for explainers that need them.",
+            "choices": ("recurrent", "attention"),
+        },
     )
 
     def __post_init__(self) -> None:

@@ -26,13 +26,18 @@ class BedOptions:
     )
     stranded: bool = field(default=False, metadata={"help": "Reverse-complement intervals on the - strand."})
     negatives_from: Path | None = field(
-        default=None, metadata={"help": "BED file of negatives. Without it, shuffled positives are the negatives."}
+        default=None, metadata={"help": "BED file of negatives. Without it, --negatives decides."}
     )
     unlabelled: bool = field(
         default=False, metadata={"help": "Import without labels, for prediction and explanation only."}
     )
-    test_chrom: tuple[str, ...] = field(default=(), metadata={"help": "Chromosomes for the test split."})
-    validation_chrom: tuple[str, ...] = field(default=(), metadata={"help": "Chromosomes for the validation split."})
+    test_chrom: tuple[str, ...] = field(
+        default=(), metadata={"help": "Chromosomes for the test split. Without them, --test draws at random."}
+    )
+    validation_chrom: tuple[str, ...] = field(
+        default=(),
+        metadata={"help": "Chromosomes for the validation split. Without them, --validation draws at random."},
+    )
 
     def __post_init__(self) -> None:
         if both := set(self.test_chrom) & set(self.validation_chrom):

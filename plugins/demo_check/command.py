@@ -45,7 +45,7 @@ def check(
     ctx: click.Context, name: str, settings: tuple[str, ...], model: Path | None, length: int,
     only: tuple[str, ...], expected: tuple[str, ...], as_json: bool,
 ) -> None:  # fmt: skip
-    """Check a plugin, or one thing that it registers, against the contract.
+    """Check a plugin, or one component of it, against the contract.
 
     NAME is an architecture, reader, explainer or command. A plugin or distribution name checks all that it registers.
     Use ENTRYPOINT:NAME if several plugins use the name. The exit code is 4 if a check fails. docs/contract.md explains

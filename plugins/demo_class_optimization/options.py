@@ -22,8 +22,8 @@ class ClassOptimizationOptions:
         default="input",
         metadata={
             "help": (
-                "input optimises unconstrained values, as in the paper. softmax keeps each "
-                "position a distribution over letters."
+                "input: optimise unconstrained values, as in the paper. softmax: optimise base "
+                "probabilities at each position."
             )
         },
     )

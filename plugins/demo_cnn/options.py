@@ -13,7 +13,8 @@ class CnnOptions:
         default=(128, 128, 128), metadata={"help": "Number of filters in each convolution.", "minimum": 1}
     )
     widths: tuple[int, ...] = field(
-        default=(9, 5, 3), metadata={"help": "Filter width of each convolution, in bases of its input.", "minimum": 1}
+        default=(9, 5, 3),
+        metadata={"help": "Filter width of each convolution, in positions of its input.", "minimum": 1},
     )
     pool: int = field(
         default=2,

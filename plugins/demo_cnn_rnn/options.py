@@ -19,7 +19,8 @@ class CnnRnnOptions:
         default=True,
         metadata={
             "help": (
-                "Start training with maximum pooling over positions. Motifs are learned sooner than with the mean."
+                "Train with maximum pooling at first, with mean pooling after 40 % of training. "
+                "Maximum-pooling epochs are kept only if no later epoch exists."
             )
         },
     )

@@ -117,21 +117,22 @@ def _reader_meant(registry: Registry, args: list[str], takes_value: set[str]) ->
 @reader_option
 @click.option(
     "--negatives", type=click.Choice(["dinucleotide", "shuffle", "none"]), default="dinucleotide", show_default=True,
-    help="Negatives for splits that have none: one shuffle of each positive.",
+    help="Shuffles of positives to add to splits without negatives. dinucleotide keeps dinucleotide counts, shuffle "
+         "only base counts. none adds no negatives.",
 )  # fmt: skip
 @click.option(
     "--validation",
     type=float,
     default=0.1,
     show_default=True,
-    help="Fraction of training sequences for the validation split.",
+    help="Fraction of the remaining training sequences for validation, if SOURCE has no such split.",
 )
 @click.option(
     "--test",
     type=float,
     default=0.1,
     show_default=True,
-    help="Fraction of sequences for the test split, if SOURCE has none.",
+    help="Fraction of training sequences for the test split, if SOURCE has no such split.",
 )
 @click.option(
     "--split",
@@ -151,7 +152,7 @@ def import_(
 ) -> None:
     """Import sequences from SOURCE into a dataset file.
 
-    A positive and its shuffle stay in the same split. So do sequences that are equal on either strand.
+    A positive and its shuffle stay in the same split. So do identical sequences and reverse complements.
     """
     from demo_core.data import ImportSettings
     from demo_core.sequences import alphabet_named

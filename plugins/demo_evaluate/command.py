@@ -47,7 +47,8 @@ def evaluate(
 ) -> None:  # fmt: skip
     """Measure how well MODEL predicts labelled sequences.
 
-    Reports AUROC, AUPRC, accuracy and calibration error of each target. Regression targets get the correlation.
+    Reports AUROC, AUPRC, accuracy and calibration error of each target. Regression targets have Pearson's correlation
+    and mean squared error.
     """
     from demo_core.models import Model, choose_device
     from demo_evaluate.measures import best_matrix, chosen_split, scores

@@ -95,7 +95,7 @@ def _command(registered: Registered[Explainer] | None, name: str) -> click.Comma
     @click.command(
         name,
         short_help=summary,
-        help=f"{summary}\n\nMODEL is a model folder of demo train. {about}",
+        help=f"{summary}\n\nMODEL is a folder of demo train or demo model import. {about}",
         cls=Sections,
         example=f"demo explain {name} models/cnn{' peaks.h5' * reads_data} -o explanations",
     )
@@ -121,12 +121,14 @@ def _command(registered: Registered[Explainer] | None, name: str) -> click.Comma
     @click.option(
         "--target",
         metavar="TARGET",
-        help=f"Output to explain, or probability:OUTPUT, {'loss:OUTPUT, ' if reads_data else ''}"
-        "difference:OUTPUT:OUTPUT. all explains each output.",
+        help="Output to explain; all explains each. Also probability:OUTPUT (after the sigmoid), "
+        f"{'loss:OUTPUT, ' if reads_data else ''}difference:A:B (A minus B). [default: the only output]",
     )
     @_about_data(reads_data)
     @click.option(
-        "--name", metavar="NAME", help="File name without .h5. [default: MODEL.EXPLAINER and changed options]"
+        "--name",
+        metavar="NAME",
+        help="File name without .h5, for a single run. [default: MODEL.EXPLAINER and changed options]",
     )
     @click.option("--force", is_flag=True, help="Compute again and replace an existing file.")
     @seed
@@ -146,10 +148,14 @@ def _about_data(wanted: bool) -> Callable[[Any], Any]:
     """Return the options about sequences, for explainers that read sequences."""
     options = (
         split,
-        click.option("--limit", type=click.IntRange(1), help="Maximum number of sequences."),
+        click.option("--limit", type=click.IntRange(1), help="Explain only the first N sequences.", metavar="N"),
         click.option("--ids", metavar="ID,...|FILE", help="Only these sequences: ids, or a file with one id per line."),
         click.option("--only-positive", is_flag=True, help="Only sequences labelled positive for the target."),
-        click.option("--average-strands", is_flag=True, help="Average over both strands."),
+        click.option(
+            "--average-strands",
+            is_flag=True,
+            help="Average the attributions of both strands, aligned to the forward strand.",
+        ),
         batch_size_option,
         reader_option,
     )

@@ -20,12 +20,12 @@ _MODISCO_WINDOW = 400
 @click.option(
     "--bedgraph",
     is_flag=True,
-    help="Write a genome-browser track. Overlapping sequences are averaged, on either strand.",
+    help="Write a bedGraph track. Values of overlapping sequences are averaged on both strands.",
 )
 @click.option(
     "--bigwig",
     is_flag=True,
-    help="Write the track as bigWig, and window counts as X.count.bw. [extra: tracks]",
+    help="Write a bigWig track. X.count.bw counts sequences per base. [extra: tracks]",
 )
 @click.option(
     "--chrom-sizes",

@@ -46,7 +46,7 @@ _LONGEST = 40
 def new_plugin(ctx: click.Context, kind: str, name: str, output: Path | None) -> None:
     """Create a working plugin package demo-NAME, with tests, from a template.
 
-    NAME is what users type: lower-case words joined by hyphens. Replace the simple method in it by your own.
+    NAME is what users type: lower-case words joined by hyphens. Then replace its example method with your own.
     """
     _check_name(ctx.obj, kind, name)
     folder = output or Path(f"demo-{name}")

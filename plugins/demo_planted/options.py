@@ -18,7 +18,9 @@ class PlantedOptions:
         default=4000,
         metadata={"help": "Number of sequences. Half of them are positives.", "minimum": 2, "maximum": 10_000_000},
     )
-    bases: int = field(default=100, metadata={"help": "Sequence length in bases.", "minimum": 1, "maximum": 100_000})
+    bases: int = field(
+        default=100, metadata={"help": "Length of each simulated sequence in bases.", "minimum": 1, "maximum": 100_000}
+    )
     plant: Literal["all", "one"] = field(
         default="all", metadata={"help": "all plants every motif in each positive. one plants a single random motif."}
     )
@@ -35,7 +37,7 @@ class PlantedOptions:
     spacing: tuple[int, ...] = field(
         default=(),
         metadata={
-            "help": "Minimum and maximum distance between neighbouring motifs, in bases. none allows any.",
+            "help": "Minimum and maximum gap between neighbouring motifs, in bases. none allows any.",
             "minimum": 0,
         },
     )

@@ -58,7 +58,8 @@ def predict(
 ) -> None:
     """Write a model's predictions to a table.
 
-    Columns are id, interval and split, then label, output and prediction of each target.
+    Columns are id, interval and split. Each target has its label, its output (such as a logit) and its prediction
+    (such as a probability). Intervals are 0-based.
     """
     from demo_core.models import Model, choose_device
     from demo_core.storage import check_not_an_input, whole_file

@@ -54,8 +54,8 @@ SMALL = Scale(1000, dict.fromkeys(MODELS, ("--epochs", "3")), 50)
 def quickstart(output: Path, small: bool, force: bool) -> None:
     """Train three networks on simulated data, explain them, find the motif and build a report.
 
-    It takes about three minutes on 2 CPU cores. Motif names need the extra motifs, which adds a minute of compilation
-    at first use. Finished steps are skipped. DEMO_* options of networks and explainers are ignored.
+    It takes one to three minutes on 2 CPU cores. Motif names need the extra 'motifs'. Its first use compiles for a
+    minute. Finished steps are skipped. Environment variables for options (DEMO_...) are ignored.
     """
     from demo_core.storage import make_folder
 

@@ -14,13 +14,14 @@ class RnnOptions:
     )
     unidirectional: bool = field(
         default=False,
-        metadata={"help": "Use a forward LSTM only. Temporal scores then need one pass."},
+        metadata={"help": "Use a forward LSTM only. Forward temporal scores then take one pass."},
     )
     warm_start: bool = field(
         default=True,
         metadata={
             "help": (
-                "Start training with maximum pooling over positions. Motifs are learned sooner than with the mean."
+                "Train with maximum pooling at first, with mean pooling after 40 % of training. "
+                "Maximum-pooling epochs are kept only if no later epoch exists."
             )
         },
     )

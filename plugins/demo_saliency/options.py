@@ -11,8 +11,8 @@ class SaliencyOptions:
         default=False,
         metadata={
             "help": (
-                "Subtract the mean over letters at each position. It removes the gradient "
-                "component off the simplex (Majdandzic et al. 2023)."
+                "Subtract the mean over letters at each position (Majdandzic et al. 2023). "
+                "Use it for motif search and export: it reduces noise of the gradient."
             )
         },
     )

@@ -10,7 +10,7 @@ class SitesOptions:
 
     marks: Path | None = field(
         default=None,
-        metadata={"help": "File of site labels. none replaces 'sequence' in the name of SOURCE by 'label'."},
+        metadata={"help": "File with 0 or 1 per base. [default: SOURCE's name with 'label' for 'sequence']"},
     )
     pairs: bool = field(
         default=False,

@@ -10,16 +10,14 @@ class TemporalOptions:
 
     score: Literal["probability", "logit"] = field(
         default="probability",
-        metadata={
-            "help": "probability applies the sigmoid to logits, as in the paper. logit leaves the target unchanged."
-        },
+        metadata={"help": "probability: apply the sigmoid to logits, as in the paper. logit: keep the target."},
     )
     sliced: bool = field(
         default=False,
         metadata={
             "help": (
-                "Convolve the whole sequence once, as the authors do for the cnn-rnn. Half a "
-                "filter width of bases beyond each end leaks in."
+                "Convolve the whole sequence once, then truncate, as the authors do for the cnn-rnn. "
+                "Each prefix then includes half a filter width of further bases."
             )
         },
     )

@@ -68,7 +68,7 @@ def _command(registered: Registered[Architecture], name: str) -> click.Command:
     @click.command(
         name,
         help=f"{spec.summary}\n\nDATA is a dataset file of demo data import. The epoch with the highest validation "
-        "AUROC is kept (ties: lowest loss). Warm-up epochs are kept only if no later epoch exists.",
+        "AUROC is kept (ties: lowest loss).",
         short_help=spec.summary,
         cls=Sections,
         rest="Network",
@@ -83,7 +83,7 @@ def _command(registered: Registered[Architecture], name: str) -> click.Command:
         metavar="FOLDER",
         help="Model folder to write.",
     )
-    @click.option("--resume", is_flag=True, help="Resume an interrupted training, or start one.")
+    @click.option("--resume", is_flag=True, help="Resume an interrupted training. Without one, start a new training.")
     @click.option("--force", is_flag=True, help="Start again and replace an existing model.")
     @seed
     @device

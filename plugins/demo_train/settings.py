@@ -16,7 +16,7 @@ class TrainingSettings:
     epochs: int | None = field(
         default=None,
         metadata={
-            "help": "Number of epochs. none derives it from --training-steps, within 20 and --most-epochs.",
+            "help": "Number of epochs. none: as many as --training-steps needs, from 20 to --most-epochs.",
             "minimum": 1,
         },
     )
@@ -25,10 +25,11 @@ class TrainingSettings:
     )
     most_epochs: int = field(
         default=100,
-        metadata={"help": "Maximum number of epochs for small datasets, unless --epochs is set.", "minimum": 20},
+        metadata={"help": "Upper limit of the epochs derived from --training-steps.", "minimum": 20},
     )
     batch_size: int = field(
-        default=128, metadata={"help": "Sequences per optimiser step, summed over all processes.", "minimum": 1}
+        default=128,
+        metadata={"help": "Sequences per optimiser step. Under torchrun, the processes share them.", "minimum": 1},
     )
     learning_rate: float = field(
         default=0.003, metadata={"help": "Peak learning rate of the one-cycle schedule.", "minimum": 1e-8}
@@ -43,8 +44,8 @@ class TrainingSettings:
         default="none",
         metadata={
             "help": (
-                "balanced weights positives by the ratio of negatives to positives. Probabilities "
-                "are then not calibrated."
+                "balanced: multiply the loss of positives by the ratio of negatives to positives. "
+                "Probabilities are then not calibrated."
             )
         },
     )

@@ -23,7 +23,7 @@ explanations_argument = click.argument(
 )
 motifs_option = click.option(
     "--motifs", "folders", multiple=True, type=click.Path(path_type=Path), metavar="FOLDER",
-    help="Output folder of demo motifs find or scan for the same data. Repeatable.",
+    help="Folder written by demo motifs find or scan for the same data. Repeatable.",
 )  # fmt: skip
 id_option = click.option("--id", "names", multiple=True, metavar="ID", help="Id of a sequence. Repeatable.")
 

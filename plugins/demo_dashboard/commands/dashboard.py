@@ -31,8 +31,8 @@ _WAYS = ("top", "wrong", "disagreed", "random")
 )  # fmt: skip
 @click.option(
     "--choose", "ways", multiple=True, type=click.Choice(_WAYS),
-    help="Sequences to prefer: most confident positives, worst errors, largest "
-         "disagreements, or random. Repeatable. [default: all four in turn]",
+    help="Sequences to prefer: most confident positives, worst errors, largest differences "
+         "between models, or random. Repeatable. [default: all four in turn]",
 )  # fmt: skip
 @click.option(
     "-o", "--output", required=True, type=click.Path(path_type=Path), metavar="FILE.html", help="Report to write."
@@ -51,8 +51,8 @@ def dashboard(
 ) -> None:
     """Build a self-contained HTML report of explanation files.
 
-    It shows tracks of each sequence, a page for each model, comparisons, and provenance. The file needs no server and
-    no network.
+    It shows tracks of each sequence, a page for each model, comparisons, and provenance. The file works offline and
+    needs no server.
     """
     if output.suffix.lower() not in (".html", ".htm"):
         raise UsageProblem(f"{output}: the report must be named .html")

@@ -58,7 +58,7 @@ background_option = click.option(
 )  # fmt: skip
 threshold_option = click.option(
     "--threshold", type=click.FloatRange(0, 1, min_open=True), default=1e-4, show_default=True, metavar="P",
-    help="Maximum p-value of a site.",
+    help="Maximum p-value of a site, from a scan with the matrix.",
 )  # fmt: skip
 
 

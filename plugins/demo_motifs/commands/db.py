@@ -31,7 +31,7 @@ def db(
 ) -> None:  # fmt: skip
     """List or export the motifs of a database, or of some factors in it.
 
-    JASPAR releases come with pyjaspar and need no network. JASPAR stores counts (PFM), MEME files store probabilities
+    JASPAR releases come with pyjaspar and work offline. JASPAR stores counts (PFM), MEME files store probabilities
     (PPM). Log-odds (PWM) use one background site as pseudocount.
     """
     from demo_core.sequences import format_meme

@@ -79,10 +79,10 @@ EFFECT_HEADS = (
     type=click.IntRange(0),
     default=30,
     show_default=True,
-    help="Maximum distance between two motifs, in bases.",
+    help="Maximum gap between two motifs, in bases.",
 )
 @click.option(
-    "--step", type=click.IntRange(1), default=2, show_default=True, help="Step between tested distances, in bases."
+    "--step", type=click.IntRange(1), default=2, show_default=True, help="Step between tested gaps, in bases."
 )
 @click.option(
     "--backgrounds",
@@ -106,10 +106,10 @@ def dependencies(
     """Measure how pairs of motifs are placed in DATA and interact in MODEL.
 
     MOTIFS is a folder of demo motifs find, a MEME file, or names (CTCF,REST). DATA is a dataset or an
-    explanation. Positives are scanned for the motifs, which are planted into shuffled positives.
+    explanation. Positions come from motif sites in positives. Effects come from motifs planted into shuffled positives.
 
-    A and B are the effects of one motif on the target. The interaction is the effect of both minus A + B. Lower case
-    means the other strand: A b is A followed by reversed B.
+    The interaction is effect(A and B) - effect(A) - effect(B), in the unit of the target. Lower case means the other
+    strand: A b is A followed by reverse-complemented B.
 
     FOLDER receives cooccurrence.tsv, spacing.tsv, interactions.tsv, and interactions.png with a heat map per pair.
     """  # fmt: skip

@@ -61,8 +61,8 @@ _SHOWN = 40
     default="auto",
     show_default=True,
     help=(
-        "significant tests runs of bases against a null. best-window takes one window per "
-        "sequence, as the paper does. auto falls back to best-window."
+        "significant: runs of bases below --fdr. best-window: one window per sequence, as in "
+        "the paper. auto: best windows if too few runs are significant."
     ),
 )
 @click.option(
@@ -99,13 +99,13 @@ _SHOWN = 40
     metavar="N",
     help="Minimum seqlets per motif. [default: 2 % of sequences, 5 to 50; 3 for optimised inputs]",
 )
-@click.option("--all-sequences", is_flag=True, help="Search negatives as well as positives.")
+@click.option("--all-sequences", is_flag=True, help="Find seqlets in negatives as well as positives.")
 @click.option("--against", is_flag=True, help="Search for motifs that lower the target (negative attributions).")
 @click.option(
     "--filters",
     type=click.Path(path_type=Path),
     metavar="MODEL",
-    help="Instead, find motifs of this model's first-layer filters in the explained sequences.",
+    help="Build motifs from first-layer filters of this model instead of attributions.",
 )
 @db_option
 @taxon_option
@@ -113,7 +113,7 @@ _SHOWN = 40
     "--matches", type=click.IntRange(1, 100), default=5, show_default=True, help="Number of database matches per motif."
 )
 @threshold_option
-@click.option("--no-hits", is_flag=True, help="Do not scan all sequences for the motifs found.")
+@click.option("--no-hits", is_flag=True, help="Do not scan for hits of the motifs found.")
 @json_option
 @force_option
 @seed

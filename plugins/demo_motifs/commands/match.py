@@ -44,7 +44,7 @@ HEADS = ("factor", "explanation", "model", "method", "matched", "of", "unit", "s
     type=click.FloatRange(0, 1, min_open=True),
     default=0.001,
     show_default=True,
-    help="Maximum Tomtom p-value of a match.",
+    help="Maximum Tomtom p-value at which a window matches a motif of the factor.",
 )
 @db_option
 @taxon_option
@@ -64,7 +64,7 @@ def match(
 
     Each sequence gives one window: the highest sum of an attribution, or the steepest rise of a trace. Optimised inputs
     give their five best windows. A window matches if its Tomtom p-value is at most --largest-p. Chance is the match
-    rate of random windows of the same sequences. Intervals are 95 % intervals.
+    rate of random windows of the same sequences. Confidence intervals are 95 %.
     """
     from demo_core.results import Explanation
     from demo_core.storage import check_file_can_be, check_not_an_input, write_text

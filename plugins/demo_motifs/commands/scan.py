@@ -52,9 +52,9 @@ def scan(
 ) -> None:  # fmt: skip
     """Scan a dataset or an explanation for known motifs on both strands.
 
-    p-values are exact under the background. Of overlapping sites of a motif only the best is kept. For an explanation,
-    each site has the sum of its values. FOLDER receives sites.tsv. Sequences with intervals also give sites.bed and
-    sites.narrowPeak.
+    p-values are exact under the background. Among overlapping sites of one motif, the best is kept. For an
+    explanation, each site has its summed attribution. FOLDER receives sites.tsv. Sequences with intervals also give
+    sites.bed and sites.narrowPeak.
     """
     import numpy as np
 
