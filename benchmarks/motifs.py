@@ -2,7 +2,7 @@
 
     python benchmarks/motifs.py --data ../shared/data/encode --work FOLDER [--only PART,...]
 
-FOLDER keeps datasets, models and explanations; what is there already is not made again (training takes an hour or two).
+FOLDER keeps datasets, models and explanations; existing files are not made again (training takes an hour or two).
 Results are kept in docs/benchmarks/motifs.json; docs/generate.py makes the tables in docs/benchmarks.md from them.
 The speed part needs modisco-lite.
 """

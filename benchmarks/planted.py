@@ -11,7 +11,7 @@ flips at the site if that base lies on the site or within 5 bases behind it in t
 and pooling report a little late). Counted are all held-out positives; those that a network does not call positive
 cannot flip. How well a pattern shows the motif is the best Pearson correlation, over all placements on both strands, of
 the letter probabilities that its logo is drawn from with the motif's own; the random starts of the same patterns say
-what chance comes to.
+the chance level.
 """
 
 from __future__ import annotations

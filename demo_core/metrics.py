@@ -13,7 +13,7 @@ Floats = NDArray[np.float64]
 def auroc(labels: ArrayLike, scores: ArrayLike) -> float:
     """Area under the ROC curve: how often a positive scores above a negative, ties counting half.
 
-    Labels (N,) count as positive above 0.5; NaN labels are left out. NaN if a class is absent.
+    Labels (N,) count as positive above 0.5; NaN labels are excluded. NaN if a class is absent.
 
     Examples
     --------

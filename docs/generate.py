@@ -46,9 +46,9 @@ def demo(*arguments: str) -> str:
 def commands() -> str:
     """The page of all commands."""
     names = lambda command: [row["name"] for row in json.loads(demo(command, "--json"))[command]]  # noqa: E731
-    lines: list[list[str]] = [[], ["data", "import"], ["data", "info"]]
+    lines: list[list[str]] = [[], ["data"], ["data", "import"], ["data", "info"], ["train"]]
     lines += [["train", name] for name in names("architectures")]
-    lines += [["evaluate"], ["predict"]]
+    lines += [["evaluate"], ["predict"], ["explain"]]
     lines += [["explain", name] for name in [*names("explainers"), "all"]]
     lines += [["show"], ["figure"], ["dashboard"], ["export"], ["motifs"]]
     lines += [["motifs", name] for name in ("find", "match", "scan", "dependencies", "db")]
@@ -58,12 +58,19 @@ def commands() -> str:
         ["completion"],
         ["check"],
         ["new-plugin"],
+        ["model"],
         ["model", "import"],
         ["architectures"],
         ["readers"],
         ["explainers"],
     ]
-    page = ["# Commands", "", "Made from `--help` by `docs/generate.py`.", ""]
+    page = [
+        "# Commands",
+        "",
+        "This page shows `--help` of every command. Each option of a plugin is also an environment variable and a key of",
+        "the file of `demo explain --config`; [plugins](plugins.md) lists them.",
+        "",
+    ]
     for words in lines:
         title = " ".join(["demo", *words])
         page += [f"## {title}", "", "```text", demo(*words, "--help").rstrip(), "```", ""]
@@ -71,7 +78,7 @@ def commands() -> str:
 
 
 def plugins() -> str:
-    """The table of what is built in."""
+    """The table of built-in plugins."""
     rows = ["| kind | name | description |", "|---|---|---|"]
     for kind, command in (("reader", "readers"), ("architecture", "architectures"), ("explainer", "explainers")):
         rows += [f"| {kind} | `{r['name']}` | {r['summary']} |" for r in json.loads(demo(command, "--json"))[command]]
@@ -241,7 +248,7 @@ GENERATED: dict[str, Callable[[], str]] = {
 
 
 def filled(text: str) -> str:
-    """A page with its generated parts made anew."""
+    """A page with its generated parts renewed."""
 
     def fill(match: re.Match[str]) -> str:
         name, *words = match[1].split()

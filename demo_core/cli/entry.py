@@ -34,7 +34,7 @@ def run(arguments: Sequence[str]) -> int:
         return code
     except KeyboardInterrupt:
         return _end("interrupted; run the same command again to resume", ExitCode.INTERRUPTED)
-    except Exception as error:  # noqa: BLE001 - told from each other, and shown, there
+    except Exception as error:  # noqa: BLE001 - all errors are classified and shown there
         return _failed(error, debug)
     finally:
         _let_go_of_stdout()

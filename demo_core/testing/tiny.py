@@ -31,7 +31,7 @@ def planted_records(
 
     Yields
     ------
-    Records with labels 1 and 0, made-up intervals on chromosome ``planted``, and the planted sites.
+    Records with labels 1 and 0, simulated intervals on chromosome ``planted``, and the planted sites.
 
     Examples
     --------

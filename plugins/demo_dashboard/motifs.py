@@ -158,7 +158,7 @@ def _motif(row: Mapping[str, Any], explanations: list[str]) -> dict[str, Any]:
     if not counts.shape[1] or (total <= 0).any():
         raise ValueError("a motif has a column without counts")
     if row["explanation"] not in explanations:
-        raise ValueError("a motif is of no explanation")
+        raise ValueError("a motif belongs to no explanation")
     number = {k: _number(row[k]) for k in ("sites", "sites_pointed_at", "expected_by_chance", "p_pointed_at", "bits")}
     matches = [
         {

@@ -95,7 +95,7 @@ def _plugin(candidate: Candidate, registry: Registry) -> dict[str, Any]:
 def _state(row: dict[str, Any]) -> str:
     notes = []
     if row["refused"] and row["state"] == "active":
-        notes.append(f"left out: {'; '.join(row['refused'])}")
+        notes.append(f"skipped: {'; '.join(row['refused'])}")
     if row["shadowed"]:
         notes.append("a built-in spec has the plain name; use " + ", ".join(row["shadowed"]))
     if row["seconds"] >= SLOW:

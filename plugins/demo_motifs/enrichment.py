@@ -41,7 +41,7 @@ def pointed_at(
     built from.
 
     When not to use it: for a motif that lies at the same position in every sequence, since its seqlets then cannot be
-    told from seqlets that prefer that position.
+    distinguished from seqlets that prefer that position.
     """
     random = np.random.default_rng(seed)
     if len(rows) > _MOST_TESTED:

@@ -80,7 +80,7 @@ function pattern(one, colours) {
     h(
       "p",
       { class: "note" },
-      `The ${one.restarts.length} of ${one.of} restarts with the highest ${clean(one.target, 60)} of their best letters, as logos in bits.${one.note ? ` ${one.note}.` : ""} They are made up, and need not be DNA that could exist.`,
+      `The ${one.restarts.length} of ${one.of} restarts with the highest ${clean(one.target, 60)} of their best letters, as logos in bits.${one.note ? ` ${one.note}.` : ""} They are optimised inputs and need not resemble DNA.`,
     ),
     one.restarts.map((restart) =>
       h(
