@@ -64,13 +64,8 @@ def commands() -> str:
         ["readers"],
         ["explainers"],
     ]
-    page = [
-        "# Commands",
-        "",
-        "This page shows `--help` of every command. Each option of a plugin is also an environment variable and a key of",
-        "the file of `demo explain --config`; [plugins](plugins.md) lists them.",
-        "",
-    ]
+    about = "Help of every command. [Plugins](plugins.md) lists environment variables of options."
+    page = ["# Commands", "", about, ""]
     for words in lines:
         title = " ".join(["demo", *words])
         page += [f"## {title}", "", "```text", demo(*words, "--help").rstrip(), "```", ""]

@@ -34,7 +34,7 @@ def drop(number: int) -> None:
 
 
 def make_lasting() -> None:
-    """Replace stdout and stderr by streams that drop output once their reader has closed. Reopen closed ones (``>&-``)."""
+    """Replace stdout and stderr by streams that drop output after their reader closed. Reopen closed ones (``>&-``)."""
     for number in (0, 1, 2):
         try:
             os.fstat(number)

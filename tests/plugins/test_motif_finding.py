@@ -156,7 +156,7 @@ def test_a_null_of_another_explanation():
     null, _ = planted(words=("A",), seed=5)
     outcome = find(explanation, Settings(null="file"), quiet, null)
     assert len(outcome.motifs) == 2
-    assert any("other explanation" in line for line in outcome.account)
+    assert any("--null explanation" in line for line in outcome.account)
     retell(null, model__digest="1")
     with pytest.raises(UsageProblem, match="differs in its model"):
         find(explanation, Settings(null="file"), quiet, null)
@@ -206,7 +206,7 @@ def test_searching_all_does_not_make_a_model_doubtful():
     assert "hardly separates positives from negatives" in doubts(explanation)
     explanation.sequences.labels[:] = 1
     explanation.outputs[:] = -1
-    assert "calls 0% of the positives correctly" in doubts(explanation)
+    assert "predicts 0% of the positives correctly" in doubts(explanation)
     explanation.sequences.labels[:] = np.nan
     assert doubts(explanation) != ""
 
