@@ -91,7 +91,7 @@ def encode(work: Path, data: Path) -> list[dict[str, Any]]:
             if found:
                 top = found[0]
                 own = [m for m in top["matches"] if m["match_name"] in names]
-                row |= {k: top[k] for k in ("consensus", "seqlets", "sequences", "sites_pointed_at", "sites")}
+                row |= {k: top[k] for k in ("consensus", "seqlets", "sequences", "sites_in_seqlets", "sites")}
                 row |= {"match": top["matches"][0]["match_name"], "q": top["matches"][0]["q"]}
                 row |= {"own": own[0]["match_name"], "own_q": own[0]["q"], "own_rank": own[0]["rank"]} if own else {}
             print(row, flush=True)

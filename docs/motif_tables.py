@@ -56,14 +56,14 @@ def _share(row: dict[str, Any] | None) -> str:
     if row is None:
         return "-"
     if row["unit"] == "window":
-        return f"{row['matched']} of {row['of']}"
-    return f"{row['share']:.1%} ({row['low']:.1%} to {row['high']:.1%})"
+        return f"{row['matched']} of {row['total']}"
+    return f"{row['fraction']:.1%} ({row['ci_low']:.1%} to {row['ci_high']:.1%})"
 
 
 def _ordering(found: list[dict[str, Any]]) -> str:
     """In how many pairs saliency matches more often than the better direction of the temporal scores."""
     pairs = list(dict.fromkeys((r["factor"], r["model"]) for r in found))
-    share = {(r["factor"], r["model"], r["method"]): r["share"] for r in found}
+    share = {(r["factor"], r["model"], r["method"]): r["fraction"] for r in found}
     gaps = [
         share[(*pair, "saliency")] - max(share[(*pair, f"temporal {way}")] for way in ("forward", "backward"))
         for pair in pairs

@@ -30,7 +30,8 @@ OLD = (
     "left out of it", "letters? let expect", "made[- ]up", "none of ours", "nobody",
     "one upon the other", "says nothing of", "somebody", "sure of itself", "so many (bases|bits|bytes|digits|places)",
     "speaks? against", "stands? beside", "tells? (one|it|them) from", "that is there alone",
-    "the very (same|\\w+ that)", "to mail", "told apart", "told from", "what chance", "what (is|are) (added|asked for|drawn|left|meant|there|known)",
+    "the very (same|\\w+ that)", "to mail", "told apart", "told from", "what chance",
+    "what (is|are) (added|asked for|drawn|left|meant|there|known)",
     "what there (is|are)", "where there (is|are) (none|no)", "where they lie", "worth (a look|telling)", "without ado",
 )  # fmt: skip
 #: The left column of the table of examples that the house rules give.

@@ -18,7 +18,7 @@ from demo_motifs.per_base_scores import Floats, channels, read, rows_at_once
 from demo_motifs.scanning import Hits, Scanner, without_overlaps
 
 HEADS = (
-    "motif", "name", "explanation", "id", "start", "end", "strand", "score", "p", "value", "share", "bases",
+    "motif", "name", "explanation", "id", "start", "end", "strand", "score", "p", "value", "fraction", "bases",
     "chrom", "chrom_start", "chrom_end", "chrom_strand",
 )  # fmt: skip
 
@@ -26,7 +26,7 @@ HEADS = (
 class HitWriter:
     """Write hits as they are found: ``hits.tsv``, and ``hits.bed`` and ``hits.narrowPeak`` if ``placed``.
 
-    ``value`` is the summed attribution under a hit (a trace has none, since it changes beside a site). ``share`` is
+    ``value`` is the summed attribution under a hit (a trace has none, since it changes beside a site). ``fraction`` is
     ``value`` divided by the sum of absolute values of the sequence. In BED the score is ``-100 log10 p``, at most 1000.
     narrowPeak has the value as its signalValue, ``-log10 p`` as its pValue, -1 as its qValue, and the hit's
     middle as its peak.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,9 +45,16 @@ SEQLET_HEADS = (
 )  # fmt: skip
 MOTIF_HEADS = (
     "motif", "explanation", "seqlets", "sequences", "consensus", "width", "bits", "mean_contribution",
-    "sites_pointed_at", "sites", "expected_by_chance", "p_pointed_at",
+    "sites_in_seqlets", "sites", "expected_in_seqlets", "p_enrichment",
     "rank", "match_id", "match_name", "database", "p", "E", "q", "offset", "overlap", "strand",
 )  # fmt: skip
+
+#: Names in tables and JSON for keys of ``motifs.h5``, which keeps those of its first version.
+_SHOWN = {
+    "sites_pointed_at": "sites_in_seqlets",
+    "expected_by_chance": "expected_in_seqlets",
+    "p_pointed_at": "p_enrichment",
+}
 
 
 @dataclass(frozen=True)
@@ -107,13 +114,18 @@ def motif_rows(parts: Sequence[Part]) -> list[dict[str, Any]]:
     return rows
 
 
+def shown(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row of the table of motifs with the names of tables and JSON."""
+    return {_SHOWN.get(key, key): value for key, value in row.items()}
+
+
 def write_motif_table(path: Path, rows: Sequence[dict[str, Any]]) -> None:
     """Write ``motifs.tsv``: a row for each motif and match."""
     with path.open("w", encoding="utf-8") as file:
         file.write("\t".join(MOTIF_HEADS) + "\n")
         for row in rows:
             for match in row["matches"] or [{}]:
-                file.write("\t".join(_cell(({**row, **match}).get(head)) for head in MOTIF_HEADS) + "\n")
+                file.write("\t".join(_cell({**shown(row), **match}.get(head)) for head in MOTIF_HEADS) + "\n")
 
 
 def write_seqlets(path: Path, parts: Sequence[Part]) -> int:

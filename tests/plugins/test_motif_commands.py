@@ -241,9 +241,9 @@ def test_match_counts_sequences_that_show_the_motif(folder, tmp_path, demo):
     code, out, err = demo("motifs", "match", folder / "net.saliency.h5", "--tf", "REST", "--json", "--width", "12")
     assert code == 0, err
     (row,) = json.loads(out)
-    assert (row["of"], row["method"], row["unit"]) == (200, "saliency", "sequence")
+    assert (row["total"], row["method"], row["unit"]) == (200, "saliency", "sequence")
     assert 60 <= row["matched"] <= 105  # every other positive has one
-    assert row["low"] < row["share"] < row["high"]
+    assert row["ci_low"] < row["fraction"] < row["ci_high"]
     assert row["chance"] < 0.1
     (tmp_path / "t.tsv").write_text(f"{folder / 'net.saliency.h5'}\tREST\n{folder / 'net.saliency.h5'}\tCTCF\n")
     code, out, err = demo("motifs", "match", "--tf-table", tmp_path / "t.tsv", "-o", tmp_path / "out.tsv")

@@ -115,7 +115,7 @@ def test_the_command_writes_tables_and_a_heat_map(tmp_path, demo, registry):
     assert len(rows) - 1 == 3 * (3 + 4 + 3)
     table = [dict(zip(rows[0], row, strict=True)) for row in rows[1:]]
     for row in table:
-        gap = float(row["joint"]) - float(row["effect_a"]) - float(row["effect_b"])
+        gap = float(row["effect_both"]) - float(row["effect_a"]) - float(row["effect_b"])
         assert float(row["interaction"]) == pytest.approx(gap, abs=1e-4)
     both = (tmp_path / "deps" / "cooccurrence.tsv").read_text().splitlines()
     assert both[1].split("\t")[:4] == ["ap1", "ap1", "20", "19"]  # unknown bases lie on one of the planted sites

@@ -45,10 +45,21 @@ if TYPE_CHECKING:
     from demo_motifs.pairs import Together
 
 _WRITTEN = ("cooccurrence.tsv", "spacing.tsv", "interactions.tsv", "interactions.png")
-TOGETHER_HEADS = ("motif_a", "motif_b", "sequences", "with_a", "with_b", "with_both", "apart", "expected", "p")
+TOGETHER_HEADS = (
+    "motif_a",
+    "motif_b",
+    "sequences",
+    "with_a",
+    "with_b",
+    "with_both",
+    "non_overlapping",
+    "expected",
+    "p",
+)
 SPACING_HEADS = ("motif_a", "motif_b", "arrangement", "distance", "count")
 EFFECT_HEADS = (
-    "motif_a", "motif_b", "arrangement", "distance", "effect_a", "effect_b", "joint", "interaction", "low", "high",
+    "motif_a", "motif_b", "arrangement", "distance", "effect_a", "effect_b", "effect_both", "interaction",
+    "ci_low", "ci_high",
 )  # fmt: skip
 
 
@@ -283,7 +294,7 @@ def _summary(
         mine = [i for i in found if (i.a, i.b) == (a, b)]
         row: dict[str, Any] = {
             "motif_a": names[a], "motif_b": names[b], "sequences": count.n, "with_a": count.a, "with_b": count.b,
-            "with_both": count.both, "apart": count.apart, "expected": _finite(count.expected), "p": _finite(count.p),
+            "with_both": count.both, "non_overlapping": count.apart, "expected": _finite(count.expected), "p": _finite(count.p),
         }  # fmt: skip
         if mine:
             largest = max(mine, key=lambda i: abs(i.interaction))
@@ -291,9 +302,10 @@ def _summary(
                 field: sum(getattr(i, field) for i in mine) / len(mine)
                 for field in ("effect_a", "effect_b", "joint", "interaction")
             }
+            means["effect_both"] = means.pop("joint")
             row |= {
-                **means, "largest": largest.interaction, "largest_low": largest.low,
-                "largest_high": largest.high, "arrangement": largest.arrangement, "distance": largest.distance,
+                **means, "largest": largest.interaction, "largest_ci_low": largest.low,
+                "largest_ci_high": largest.high, "arrangement": largest.arrangement, "distance": largest.distance,
             }  # fmt: skip
         rows.append(row)
     return rows
@@ -307,7 +319,7 @@ def _print(summary: list[dict[str, Any]], n: int, unit: str) -> None:
         "with A",
         "with B",
         "both",
-        "apart",
+        "non-overlapping",
         "expected",
         "p",
         "A alone",
@@ -321,7 +333,7 @@ def _print(summary: list[dict[str, Any]], n: int, unit: str) -> None:
         largest = f"{row['largest']:+.2f} ({row['arrangement']}, {row['distance']} apart)" if "largest" in row else "-"
         rows.append(
             [
-                *(row[head] for head in ("motif_a", "motif_b", "with_a", "with_b", "with_both", "apart")),
+                *(row[head] for head in ("motif_a", "motif_b", "with_a", "with_b", "with_both", "non_overlapping")),
                 cell(row["expected"], 1),
                 "-" if row["p"] is None else f"{row['p']:.1e}",
                 *(cell(row.get(field), 2) for field in ("effect_a", "effect_b", "joint", "interaction")),

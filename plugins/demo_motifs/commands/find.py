@@ -130,7 +130,7 @@ def find(
     from demo_core.plugins import Command, editable_source
     from demo_core.storage import whole_folder
     from demo_motifs import databases
-    from demo_motifs.result import motif_rows
+    from demo_motifs.result import motif_rows, shown
 
     names = names_of(explanations)
     null = None if given["null"] in _NULLS else Path(given["null"])
@@ -147,7 +147,7 @@ def find(
             hits = _write(folder, parts, known, asked, given)
         rows = motif_rows(parts)
     if as_json:
-        emit_json(rows)
+        emit_json([shown(row) for row in rows])
         return
     _print(parts, rows)
     echo(f"{output}: {counted(len(rows), 'motif')}" + ("" if hits is None else f", {counted(hits, 'hit')}"))
@@ -156,7 +156,7 @@ def find(
 
 def _say_finished(output: Path, asked: dict[str, Any], as_json: bool) -> None:
     """Report an existing result; raises DemoError if it is of another run."""
-    from demo_motifs.result import MotifsFile
+    from demo_motifs.result import MotifsFile, shown
 
     if not (output / "motifs.h5").is_file():
         raise DemoError(f"{output} has no motifs.h5; choose another -o, or use --force to replace it")
@@ -173,7 +173,7 @@ def _say_finished(output: Path, asked: dict[str, Any], as_json: bool) -> None:
                 "-o, or use --force to replace it"
             )
         if as_json:
-            emit_json([{k: v for k, v in m.items() if k not in MATRICES} for m in file.motifs])
+            emit_json([shown({k: v for k, v in m.items() if k not in MATRICES}) for m in file.motifs])
         else:
             echo(f"{output}: skipped: already finished")
 

@@ -16,7 +16,19 @@ if TYPE_CHECKING:
     from demo_core.plugins import Registry
     from demo_core.results import Explanation
 
-HEADS = ("factor", "explanation", "model", "method", "matched", "of", "unit", "share", "low", "high", "chance")
+HEADS = (
+    "factor",
+    "explanation",
+    "model",
+    "method",
+    "matched",
+    "total",
+    "unit",
+    "fraction",
+    "ci_low",
+    "ci_high",
+    "chance",
+)
 
 
 @click.command(cls=Sections, rest="Method", example="demo motifs match explanations/cnn.saliency.h5 --tf CTCFL")
@@ -100,8 +112,8 @@ def match(
                     {
                         "factor": factor, "explanation": str(path), "model": file.model_name,
                         "method": found.method, "matched": found.matched,
-                        "of": found.total, "unit": found.unit, "share": _or_none(found.share),
-                        "low": _or_none(found.low), "high": _or_none(found.high), "chance": _or_none(found.chance),
+                        "total": found.total, "unit": found.unit, "fraction": _or_none(found.share),
+                        "ci_low": _or_none(found.low), "ci_high": _or_none(found.high), "chance": _or_none(found.chance),
                     }
                 )  # fmt: skip
     _say_unused(filters, done)
@@ -117,14 +129,14 @@ def match(
     cells: list[list[Any]] = [
         [
             *(row[head] for head in heads),
-            f"{row['matched']} of {row['of']} {row['unit']}s",
-            cell(row["share"], 3),
-            f"{cell(row['low'], 3)} to {cell(row['high'], 3)}",
+            f"{row['matched']} of {row['total']} {row['unit']}s",
+            cell(row["fraction"], 3),
+            f"{cell(row['ci_low'], 3)} to {cell(row['ci_high'], 3)}",
             cell(row["chance"], 3),
         ]
         for row in rows
     ]
-    table((*heads, "matched", "share", "95 % interval", "chance"), cells)
+    table((*heads, "matched", "fraction", "95 % CI", "chance"), cells)
     suggest("demo", "motifs", "find", *dict.fromkeys(path for path, _ in pairs), "-o", "motifs")
 
 
