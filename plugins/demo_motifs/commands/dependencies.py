@@ -294,7 +294,8 @@ def _summary(
         mine = [i for i in found if (i.a, i.b) == (a, b)]
         row: dict[str, Any] = {
             "motif_a": names[a], "motif_b": names[b], "sequences": count.n, "with_a": count.a, "with_b": count.b,
-            "with_both": count.both, "non_overlapping": count.apart, "expected": _finite(count.expected), "p": _finite(count.p),
+            "with_both": count.both, "non_overlapping": count.apart,
+            "expected": _finite(count.expected), "p": _finite(count.p),
         }  # fmt: skip
         if mine:
             largest = max(mine, key=lambda i: abs(i.interaction))

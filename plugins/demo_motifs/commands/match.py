@@ -113,7 +113,8 @@ def match(
                         "factor": factor, "explanation": str(path), "model": file.model_name,
                         "method": found.method, "matched": found.matched,
                         "total": found.total, "unit": found.unit, "fraction": _or_none(found.share),
-                        "ci_low": _or_none(found.low), "ci_high": _or_none(found.high), "chance": _or_none(found.chance),
+                        "ci_low": _or_none(found.low), "ci_high": _or_none(found.high),
+                        "chance": _or_none(found.chance),
                     }
                 )  # fmt: skip
     _say_unused(filters, done)
