@@ -15,6 +15,18 @@ def auroc(labels: ArrayLike, scores: ArrayLike) -> float:
 
     Labels (N,) count as positive above 0.5; NaN labels are excluded. NaN if a class is absent.
 
+    Parameters
+    ----------
+    labels
+        (N,), positive above 0.5; NaN is ignored.
+    scores
+        (N,).
+
+    Returns
+    -------
+    float
+        Area under the ROC curve; NaN if a class is absent.
+
     Examples
     --------
     >>> from demo_core.metrics import auroc
@@ -34,6 +46,18 @@ def auprc(labels: ArrayLike, scores: ArrayLike) -> float:
 
     Equal scores are one threshold. NaN if there is no positive. Depends on the share of positives: never compare
     it between datasets of different balance.
+
+    Parameters
+    ----------
+    labels
+        (N,), positive above 0.5; NaN is ignored.
+    scores
+        (N,).
+
+    Returns
+    -------
+    float
+        Average precision; NaN without positives.
 
     Examples
     --------
@@ -55,6 +79,18 @@ def auprc(labels: ArrayLike, scores: ArrayLike) -> float:
 def accuracy(labels: ArrayLike, probabilities: ArrayLike) -> float:
     """Fraction of labels on the same side of 0.5 as the probability. NaN without labels.
 
+    Parameters
+    ----------
+    labels
+        (N,), positive above 0.5; NaN is ignored.
+    probabilities
+        (N,).
+
+    Returns
+    -------
+    float
+        Fraction from 0 to 1; NaN without labels.
+
     Examples
     --------
     >>> from demo_core.metrics import accuracy
@@ -69,6 +105,20 @@ def calibration_error(labels: ArrayLike, probabilities: ArrayLike, bins: int = 1
     """Expected calibration error: ``|mean label - mean probability|`` over bins of equal width, weighted by size.
 
     Source: Guo et al., ICML 2017 (arXiv 1706.04599), for a binary label. NaN without labels.
+
+    Parameters
+    ----------
+    labels
+        (N,), positive above 0.5; NaN is ignored.
+    probabilities
+        (N,).
+    bins
+        Number of bins of equal width.
+
+    Returns
+    -------
+    float
+        Expected calibration error; NaN without labels.
 
     Examples
     --------
@@ -86,6 +136,18 @@ def calibration_error(labels: ArrayLike, probabilities: ArrayLike, bins: int = 1
 
 def pearson(labels: ArrayLike, values: ArrayLike) -> float:
     """Pearson correlation of labels and predictions, for regression outputs. NaN if either is constant.
+
+    Parameters
+    ----------
+    labels
+        (N,); NaN is ignored.
+    values
+        (N,), predictions.
+
+    Returns
+    -------
+    float
+        Correlation from -1 to 1; NaN if either is constant.
 
     Examples
     --------
@@ -134,6 +196,10 @@ def site_recovery(
         One-hot (N, A, L).
     sites
         (N, L), 1 on a site. Give positives only; negatives have no site to recover.
+    resamples
+        Number of bootstrap samples.
+    seed
+        Random seed of the bootstrap.
 
     Notes
     -----
@@ -159,6 +225,20 @@ def site_recovery(
 
 def mean_with_interval(per_sequence: Floats, *, resamples: int, seed: int) -> SiteRecovery:
     """Return the mean of values that are not NaN, with a 95 % percentile bootstrap interval.
+
+    Parameters
+    ----------
+    per_sequence
+        (N,), one score per sequence; NaN is ignored.
+    resamples
+        Number of bootstrap samples.
+    seed
+        Random seed.
+
+    Returns
+    -------
+    SiteRecovery
+        Mean, its interval, and the scores.
 
     Examples
     --------

@@ -99,7 +99,7 @@ def documented(module: str, name: str) -> list[str]:
         if title == "Examples":
             continue
         lines += [f"**{title}**", ""]
-        if title in ("Parameters", "Raises"):
+        if title in ("Parameters", "Raises") or re.search(r"^ ", text, re.MULTILINE):
             lines += [f"- `{key}`: {markdown(said)}" for key, said in parameters(text).items()]
         else:
             lines.append(markdown(inspect.cleandoc(text)))

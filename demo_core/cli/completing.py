@@ -17,6 +17,16 @@ Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem[
 def words(*known: str) -> Completer:
     """Complete to one of the given words.
 
+    Parameters
+    ----------
+    known
+        The words.
+
+    Returns
+    -------
+    callable
+        Function for ``shell_complete`` of click.
+
     Examples
     --------
     >>> from demo_core.cli import words
@@ -28,6 +38,16 @@ def words(*known: str) -> Completer:
 
 def names_of(*kinds: Any) -> Completer:
     """Complete to the name of a spec of the given kinds.
+
+    Parameters
+    ----------
+    kinds
+        Kinds of specs.
+
+    Returns
+    -------
+    callable
+        Function for ``shell_complete`` of click.
 
     Examples
     --------
@@ -49,6 +69,20 @@ def names_of(*kinds: Any) -> Completer:
 
 def any_name(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
     """Complete to the name of a spec, a plugin or a distribution.
+
+    Parameters
+    ----------
+    ctx
+        Context of the command.
+    param
+        The parameter.
+    incomplete
+        Text typed so far.
+
+    Returns
+    -------
+    list
+        Completions.
 
     Examples
     --------

@@ -106,6 +106,25 @@ batch_size_option = click.option(
 def find_reader(registry: Registry, source: Path, name: str | None) -> Registered[DatasetReader]:
     """Return the reader of that name, or the one with the longest matching suffix.
 
+    Parameters
+    ----------
+    registry
+        The registry.
+    source
+        File to read.
+    name
+        Name of a reader. Default: chosen by the suffix of ``source``.
+
+    Returns
+    -------
+    Registered
+        The reader.
+
+    Raises
+    ------
+    UsageProblem
+        If there is no such reader, or no suffix matches.
+
     Examples
     --------
     >>> from pathlib import Path
@@ -145,6 +164,31 @@ def import_source(
     replace: bool = True,
 ) -> list[str]:
     r"""Run a reader and write a dataset file. Returns the decisions made, one line each.
+
+    Parameters
+    ----------
+    registered
+        A registered reader.
+    options
+        Options of the reader.
+    source
+        File to read.
+    output
+        Dataset file to write.
+    settings
+        Settings of the import.
+    replace
+        Whether an existing file may be replaced.
+
+    Returns
+    -------
+    list
+        The decisions made, one line each.
+
+    Raises
+    ------
+    DemoError
+        If the source is invalid, or the output cannot be written.
 
     Examples
     --------
@@ -217,6 +261,20 @@ def _blamed(registered: Registered[DatasetReader], source: Path, call: Callable[
 @contextmanager
 def open_data(registry: Registry, source: Path, reader: str | None = None) -> Iterator[SequenceDataset]:
     r"""Open a dataset file, or read any file that a reader knows.
+
+    Parameters
+    ----------
+    registry
+        The registry.
+    source
+        A dataset file, or a file that a reader knows.
+    reader
+        Name of a reader. Default: chosen by the suffix of ``source``.
+
+    Raises
+    ------
+    DemoError
+        If the source cannot be read.
 
     Examples
     --------

@@ -19,6 +19,16 @@ from demo_core.errors import DemoError, ExitCode, one_line, printable
 def run(arguments: Sequence[str]) -> int:
     """Run a command line and return its exit code. Each failure is one line on stderr.
 
+    Parameters
+    ----------
+    arguments
+        The words after ``demo``.
+
+    Returns
+    -------
+    int
+        The exit code.
+
     Examples
     --------
     >>> from demo_core.cli import run

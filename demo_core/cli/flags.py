@@ -54,6 +54,8 @@ def click_options(
 
     Parameters
     ----------
+    cls
+        The options class.
     owner
         The plugin's name for it: ``DEMO_OWNER_FIELD`` in the environment stands in for a flag.
     beside
@@ -87,6 +89,20 @@ def click_options(
 
 def take_options(cls: type, owner: str, values: dict[str, Any]) -> dict[str, Any]:
     """Return the values of an options class from those that click passed to the command.
+
+    Parameters
+    ----------
+    cls
+        An options class.
+    owner
+        Name of the plugin.
+    values
+        Parameters of the command; those of the plugin are removed.
+
+    Returns
+    -------
+    dict
+        Values by field.
 
     Examples
     --------

@@ -22,6 +22,11 @@ _SHOWN: list[Any] = []
 def emit_json(value: Any) -> None:
     """Print JSON to stdout. Control characters are escaped.
 
+    Parameters
+    ----------
+    value
+        Any value that JSON can hold.
+
     Examples
     --------
     >>> from demo_core.cli import emit_json
@@ -37,6 +42,11 @@ def emit_json(value: Any) -> None:
 def echo(text: object = "") -> None:
     """Print a result to stdout, without control characters except line breaks.
 
+    Parameters
+    ----------
+    text
+        The result.
+
     Examples
     --------
     >>> from demo_core.cli import echo
@@ -48,6 +58,11 @@ def echo(text: object = "") -> None:
 
 def say(text: str) -> None:
     """Print a message to stderr, without control characters, above a progress bar if there is one.
+
+    Parameters
+    ----------
+    text
+        The message.
 
     Examples
     --------
@@ -63,6 +78,11 @@ def say(text: str) -> None:
 def suggest(*words: object) -> None:
     """Suggest the next command, if stdout is a terminal.
 
+    Parameters
+    ----------
+    words
+        Words of the command.
+
     Examples
     --------
     >>> from demo_core.cli import suggest
@@ -75,6 +95,11 @@ def suggest(*words: object) -> None:
 def suggest_opening(path: Path) -> None:
     """Print the command that opens a picture or page.
 
+    Parameters
+    ----------
+    path
+        The picture or page.
+
     Examples
     --------
     >>> from pathlib import Path
@@ -86,6 +111,13 @@ def suggest_opening(path: Path) -> None:
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print an aligned table. It is not shortened if stdout is not a terminal.
+
+    Parameters
+    ----------
+    heads
+        Column headings.
+    rows
+        Cells of each row.
 
     Examples
     --------
@@ -115,6 +147,11 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
 def progress(title: str) -> Iterator[tuple[Callable[[int, int], None], Callable[[int], None]]]:
     """Return functions ``start(done, total)`` and ``advance(n)`` of a progress bar on stderr. They do nothing without a
     terminal.
+
+    Parameters
+    ----------
+    title
+        Text before the bar.
 
     Examples
     --------
@@ -149,6 +186,18 @@ def progress(title: str) -> Iterator[tuple[Callable[[int, int], None], Callable[
 
 def cell(value: float | None, digits: int = 4) -> str:
     """Format a number for a table; None becomes a dash.
+
+    Parameters
+    ----------
+    value
+        A number, or None.
+    digits
+        Decimals.
+
+    Returns
+    -------
+    str
+        Text of a table cell.
 
     Examples
     --------

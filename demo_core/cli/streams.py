@@ -58,6 +58,11 @@ def make_lasting() -> None:
 def reader_gone() -> bool:
     """Return whether the reader of stdout has closed.
 
+    Returns
+    -------
+    bool
+        Whether the reader has closed.
+
     Examples
     --------
     >>> from demo_core.cli import reader_gone

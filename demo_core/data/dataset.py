@@ -355,6 +355,18 @@ def row_numbers(rows: RowChoice, n: int) -> NDArray[np.int64]:
 def take_rows(column: Any, index: NDArray[np.int64]) -> Any:
     """Read rows of an array or HDF5 dataset in the given order, by contiguous slices.
 
+    Parameters
+    ----------
+    column
+        An array or HDF5 dataset.
+    index
+        (k,) int64, row numbers in any order, possibly repeated.
+
+    Returns
+    -------
+    ndarray
+        The rows, in the order of ``index``.
+
     Examples
     --------
     >>> import numpy as np

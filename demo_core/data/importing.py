@@ -39,8 +39,14 @@ def import_records(
 
     Parameters
     ----------
+    records
+        Records or blocks of them, in the order of the file.
+    output
+        Dataset file to write.
     targets
         Names of the targets; requested after the first record was read.
+    settings
+        Negatives, splits and length.
     source
         Source of the records, for messages and for the metadata.
     reader

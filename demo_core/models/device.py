@@ -14,7 +14,22 @@ _OUT_OF_MEMORY = ("DefaultCPUAllocator", "CUDA error: out of memory", "STATUS_AL
 
 
 def choose_device(name: str) -> torch.device:
-    """Return the device for ``auto``, ``cpu``, ``cuda`` or ``cuda:n``. Raises UsageProblem.
+    """Return the device for ``auto``, ``cpu``, ``cuda`` or ``cuda:n``.
+
+    Parameters
+    ----------
+    name
+        ``auto``, ``cpu``, ``cuda`` or ``cuda:n``.
+
+    Returns
+    -------
+    torch.device
+        The device. ``auto`` is a GPU if there is one.
+
+    Raises
+    ------
+    UsageProblem
+        If the device does not exist here.
 
     Examples
     --------
@@ -42,6 +57,13 @@ def exact_arithmetic(device: torch.device, *, without_cudnn: bool = False) -> It
     PyTorch allows TF32 for convolutions, which has 10 bits of mantissa. ``without_cudnn`` disables cuDNN, which refuses
     the backward pass of recurrent networks in eval mode.
 
+    Parameters
+    ----------
+    device
+        The device of the computation.
+    without_cudnn
+        Whether to disable cuDNN, for gradients of recurrent networks in eval mode.
+
     Examples
     --------
     >>> import torch
@@ -67,6 +89,16 @@ def exact_arithmetic(device: torch.device, *, without_cudnn: bool = False) -> It
 def out_of_memory(error: BaseException) -> bool:
     """Return whether an exception means that memory ran out. On the CPU and in cuBLAS, torch raises a plain
     RuntimeError.
+
+    Parameters
+    ----------
+    error
+        Any exception.
+
+    Returns
+    -------
+    bool
+        Whether it means that memory ran out.
 
     Examples
     --------

@@ -22,6 +22,16 @@ def check_model_folder(path: Path) -> None:
 def is_model_folder(path: Path) -> bool:
     """Return whether the path is a folder with a model's description.
 
+    Parameters
+    ----------
+    path
+        Any path.
+
+    Returns
+    -------
+    bool
+        Whether it is a folder with ``model.json``.
+
     Examples
     --------
     >>> from pathlib import Path

@@ -323,7 +323,30 @@ def build_model(
 ) -> Model:
     """Make a new, untrained model of a registered architecture.
 
-    Raises UsageProblem on bad options, MisfitError if the architecture refuses the length.
+    Parameters
+    ----------
+    registered
+        A registered architecture.
+    options
+        Options of the architecture that differ from the defaults.
+    alphabet
+        Alphabet of the sequences.
+    length
+        Input length in bases.
+    outputs
+        Outputs of the model, in order.
+
+    Returns
+    -------
+    Model
+        The model, with random initial weights.
+
+    Raises
+    ------
+    UsageProblem
+        On invalid options.
+    MisfitError
+        If the architecture refuses the length.
 
     Examples
     --------
@@ -363,6 +386,16 @@ def build_model(
 def foreign_content(folder: Path) -> str:
     """Return the name of an entry of a folder that saving a model does not write; '' if there is none.
 
+    Parameters
+    ----------
+    folder
+        A folder.
+
+    Returns
+    -------
+    str
+        Name of an entry that saving a model does not write; '' if there is none.
+
     Examples
     --------
     >>> import tempfile
@@ -381,6 +414,20 @@ def foreign_content(folder: Path) -> str:
 def one_hot(codes: Tensor, letters: int, dtype: torch.dtype = torch.float32) -> Tensor:
     """Encode codes (B, L) as one-hot (B, A, L) on the same device; codes beyond the alphabet are columns of zeros.
 
+    Parameters
+    ----------
+    codes
+        (B, L) uint8.
+    letters
+        Number of letters A of the alphabet.
+    dtype
+        Type of the result.
+
+    Returns
+    -------
+    Tensor
+        (B, A, L); codes beyond the alphabet are columns of zeros.
+
     Examples
     --------
     >>> import torch
@@ -395,6 +442,16 @@ def one_hot(codes: Tensor, letters: int, dtype: torch.dtype = torch.float32) -> 
 @contextmanager
 def blaming_network(model: Model) -> Iterator[None]:
     """Report exceptions of a network, except errors for the user, as a failure of its plugin.
+
+    Parameters
+    ----------
+    model
+        The model whose network runs in this context.
+
+    Raises
+    ------
+    PluginError
+        If the network raises an exception other than DemoError.
 
     Examples
     --------

@@ -51,6 +51,16 @@ class Output:
 def logistic(logits: ArrayLike) -> NDArray[np.float64]:
     """Probabilities of logits; NaN stays NaN.
 
+    Parameters
+    ----------
+    logits
+        Numbers of any shape.
+
+    Returns
+    -------
+    ndarray
+        Probabilities of the same shape, float64.
+
     Examples
     --------
     >>> from demo_core.models import logistic

@@ -83,6 +83,20 @@ class Target:
 def loss_of(value: Tensor, label: Tensor, activation: Activation) -> Tensor:
     """Loss of each element: cross-entropy of a logit, or squared error.
 
+    Parameters
+    ----------
+    value
+        (B,), outputs before activation.
+    label
+        (B,), labels.
+    activation
+        ``sigmoid`` or ``identity``.
+
+    Returns
+    -------
+    Tensor
+        (B,), cross-entropy of a logit, or squared error.
+
     Examples
     --------
     >>> import torch

@@ -24,6 +24,16 @@ def code_allowed(allowed: bool = True) -> Iterator[None]:
 def check_code_allowed(what: str) -> None:
     """Raise UsageProblem unless the user has allowed code outside installed plugins.
 
+    Parameters
+    ----------
+    what
+        The code, for the message.
+
+    Raises
+    ------
+    UsageProblem
+        Unless the user has given ``--allow-code``.
+
     Examples
     --------
     >>> from demo_core import UsageProblem

@@ -167,6 +167,11 @@ def installed() -> Registry:
     """Return the registry of all installed plugins. It is made once per process; failed plugins are then logged as
     warnings.
 
+    Returns
+    -------
+    Registry
+        The registry.
+
     Examples
     --------
     >>> from demo_core.plugins import Explainer, installed
@@ -178,6 +183,11 @@ def installed() -> Registry:
 
 def reload() -> Registry:
     """Find plugins again, such as after ``pip install`` in a notebook. Imported modules do not change.
+
+    Returns
+    -------
+    Registry
+        The new registry.
 
     Examples
     --------

@@ -17,6 +17,16 @@ _HOME = ("source", "repository", "sourcecode", "github", "homepage")
 def documentation(distribution: str) -> str:
     """Return the documentation URL of a distribution, otherwise its home page, otherwise ''.
 
+    Parameters
+    ----------
+    distribution
+        Name of an installed distribution.
+
+    Returns
+    -------
+    str
+        URL of its documentation or home page; '' if its metadata has neither.
+
     Examples
     --------
     >>> from demo_core.plugins import documentation
@@ -28,6 +38,16 @@ def documentation(distribution: str) -> str:
 
 def place_to_report(distribution: str) -> str:
     """Return where to report problems: issue tracker, otherwise home page, otherwise address, otherwise ''.
+
+    Parameters
+    ----------
+    distribution
+        Name of an installed distribution.
+
+    Returns
+    -------
+    str
+        URL of its issue tracker or home page, or an address; '' if its metadata has none.
 
     Examples
     --------

@@ -119,7 +119,22 @@ def check_options_class(cls: object) -> None:
 
 
 def options_of(cls: type) -> tuple[Option, ...]:
-    """Return the fields of an options class in order. Raises TypeError on an unsupported type.
+    """Return the fields of an options class in order.
+
+    Parameters
+    ----------
+    cls
+        An options class.
+
+    Returns
+    -------
+    tuple
+        Its fields in order.
+
+    Raises
+    ------
+    TypeError
+        On a field of an unsupported type.
 
     Examples
     --------
@@ -181,8 +196,26 @@ def _option(field: dataclasses.Field[Any], hint: Any) -> Option:
 def build(cls: type[O], values: Mapping[str, Any], of: str) -> O:
     """Make an instance from plain values, and check each.
 
-    ``of`` names the owner in messages ("explainer 'saliency'"). Raises UsageProblem on an unknown name, listing the
-    valid ones, and on an invalid value.
+    ``of`` names the owner in messages ("explainer 'saliency'").
+
+    Parameters
+    ----------
+    cls
+        An options class.
+    values
+        Plain values by field.
+    of
+        The owner, for messages: "explainer 'saliency'".
+
+    Returns
+    -------
+    object
+        An instance of ``cls``.
+
+    Raises
+    ------
+    UsageProblem
+        On an unknown name, listing the valid ones, or an invalid value.
 
     Examples
     --------
@@ -220,7 +253,26 @@ def build(cls: type[O], values: Mapping[str, Any], of: str) -> O:
 
 
 def from_settings(cls: type, settings: Iterable[str], of: str) -> dict[str, Any]:
-    """Parse texts NAME=VALUE. Raises UsageProblem on another text, an unknown name, or an invalid value.
+    """Parse texts NAME=VALUE.
+
+    Parameters
+    ----------
+    cls
+        An options class.
+    settings
+        Texts NAME=VALUE.
+    of
+        The owner, for messages.
+
+    Returns
+    -------
+    dict
+        Values by field.
+
+    Raises
+    ------
+    UsageProblem
+        On another text, an unknown name, or an invalid value.
 
     Examples
     --------
@@ -261,6 +313,16 @@ def as_json(options: object) -> dict[str, Any]:
 def changed(options: object) -> dict[str, Any]:
     """Return the values that differ from the defaults, as plain JSON.
 
+    Parameters
+    ----------
+    options
+        An instance of an options class.
+
+    Returns
+    -------
+    dict
+        Values that differ from the defaults, as plain JSON.
+
     Examples
     --------
     >>> from dataclasses import dataclass
@@ -283,6 +345,18 @@ def changed(options: object) -> dict[str, Any]:
 def variable(owner: str, option: Option) -> str:
     """Return the environment variable of an option.
 
+    Parameters
+    ----------
+    owner
+        Name of the plugin.
+    option
+        A field of its options class.
+
+    Returns
+    -------
+    str
+        Name of the environment variable.
+
     Examples
     --------
     >>> from dataclasses import dataclass
@@ -297,7 +371,26 @@ def variable(owner: str, option: Option) -> str:
 
 
 def from_environment(cls: type, owner: str, environ: Mapping[str, str]) -> dict[str, Any]:
-    """Read an owner's options from the environment. Raises UsageProblem on an invalid value.
+    """Read an owner's options from the environment.
+
+    Parameters
+    ----------
+    cls
+        An options class.
+    owner
+        Name of the plugin.
+    environ
+        The environment.
+
+    Returns
+    -------
+    dict
+        Values by field.
+
+    Raises
+    ------
+    UsageProblem
+        On an invalid value.
 
     Examples
     --------
@@ -333,6 +426,18 @@ def usage(option: Option, owner: str = "") -> str:
 
     With ``owner``, return the long form: ``--saliency-simplex/--no-saliency-simplex``.
 
+    Parameters
+    ----------
+    option
+        A field of an options class.
+    owner
+        Name of the plugin, for the long form.
+
+    Returns
+    -------
+    str
+        The flag with its value, as typed.
+
     Examples
     --------
     >>> from dataclasses import dataclass
@@ -349,6 +454,18 @@ def usage(option: Option, owner: str = "") -> str:
 
 def describe(option: Option, *, required: bool = True) -> str:
     """Return the help text with range and default. ``required`` False omits "[required]".
+
+    Parameters
+    ----------
+    option
+        A field of an options class.
+    required
+        Whether to add "[required]" to a required option.
+
+    Returns
+    -------
+    str
+        Help text with range and default.
 
     Examples
     --------

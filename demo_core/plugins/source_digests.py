@@ -22,6 +22,16 @@ def editable_source(registered: Registered[Any]) -> str | None:
 
     The version of an editable install stays the same while its code changes.
 
+    Parameters
+    ----------
+    registered
+        A registered spec.
+
+    Returns
+    -------
+    str or None
+        SHA-256 of its package; None unless it is installed with ``pip install -e``.
+
     Examples
     --------
     >>> from demo_core.plugins import Architecture, editable_source, installed

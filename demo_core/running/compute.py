@@ -270,6 +270,18 @@ def check_same_names(job: Job, first: set[str], other: set[str]) -> None:
 def labels_for(model: Model, sequences: SequenceDataset) -> NDArray[np.float32]:
     """Return labels (N, T) in the order of the model's outputs; NaN for outputs that the data do not label.
 
+    Parameters
+    ----------
+    model
+        The model.
+    sequences
+        The dataset.
+
+    Returns
+    -------
+    ndarray
+        (N, T) float32 in the order of the model's outputs; NaN for outputs that the data do not label.
+
     Examples
     --------
     >>> from demo_core.running import labels_for

@@ -37,6 +37,8 @@ def explain(
     ----------
     explainer
         Name of an explainer, as in ``demo explainers``.
+    model
+        The model.
     sequences
         The dataset. Omit it for an explainer of kind pattern.
     rows
@@ -44,6 +46,14 @@ def explain(
         depend on the row number, so they differ from those of ``explain(..., dataset.take(rows))``.
     target
         Target as after ``--target``. Default: the output, if the model has one.
+    seed
+        Random seed of the explainer.
+    average_strands
+        Whether to average the attributions of both strands.
+    batch_size
+        Sequences per batch. Default: chosen by the model.
+    registry
+        Registry of plugins. Default: the installed ones.
     options
         Options of the explainer. Use the long form ``EXPLAINER_OPTION`` if a parameter of this function has the same
         name.

@@ -60,8 +60,38 @@ def make_job(
     batch_size: int | None = None,
     third_party: tuple[Owner, ...] = (),
 ) -> Job:
-    """Make a checked job. Raises UsageProblem on invalid options or target, MisfitError if explainer and model do not
-    fit.
+    """Make a checked job.
+
+    Parameters
+    ----------
+    registered
+        A registered explainer.
+    model
+        The model.
+    options
+        Options of the explainer that differ from the defaults.
+    target
+        Target as after ``--target``. Default: the only output.
+    seed
+        Random seed.
+    average_strands
+        Whether to average over both strands.
+    batch_size
+        Sequences per batch. Default: chosen by the model.
+    third_party
+        Owners of active third-party plugins, for the record.
+
+    Returns
+    -------
+    Job
+        The job.
+
+    Raises
+    ------
+    UsageProblem
+        On invalid options or target.
+    MisfitError
+        If explainer and model do not fit.
 
     Examples
     --------

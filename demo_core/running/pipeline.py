@@ -34,6 +34,8 @@ def run(
 
     Parameters
     ----------
+    job
+        Model, explainer and target, from ``make_job``.
     source
         ``Rows`` of a dataset, or ``Patterns``.
     sink

@@ -119,7 +119,22 @@ ALPHABETS = {DNA.name: DNA}
 
 
 def alphabet_named(name: str) -> Alphabet:
-    """Return the alphabet of that name. Raises UsageProblem, listing the known ones.
+    """Return the alphabet of that name.
+
+    Parameters
+    ----------
+    name
+        Name of an alphabet, such as ``dna``.
+
+    Returns
+    -------
+    Alphabet
+        The alphabet.
+
+    Raises
+    ------
+    UsageProblem
+        On an unknown name; the message lists the known ones.
 
     Examples
     --------
@@ -147,6 +162,18 @@ def fit_length(codes: Codes, length: int, fill: int) -> tuple[Codes, int]:
 
 def strand_free_keys(codes: Codes, alphabet: Alphabet) -> list[bytes]:
     """Return bytes for each row of (N, L), equal for a sequence and its reverse complement, and only then.
+
+    Parameters
+    ----------
+    codes
+        (N, L) uint8.
+    alphabet
+        The alphabet of the codes.
+
+    Returns
+    -------
+    list
+        N keys. Two are equal if their sequences are equal on either strand, and only then.
 
     Examples
     --------

@@ -102,7 +102,24 @@ def parse_locus(text: str, length: int) -> Interval | None:
     """Parse a name like ``chr1:100-200(+)`` of a sequence of ``length`` bases.
 
     Returns None if the name has another form. Positions are 0-based if end - start is the length, and 1-based inclusive
-    if it is one less. Raises ValueError if it is neither.
+    if it is one less.
+
+    Parameters
+    ----------
+    text
+        Name of a sequence.
+    length
+        Length of the sequence in bases.
+
+    Returns
+    -------
+    Interval or None
+        The interval; None if the name has another form.
+
+    Raises
+    ------
+    ValueError
+        If the name is a locus that does not span ``length`` bases.
 
     Examples
     --------
@@ -122,7 +139,24 @@ def locus_in(header: str, length: int) -> tuple[Interval, str] | None:
     (``chromosome:GRCh38:1:101:200:1``), and ``chr1_100_200``. Where a form may count from 0 or from 1 the length
     decides.
 
-    Returns None if there is none. Raises ValueError if there is one that does not span the sequence.
+    Returns None if there is none.
+
+    Parameters
+    ----------
+    header
+        FASTA header without ``>``.
+    length
+        Length of the sequence in bases.
+
+    Returns
+    -------
+    tuple or None
+        The interval, and the name of the form; None if there is no locus.
+
+    Raises
+    ------
+    ValueError
+        If there is a locus that does not span the sequence.
 
     Examples
     --------

@@ -69,7 +69,22 @@ class Motif:
 
 
 def read_meme(path: Path) -> list[Motif]:
-    """Read the motifs of a file in MEME's minimal format, version 4 or later. Raises BadSource, naming the line.
+    """Read the motifs of a file in MEME's minimal format, version 4 or later.
+
+    Parameters
+    ----------
+    path
+        A file in MEME's minimal format, version 4 or later.
+
+    Returns
+    -------
+    list
+        Its motifs.
+
+    Raises
+    ------
+    BadSource
+        On an invalid file; the message names the line.
 
     Examples
     --------
@@ -91,6 +106,18 @@ def read_meme(path: Path) -> list[Motif]:
 
 def format_meme(motifs: Iterable[Motif], background: ArrayLike = UNIFORM) -> str:
     """Format motifs in MEME's minimal format.
+
+    Parameters
+    ----------
+    motifs
+        The motifs.
+    background
+        Background frequencies of A, C, G and T.
+
+    Returns
+    -------
+    str
+        The text of a file.
 
     Examples
     --------

@@ -45,6 +45,19 @@ def dinucleotide_shuffle(codes: Codes, random: Generator, unknown: int = 4) -> C
     When not to use it: as a null for methods that are themselves about dinucleotides; and for repeats, where few
     other orders, or none, exist.
 
+    Parameters
+    ----------
+    codes
+        (N, L) uint8.
+    random
+        Random generator.
+    unknown
+        Code of unknown letters.
+
+    Returns
+    -------
+    ndarray
+        (N, L) uint8, shuffled.
     Raises
     ------
     ValueError

@@ -38,6 +38,22 @@ def text_lines(path: Path) -> Iterator[tuple[int, str]]:
     Pipes and process substitution are read like files. Raises BadSource if the file is missing, empty, not text, a
     damaged or truncated gzip file, or has a line of more than ``limits.RECORD`` bytes.
 
+    Parameters
+    ----------
+    path
+        A text file, plain or gzip, or a pipe.
+
+    Returns
+    -------
+    iterator
+        Pairs of line number (from 1) and text without line ending.
+
+    Raises
+    ------
+    BadSource
+        If the file is missing, empty, not text, a damaged or truncated gzip file, or has a line of more than
+        ``limits.RECORD`` bytes.
+
     Examples
     --------
     >>> import tempfile

@@ -28,6 +28,8 @@ def whole_file(path: Path, *, within: Path | None = None, replace: bool = True) 
 
     Parameters
     ----------
+    path
+        File to write.
     within
         Another folder, on the same file system, for the temporary file.
     replace
@@ -57,6 +59,20 @@ def whole_file(path: Path, *, within: Path | None = None, replace: bool = True) 
 @contextlib.contextmanager
 def whole_files(paths: Sequence[Path], *, within: Path | None = None, replace: bool = True) -> Iterator[list[Path]]:
     """Yield temporary paths for several files of one result, which are renamed together; see ``whole_file``.
+
+    Parameters
+    ----------
+    paths
+        Files of one result.
+    within
+        Folder for temporary files.
+    replace
+        Whether existing files may be replaced.
+
+    Raises
+    ------
+    DemoError
+        As for ``whole_file``.
 
     Examples
     --------
@@ -126,6 +142,18 @@ def whole_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
 
     With ``replace``, an existing folder is exchanged atomically if the system supports it. Otherwise it is moved aside
     first, and moved back on failure; after a kill between the two renames, the next call moves it back.
+
+    Parameters
+    ----------
+    path
+        Folder to write.
+    replace
+        Whether an existing folder may be replaced.
+
+    Raises
+    ------
+    DemoError
+        As for ``whole_file``.
 
     Examples
     --------
@@ -232,6 +260,20 @@ def _swap(new: Path, path: Path) -> None:
 def write_text(path: Path, text: str, *, replace: bool = True) -> None:
     r"""Write a text file atomically.
 
+    Parameters
+    ----------
+    path
+        File to write.
+    text
+        Its content.
+    replace
+        Whether an existing file may be replaced.
+
+    Raises
+    ------
+    DemoError
+        If the file cannot be written.
+
     Examples
     --------
     >>> import tempfile
@@ -250,6 +292,18 @@ def write_text(path: Path, text: str, *, replace: bool = True) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write JSON atomically.
 
+    Parameters
+    ----------
+    path
+        File to write.
+    value
+        Value to write.
+
+    Raises
+    ------
+    DemoError
+        If the file cannot be written.
+
     Examples
     --------
     >>> import tempfile
@@ -266,6 +320,16 @@ def write_json(path: Path, value: Any) -> None:
 
 def check_regular(path: Path) -> None:
     """Raise DemoError if a path is not a regular file: a pipe or a device could be read without end.
+
+    Parameters
+    ----------
+    path
+        File to read.
+
+    Raises
+    ------
+    DemoError
+        If it exists and is not a regular file.
 
     Examples
     --------
@@ -287,7 +351,24 @@ def check_regular(path: Path) -> None:
 
 
 def read_json(path: Path, what: str) -> Any:
-    """Read JSON from a file. Raises DemoError, naming file and place.
+    """Read JSON from a file.
+
+    Parameters
+    ----------
+    path
+        File to read.
+    what
+        Description of the content, for messages.
+
+    Returns
+    -------
+    object
+        The value.
+
+    Raises
+    ------
+    DemoError
+        If it cannot be read; the message names file and place.
 
     Examples
     --------
@@ -314,6 +395,21 @@ def read_json(path: Path, what: str) -> Any:
 def parse_json(text: str) -> Any:
     """Parse JSON strictly: NaN, Infinity and lone surrogates, which Python accepts, are a ValueError.
 
+    Parameters
+    ----------
+    text
+        JSON text.
+
+    Returns
+    -------
+    object
+        The value.
+
+    Raises
+    ------
+    ValueError
+        On invalid JSON, NaN, Infinity or lone surrogates.
+
     Examples
     --------
     >>> from demo_core.storage import parse_json
@@ -336,6 +432,16 @@ def parse_json(text: str) -> Any:
 def check_folder_of(path: Path) -> None:
     """Raise DemoError unless ``path`` can be created.
 
+    Parameters
+    ----------
+    path
+        File or folder to write.
+
+    Raises
+    ------
+    DemoError
+        Unless it can be created.
+
     Examples
     --------
     >>> from pathlib import Path
@@ -357,6 +463,16 @@ def check_folder_of(path: Path) -> None:
 def check_file_can_be(path: Path) -> None:
     """Raise DemoError unless the file ``path`` can be created or replaced.
 
+    Parameters
+    ----------
+    path
+        File to write.
+
+    Raises
+    ------
+    DemoError
+        Unless it can be created or replaced.
+
     Examples
     --------
     >>> from pathlib import Path
@@ -374,7 +490,17 @@ def check_file_can_be(path: Path) -> None:
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder and its parents. Raises DemoError if that fails.
+    """Make a folder and its parents.
+
+    Parameters
+    ----------
+    path
+        Folder to make, with its parents.
+
+    Raises
+    ------
+    DemoError
+        If that fails.
 
     Examples
     --------
@@ -394,6 +520,18 @@ def make_folder(path: Path) -> None:
 
 def check_not_an_input(output: Path, *inputs: Path | None) -> None:
     """Raise DemoError if an output is one of the inputs, or lies in one: --force must not destroy an input.
+
+    Parameters
+    ----------
+    output
+        Path of an output.
+    inputs
+        Paths of inputs; None is ignored.
+
+    Raises
+    ------
+    DemoError
+        If the output is an input, or lies in one: --force must not destroy an input.
 
     Examples
     --------

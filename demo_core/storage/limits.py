@@ -56,6 +56,18 @@ BLOCK_BYTES = 32 << 20
 def rows_of(row_bytes: int, most: int) -> int:
     """Return the number of rows of that size to hold at a time, at most ``most``.
 
+    Parameters
+    ----------
+    row_bytes
+        Bytes of a row.
+    most
+        Upper limit.
+
+    Returns
+    -------
+    int
+        Number of rows to hold at a time.
+
     Examples
     --------
     >>> from demo_core.storage import rows_of

@@ -46,7 +46,24 @@ class Lock:
 def lock(path: Path, *, folder: bool = False) -> Lock:
     """Lock a file, which is made if necessary, or an existing folder, exclusively.
 
-    Raises BlockingIOError if another process has it, FileNotFoundError if its folder does not exist.
+    Parameters
+    ----------
+    path
+        File to lock, made if necessary, or an existing folder.
+    folder
+        Whether it is a folder.
+
+    Returns
+    -------
+    Lock
+        The lock; release it, or let the process end.
+
+    Raises
+    ------
+    BlockingIOError
+        If another process has it.
+    FileNotFoundError
+        If its folder does not exist.
 
     Examples
     --------
@@ -130,6 +147,18 @@ def clear_leftovers(path: Path, folder: Path) -> bool:
     """Delete what killed processes left when writing ``path`` in ``folder``. Restore an output that was set aside.
 
     Return whether another process is writing it now.
+
+    Parameters
+    ----------
+    path
+        Output of a command.
+    folder
+        Folder with its temporary files.
+
+    Returns
+    -------
+    bool
+        Whether another process is writing the output now.
 
     Examples
     --------

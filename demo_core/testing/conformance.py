@@ -45,6 +45,21 @@ CHECKS: dict[type[Spec], type[CommonChecks[Any]]] = {
 def registered_from(module: ModuleType) -> list[Registered[Any]]:
     """Return what a plugin module registers, installed or not. Raises what discovery would report.
 
+    Parameters
+    ----------
+    module
+        Module of a plugin.
+
+    Returns
+    -------
+    list
+        The specs that it registers, with their owner.
+
+    Raises
+    ------
+    Exception
+        Whatever discovery would report.
+
     Examples
     --------
     >>> import demo_saliency
@@ -71,6 +86,8 @@ def checks_for(
 
     Parameters
     ----------
+    spec
+        A spec, registered or not.
     options
         Options of the plugin, if its defaults are not suitable or missing.
     model

@@ -14,6 +14,18 @@ def fit_briefly(
 ) -> list[float]:
     """Train a model in place on the training split, with AdamW and a one-cycle learning rate with peak 0.003.
 
+    Parameters
+    ----------
+    model
+        The model.
+    dataset
+        The data.
+    epochs
+        Number of epochs.
+    batch_size
+        Sequences per step.
+    seed
+        Random seed.
     Returns
     -------
     The mean training loss of each epoch, without unknown labels.

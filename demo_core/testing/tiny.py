@@ -26,6 +26,14 @@ def planted_records(
 
     Parameters
     ----------
+    n
+        Number of records.
+    length
+        Length of the sequences in bases.
+    word
+        Planted word.
+    seed
+        Random seed.
     mutation
         Each base of the word is replaced by a random one with this probability.
 
@@ -72,6 +80,26 @@ def tiny_dataset(
 
     The first target is the planted label; further ones are its opposite and itself in turn.
 
+    Parameters
+    ----------
+    n
+        Number of sequences.
+    length
+        Their length in bases.
+    word
+        Planted word.
+    targets
+        Names of the targets.
+    unknown
+        Whether some bases are unknown.
+    seed
+        Random seed.
+
+    Returns
+    -------
+    SequenceDataset
+        The data, in memory.
+
     Examples
     --------
     >>> from demo_core.testing import tiny_dataset
@@ -106,6 +134,26 @@ def tiny_model(
     """Make a small untrained model of a registered architecture, on the CPU. The same seed gives the same model.
 
     ``options`` are options of the architecture; the built-in ones are made small by default.
+
+    Parameters
+    ----------
+    architecture
+        Name of a registered architecture.
+    length
+        Input length in bases.
+    targets
+        Names of the outputs.
+    seed
+        Random seed.
+    registry
+        Registry. Default: installed plugins.
+    options
+        Options of the architecture.
+
+    Returns
+    -------
+    Model
+        The model, untrained.
 
     Examples
     --------

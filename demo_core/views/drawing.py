@@ -44,6 +44,19 @@ def draw_logo(
 
     Positions are centred on integers from ``start`` on. Non-finite heights are not drawn.
 
+    Parameters
+    ----------
+    axes
+        Axes to draw on.
+    heights
+        (A, L), signed letter heights.
+    letters
+        The A letters.
+    start
+        Position of the first column.
+    colours
+        Colour of each letter.
+
     Examples
     --------
     >>> import numpy as np
@@ -76,6 +89,15 @@ def draw_logo(
 def draw_sequence(axes: Axes, sequence: str, *, colours: Mapping[str, str] = LETTER_COLOURS) -> None:
     """Draw a sequence in coloured letters of equal size; unknown bases in grey.
 
+    Parameters
+    ----------
+    axes
+        Axes to draw on.
+    sequence
+        Letters; unknown ones are grey.
+    colours
+        Colour of each letter.
+
     Examples
     --------
     >>> from matplotlib.figure import Figure
@@ -97,6 +119,22 @@ def draw_sequence(axes: Axes, sequence: str, *, colours: Mapping[str, str] = LET
 
 def draw_strip(axes: Axes, values: ArrayLike, colours: Colormap, norm: Normalize) -> Any:
     """Draw numbers (L,) as a strip of coloured cells; non-finite values are hatched grey. Return the mappable.
+
+    Parameters
+    ----------
+    axes
+        Axes to draw on.
+    values
+        (L,), one number per position.
+    colours
+        Colour map.
+    norm
+        Normalisation of the numbers.
+
+    Returns
+    -------
+    ScalarMappable
+        The mappable, for a colour bar.
 
     Examples
     --------
@@ -136,6 +174,22 @@ def draw_traces(
 def draw_map(axes: Axes, values: ArrayLike, colours: Colormap, norm: Normalize) -> Any:
     """Draw numbers (L, L) as a map whose columns are positions; non-finite values are grey. Return the mappable.
 
+    Parameters
+    ----------
+    axes
+        Axes to draw on.
+    values
+        (L, L); columns are positions.
+    colours
+        Colour map.
+    norm
+        Normalisation of the numbers.
+
+    Returns
+    -------
+    ScalarMappable
+        The mappable, for a colour bar.
+
     Examples
     --------
     >>> import numpy as np
@@ -160,6 +214,16 @@ def pattern_probabilities(values: ArrayLike) -> NDArray[np.float64]:
 
     Source: Lanchantin et al., PSB 2017.
 
+    Parameters
+    ----------
+    values
+        (A, L), an optimised input.
+
+    Returns
+    -------
+    ndarray
+        (A, L), columns sum to 1.
+
     Examples
     --------
     >>> from demo_core.views import pattern_probabilities
@@ -176,6 +240,16 @@ def information(probabilities: ArrayLike) -> NDArray[np.float64]:
 
     Source: Schneider & Stephens, Nucleic Acids Research 1990, 18:6097, without correction for small samples.
 
+    Parameters
+    ----------
+    probabilities
+        (A, L), columns sum to 1.
+
+    Returns
+    -------
+    ndarray
+        (A, L), letter heights in bits.
+
     Examples
     --------
     >>> from demo_core.views import information
@@ -190,6 +264,15 @@ def information(probabilities: ArrayLike) -> NDArray[np.float64]:
 
 def save_figure(figure: Figure, path: Path, kind: str) -> None:
     """Save as png, svg or pdf. Labels stay editable text, in TrueType fonts as journals require.
+
+    Parameters
+    ----------
+    figure
+        A matplotlib figure.
+    path
+        File to write.
+    kind
+        ``png``, ``svg`` or ``pdf``.
 
     Examples
     --------
@@ -209,6 +292,20 @@ def save_figure(figure: Figure, path: Path, kind: str) -> None:
 
 def learning_curve_figure(epochs: Sequence[dict[str, Any]], best: int, score: str) -> Figure:
     """Plot loss and validation score by epoch, and mark the kept epoch.
+
+    Parameters
+    ----------
+    epochs
+        Records of epochs, as in ``model.json``.
+    best
+        Number of the kept epoch.
+    score
+        Name of the validation score.
+
+    Returns
+    -------
+    Figure
+        The figure.
 
     Examples
     --------

@@ -56,6 +56,8 @@ def explanation_figure(
 
     Parameters
     ----------
+    explanations
+        One or several explanations.
     row
         Row in the first explanation of sequences; in the others, the same id is searched. If all are patterns: the
         restart in the first.
@@ -108,6 +110,16 @@ def explanation_figure(
 def best_restart(pattern: Explanation) -> int:
     """Return the restart whose best letters have the highest target. An unconstrained input can exceed what any DNA
     reaches.
+
+    Parameters
+    ----------
+    pattern
+        An explanation of kind pattern.
+
+    Returns
+    -------
+    int
+        Row of the restart with the highest target of its best letters.
 
     Examples
     --------

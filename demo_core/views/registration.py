@@ -16,6 +16,11 @@ def register_with_ipython(shell: Any) -> None:
 
     ``import demo_core`` does this in a running notebook. Call it if the shell was started later.
 
+    Parameters
+    ----------
+    shell
+        An IPython shell.
+
     Examples
     --------
     >>> from IPython.core.interactiveshell import InteractiveShell

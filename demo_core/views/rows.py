@@ -53,6 +53,18 @@ PAPER = Colours(LETTER_COLOURS, WHITE_RED, BLUE_WHITE_RED)
 def sequence_row(text: str, colours: Colours = PAPER) -> Draw:
     """Row with the letters of a sequence.
 
+    Parameters
+    ----------
+    text
+        Letters of the sequence.
+    colours
+        Colours.
+
+    Returns
+    -------
+    callable
+        Function that draws into axes.
+
     Examples
     --------
     >>> from matplotlib.figure import Figure
@@ -64,6 +76,20 @@ def sequence_row(text: str, colours: Colours = PAPER) -> Draw:
 
 def logo_row(heights: ArrayLike, letters: str, colours: Colours = PAPER) -> Draw:
     """Row with a logo of signed letter heights (A, L).
+
+    Parameters
+    ----------
+    heights
+        (A, L), signed letter heights.
+    letters
+        The A letters.
+    colours
+        Colours.
+
+    Returns
+    -------
+    callable
+        Function that draws into axes.
 
     Examples
     --------
@@ -77,6 +103,20 @@ def logo_row(heights: ArrayLike, letters: str, colours: Colours = PAPER) -> Draw
 
 def pattern_row(values: ArrayLike, letters: str, colours: Colours = PAPER) -> Draw:
     """Row with an optimised input (A, L) as a logo in bits.
+
+    Parameters
+    ----------
+    values
+        (A, L), an optimised input.
+    letters
+        The A letters.
+    colours
+        Colours.
+
+    Returns
+    -------
+    callable
+        Function that draws into axes.
 
     Examples
     --------
@@ -96,6 +136,18 @@ def pattern_row(values: ArrayLike, letters: str, colours: Colours = PAPER) -> Dr
 def size_row(strength: NDArray[Any], colours: Colours = PAPER) -> Draw:
     """Row with magnitudes (L,) of values, as a strip from zero up.
 
+    Parameters
+    ----------
+    strength
+        (L,), attributions of the bases.
+    colours
+        Colours.
+
+    Returns
+    -------
+    callable
+        Function that draws into axes and returns the mappable.
+
     Examples
     --------
     >>> import numpy as np
@@ -111,6 +163,18 @@ def size_row(strength: NDArray[Any], colours: Colours = PAPER) -> Draw:
 def signed_row(strength: NDArray[Any], colours: Colours = PAPER) -> Draw:
     """Row with values (L,), as a strip around zero.
 
+    Parameters
+    ----------
+    strength
+        (L,), attributions of the bases.
+    colours
+        Colours.
+
+    Returns
+    -------
+    callable
+        Function that draws into axes and returns the mappable.
+
     Examples
     --------
     >>> import numpy as np
@@ -125,6 +189,20 @@ def signed_row(strength: NDArray[Any], colours: Colours = PAPER) -> Draw:
 
 def channel_rows(values: NDArray[Any], probability: bool, colours: Colours = PAPER) -> list[Draw]:
     """Row with channels (C, L) of a trace, as strips on one scale: around 0.5 for probabilities, otherwise around 0.
+
+    Parameters
+    ----------
+    values
+        (C, L), channels of a trace.
+    probability
+        Whether values are probabilities.
+    colours
+        Colours.
+
+    Returns
+    -------
+    list
+        C functions that draw into axes and return the mappable.
 
     Examples
     --------
@@ -149,6 +227,18 @@ def curves_row(values: NDArray[Any], inks: Sequence[str], probability: bool) -> 
 
 def map_row(values: NDArray[Any], colours: Colours = PAPER) -> Draw:
     """Row with interactions (L, L), as a map around zero.
+
+    Parameters
+    ----------
+    values
+        (L, L), interactions.
+    colours
+        Colours.
+
+    Returns
+    -------
+    callable
+        Function that draws into axes and returns the mappable.
 
     Examples
     --------

@@ -35,6 +35,17 @@ def test_every_public_name_has_an_example():
     assert [name for value, name in found.items() if ">>> " not in (value.__doc__ or "")] == []
 
 
+def test_every_parameter_of_a_public_function_is_described():
+    missing = []
+    for value, name in public().items():
+        if inspect.isfunction(value):
+            section = (inspect.getdoc(value) or "").partition("Parameters\n----------\n")[2]
+            names = {word.strip(" *") for line in section.split("\n") if line[:1].strip() for word in line.split(",")}
+            left = set(inspect.signature(value).parameters) - names
+            missing += [f"{name}({parameter})" for parameter in sorted(left)]
+    assert missing == []
+
+
 @pytest.mark.parametrize("package", PACKAGES)
 def test_examples_run(package, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
