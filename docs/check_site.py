@@ -34,6 +34,8 @@ def main() -> None:
     parser.add_argument("--pictures", type=Path, metavar="FOLDER")
     given = parser.parse_args()
     site = given.site.resolve()
+    if not (site / "index.html").is_file():
+        sys.exit(f"{given.site}: no built site; run make docs first")
     chromium = os.environ.get("DEMO_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
     if not chromium:
         sys.exit("Chromium was not found; install it, or set DEMO_CHROMIUM to its path")

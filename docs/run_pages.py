@@ -112,7 +112,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--write", action="store_true", help="copy the figures to docs/images/gallery")
-    parser.add_argument("--only", metavar="PAGE", help="run this page alone, in a folder where the others ran before")
+    parser.add_argument(
+        "--only", metavar="PAGE", choices=PAGES, help="run this page alone, in a folder where the others ran before"
+    )
     given = parser.parse_args()
     folder = given.folder.resolve()
     work = folder / "pages" if given.only else prepare(folder)

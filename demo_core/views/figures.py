@@ -308,7 +308,7 @@ def _said(explanation: Explanation, row: int) -> str:
     if explanation.kind == "pattern":
         of = f"{printable(explanation.sequences.ids[row], 40)} of {len(explanation)}"
         reached, one_hot = float(explanation.target_values[row]), float(explanation.extra("one-hot")[row])
-        return f"{of} reaches {_reached(explanation, reached)}; its best letters {_reached(explanation, one_hot)}"
+        return f"{of}: {_reached(explanation, reached)}; best letters: {_reached(explanation, one_hot)}"
     outputs, names = explanation.outputs[row], [o.name for o in explanation.provenance.target.outputs]
     parts = []
     for column, output in enumerate(explanation.provenance.model.outputs):

@@ -20,7 +20,7 @@ def report_patterns(path: Path) -> None:
         reached, letters = found.target_values[:], found.extra("one-hot")
         ids = found.sequences.ids[:]
     unit = printable(target.outputs[0].unit, 30)
-    heads = ["pattern", f"reaches ({unit})", f"its best letters ({unit})"]
+    heads = ["pattern", f"target ({unit})", f"best letters ({unit})"]
     columns = [reached, letters]
     if target.is_logit:
         heads = ["pattern", "output (logit)", "probability", "best letters (logit)", "probability"]

@@ -126,8 +126,8 @@ def test_patterns_show_the_best_restart_and_what_it_reaches():
     figure = explanation_figure(found, best)
     (caption,) = captions(figure)
     assert caption.startswith("cnn: class-optimization of bound (restarts = 3, steps = 20)")
-    assert f"restart-{best + 1} of 3 reaches logit {found.target_values[best]:.3g} (P 0." in caption
-    assert f"its best letters logit {found.extra('one-hot')[best]:.3g} (P 0." in caption
+    assert f"restart-{best + 1} of 3: logit {found.target_values[best]:.3g} (P 0." in caption
+    assert f"best letters: logit {found.extra('one-hot')[best]:.3g} (P 0." in caption
     (logo,) = rows_of(figure)
     assert logo.get_ylim() == (0, 2)
     assert logo.get_xlabel() == "position in the pattern (from 1)"

@@ -61,7 +61,7 @@ export function comparePage(head, colours) {
         h(
           "p",
           { class: "note" },
-          `Mean over the ${count(compare.sequences)} sequences in this report, where both runs have values. Compared are magnitudes of attributions, or of a trace's change at each base.`,
+          `Mean over the ${count(compare.sequences)} sequences in this report, where both runs have values. Compares magnitudes of attributions, or of a trace's change at each base.`,
         ),
         h(
           "div",
@@ -70,7 +70,7 @@ export function comparePage(head, colours) {
           matrix(
             labels,
             compare.overlap,
-            `Share of the ${compare.strongest} strongest positions in common (chance: ${short(compare.chance, 2)})`,
+            `Overlap of the ${compare.strongest} strongest positions (chance: ${short(compare.chance, 2)})`,
             (value) => fixed(value, 2),
             shade,
           ),
@@ -91,7 +91,7 @@ export function comparePage(head, colours) {
           "AUROC of attribution magnitude over the bases of a sequence, against its known site. Mean over sequences with a site, without negatives. 0.5 is chance.",
         ),
         table(
-          ["run", "AUROC", "95 % interval", "sequences"],
+          ["run", "AUROC", "95 % CI", "sequences"],
           recovered.map(([run, found]) => [
             run.label,
             fixed(found.mean),

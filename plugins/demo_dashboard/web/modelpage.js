@@ -80,7 +80,7 @@ function pattern(one, colours) {
     h(
       "p",
       { class: "note" },
-      `The ${one.restarts.length} of ${one.of} restarts with the highest ${clean(one.target, 60)} of their best letters, as logos in bits.${one.note ? ` ${one.note}.` : ""} They are optimised inputs and need not resemble DNA.`,
+      `The ${one.restarts.length} of ${one.of} restarts with the highest target (${clean(one.target, 60)}) of their best letters, as logos in bits.${one.note ? ` ${one.note}.` : ""} They are optimised inputs and need not resemble DNA.`,
     ),
     one.restarts.map((restart) =>
       h(
@@ -90,7 +90,7 @@ function pattern(one, colours) {
           "figcaption",
           {},
           name(restart.name, 60),
-          `: the input reaches ${unit(one)}${short(restart.reached)}, its best letters alone ${unit(one)}${short(restart.letters)}`,
+          `: ${unit(one)}${short(restart.reached)}; best letters: ${unit(one)}${short(restart.letters)}`,
         ),
         h(
           "div",
