@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from demo_core.data.record import SPLITS
-from demo_core.errors import DemoError, UsageProblem, unknown_name
+from demo_core.errors import DemoError, UsageProblem, counted, unknown_name
 from demo_core.sequences.alphabets import ALPHABETS, DNA, Alphabet
 from demo_core.sequences.intervals import LIMIT, Interval
 from demo_core.storage import hdf5
@@ -164,7 +164,8 @@ class SequenceDataset:
     def __repr__(self) -> str:
         if self._file is not None and not self._file:
             return "<SequenceDataset of a file that is closed>"
-        return f"<SequenceDataset: {len(self)} sequences of {self.length} letters, targets {', '.join(self.targets)}>"
+        said = f"{counted(len(self), 'sequence')} of {self.length} letters"
+        return f"<SequenceDataset: {said}, targets {', '.join(self.targets)}>"
 
     @property
     def path(self) -> Path | None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import threading
 import time
+import traceback
 from types import FrameType
 
 #: Further signals within this number of seconds are ignored, so that the first one's clean-up can finish.
@@ -34,6 +37,13 @@ def passes(error: BaseException) -> bool:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
+    running = {
+        f.f_globals.get("__name__", "") for f, _ in traceback.walk_stack(frame) if f.f_code.co_name == "<module>"
+    }
+    if any(name.partition(".")[0] == "torch" for name in running):
+        # torch is being imported, and an exception in its C++ code ends the process: send the signal again later
+        threading.Timer(0.05, os.kill, (os.getpid(), number)).start()
+        return
     now = time.monotonic()
     if _State.last is None or now - _State.last >= _GRACE:
         _State.last = now

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from demo_core.data import dataset as dataset_file
 from demo_core.data.dataset import SequenceDataset
-from demo_core.errors import DemoError, UsageProblem, printable, unknown_name
+from demo_core.errors import DemoError, UsageProblem, counted, printable, unknown_name
 from demo_core.results.provenance import Provenance
 from demo_core.storage import hdf5
 from demo_core.storage.hdf5 import Field
@@ -117,7 +117,7 @@ class Explanation:
     def __repr__(self) -> str:
         if self._file is not None and not self._file:
             return f"<Explanation: {self.explainer} of {self.target} by '{self.model_name}', its file is closed>"
-        said = f"{self.explainer} of {self.target} by '{self.model_name}', {len(self)} sequences"
+        said = f"{self.explainer} of {self.target} by '{self.model_name}', {counted(len(self), 'sequence')}"
         return f"<Explanation: {said}, values {tuple(self.values.shape)}>"
 
     def __eq__(self, other: object) -> bool:

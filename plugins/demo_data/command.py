@@ -211,8 +211,9 @@ def info(dataset: Path, as_json: bool) -> None:
         emit_json(found)
         return
     echo(
-        f"{printable(dataset)}: {found['sequences']:,} sequences of {found['length']} bases ({found['alphabet']}), "
-        f"{'with' if found['intervals'] else 'no'} intervals, {'with' if found['sites'] else 'no'} known sites"
+        f"{printable(dataset)}: {counted(found['sequences'], 'sequence')} of {counted(found['length'], 'base')} "
+        f"({found['alphabet']}), {'with' if found['intervals'] else 'no'} intervals, "
+        f"{'with' if found['sites'] else 'no'} known sites"
     )
     reader = found["made"].get("reader")
     if isinstance(reader, dict) and isinstance(reader.get("options"), dict):  # the file may come from others
@@ -236,7 +237,7 @@ def info(dataset: Path, as_json: bool) -> None:
     echo(f"duplicates (either strand): {found['duplicates_within']} within splits")
     across = found["duplicates_across"]
     for pair, count in across.items():
-        echo(f"LEAKAGE: {count} sequences of {pair.split(' and ')[1]} are also in {pair.split(' and ')[0]}")
+        echo(f"LEAKAGE: {counted(count, 'sequence')} of {pair.split(' and ')[1]} also in {pair.split(' and ')[0]}")
     if not across:
         echo("no sequence is in two splits")
     _suggest(

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from demo_core.errors import printable
+from demo_core.errors import counted, printable
 from demo_core.views import draw_logo, information
 from demo_motifs.naming import Match, NamedMotif
 
@@ -48,7 +48,7 @@ def motifs_figure(motifs: Sequence[NamedMotif]) -> Figure:
             _bare(axes)
             if not line:
                 axes.set_title(_TITLES[column], fontsize=9)
-        head = f"{printable(named.id, 50)}\n{len(named.motif.sites)} seqlets"
+        head = f"{printable(named.id, 50)}\n{counted(len(named.motif.sites), 'seqlet')}"
         three[0].set_ylabel(head, rotation=0, ha="right", va="center", fontsize=7.5, labelpad=8, parse_math=False)
         if named.matches and not named.name:
             three[2].text(0.5, 0.5, f"no match (best q = {named.matches[0].q:.2g})", ha="center", va="center",

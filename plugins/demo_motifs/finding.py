@@ -168,12 +168,13 @@ def searched(explanation: Explanation, rows: Rows, how: str) -> str:
     """Describe which sequences are searched; ``how`` is as in ``evidence.split_rows``."""
     if how == "patterns":
         return f"searched: {len(rows)} optimised inputs"
+    some = f"{len(rows):,} of {counted(len(explanation), 'sequence')}"
     what = {
-        "labelled": f"{len(rows)} of {len(explanation)} sequences (positives by label)",
-        "called": f"{len(rows)} of {len(explanation)} sequences (no labels: those that the model predicts as positive)",
-        "unlabelled": f"{len(rows)} sequences",
+        "labelled": f"{some} (positives by label)",
+        "called": f"{some} (no labels: those that the model predicts as positive)",
+        "unlabelled": counted(len(rows), "sequence"),
     }[how]
-    return f"searched: {what if len(rows) < len(explanation) else f'all {len(rows)} sequences'}"
+    return f"searched: {what if len(rows) < len(explanation) else 'all ' + counted(len(rows), 'sequence')}"
 
 
 def _seqlets(

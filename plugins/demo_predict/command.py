@@ -113,4 +113,4 @@ def _write(file: TextIO, model: Any, dataset: Any, rows: Any, batch_size: int | 
                 file.write("\t".join(cells) + "\n")
             advance(len(block))
         if lost:
-            say(f"warning: outputs of {lost} of {len(rows)} sequences are NaN or infinite")
+            say(f"warning: outputs of {lost:,} of {counted(len(rows), 'sequence')} are NaN or infinite")

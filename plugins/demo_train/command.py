@@ -22,7 +22,7 @@ from demo_core.cli import (
     suggest,
     take_options,
 )
-from demo_core.errors import DemoError, ExitCode, Interrupted, UsageProblem, printable
+from demo_core.errors import DemoError, ExitCode, Interrupted, UsageProblem, counted, printable
 from demo_core.plugins import Architecture, Registered, build, options_of
 from demo_core.storage import make_folder, read_json
 from demo_train.checkpoint import Checkpoint, only_process, state_file
@@ -223,7 +223,7 @@ def _keep(
 def _report(epoch: Epoch, history: History) -> None:
     mark = "  (best)" if history.best_epoch == epoch.epoch else ""
     if epoch.epoch == 1 and history.planned > 1:
-        say(f"about {_duration(epoch.seconds * history.planned)} for all {history.planned} epochs")
+        say(f"about {_duration(epoch.seconds * history.planned)} for {counted(history.planned, 'epoch')}")
     say(
         f"epoch {epoch.epoch:3d}/{history.planned}  loss {epoch.train_loss:.4f}  validation loss "
         f"{cell(epoch.validation_loss)}  {history.score_name} {cell(epoch.validation_score)}  "

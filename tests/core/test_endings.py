@@ -5,6 +5,8 @@ import subprocess
 import sys
 import time
 
+import pytest
+
 DEMO = f"{sys.executable} -m demo_core"
 
 
@@ -47,6 +49,23 @@ def test_an_interrupt_while_it_starts_is_one_line(tmp_path, trained):
         assert process.returncode in (0, 130), err
         assert "Traceback" not in err
         assert len([x for x in err.splitlines() if x.startswith("demo:")]) <= 1
+
+
+def test_an_interrupt_waits_until_torch_is_imported(monkeypatch):
+    """torch's C++ code ends the process if an exception reaches it while it is imported."""
+    from demo_core.plugins import interrupts
+
+    monkeypatch.setattr(interrupts._State, "last", None)
+    sent = []
+    monkeypatch.setattr(interrupts.os, "kill", lambda process, number: sent.append(number))
+    importing = compile("interrupt()", "torch/autograd/__init__.py", "exec")
+    exec(importing, {"__name__": "torch.autograd", "interrupt": lambda: interrupts._interrupt(2, sys._getframe())})
+    deadline = time.monotonic() + 10
+    while not sent and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert sent == [2] and interrupts._State.last is None
+    with pytest.raises(KeyboardInterrupt):
+        interrupts._interrupt(2, sys._getframe())
 
 
 def test_a_result_that_cannot_be_printed_is_one_line(trained):

@@ -10,11 +10,11 @@ import torch
 
 from demo_core import Explainer, Result, explain
 from demo_core.errors import DemoError, MisfitError, PluginError, UsageProblem
-from demo_core.explaining import explain_rows
 from demo_core.plugins.owner import Owner
 from demo_core.plugins.registry import Registered, Registry
+from demo_core.running import Memory, Rows
+from demo_core.running import run as run_job
 from demo_core.running.job import make_job, misfit
-from demo_core.running.sources import Rows
 from demo_core.testing import tiny_dataset, tiny_model
 
 OWNER = Owner("test", "demo-test", "1.0", "installed")
@@ -77,7 +77,7 @@ class Gradients(Plain):
 def run(cls, n=30, rows=None, batch_size=7, spec=None, model=None, **job):
     data = tiny_dataset(n)
     made = make_job(registered(cls, **(spec or {})), model or tiny_model(), batch_size=batch_size, **job)
-    return explain_rows(made, data, np.arange(n) if rows is None else np.asarray(rows))
+    return run_job(made, Rows(data, np.arange(n) if rows is None else np.asarray(rows)), Memory())
 
 
 def test_everything_follows_a_sequence_whatever_its_batch_or_order():
@@ -112,7 +112,7 @@ def test_average_strands_makes_a_model_strand_blind():
     flipped = data.take(slice(None))
     flipped.codes = data.alphabet.reverse_complement(data.codes)
     job = make_job(registered(Gradients), model, average_strands=True)
-    one, other = (explain_rows(job, d, np.arange(10)) for d in (data, flipped))
+    one, other = (run_job(job, Rows(d, np.arange(10)), Memory()) for d in (data, flipped))
     assert np.allclose(one.values, other.values[:, ::-1, ::-1], atol=1e-6)
     assert np.allclose(one.outputs, other.outputs, atol=1e-6)
 
@@ -252,7 +252,7 @@ def test_the_loss_of_unlabelled_sequences_is_refused():
     data.labels[2] = np.nan
     job = make_job(registered(Gradients), tiny_model(), target="loss:bound")
     with pytest.raises(MisfitError, match="needs labels"):
-        explain_rows(job, data, np.arange(4))
+        run_job(job, Rows(data, np.arange(4)), Memory())
 
 
 def test_labels_are_matched_by_name(registry):

@@ -9,7 +9,6 @@ from demo_train.training import train
 
 from demo_core import explain
 from demo_core.errors import MisfitError
-from demo_core.explaining import explain_rows
 from demo_core.plugins.specs import Architecture, Explainer
 from demo_core.results.explanation import Explanation
 from demo_core.running.job import make_job
@@ -43,7 +42,7 @@ def test_batch_size_and_order_change_nothing(registry, explainer, architecture, 
     shuffled = np.random.default_rng(0).permutation(30)
 
     def values(batch_size, rows):
-        return explain_rows(make_job(found, model, batch_size=batch_size), data, rows).values
+        return run(make_job(found, model, batch_size=batch_size), Rows(data, rows), Memory()).values
 
     whole = values(512, np.arange(30))
     assert np.nanstd(whole) > 0
@@ -71,7 +70,9 @@ def test_resuming_changes_nothing(registry, tmp_path, monkeypatch, explainer, ar
         assert len(parts.finished()) == 2
     assert run(job, Rows(data, rows), File(tmp_path / "x.h5")).state == "continued"
     with Explanation.open(tmp_path / "x.h5") as found:
-        assert same(found.values[:], explain_rows(make_job(job.registered, model, batch_size=512), data, rows).values)
+        assert same(
+            found.values[:], run(make_job(job.registered, model, batch_size=512), Rows(data, rows), Memory()).values
+        )
         assert found.sequences.ids[:].tolist() == data.ids.tolist()
 
 
@@ -112,10 +113,10 @@ def test_temporal_refuses_a_network_of_one_length(registry):
 def test_the_same_on_cuda(registry, explainer, architecture, options):
     data, model = tiny_dataset(30), tiny_model(architecture, registry=registry, **options)
     found = registry.find(Explainer, explainer)
-    cpu = explain_rows(make_job(found, model), data, np.arange(30)).values
+    cpu = run(make_job(found, model), Rows(data, np.arange(30)), Memory()).values
     model.to("cuda")
     for batch_size in (1, 7, 512):
-        assert same(explain_rows(make_job(found, model, batch_size=batch_size), data, np.arange(30)).values, cpu)
+        assert same(run(make_job(found, model, batch_size=batch_size), Rows(data, np.arange(30)), Memory()).values, cpu)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")

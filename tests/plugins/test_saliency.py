@@ -8,8 +8,8 @@ import torch
 from captum.attr import Saliency as CaptumSaliency
 
 from demo_core import explain
-from demo_core.explaining import explain_rows
 from demo_core.plugins.specs import Explainer
+from demo_core.running import Memory, Rows, run
 from demo_core.running.job import make_job
 from demo_core.testing import tiny_dataset, tiny_model
 
@@ -98,7 +98,7 @@ def test_batch_size_and_order_change_nothing(registry, average_strands):
 
     def values(batch_size, order):
         job = make_job(spec, model, batch_size=batch_size, average_strands=average_strands)
-        return explain_rows(job, data, order).values
+        return run(job, Rows(data, order), Memory()).values
 
     whole = values(512, np.arange(40))
     for batch_size in (1, 7):

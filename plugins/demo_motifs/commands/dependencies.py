@@ -313,7 +313,7 @@ def _summary(
 
 
 def _print(summary: list[dict[str, Any]], n: int, unit: str) -> None:
-    echo(f"{n} sequences searched; effects in {unit}, means over arrangements and distances")
+    echo(f"{n:,} sequences searched; effects in {unit}, means over arrangements and distances")
     heads = (
         "A",
         "B",

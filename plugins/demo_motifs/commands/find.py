@@ -183,7 +183,7 @@ def _part(ctx: click.Context, file: Explanation, name: str, given: dict[str, Any
     from demo_motifs.result import Part
 
     if len(file) > _MANY:
-        say(f"{name}: searching {len(file):,} sequences")
+        say(f"{name}: searching {counted(len(file), 'sequence')}")
     if given["filters"]:
         outcome, numbers = _filters(ctx, file, given)
         labels = [f"{name}.filter-{n}" for n in numbers]
