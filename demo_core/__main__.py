@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 
 
@@ -16,6 +17,11 @@ def main() -> None:
         from demo_core.cli import run
 
         code = run(sys.argv[1:])
+        for number in (
+            signal.SIGINT,
+            signal.SIGTERM,
+        ):  # everything is done, and an exception would end with a traceback
+            signal.signal(number, signal.SIG_IGN)
     except KeyboardInterrupt:
         sys.stderr.write("demo: interrupted while starting\n")
         code = 130

@@ -37,14 +37,19 @@ def passes(error: BaseException) -> bool:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    running = {
-        f.f_globals.get("__name__", "") for f, _ in traceback.walk_stack(frame) if f.f_code.co_name == "<module>"
-    }
-    if any(name.partition(".")[0] == "torch" for name in running):
-        # torch is being imported, and an exception in its C++ code ends the process: send the signal again later
-        threading.Timer(0.05, os.kill, (os.getpid(), number)).start()
+    stack = [(f.f_globals.get("__name__", ""), f.f_code.co_name) for f, _ in traceback.walk_stack(frame)]
+    busy = {name.partition(".")[0] for name, code in stack if code == "<module>" or name == "weakref"}
+    if busy & {"torch", "h5py", "numpy", "weakref"}:
+        # an exception can end the process in the C++ code of a library that is being imported, and is ignored in the
+        # callback of a weak reference: send the signal later
+        threading.Thread(target=_send_later, args=(number,), daemon=True).start()
         return
     now = time.monotonic()
     if _State.last is None or now - _State.last >= _GRACE:
         _State.last = now
         raise KeyboardInterrupt
+
+
+def _send_later(number: int) -> None:
+    time.sleep(0.05)
+    os.kill(os.getpid(), number)

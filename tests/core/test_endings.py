@@ -40,7 +40,8 @@ def test_an_interrupt_while_it_starts_is_one_line(tmp_path, trained):
     for wait in (0.1, 0.5):
         process = subprocess.Popen([sys.executable, "-c",
                                     "import demo_core.__main__ as m; print('ready', flush=True); m.main()", "predict",
-                                    str(trained / "one"), str(trained / "data.h5"), "-o", str(tmp_path / "x.tsv")],
+                                    str(trained / "one"), str(trained / "data.h5"), "-o",
+                                    str(tmp_path / f"{wait}.tsv")],
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)  # fmt: skip
         assert process.stdout.readline() == "ready\n"
         time.sleep(wait)
