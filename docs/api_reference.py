@@ -136,7 +136,8 @@ def signature(name: str, value: Any) -> str:
         if plain.kind is inspect.Parameter.KEYWORD_ONLY and "*" not in words and not any(w[:1] == "*" for w in words):
             words.append("*")
         words.append(f"{plain}{default}")
-    return f"{name}({', '.join(words)})"
+    line = f"{name}({', '.join(words)})"
+    return line if len(line) <= 100 else "\n".join([f"{name}(", *(f"    {word}," for word in words), ")"])
 
 
 def _members(value: Any, name: str) -> Iterator[str]:
