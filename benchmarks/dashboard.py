@@ -1,12 +1,15 @@
-"""How fast the dashboard is: logos in the browser and in matplotlib beside logomaker's, and reports.
+"""Time the dashboard: logos in the browser and in matplotlib compared with logomaker, and reports.
 
     python benchmarks/dashboard.py [--rounds 7]
 
-A logo is of 100 positions, a quarter of which have a letter of each size, and is timed from heights to elements in the
-page, in Debian's Chromium (DEMO_CHROMIUM names another). The report is of 3 models x 3 attributions of 100 sequences of
-101 bases, from open files to HTML, imports not counted; then the size of one of 1,000 sequences, and how long the
-browser takes from opening it to a drawn view. Interleaved, medians. Results are kept in docs/benchmarks/dashboard.json,
-from which docs/generate.py makes the table in docs/benchmarks.md.
+- Logos have 100 positions. Browser times run from letter heights to elements in the page, in Debian's Chromium
+  (DEMO_CHROMIUM names another browser).
+- The report covers 3 models x 3 attributions of 100 sequences of 101 bases. Times run from open files to HTML, without
+  imports.
+- For 1,000 sequences, the script reports the size of the report and the time from opening it to a drawn view.
+
+Measurements are interleaved; medians are reported. The script writes docs/benchmarks/dashboard.json, from which
+docs/generate.py makes the table in docs/benchmarks.md.
 """
 
 from __future__ import annotations
@@ -57,7 +60,7 @@ def main() -> None:
 
 
 def timed(jobs: dict[str, Callable[[], float]], rounds: int) -> dict[str, float]:
-    """Median milliseconds of each, run in turn after a first round that is not counted."""
+    """Return the median time of each function in milliseconds. They run in turn, after a warm-up round."""
     taken: dict[str, list[float]] = {name: [] for name in jobs}
     for number in range(rounds + 1):
         for name, job in jobs.items():
@@ -101,7 +104,7 @@ def logos(browser: object, rounds: int) -> list[dict[str, object]]:
       for (let i = 0; i < 200; i++) svg.replaceChildren(...$logo.logo(window.rows, "ACGT", axis, y, 0, 100, colours));
       return (performance.now() - started) / 200;
     }"""
-    axes = Figure().subplots()  # once: making and clearing axes takes longer than a logo
+    axes = Figure().subplots()  # made once: axes take longer than a logo
     table = pandas.DataFrame(heights.T, columns=list("ACGT"))
     found = timed(
         {
@@ -121,7 +124,7 @@ def logos(browser: object, rounds: int) -> list[dict[str, object]]:
 
 
 def explanations(folder: Path, number: int) -> list[Path]:
-    """Three untrained models, each with three attributions of the same sequences: times do not depend on the values."""
+    """Write three attributions for each of three untrained models. Times do not depend on the values."""
     from demo_core.cli import run
     from demo_core.testing import tiny_dataset, tiny_model
 

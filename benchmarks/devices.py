@@ -1,7 +1,7 @@
-"""Seconds of ``explain()`` on the CPU and on a GPU: ``python benchmarks/devices.py [--sequences 4000] [--rounds 3]``.
+"""Time ``explain()`` on the CPU and on a GPU: ``python benchmarks/devices.py [--sequences 4000] [--rounds 3]``.
 
-Untrained networks of the built-in architectures, sequences of 101 bases, both devices in turn, medians. The largest
-difference between the values of both devices is divided by the largest value. Without a GPU only the CPU is timed.
+Uses untrained networks of the built-in architectures and sequences of 101 bases. Devices are timed in turn; medians are
+reported. The largest difference between devices is divided by the largest value. Without a GPU, only the CPU is timed.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def main() -> None:
                         seconds[device].append(time.perf_counter() - begun)
                     values[device] = np.asarray(found.values)
             said = ", ".join(f"{d} {statistics.median(taken):.3f} s" for d, taken in seconds.items())
-            if len(devices) > 1 and sequences is not None:  # optimised inputs may part ways after many steps
+            if len(devices) > 1 and sequences is not None:  # optimised inputs may diverge after many steps
                 gap = np.nanmax(np.abs(values["cpu"] - values["cuda"])) / np.nanmax(np.abs(values["cpu"]))
                 said += f", largest difference {gap:.1e}"
             print(f"{architecture:8} {explainer:19} {said}", flush=True)

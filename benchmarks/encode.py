@@ -1,12 +1,12 @@
-"""AUROC of the default recipe on six ENCODE ChIP-seq datasets: imports, trains and evaluates through the commands.
+"""Measure the test AUROC of default training on six ENCODE ChIP-seq datasets, through the commands.
 
     python benchmarks/encode.py --data ../shared/data/encode
 
-Rows that are finished are skipped, so that it can be stopped and run again. Results are kept in
-docs/benchmarks/encode.json; the table in docs/benchmarks.md is made from them by docs/generate.py.
+Finished rows are skipped, so the script can be stopped and run again. It writes docs/benchmarks/encode.json, from which
+docs/generate.py makes the table in docs/benchmarks.md.
 
 The data are DeepBind's (Alipanahi et al. 2015): NAME_AC.seq.gz with training positives, NAME_B.seq.gz with 500 test
-positives and their dinucleotide shuffles. Where to get them stands in docs/benchmarks.md.
+positives and their dinucleotide shuffles. docs/benchmarks.md says where to download them.
 """
 
 from __future__ import annotations

@@ -1,13 +1,18 @@
-"""Does the highest saliency window lie on the best known site? On models of real ChIP-seq data, per architecture.
+"""Measure how often the window of highest saliency overlaps the best known site, on real ChIP-seq data.
 
     python benchmarks/known_sites.py --work FOLDER
 
-FOLDER is that of benchmarks/motifs.py: for each factor its explanations (FACTOR/explanations/ARCHITECTURE.saliency.h5).
-Of the 100 most confident true positives of the test split, each is scanned for the factor's motif in JASPAR 2024 (demo
-motifs scan, p at most 1e-4 against the sequences' own composition). Counted is how often the site of the lowest p
-shares at least half of its bases, or of the window's, with the window of 9 bases of the highest saliency: summed as it
-is, as demo motifs does, and its size, as the paper draws it. Chance is a window anywhere, on the same sequences.
-Results are kept in docs/benchmarks/known_sites.json; docs/generate.py makes the table in docs/benchmarks.md from them.
+FOLDER is the work folder of benchmarks/motifs.py, with FACTOR/explanations/ARCHITECTURE.saliency.h5 for each factor.
+
+- Sequences: the 100 most confident true positives of the test split.
+- Known site: the match of lowest p to the factor's motif in JASPAR 2024 (demo motifs scan, p <= 1e-4, null model with
+  the base composition of the sequences).
+- Window: the 9 bases of highest saliency. Saliency is summed with its sign, as in demo motifs, and as absolute values,
+  as in the paper's figures.
+- Overlap: at least half of the bases of the site or of the window are shared. The chance level uses random windows on
+  the same sequences.
+
+The script writes docs/benchmarks/known_sites.json, from which docs/generate.py makes the table in docs/benchmarks.md.
 """
 
 from __future__ import annotations
@@ -21,14 +26,14 @@ from pathlib import Path
 import numpy as np
 
 ROOT = Path(__file__).parent.parent
-#: Factors and the motifs they are looked for by. CTCFL binds what CTCF binds.
+#: Accepted motif names of each factor. CTCFL binds the same motif as CTCF.
 FACTORS = {"CTCFL": "CTCF", "USF1": "USF1"}
 WIDTH, MOST = 9, 100
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--work", type=Path, required=True, help="folder of benchmarks/motifs.py")
+    parser.add_argument("--work", type=Path, required=True, help="work folder of benchmarks/motifs.py")
     given = parser.parse_args()
     rows = []
     for factor, motif in FACTORS.items():

@@ -1,10 +1,10 @@
-"""Motifs of real and of planted data: what is found, what it is called, where it lies, and how long that takes.
+"""Measure motif discovery on real and planted data: motifs, names, positions of sites, and time.
 
     python benchmarks/motifs.py --data ../shared/data/encode --work FOLDER [--only PART,...]
 
-FOLDER keeps datasets, models and explanations; existing files are not made again (training takes an hour or two).
-Results are kept in docs/benchmarks/motifs.json; docs/generate.py makes the tables in docs/benchmarks.md from them.
-The speed part needs modisco-lite.
+FOLDER keeps datasets, models and explanations. Existing files are reused; training takes one to two hours on 2 cores.
+The script writes docs/benchmarks/motifs.json, from which docs/generate.py makes the tables in docs/benchmarks.md.
+The part "speed" needs modisco-lite.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ import numpy as np
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "docs" / "benchmarks" / "motifs.json"
-#: The names in the database that a factor's own motif may go by.
+#: Accepted database names of the motif of each factor.
 EXPECTED = {
     "CTCFL": ("CTCF", "CTCFL"),
     "REST": ("REST",),
@@ -46,7 +46,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=default, help="folder of the .seq.gz files")
     parser.add_argument("--work", type=Path, required=True, help="folder for datasets, models and explanations")
     parser.add_argument("--only", default="encode,match,planted,shuffled,million,speed", help="parts, comma-separated")
-    parser.add_argument("--rounds", type=int, default=3, help="of the speed part")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds of the part speed")
     given = parser.parse_args()
     parts = given.only.split(",")
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
@@ -70,7 +70,7 @@ def keep(results: dict[str, Any]) -> None:
 
 
 def encode(work: Path, data: Path) -> list[dict[str, Any]]:
-    """The best-supported motif of each dataset, from saliency of the test split."""
+    """Find the motif with the most seqlets in each dataset, from saliency of the test split."""
     rows = []
     for dataset, names in EXPECTED.items():
         for model in MODELS:
@@ -100,7 +100,7 @@ def encode(work: Path, data: Path) -> list[dict[str, Any]]:
 
 
 def match(work: Path, data: Path) -> list[dict[str, Any]]:
-    """The paper's table: each dataset, model and method."""
+    """Make the paper's table: motif matches of each dataset, model and method."""
     rows = []
     for dataset in EXPECTED:
         files = []
@@ -113,7 +113,7 @@ def match(work: Path, data: Path) -> list[dict[str, Any]]:
 
 
 def planted(work: Path, data: Path) -> list[dict[str, Any]]:
-    """Four motifs planted, one in each positive: which are recovered, and where."""
+    """Count recovered motifs and sites of data with one of four planted motifs in each positive."""
     source, rows = work / "planted-4.h5", []
     if not source.exists():
         demo("data", "import", "jaspar", "--reader", "planted", "--motifs", ",".join(PLANTED.values()),
@@ -152,7 +152,7 @@ def planted(work: Path, data: Path) -> list[dict[str, Any]]:
 
 
 def positions(file: Path, out: Path, recovered: dict[str, Any]) -> tuple[dict[str, int], int]:
-    """How many planted sites a seqlet overlaps, and of how many of these it gives the place within 3 bases."""
+    """Count planted sites that a seqlet overlaps, and those located to within 3 bases."""
     from demo_core.results.explanation import Explanation
 
     widths = known_widths()
@@ -171,7 +171,7 @@ def positions(file: Path, out: Path, recovered: dict[str, Any]) -> tuple[dict[st
             start, end = int(row["start"]), int(row["end"])
             if end <= mark[0] or start > mark[-1]:
                 continue
-            # where the known motif would begin, from where the found one lies in it
+            # start of the known motif, from the offset of the found one in it
             width, offset = widths[known["match_id"]], known["offset"]
             along = row["strand"] == "+"
             begin = start - offset if along else end + offset - width
@@ -185,7 +185,7 @@ def known_widths() -> dict[str, int]:
 
 
 def shuffled(work: Path, data: Path) -> list[dict[str, Any]]:
-    """Shuffles of the test positives, explained as sequences of which nothing is known: how many yield a seqlet."""
+    """Count seqlets in shuffled test positives, which contain no sites by construction."""
     from demo_core.data.dataset import SequenceDataset
     from demo_core.sequences.shuffling import dinucleotide_shuffle
 
@@ -229,7 +229,7 @@ def shuffled(work: Path, data: Path) -> list[dict[str, Any]]:
 
 
 def speed(work: Path, data: Path, rounds: int) -> dict[str, Any]:
-    """Motifs and names of 2,000 sequences beside modisco-lite's own command on the same values; of 10,000 alone."""
+    """Time 2,000 sequences compared with the modisco-lite command on the same values, and 10,000 without it."""
     explained(work, data, "GABPA", "cnn", "saliency")
     few, many = (training_saliency(work, n) for n in (2_000, 10_000))
     if not (few / "cnn.saliency.sequences.npz").exists():
@@ -239,7 +239,7 @@ def speed(work: Path, data: Path, rounds: int) -> dict[str, Any]:
         "-s", few / "cnn.saliency.sequences.npz", "-a", few / "cnn.saliency.attributions.npz",
         "-n", "20000", "-w", "100", "-o", few / "modisco.h5",
     ]  # fmt: skip
-    found = json.loads(demo(*ours(few)))  # both are compiled after this
+    found = json.loads(demo(*ours(few)))  # compiles both programs
     timed(theirs)
     seconds: dict[str, list[float]] = {"demo": [], "modisco": [], "demo_10000": []}
     for _ in range(rounds):
@@ -262,7 +262,7 @@ def speed(work: Path, data: Path, rounds: int) -> dict[str, Any]:
 
 
 def million(work: Path, data: Path) -> dict[str, Any]:
-    """Time and memory of a million sequences: those of the speed part, a hundred times over."""
+    """Measure time and memory of a million sequences: those of the part "speed", repeated 100 times."""
     explained(work, data, "GABPA", "cnn", "saliency")
     many, big = training_saliency(work, 10_000), work / "GABPA" / "million.h5"
     with h5py.File(many / "cnn.saliency.h5") as source, h5py.File(big, "w") as copy:
@@ -282,7 +282,7 @@ def million(work: Path, data: Path) -> dict[str, Any]:
     demo("motifs", "find", big, "-o", work / "GABPA" / "million", "--force")
     seconds = time.perf_counter() - started
     big.unlink()
-    # of all commands of this process, of which this is by far the largest
+    # largest of all child processes; this one is by far the largest
     megabytes = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     return {"seconds": seconds, "megabytes": megabytes}
 
@@ -323,7 +323,7 @@ def imported(work: Path, data: Path, dataset: str) -> Path:
 
 
 def explained(work: Path, data: Path, dataset: str, model: str, explainer: str) -> Path:
-    """The explanation file, made with everything before it if need be."""
+    """Return the explanation file. Makes the dataset, model and file if missing."""
     peaks, trained = imported(work, data, dataset), work / dataset / "models" / model
     if not trained.exists():
         demo("train", model, peaks, "-o", trained, "--seed", "0", "--device", "cpu")

@@ -1,17 +1,16 @@
-"""What the paper's explainers find in planted data: how often temporal scores flip at the site, whether optimised
-inputs show the motif.
+"""Measure how often temporal scores flip at planted sites, and whether optimised inputs show the motif.
 
     demo quickstart -o quickstart
     python benchmarks/planted.py quickstart
 
-Results are kept in docs/benchmarks/planted.json; the table in docs/benchmarks.md is made from them by docs/generate.py.
+The script writes docs/benchmarks/planted.json, from which docs/generate.py makes the table in docs/benchmarks.md.
 
-A score flips where it last comes to above 0.5 as bases are read: forward from the left, backward from the right. It
-flips at the site if that base lies on the site or within 5 bases behind it in the direction of reading (convolutions
-and pooling report a little late). Counted are all held-out positives; those that a network does not call positive
-cannot flip. How well a pattern shows the motif is the best Pearson correlation, over all placements on both strands, of
-the letter probabilities that its logo is drawn from with the motif's own; the random starts of the same patterns say
-the chance level.
+- A temporal score flips at its last rise above 0.5: forward scores read from the left, backward scores from the right.
+- The flip is at the site if that base lies on the site or up to 5 bases after it in the reading direction, because
+  convolution and pooling delay the response. All held-out positives count, including those predicted negative, which
+  cannot flip.
+- The agreement of a pattern with the motif is the best Pearson correlation of their base probabilities, over all
+  offsets on both strands. The chance level uses the random starts of the same patterns.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ LATE = 5
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, help="what demo quickstart made")
+    parser.add_argument("folder", type=Path, help="folder written by demo quickstart")
     parser.add_argument("--results", type=Path, default=ROOT / "docs" / "benchmarks" / "planted.json")
     given = parser.parse_args()
     (motif,) = [m for m in read_meme(Path(demo_planted.__file__).parent / "jaspar.meme") if m.id == "MA0496.2"]
@@ -54,12 +53,12 @@ def main() -> None:
 
 
 def flips(found: Explanation) -> dict[str, int]:
-    """In how many of the positives each direction's last rise above 0.5 is at the site."""
+    """Count the positives whose last rise above 0.5 is at the site, for each direction."""
     positive = found.sequences.labels[:, 0] > 0.5
     sites = found.sequences.sites[:][positive] > 0
     values = np.asarray(found.values[:][positive], float)
     start, end = sites.argmax(axis=1), sites.shape[1] - 1 - sites[:, ::-1].argmax(axis=1)
-    above = np.nan_to_num(values) > 0.5  # what is too short to be scored is not above
+    above = np.nan_to_num(values) > 0.5  # prefixes too short for a score count as below
     forward = last_rise(above[:, 0])
     backward = sites.shape[1] - 1 - last_rise(above[:, 1, ::-1])
     said = found.predictions[positive, 0] > 0.5
@@ -76,18 +75,18 @@ def flips(found: Explanation) -> dict[str, int]:
 
 
 def last_rise(above: np.ndarray) -> np.ndarray:
-    """The last position (N,) at which a score has come to be above, having been below; 0 if it always is above."""
+    """Return the last position (N,) at which a score rises above 0.5; 0 if it is always above."""
     length = above.shape[1]
     rises = above & ~np.pad(above, ((0, 0), (1, 0)))[:, :length]
     return length - 1 - rises[:, ::-1].argmax(axis=1)
 
 
 def likeness(values: np.ndarray, ppm: np.ndarray) -> float:
-    """The best correlation of a pattern with a motif, on either strand."""
+    """Return the best correlation of a pattern with a motif, on either strand."""
     drawn = pattern_probabilities(values)
     width = ppm.shape[1]
     windows = [drawn[:, start : start + width] for start in range(drawn.shape[1] - width + 1)]
-    varied = [w.ravel() for w in windows if np.ptp(w) > 1e-9]  # of a constant there is no correlation
+    varied = [w.ravel() for w in windows if np.ptp(w) > 1e-9]  # the correlation with a constant is undefined
     return max(float(np.corrcoef(w, m.ravel())[0, 1]) for w in varied for m in (ppm, ppm[::-1, ::-1]))
 
 

@@ -1,7 +1,7 @@
-"""Whether another checkout gives the same values: ``python benchmarks/same_values.py OTHER [--small]``.
+"""Compare all values with another checkout: ``python benchmarks/same_values.py OTHER [--small]``.
 
-Runs ``demo quickstart`` with this checkout and with the other one, each in a process with one thread. Compares the
-datasets, the weights and the explanations bit for bit. Exits with 1 if anything differs.
+Runs ``demo quickstart`` with this checkout and with the other one, each in a process with one thread. Compares
+datasets, weights and explanations bit for bit. Exits with code 1 if anything differs.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ HERE = Path(__file__).parents[1]
 
 
 def made_by(tree: Path, folder: Path, *options: str) -> Path:
-    """The quickstart of a checkout."""
+    """Run the quickstart of a checkout and return its folder."""
     paths = os.pathsep.join((str(tree), str(tree / "plugins")))
     env = {**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1", "DEMO_DEVICE": "cpu", "DEMO_LOAD_PLUGINS": ""}
     code = "import demo_core, sys; assert demo_core.__file__.startswith(sys.argv[1]), demo_core.__file__"
@@ -32,7 +32,7 @@ def made_by(tree: Path, folder: Path, *options: str) -> Path:
 
 
 def arrays(path: Path) -> dict[str, np.ndarray]:
-    """All arrays of a file."""
+    """Return all arrays of a file."""
     if path.suffix == ".safetensors":
         return safetensors.numpy.load_file(path)
     with h5py.File(path) as file:
@@ -42,7 +42,7 @@ def arrays(path: Path) -> dict[str, np.ndarray]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("other", type=Path)
-    parser.add_argument("--small", action="store_true", help="the small quickstart: one model")
+    parser.add_argument("--small", action="store_true", help="run the small quickstart, with one model")
     given = parser.parse_args()
     other, options = given.other.resolve(), ["--small"] if given.small else []
     with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as two:

@@ -1,12 +1,12 @@
-"""Does saliency point at known binding sites, and do networks train on little data?
+"""Measure recovery of known binding sites by saliency, and training on small datasets.
 
     python benchmarks/sites.py --data ../shared/data/sites
 
 Trains every architecture with its default options on GATA2, EGR1 and ZBTB33, through the commands, on the CPU, and
-explains the held-out positives. On ZBTB33 (705 positives) the rnn is trained without its warm start as well, and in
-half as many steps. Rows that are finished are skipped, so that it can be stopped and run again. Results are kept in
-docs/benchmarks/sites.json; the table in docs/benchmarks.md is made from them by docs/generate.py, and the page says
-where to get the data.
+explains the held-out positives. On ZBTB33 (705 positives), the rnn is also trained without its warm start, and with
+half as many steps. Finished rows are skipped, so the script can be stopped and run again. It writes
+docs/benchmarks/sites.json, from which docs/generate.py makes the table in docs/benchmarks.md. That page says where to
+download the data.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""How AUROC, loss and site recovery of saliency develop while a network trains: a line for each epoch.
+"""Print AUROC, loss and site recovery of saliency after each training epoch.
 
     demo data import ../shared/data/sites/GATA2/sequence.txt.gz --pairs -o GATA2.h5
     python benchmarks/sites_by_epoch.py GATA2.h5 cnn-rnn --epochs 47 [--seed 0]
 
-Site recovery is that of the held-out positives, as in benchmarks/sites.py; score and loss are of the validation split,
-by which the epoch is chosen that is kept.
+Site recovery is measured on held-out positives, as in benchmarks/sites.py. AUROC and loss are those of the validation
+split, which selects the epoch to keep.
 """
 
 from __future__ import annotations

@@ -1,11 +1,13 @@
-"""How fast the small things are: start-up, shuffles, logos, explainers. Interleaved, medians of several rounds.
+"""Time start-up, shuffles, logos and explainers. Measurements are interleaved; medians are reported.
 
     python benchmarks/speed.py [--rounds 7]
 
-Start-up is compared with an empty Python; the dinucleotide shuffle with tangermeme's and the logo with logomaker's,
-where those are installed (pip install tangermeme logomaker); temporal scores with a loop over prefixes, and restarts of
-class optimisation with as many runs. Results are kept in docs/benchmarks/speed.json, from which docs/generate.py makes
-the table in docs/benchmarks.md.
+- Start-up: compared with an empty Python program.
+- Dinucleotide shuffle: compared with tangermeme, and logos with logomaker (pip install tangermeme logomaker).
+- Temporal scores: compared with a loop over prefixes.
+- Restarts of class optimisation: compared with separate runs.
+
+The script writes docs/benchmarks/speed.json, from which docs/generate.py makes the table in docs/benchmarks.md.
 """
 
 from __future__ import annotations
@@ -59,7 +61,7 @@ def logos() -> dict[str, Callable[[], None]]:
 
     random = np.random.default_rng(0)
     heights = random.normal(size=(4, 100)) * (random.random((4, 100)) < 0.25)
-    axes = Figure().subplots()  # once: making axes takes longer than a logo
+    axes = Figure().subplots()  # made once: axes take longer than a logo
     jobs: dict[str, Callable[[], None]] = {"draw_logo, 100 positions": lambda: draw_logo(axes, heights)}
     if importlib.util.find_spec("logomaker"):
         import logomaker
@@ -71,7 +73,7 @@ def logos() -> dict[str, Callable[[], None]]:
 
 
 def temporal() -> dict[str, Callable[[], None]]:
-    """Forward scores of a unidirectional rnn of the default size: one pass, and every prefix of every sequence."""
+    """Time forward scores of a unidirectional rnn: one pass, and a loop over prefixes."""
     import torch
 
     from demo_core.testing import tiny_dataset, tiny_model
@@ -93,7 +95,7 @@ def temporal() -> dict[str, Callable[[], None]]:
 
 
 def restarts() -> dict[str, Callable[[], None]]:
-    """64 restarts of class optimisation of the default cnn, 20 steps each: in one run, and in 64."""
+    """Time 64 restarts of class optimisation of the default cnn, 20 steps each: one run, and 64 runs."""
     from demo_core import explain
     from demo_core.testing import tiny_model
 

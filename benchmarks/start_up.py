@@ -1,10 +1,10 @@
-"""How long `demo --help` takes with 50 third-party plugins installed, and with none.
+"""Time `demo --help` with 50 third-party plugins installed, and with none.
 
     python benchmarks/start_up.py [--plugins 50] [--runs 21]
 
-The plugins are those that `demo new-plugin` writes, of all four kinds, under names of their own; they lie in a
-temporary folder with the metadata that pip would have written, so that they are found as installed ones are. Runs with
-and without them are interleaved; the medians are printed, and the ratio.
+`demo new-plugin` writes the plugins, of all four kinds, into a temporary folder. The script adds the metadata that pip
+would write, so DeMo finds them as installed plugins. Runs with and without them are interleaved. The script prints both
+medians and their ratio.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def main() -> None:
         ).stdout  # fmt: skip
         found = sum(" installed " in line and " active" in line for line in listed.splitlines())
         times: dict[str, list[float]] = {"none": [], "all": []}
-        for _ in range(given.runs + 1):  # the first writes byte code
+        for _ in range(given.runs + 1):  # the first run writes byte code
             times["all"].append(seconds(folder))
             times["none"].append(seconds(""))
     medians = {name: statistics.median(each[1:]) for name, each in times.items()}

@@ -1,8 +1,8 @@
-"""How many modules one command walks through: ``python benchmarks/walk.py [--tree FOLDER]``.
+"""Count calls between modules during one command: ``python benchmarks/walk.py [--tree FOLDER]``.
 
-Runs ``demo explain saliency MODEL DATA --limit 64`` in this process and counts each call whose module differs from its
-caller's, among the modules of ``demo_core`` and of the plugins; and how often the sequences are read, the digest of the
-weights is computed, the explainer is made and the network runs. ``--tree`` takes another checkout, to compare with.
+Runs ``demo explain saliency MODEL DATA --limit 64`` in this process. Counts calls from one module of ``demo_core`` or
+the plugins to another. Also counts reads of the sequences, digests of the weights, constructions of the explainer and
+forward passes. ``--tree`` takes another checkout for comparison.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def main() -> None:
 
 
 def walked(run, tree: Path) -> tuple[int, int]:
-    """Switches between modules of the tree, and how many modules take part."""
+    """Return the number of calls between modules, and the number of modules called."""
     switches, modules = 0, set()
     names: dict[str, str | None] = {}
 

@@ -42,7 +42,7 @@ def modisco_motifs(
     Raises UsageProblem without modisco-lite, for other kinds than attribution, and without hypothetical values.
     """
     if find_spec("modiscolite") is None:
-        raise UsageProblem("--patterns modisco needs modisco-lite: pip install 'deep-motif-dashboard[explainers]'")
+        raise UsageProblem("--patterns modisco needs modisco-lite: pip install 'deep-motif-dashboard[modisco]'")
     if explanation.kind != "attribution" or not explanation.provenance.hypothetical:
         raise UsageProblem("--patterns modisco reads attributions with hypothetical values; choose --patterns demo")
     if explanation.sequences.length < _LEAST_LENGTH:

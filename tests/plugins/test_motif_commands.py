@@ -326,7 +326,7 @@ def test_filters_from_the_command(tmp_path, demo, registry):
 
 
 def test_modisco_gives_motifs_at_their_places(tmp_path, demo):
-    pytest.importorskip("modiscolite", reason="needs the extra explainers")
+    pytest.importorskip("modiscolite", reason="needs the extra modisco")
     explanation, truth = planted(words=(REST,), n=400, length=150, noise=0.03)
     save(explanation, tmp_path / "net.saliency.h5")
     code, out, err = demo(

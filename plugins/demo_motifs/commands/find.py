@@ -91,7 +91,7 @@ _SHOWN = 40
     type=click.Choice(["demo", "modisco"]),
     default="demo",
     show_default=True,
-    help="Clustering of seqlets into motifs. modisco runs TF-MoDISco. [extra: explainers]",
+    help="Clustering of seqlets into motifs. modisco runs TF-MoDISco. [extra: modisco]",
 )
 @click.option(
     "--min-seqlets",

@@ -1,4 +1,4 @@
-"""A network from outside: dilated convolutions. Light: torch is imported when the network is built."""
+"""Register the architecture. Every command imports this module, so import torch only in network.py."""
 
 from demo_core import Architecture, Register, hookimpl
 from demo_dilated.options import DilatedOptions
@@ -8,13 +8,13 @@ DEMO_API = 1
 
 @hookimpl
 def register_architectures(register: Register[Architecture]) -> None:
-    """Register the network."""
+    """Register the architecture."""
     register(
         Architecture(
             name="dilated",
             target="demo_dilated.network:Dilated",
             options=DilatedOptions,
             provides={"gradients", "variable-length", "conv-filters"},
-            summary="Dilated convolutions that add up, averaged over positions (after Avsec et al. 2021).",
+            summary="Residual dilated convolutions, averaged over positions (after Avsec et al. 2021).",
         )
     )

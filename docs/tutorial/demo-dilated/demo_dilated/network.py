@@ -1,4 +1,4 @@
-"""The network: every non-linearity is a module used once, so that explainers can take it apart."""
+"""The network. Each non-linearity is a module used once, as methods such as DeepLIFT require."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Layer(nn.Module):
-    """A convolution of three positions, ``reach`` apart, added to what comes in: (B, C, L) to (B, C, L)."""
+    """Residual convolution with kernel size 3 and dilation ``reach``: (B, C, L) to (B, C, L)."""
 
     def __init__(self, filters: int, reach: int) -> None:
         super().__init__()
@@ -21,15 +21,15 @@ class Layer(nn.Module):
         self.relu = nn.ReLU()
 
     def forward(self, features: Tensor) -> Tensor:
-        """The features and what this layer finds in them."""
+        """Return the input plus the rectified convolution."""
         found: Tensor = self.relu(self.convolution(features))
         return features + found
 
 
 class Dilated(nn.Module, Network):
-    """One-hot (B, A, L) to outputs (B, T) before activation, for any L.
+    """Map one-hot (B, A, L) to outputs (B, T) before activation, for any L.
 
-    The body is that of BPNet (Avsec et al., Nature Genetics 2021); its profile head is left out.
+    The layers follow BPNet (Avsec et al., Nature Genetics 2021), without its profile head.
     """
 
     min_length = 1
@@ -43,7 +43,7 @@ class Dilated(nn.Module, Network):
         self.linear = nn.Linear(options.filters, n_targets)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Outputs (B, T)."""
+        """Return outputs (B, T)."""
         features: Tensor = self.layers(self.relu(self.first_layer(x)))
         outputs: Tensor = self.linear(self.mean(features).squeeze(2))
         return outputs

@@ -1,4 +1,4 @@
-"""The contract, checked by the kit that comes with demo_core, and what makes this network what it is."""
+"""Test the contract, the receptive field of each layer, and that the network learns a motif."""
 
 import demo_dilated
 import torch
@@ -16,7 +16,7 @@ def test_contract(check: Check) -> None:
     check()
 
 
-def test_each_layer_sees_twice_as_far() -> None:
+def test_receptive_field_doubles_with_each_layer() -> None:
     from demo_dilated.network import Layer
 
     for reach in (2, 4, 8):
@@ -26,7 +26,7 @@ def test_each_layer_sees_twice_as_far() -> None:
         assert seen == [20 - reach, 20, 20 + reach]
 
 
-def test_it_learns_a_planted_motif() -> None:
+def test_learns_a_planted_motif() -> None:
     torch.manual_seed(0)
     data = tiny_dataset(400)
     model = build_model(registered, {}, alphabet=DNA, length=data.length, outputs=[Output("bound")])

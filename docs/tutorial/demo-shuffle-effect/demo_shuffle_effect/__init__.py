@@ -1,4 +1,4 @@
-"""An explainer from outside: the effect of shuffling a window. Light: torch is imported when it runs."""
+"""Register the explainer. Every command imports this module, so import torch only in explainer.py."""
 
 from demo_core import Explainer, Register, hookimpl
 from demo_shuffle_effect.options import ShuffleEffectOptions
@@ -16,6 +16,6 @@ def register_explainers(register: Register[Explainer]) -> None:
             options=ShuffleEffectOptions,
             kind="attribution",
             hypothetical=False,
-            summary="How much the target falls when a window around each base is shuffled.",
+            summary="Decrease of the target when a window around each base is shuffled.",
         )
     )

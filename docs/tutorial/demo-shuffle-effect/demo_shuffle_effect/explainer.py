@@ -1,4 +1,4 @@
-"""The change in the target when a window is shuffled."""
+"""Change of the target when a window is shuffled."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class ShuffleEffect(SequenceExplainer):
-    """Kind attribution, values of the letters that are there alone, in target units.
+    """Kind attribution, values only of the bases in the sequence, in target units.
 
     For each window the effect is the target of the sequence minus its mean over shuffles of the window. A base gets
     the mean effect of the windows that cover it. When not to use it: for single bases, since a window blurs them; and
@@ -25,7 +25,7 @@ class ShuffleEffect(SequenceExplainer):
 
     @torch.no_grad()
     def explain(self, model: Model, batch: Batch, target: Target) -> Result:
-        """Values (B, A, L); raises Unsuitable if the window is longer than the sequences."""
+        """Return values (B, A, L). Raises Unsuitable if the window is longer than the sequences."""
         x, width = batch.x, self.options.window
         length = x.shape[2]
         if width > length:
@@ -36,7 +36,7 @@ class ShuffleEffect(SequenceExplainer):
             window = slice(start, start + width)
             mean = torch.zeros_like(whole)
             for _ in range(self.options.shuffles):
-                # the batch's own random numbers: the same for a sequence whatever batch it comes in
+                # random numbers of the batch: each sequence gets the same ones in any batch
                 order = batch.random.permutations(width)[:, None, :].expand(-1, x.shape[1], -1)
                 shuffled = x.clone()
                 shuffled[:, :, window] = x[:, :, window].gather(2, order)

@@ -1,11 +1,11 @@
-"""Options of shuffle-effect."""
+"""Options of shuffle-effect. Each field becomes an option of ``demo explain shuffle-effect``."""
 
 from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
 class ShuffleEffectOptions:
-    """What is shuffled, and how often."""
+    """Width of the window and number of shuffles."""
 
-    window: int = field(default=9, metadata={"help": "Bases shuffled at a time.", "minimum": 2})
-    shuffles: int = field(default=8, metadata={"help": "Shuffles of each window.", "minimum": 1})
+    window: int = field(default=9, metadata={"help": "Width of the shuffled window, in bases.", "minimum": 2})
+    shuffles: int = field(default=8, metadata={"help": "Number of shuffles of each window.", "minimum": 1})

@@ -1,4 +1,4 @@
-"""The contract, checked by the kit that comes with demo_core, and the one thing this method is about."""
+"""Test the contract, and that a window of one letter has no effect."""
 
 import demo_shuffle_effect
 

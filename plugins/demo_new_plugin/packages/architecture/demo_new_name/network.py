@@ -1,4 +1,4 @@
-"""The network. Each non-linearity is a module used once, so that explainers can decompose it."""
+"""The network. Each non-linearity is a module used once, as methods such as DeepLIFT require."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""Options of new-name. Each field becomes a flag of ``demo train new-name``."""
+"""Options of new-name. Each field becomes an option of ``demo train new-name``."""
 
 from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
 class NewNameOptions:
-    """Size of the convolution."""
+    """Number and width of the filters."""
 
-    filters: int = field(default=64, metadata={"help": "Filters of the convolution.", "minimum": 1})
-    width: int = field(default=15, metadata={"help": "Width of the convolution, in bases.", "minimum": 1})
+    filters: int = field(default=64, metadata={"help": "Number of convolution filters.", "minimum": 1})
+    width: int = field(default=15, metadata={"help": "Width of each filter, in bases.", "minimum": 1})

@@ -1,4 +1,4 @@
-"""Test the contract, and that the network learns."""
+"""Test the contract, and that the network learns a motif."""
 
 import demo_new_name
 import torch
@@ -15,7 +15,7 @@ def test_contract(check: Check) -> None:
     check()
 
 
-def test_it_learns_a_planted_motif() -> None:
+def test_learns_a_planted_motif() -> None:
     torch.manual_seed(0)
     data = tiny_dataset(400)
     model = build_model(registered, {}, alphabet=DNA, length=data.length, outputs=[Output("bound")])

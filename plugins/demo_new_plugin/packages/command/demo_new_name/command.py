@@ -1,4 +1,4 @@
-"""``demo new-name``: a table of peaks on stdout."""
+"""The command ``demo new-name``: print the position of the highest attribution in each sequence."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from demo_core.errors import printable
 
 @click.command("new-name")
 @click.argument("explanation", type=click.Path(path_type=Path))
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Print the first N sequences alone.")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Print only the first N sequences.")
 def new_name(explanation: Path, limit: int | None) -> None:
     """Print the position of the highest attribution in each sequence of EXPLANATION.
 
@@ -24,16 +24,16 @@ def new_name(explanation: Path, limit: int | None) -> None:
 
     with Explanation.open(explanation) as found:
         if found.kind != "attribution":
-            raise UsageProblem(f"{explanation} is of kind {found.kind}: give one of attributions")
+            raise UsageProblem(f"{explanation} is of kind {found.kind}; give an explanation of kind attribution")
         last = min(len(found), limit or len(found))
         for rows in found.blocks():
             rows = slice(rows.start, min(rows.stop, last))  # noqa: PLW2901
             one_hot = found.one_hot(rows)
-            there = (found.values[rows] * one_hot).sum(axis=1)  # (n, L): attributions of the bases that are present
-            places = np.abs(there).argmax(axis=1)
-            for row, place in enumerate(places):
+            present = (found.values[rows] * one_hot).sum(axis=1)  # (n, L): attributions of the bases in the sequence
+            positions = np.abs(present).argmax(axis=1)
+            for row, position in enumerate(positions):
                 name = found.sequences.ids[rows.start + row]
-                letter = found.sequences.alphabet.decode(found.sequences.codes[rows.start + row])[place]
-                click.echo(f"{printable(name)}\t{place}\t{letter}\t{there[row, place]:.4g}")
+                letter = found.sequences.alphabet.decode(found.sequences.codes[rows.start + row])[position]
+                click.echo(f"{printable(name)}\t{position}\t{letter}\t{present[row, position]:.4g}")
             if rows.stop == last:
                 break

@@ -15,7 +15,7 @@ def test_contract(check: Check) -> None:
     check()
 
 
-def test_a_line_for_each_sequence(tmp_path: Path) -> None:
+def test_prints_one_line_per_sequence(tmp_path: Path) -> None:
     dataset = tiny_dataset(3)
     explain("saliency", tiny_model(), dataset).save(tmp_path / "x.h5")
     found = CliRunner().invoke(new_name, [str(tmp_path / "x.h5")])

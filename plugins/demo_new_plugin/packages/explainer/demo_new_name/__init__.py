@@ -17,6 +17,6 @@ def register_explainers(register: Register[Explainer]) -> None:
             kind="attribution",
             # only the base that is present gets a value
             hypothetical=False,
-            summary="How much the target falls when a window around each base is blanked out.",
+            summary="Decrease of the target when a window around each base is masked.",
         )
     )

@@ -1,4 +1,4 @@
-"""Change of the target when a window is replaced by unknown bases."""
+"""Occlusion: change of the target when a window is masked with unknown bases."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ class NewName(SequenceExplainer):
         total, covered = x.new_zeros(len(x), length), x.new_zeros(length)
         for start in range(length - width + 1):
             window = slice(start, start + width)
-            blanked = x.clone()
-            blanked[:, :, window] = 0
-            total[:, window] += (whole - target(model.module(blanked)))[:, None]
+            masked = x.clone()
+            masked[:, :, window] = 0
+            total[:, window] += (whole - target(model.module(masked)))[:, None]
             covered[window] += 1
         return Result(x * (total / covered)[:, None, :])

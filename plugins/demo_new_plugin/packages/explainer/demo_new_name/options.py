@@ -1,4 +1,4 @@
-"""Options of new-name. Each field becomes a flag of ``demo explain new-name``."""
+"""Options of new-name. Each field becomes an option of ``demo explain new-name``."""
 
 from dataclasses import dataclass, field
 
@@ -7,4 +7,4 @@ from dataclasses import dataclass, field
 class NewNameOptions:
     """Size of the window."""
 
-    window: int = field(default=5, metadata={"help": "Bases blanked out at a time.", "minimum": 1})
+    window: int = field(default=5, metadata={"help": "Width of the masked window, in bases.", "minimum": 1})

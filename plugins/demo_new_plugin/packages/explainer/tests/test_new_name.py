@@ -14,7 +14,7 @@ def test_contract(check: Check) -> None:
     check()
 
 
-def test_blanking_what_is_unknown_changes_nothing() -> None:
+def test_masking_unknown_bases_changes_nothing() -> None:
     dataset = tiny_dataset(4)
     dataset.codes[:] = 4
     explained = run(make_job(registered, tiny_model()), Rows(dataset), Memory())

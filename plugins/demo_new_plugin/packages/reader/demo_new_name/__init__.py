@@ -15,6 +15,6 @@ def register_datasets(register: Register[DatasetReader]) -> None:
             target="demo_new_name.reader:NewName",
             options=NewNameOptions,
             suffixes=(".new-name.tsv", ".new-name.tsv.gz"),
-            summary="Tables of a sequence and a label on each line, plain or gzip.",
+            summary="Tables with a sequence and a label on each line, plain or gzip.",
         )
     )

@@ -1,4 +1,4 @@
-"""A table for checks of the reader, its records, and tables that it must refuse."""
+"""Files that test the reader: a table with its records, and malformed tables."""
 
 from demo_core import Record
 from demo_core.testing import ReaderExample

@@ -1,10 +1,10 @@
-"""Options of new-name. Each field becomes a flag of ``demo data import``."""
+"""Options of new-name. Each field becomes an option of ``demo data import``."""
 
 from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
 class NewNameOptions:
-    """How lines are read."""
+    """Lines to skip."""
 
-    skip: int = field(default=0, metadata={"help": "Lines to leave out at the top.", "minimum": 0})
+    skip: int = field(default=0, metadata={"help": "Number of header lines to skip.", "minimum": 0})

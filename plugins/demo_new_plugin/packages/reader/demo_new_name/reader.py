@@ -1,4 +1,4 @@
-"""Two columns separated by a tab: a sequence, and its label as a number."""
+"""Reader of tables with two columns separated by a tab: a sequence and a numeric label."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class NewName(Reader):
-    """Read lines one by one; a file may be larger than memory."""
+    """Reads line by line, so a file may be larger than memory."""
 
     targets = ("bound",)
 
@@ -23,22 +23,22 @@ class NewName(Reader):
 
     @staticmethod
     def example() -> ReaderExample:
-        """Return files for the conformance kit."""
+        """Return example files for the conformance kit."""
         from demo_new_name.example import EXAMPLE
 
         return EXAMPLE
 
     def read(self, source: Path) -> Iterator[Record]:
-        """Yield records in the order of the lines. Raises BadSource, naming the line."""
+        """Yield records in file order. Raises BadSource with the line number."""
         for number, line in text_lines(source):
             if number <= self.options.skip or not line.strip():
                 continue
             where = f"line {number}"
             cells = line.split("\t")
             if len(cells) != 2:
-                raise BadSource(source, f"has {len(cells)} columns, not a sequence and a label", where)
+                raise BadSource(source, f"has {len(cells)} columns; expected a sequence and a label", where)
             try:
                 label = float(cells[1])
             except ValueError:
-                raise BadSource(source, f"the label must be a number, not '{cells[1][:20]}'", where) from None
+                raise BadSource(source, f"label '{cells[1][:20]}' is not a number; write 0 or 1", where) from None
             yield Record(id=f"line-{number}", sequence=cells[0], labels=(label,), where=f"{source.name} {where}")

@@ -14,7 +14,7 @@ def test_contract(check: Check) -> None:
     check()
 
 
-def test_lines_at_the_top_can_be_left_out(tmp_path: Path) -> None:
+def test_skip_omits_header_lines(tmp_path: Path) -> None:
     source = tmp_path / "x.new-name.tsv"
     source.write_text("sequence\tlabel\nACGT\t1\n")
     (record,) = NewName(NewNameOptions(skip=1)).read(source)
