@@ -1,4 +1,4 @@
-"""Fixtures that all tests share. Real files and real processes throughout."""
+"""Shared fixtures. They use real files and real processes."""
 
 from __future__ import annotations
 
@@ -15,37 +15,37 @@ import pytest
 from fork_server import ForkServer
 
 ROOT = Path(__file__).parent.parent
-# Tests say what is on the command line; a user's own settings must not.
+# Tests set options on the command line; settings of the user must not interfere.
 for name in [n for n in os.environ if n.startswith("DEMO_") and n not in ("DEMO_TEST_DATA", "DEMO_CHROMIUM")]:
     del os.environ[name]
-# Two workers share two cores: threads that wait for each other make everything slower
+# Two workers share two cores; more threads would wait for each other
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-# The same on a machine with a GPU; tests that need one ask for it
+# Same results on machines with a GPU; GPU tests request it explicitly
 os.environ["DEMO_DEVICE"] = "cpu"
-# A shell lets what it starts in the background ignore Ctrl-C, and so would every process that a test interrupts
+# Shells make background processes ignore Ctrl-C, which interrupted test processes would inherit
 signal.signal(signal.SIGINT, signal.default_int_handler)
-# Nor must plugins that happen to be installed beside it.
+# Installed third-party plugins must not interfere either.
 os.environ["DEMO_LOAD_PLUGINS"] = ""
 
 
 def pytest_collection_modifyitems(items):
-    """What looks at the quickstart comes last: it is made beside all other tests."""
+    """Run tests of the quickstart last: it is computed while the other tests run."""
     items.sort(key=lambda item: "quickstart" in item.fixturenames)
 
 
 class Quickstart:
-    """A quickstart, begun in a process beside the tests, once for all workers of pytest-xdist."""
+    """A quickstart in a background process, started once for all workers of pytest-xdist."""
 
     def __init__(self, folder: Path, *options: str) -> None:
         self.folder, self._process = folder, None
         try:
             folder.mkdir()
-        except FileExistsError:  # another worker has begun it
+        except FileExistsError:  # another worker has started it
             return
         line = [sys.executable, "-m", "demo_core", "quickstart", *options, "-o", "q"]
         code = "import subprocess, sys; print(subprocess.call(sys.argv[2:]), file=open(sys.argv[1] + '.new', 'w'))"
         code += "; import os; os.replace(sys.argv[1] + '.new', sys.argv[1])"
-        # one thread, so that the tests beside it have the other core
+        # one thread, which leaves the other core to the tests
         env = {**os.environ, "OMP_NUM_THREADS": "1"}
         with self._of("out").open("w") as stdout, self._of("err").open("w") as stderr:
             command = [sys.executable, "-c", code, str(self._of("code")), *line]
@@ -55,7 +55,7 @@ class Quickstart:
         return self.folder.with_suffix(f".{name}")
 
     def result(self) -> tuple[Path, subprocess.CompletedProcess]:
-        """Its folder, and its finished process."""
+        """Wait for the process. Returns the folder and the finished process."""
         deadline = time.monotonic() + 900
         while not self._of("code").exists():
             assert time.monotonic() < deadline, "the quickstart did not end"
@@ -64,7 +64,7 @@ class Quickstart:
         return self.folder, subprocess.CompletedProcess(["demo", "quickstart"], int(code), out, err)
 
     def end(self) -> None:
-        """Stop it, if this worker began it."""
+        """Stop the process if this worker started it."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
@@ -72,7 +72,7 @@ class Quickstart:
 
 @pytest.fixture(scope="session", autouse=True)
 def quickstart_begun(request, tmp_path_factory):
-    """The small quickstart, as a newcomer types it, from the start of the session on; and the full one where needed."""
+    """Start the small quickstart at the beginning of the session, and the full one if a test needs it."""
     base = tmp_path_factory.getbasetemp()
     base = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
     wanted = {name for item in request.session.items for name in item.fixturenames}
@@ -85,7 +85,7 @@ def quickstart_begun(request, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def real_data() -> Path:
-    """The folder of real ChIP-seq data; the test is skipped where it is absent."""
+    """Return the folder of real ChIP-seq data. Skips the test if it is missing."""
     folder = Path(os.environ.get("DEMO_TEST_DATA", ROOT.parent / "shared" / "data"))
     if not (folder / "encode").is_dir():
         pytest.skip(f"no real ChIP-seq data in {folder}: point DEMO_TEST_DATA to it")
@@ -94,14 +94,14 @@ def real_data() -> Path:
 
 @pytest.fixture
 def here(tmp_path, monkeypatch):
-    """A new folder, which is the current one."""
+    """Return a new folder and make it the current one."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
 @pytest.fixture
 def demo(tmp_path, capsys):
-    """Run a command line in this process; returns exit code, stdout and stderr."""
+    """Run a command line in this process. Returns exit code, stdout and stderr."""
     from demo_core.cli import run
 
     def call(*arguments: object) -> tuple[int, str, str]:
@@ -115,7 +115,7 @@ def demo(tmp_path, capsys):
 
 @pytest.fixture
 def site(tmp_path, monkeypatch):
-    """Installs distributions: a module and its metadata, as pip would lay them."""
+    """Install distributions: a module and the metadata that pip would write."""
     monkeypatch.syspath_prepend(str(tmp_path))
 
     def install(distribution: str, module: str, code: str, entry_point: str | None = None, target: str = "",
@@ -134,7 +134,7 @@ def site(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="session")
 def demo_process(tmp_path_factory):
-    """Run a command line in a process of its own, which finds torch imported."""
+    """Run a command line in a separate process with torch already imported."""
     server = ForkServer(tmp_path_factory.mktemp("processes"))
 
     def call(*arguments: object, env: dict[str, str] | None = None, cwd: object = None):
@@ -146,19 +146,19 @@ def demo_process(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def quickstart(quickstart_begun):
-    """The finished small quickstart: its folder, and its process."""
+    """Return the folder and the process of the finished small quickstart."""
     return quickstart_begun["quickstart"].result()
 
 
 @pytest.fixture(scope="session")
 def full_quickstart(quickstart_begun):
-    """The finished quickstart: its folder, and its process."""
+    """Return the folder and the process of the finished full quickstart."""
     return quickstart_begun["full_quickstart"].result()
 
 
 @pytest.fixture(scope="session")
 def browser():
-    """A real Chromium: the one that DEMO_CHROMIUM names, or the one that is installed. CI must have one."""
+    """Return the path of Chromium: DEMO_CHROMIUM, or the installed one. CI must have one."""
     names = [os.environ.get("DEMO_CHROMIUM"), *map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))]
     path = next((name for name in names if name), None)
     if path is None and os.environ.get("CI"):
@@ -168,7 +168,7 @@ def browser():
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        # a container's root has no sandbox to give
+        # root in a container has no sandbox
         running = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         yield running
         running.close()
@@ -176,7 +176,7 @@ def browser():
 
 @pytest.fixture(scope="session")
 def registry():
-    """What the installed plugins register."""
+    """Return the registry of installed plugins."""
     from demo_core.plugins.discovery import discover
 
     return discover(environ={"DEMO_LOAD_PLUGINS": ""}).registry
@@ -184,7 +184,7 @@ def registry():
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory, registry):
-    """A dataset file and two small model folders, untrained."""
+    """Return a dataset file and the folders of two small untrained models."""
     from demo_core.testing import tiny_dataset, tiny_model
 
     folder = tmp_path_factory.mktemp("trained")

@@ -1,7 +1,7 @@
-"""Processes that begin with torch imported: a server that forks itself for each command line.
+"""Server that forks a process with torch already imported for each command line.
 
-A real process each time, with its own environment, folder, streams and exit code; only the two seconds that torch takes
-to import are spent once. Not for what imports have to show, nor for signals and launchers.
+Each command is a real process with its own environment, folder, streams and exit code. Importing torch takes two
+seconds, which are spent only once. Not for tests of imports, signals and launchers.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from pathlib import Path
 
 
 class ForkServer:
-    """Starts with the first command line, and ends with ``close``."""
+    """Starts with the first command line and stops with ``close``."""
 
     def __init__(self, folder: Path) -> None:
         self._folder, self._count = folder, 0
         self._server: subprocess.Popen[str] | None = None
 
     def run(self, arguments: list[str], env: dict[str, str], cwd: object) -> subprocess.CompletedProcess[str]:
-        """Run ``demo ARGUMENTS`` and wait for its end."""
+        """Run ``demo ARGUMENTS`` and wait for it."""
         if self._server is None:
             command = [sys.executable, __file__]
             self._server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -37,13 +37,13 @@ class ForkServer:
         return subprocess.CompletedProcess(["demo", *arguments], code, *said)
 
     def close(self) -> None:
-        """End the server."""
+        """Stop the server."""
         if self._server is not None and self._server.stdin is not None:
             self._server.communicate()
 
 
 def serve() -> None:
-    """Fork for each line of stdin, one after the other, and answer with the exit code."""
+    """Fork a process for each line of stdin, one at a time, and answer with its exit code."""
     import h5py  # noqa: F401 - what nearly every command needs
     import numpy  # noqa: F401
     import torch  # noqa: F401
@@ -58,7 +58,7 @@ def serve() -> None:
 
 
 def _become(request: dict[str, object]) -> None:
-    """Be the command's process, up to its end."""
+    """Run the command in the forked process."""
     code = 1
     try:
         nothing = os.open(os.devnull, os.O_RDONLY)

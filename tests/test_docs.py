@@ -1,4 +1,4 @@
-"""What the documentation says is so."""
+"""Test statements, commands and links of the documentation."""
 
 import re
 import subprocess
@@ -83,7 +83,7 @@ PAGES = [*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("docs/**/*.md"))]
 
 
 def anchors(page):
-    """The anchors of a page's headings, as GitHub and the site name them."""
+    """Return the anchors of a page's headings, as named by GitHub and the site."""
     text = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
     heads = [re.sub(r"[`*_]", "", head) for head in re.findall(r"^#+ (.+)$", text, re.MULTILINE)]
     return {re.sub(r"[^\w -]", "", head.lower()).strip().replace(" ", "-") for head in heads}

@@ -1,4 +1,4 @@
-"""One run on real ChIP-seq data: REST, a small network, a short training."""
+"""Test one run on real ChIP-seq data: REST, a small network and a short training."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Names from files reach no terminal as they are: escape sequences and bidirectional controls are stripped."""
+"""Test that escape sequences and bidirectional controls in names never reach the terminal."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TARGET = f"bound{ESCAPE}"
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A dataset, a model and explanations whose every name is hostile."""
+    """Return a dataset, a model and explanations in which every name is hostile."""
     from demo_core.cli import run
 
     path = tmp_path_factory.mktemp("hostile")
@@ -33,7 +33,7 @@ def folder(tmp_path_factory):
 
 
 def lines(folder, tmp_path):
-    """A command line of every command that reads names out of files, and whether it succeeds."""
+    """Return a command line for each command that reads names from files, and whether it succeeds."""
     model, data, first = folder / f"m{ESCAPE}", folder / "d.h5", f"0{ESCAPE}{'x' * 300}"
     (saliency,) = folder.glob("ex/*saliency*.h5")
     (trace,) = folder.glob("ex/*temporal*.h5")

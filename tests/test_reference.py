@@ -1,4 +1,4 @@
-"""Everything a user or an author can name has its place in the documentation."""
+"""Test that commands, options, settings and public names are documented."""
 
 import re
 import shlex
@@ -14,7 +14,7 @@ PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("docs/*/
 
 
 def commands(command, ctx, words=()):
-    """Every command that is no group, with its words and its context."""
+    """Yield every command, except groups, with its words and context."""
     if not isinstance(command, click.Group):
         yield words, command, ctx
         return
@@ -33,7 +33,7 @@ def every():
 
 
 def options_of(command, ctx):
-    """The options of a command and, of an import, those of every reader."""
+    """Return the options of a command, with those of every reader for imports."""
     from demo_core.cli.flags import click_options
     from demo_core.plugins.specs import DatasetReader
 
@@ -102,7 +102,7 @@ def test_the_page_that_a_built_in_plugin_names_is_there(registry):
 
 
 def shown(page):
-    """The lines of a page that somebody is to type and that begin with demo."""
+    """Return the command lines of a page that begin with demo."""
     text = re.sub(r"<!-- generated: (?!code).*?<!-- end -->", "", page.read_text(), flags=re.DOTALL)
     text = re.sub(r"\\\n\s+", "", text)
     lines = re.findall(r"^(?:    |)(demo (?!:).+)$", text, re.MULTILINE)
@@ -110,8 +110,8 @@ def shown(page):
 
 
 def test_every_command_that_is_shown_could_be_typed(every):
-    """Words that are commands and options that they have; whether files are there is for whoever types it."""
-    theirs = {"shuffle-effect", "dilated"}  # the tutorials' packages, whose commands CI runs
+    """Check that commands and options exist, without checking files."""
+    theirs = {"shuffle-effect", "dilated"}  # packages of the tutorials, whose commands CI runs
     count = 0
     for page in PAGES:
         for line in shown(page):
@@ -119,9 +119,7 @@ def test_every_command_that_is_shown_could_be_typed(every):
             while words and words[0] in ("--plugin", "--allow-code"):
                 words = words[2 if words[0] == "--plugin" else 1 :]
             path = next((tuple(words[:n]) for n in (2, 1) if tuple(words[:n]) in every), None)
-            if (
-                words == ["--version"] or theirs & set(words) or words[:2] == ["explain", "mine"]
-            ):  # which another test runs
+            if words == ["--version"] or theirs & set(words) or words[:2] == ["explain", "mine"]:  # run by another test
                 continue
             assert path is not None, f"{page.name}: {line}"
             known = {o for option in options_of(*every[path]) for o in (*option.opts, *option.secondary_opts)}

@@ -1,4 +1,4 @@
-"""Texts are short, plain sentences, as CONTRIBUTING.md asks."""
+"""Test that texts are short, plain sentences, as CONTRIBUTING.md requires."""
 
 import ast
 import io
@@ -23,7 +23,7 @@ CODE = [
     if p.suffix in (".py", ".js", ".css", ".html", ".toml", ".yml") and "_build" not in p.parts
 ]
 
-#: Words and phrases of translated English, which readers have to translate back.
+#: Words and phrases of translated English.
 OLD = (
     "anew", "as it lies", "at a click", "be it that", "best supported", "brings by itself", "comes? to naught",
     "for want of", "gone on from", "go(es)? on from", "in want of", "is of no \\w+", "is told by", "is yours to",
@@ -34,7 +34,7 @@ OLD = (
     "what (is|are) (added|asked for|drawn|left|meant|there|known)",
     "what there (is|are)", "where there (is|are) (none|no)", "where they lie", "worth (a look|telling)", "without ado",
 )  # fmt: skip
-#: The left column of the table of examples that the house rules give.
+#: The left column of the table of examples in the house rules.
 BEFORE = (
     "Print what a shell needs to complete", "Why does it say that this sequence is bound",
     "Make a report to look at and to mail", "Bring models trained elsewhere", "one of a warm start only for want of",
@@ -68,7 +68,7 @@ def texts(ctx):
 
 
 def sentences(text):
-    plain = re.sub(r"\x08\n.*?(\n\n|$)", "", text, flags=re.DOTALL)  # lines of a shell
+    plain = re.sub(r"\x08\n.*?(\n\n|$)", "", text, flags=re.DOTALL)  # lines of shell code
     plain = re.sub(r"\[[^]]*\]|\([^)]*\)", "", plain)
     return [s for s in re.split(r"(?<=[.:;])\s+|\n\n", plain) if s.strip()]
 
@@ -80,7 +80,7 @@ def test_sentences_of_help_have_at_most_15_words(every_command):
 
 
 def sentences_of_page(text):
-    """Sentences of the prose of a page: no code, tables, headings, pictures or brackets."""
+    """Return the sentences of a page, without code, tables, headings, pictures and brackets."""
     text = re.sub(r"<!-- generated.*?<!-- end -->", "\n\n", text, flags=re.DOTALL)
     text = re.sub(r"^```.*?^```", "\n\n", text, flags=re.DOTALL | re.MULTILINE)
     text = re.sub(r"^(    .*|\|.*|#.*)$", "\n\n", text, flags=re.MULTILINE)
@@ -96,7 +96,7 @@ def test_sentences_of_docs_have_at_most_25_words(page):
 
 
 def prose(path):
-    """The text of a file that a person reads, with line numbers; of Python, strings and comments."""
+    """Return the prose of a file with line numbers; for Python files, strings and comments."""
     text = path.read_text()
     if path.suffix != ".py":
         return list(enumerate(text.splitlines(), 1))

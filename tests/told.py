@@ -1,11 +1,11 @@
-"""Explanations whose provenance says something else, as files of others do."""
+"""Explanations with changed provenance, like files from other sources."""
 
 from demo_core.results.explanation import Explanation
 from demo_core.results.provenance import Provenance
 
 
 def retell(explanation: Explanation, **changes: object) -> None:
-    """Change entries of an explanation's provenance; ``model__digest`` is an entry of the model's."""
+    """Change entries of an explanation's provenance. ``model__digest`` is an entry of its model."""
     record = dict(explanation.metadata)
     for name, value in changes.items():
         section, _, key = name.rpartition("__")

@@ -1,4 +1,4 @@
-"""Explainers, each broken in one way, by the check that has to find it, and what that check has to say came."""
+"""Broken explainers, by the check that must fail, with the expected message."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Plain:
 
 
 class Good(Plain):
-    """What the others are, had they done it right: the gradient."""
+    """Correct explainer that the broken ones derive from: the gradient."""
 
     def explain(self, model, batch, target):
         x = batch.x.detach().clone().requires_grad_(True)
@@ -155,7 +155,7 @@ class SwapsAModule(Plain):
 
 
 class MovesAway(Plain):
-    """To the one other device that is everywhere; it holds no values."""
+    """Return values on the device meta, which exists everywhere and holds no values."""
 
     def explain(self, model, batch, target):
         model.module.to("meta")

@@ -1,4 +1,4 @@
-"""Networks, each broken in one way, by the check that has to find it, and what that check has to say came."""
+"""Broken networks, by the check that must fail, with the expected message."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ NETWORKS = [
 
 
 class Foreign(nn.Module):
-    """A sound network that knows nothing of DeMo, for the adapter."""
+    """Valid network written without DeMo, for the adapter."""
 
     def __init__(self, letters, length, n_targets):
         super().__init__()

@@ -1,4 +1,4 @@
-"""Readers and commands, each broken in one way, by the check that has to find it, and what it has to say."""
+"""Broken readers and commands, by the check that must fail, with the expected message."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from demo_core.testing import ReaderExample
 
 
 class Lines(Plain):
-    """A sound reader: a base sequence and a label on each line."""
+    """Valid reader: a sequence and a label on each line."""
 
     def read(self, source):
         for number, line in text_lines(source):
@@ -64,7 +64,7 @@ class LosesALabel(Lines):
 
 
 class NamesATargetTooMany(Lines):
-    """Its records are what its example says, and cannot be stored."""
+    """Records match the example, but cannot be stored."""
 
     targets = ("bound", "open")
 
@@ -109,14 +109,14 @@ READERS = [
 @click.command()
 @click.option("--mute")
 def mute(mute):
-    """Has an option that says nothing."""
+    """Has an option without a help text."""
 
 
 silent = click.Command("silent")
 
 
 class Late(click.Group):
-    """A group whose commands are found when they are asked for."""
+    """Group that looks up its commands on demand."""
 
     def list_commands(self, ctx):
         return ["silent"]

@@ -1,4 +1,4 @@
-"""Plugins of one file that tests write where they are."""
+"""Single-file plugins that tests write into the current folder."""
 
 PLUGIN = """
 import click
@@ -26,5 +26,5 @@ def register_commands(register):
     register(Command(name="hello", target="demo_local_{name}:{what}", summary="Says hello."{more}))
 """
 
-#: Of a distribution: where it is documented, and where to report.
+#: Documentation and issue tracker of a distribution.
 ABOUT = "Project-URL: Bug Tracker, https://example.org/bad/issues\nProject-URL: Docs, https://example.org/bad/docs\n"

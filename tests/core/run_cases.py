@@ -1,4 +1,4 @@
-"""Runs of a tiny model on tiny data, for tests of the pipeline and its files."""
+"""Runs of a tiny model on tiny data, for tests of the pipeline and of its files."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ def explain_to_file(job, data, rows, path, *, force=False, **more):
 
 
 def interrupted(registry, data, path, after=15, **more):
-    """A run of 25 batches, interrupted after some of them."""
+    """Start a run of 25 batches and interrupt it after some of them."""
     batches = []
 
     def stop(n):

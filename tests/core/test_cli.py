@@ -1,4 +1,4 @@
-"""The command line: every command with good, missing and wrong input; exit codes; nothing half-written."""
+"""Test every command with good, missing and wrong input: exit codes, messages, and no partial files."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_the_whole_way(here, demo):
 
 @pytest.fixture
 def quick(monkeypatch):
-    """Few steps for the explainers that take many."""
+    """Reduce the steps of iterative explainers."""
     monkeypatch.setenv("DEMO_CLASS_OPTIMIZATION_STEPS", "2")
 
 
@@ -84,7 +84,7 @@ def test_explaining_a_fasta_directly_and_several_models(here, trained, demo, qui
 
 
 BAD = [
-    # (arguments, exit code, what the line says)
+    # (arguments, exit code, part of the message)
     (["nonsense"], 2, "unknown command 'nonsense'"),
     (["explian"], 2, "did you mean 'explain'"),
     (["explain", "salency", "m", "d"], 2, "did you mean 'saliency'"),
@@ -300,7 +300,7 @@ def test_explain_all_takes_each_explainers_table(here, trained, demo, quick):
     shutil.rmtree("explanations")
     code, _, err = demo(*line)
     assert code == 2
-    assert not Path("explanations").exists()  # found out before anything ran
+    assert not Path("explanations").exists()  # detected before anything ran
     assert "did you mean 'simplex'" in err
 
 

@@ -1,4 +1,4 @@
-"""The command line with plugins that bring commands, clash or lack something."""
+"""Test the command line with plugins that add commands, clash or lack a requirement."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What only a process of its own can show: signals, pipes, the current folder."""
+"""Test signals, pipes and the current folder in separate processes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_a_training_that_is_stopped_keeps_the_best_so_far(here, trained, how):
         for text in process.stderr:
             if text.startswith("epoch   3"):
                 break
-        for number in (how, signal.SIGINT, signal.SIGINT):  # and impatience
+        for number in (how, signal.SIGINT, signal.SIGINT):  # second interrupt
             process.send_signal(number)
             time.sleep(0.02)
         rest = process.stderr.read()

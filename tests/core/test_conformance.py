@@ -1,4 +1,4 @@
-"""The kit: built-in plugins pass it, and each check catches a plugin that is broken in just that way."""
+"""Test that built-in plugins pass the conformance kit, and that each check catches its broken plugin."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ from demo_core.testing.conformance import CHECKS
 ROOT = Path(__file__).parents[2]
 OWNER = Owner("test", "demo-test", "1.0", "installed")
 _REGISTRY = discover(environ={"DEMO_LOAD_PLUGINS": ""}).registry
-#: What makes the checks of a thousand steps short.
-#: And what a plugin cannot do without.
+#: Options that make iterative explainers short.
+#: Options that a plugin requires.
 SHORT = {
     "class-optimization": {"steps": 10, "restarts": 3},
     "adapted": {
@@ -52,20 +52,20 @@ BUILT_IN = [
 ]
 
 
-#: What there is nothing to check of, and why.
+#: Checks that do not apply, and why.
 NOTHING_TO_CHECK = {
-    "adapted:lengths", "adapted:prefixes", "cnn-rnn:prefixes", "rnn:prefixes",  # they do not offer prefix-logits
-    "bed:streams", "planted:streams", "sites:streams",  # no longer example: see theirs
+    "adapted:lengths", "adapted:prefixes", "cnn-rnn:prefixes", "rnn:prefixes",  # without the capability prefix-logits
+    "bed:streams", "planted:streams", "sites:streams",  # no longer example; tested in their own files
     "planted:packed",
-    # it reads no data
+    # reads no data
     *(f"class-optimization:{name}" for name in ("batch-size", "order", "memory", "outputs", "hypothetical")),
-    "temporal:hypothetical",  # a trace
+    "temporal:hypothetical",  # of kind trace
     *(f"{n}:{name}" for n in ("class-optimization", "saliency", "temporal")
       for name in ("only-letters-that-are-there", "adds-up")),
 }  # fmt: skip
 
 
-#: One architecture for each capability; what the others have no other has.
+#: One architecture per capability, and all that provide what the others lack.
 MORE = ("cnn-rnn:", "adapted:")
 
 
@@ -113,7 +113,7 @@ def test_there_is_a_broken_plugin_for_every_check():
         f"{kind.__name__}: {rule.name}" for kind, checks in CHECKS.items() for rule, _ in rules_of(checks)
         if (kind, rule.name) not in tried and rule.name not in ("loads", "light")
     ]  # fmt: skip
-    assert not missing  # the two that all kinds share are tried elsewhere here
+    assert not missing  # the two checks of all kinds are tested elsewhere in this file
 
 
 def test_every_rule_stands_in_the_contract():
@@ -125,9 +125,9 @@ def test_every_rule_stands_in_the_contract():
 
 @pytest.mark.parametrize("spec", [broken.explainer(broken.Good), broken.explainer(broken.AddsUp, adds_up=True)])
 def test_what_is_sound_passes(spec):
-    """Of the second, all but what its values are no good for."""
+    """Checks for a network with discrete outputs, except those that need continuous values."""
     spurious = {"hypothetical"} if spec.adds_up else set()
-    needs = {"says-what-it-needs"} if not spec.adds_up else set()  # it needs gradients, and does not say so
+    needs = {"says-what-it-needs"} if not spec.adds_up else set()  # needs gradients without declaring it
     for check in checks_for(Registered(spec, OWNER)):
         if check.name in spurious | needs | {"light"}:
             continue
@@ -186,7 +186,7 @@ def test_a_model_can_be_given_of_any_length():
     make = lambda: tiny_model("rnn", length=55)  # noqa: E731
     named(spec, "fits", model=make)()
     named(spec, "batch-size", model=make)()
-    named(spec, "fits")()  # a built-in network that does is found
+    named(spec, "fits")()  # found for a built-in network that reaches it
     spec = broken.explainer(broken.Good, needs={"attention"})
     with pytest.raises(AssertionError, match="give a model that does, --model FOLDER"):
         named(spec, "fits")()
@@ -222,7 +222,7 @@ def test_a_reason_for_no_check_is_refused():
 
 
 class Mutagenesis(broken.Plain):
-    """Every letter at every place, against the mean over letters."""
+    """In-silico mutagenesis: every base at every position, minus the mean over bases."""
 
     @torch.no_grad()
     def explain(self, model, batch, target):
@@ -238,7 +238,7 @@ class Mutagenesis(broken.Plain):
 
 
 class PathIntegral(broken.Plain):
-    """Integrated gradients from the mean of all letters, 50 steps."""
+    """Integrated gradients from a uniform baseline, 50 steps."""
 
     def explain(self, model, batch, target):
         x, start = batch.x, torch.full_like(batch.x, 0.25)
@@ -251,7 +251,7 @@ class PathIntegral(broken.Plain):
 
 
 class KeepsALittle(broken.Plain):
-    """As Captum's KernelShap does, which keeps 4.5 kB of each batch."""
+    """Keeps 4.5 kB of each batch, as Captum's KernelShap does."""
 
     def __init__(self, options):
         self.kept = []
@@ -316,7 +316,7 @@ def test_blocks_of_a_fixed_size_are_a_stream():
 
 
 def test_a_plugin_in_a_single_module_can_be_checked(tmp_path, monkeypatch):
-    """As the contract shows one; its class lies in the module of the entry point."""
+    """Explainer as shown in the contract, with its class in the module of the entry point."""
     text = (ROOT / "docs" / "contract.md").read_text()
     (code,) = [c for c in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if 'target="mine:Mine"' in c]
     (tmp_path / "mine.py").write_text(code)
@@ -325,7 +325,7 @@ def test_a_plugin_in_a_single_module_can_be_checked(tmp_path, monkeypatch):
 
     (registered,) = registered_from(mine)
     for check in checks_for(registered):
-        if check.name not in ("light", "hypothetical", "adds-up"):  # one file may import what it likes
+        if check.name not in ("light", "hypothetical", "adds-up"):  # a module is exempt from import rules
             check()
 
 

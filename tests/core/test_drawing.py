@@ -1,4 +1,4 @@
-"""Figures: what is on them, and that names from data cannot do anything to them."""
+"""Test parts of figures, and that names from data are drawn as plain text."""
 
 import io
 
@@ -23,7 +23,7 @@ from demo_core.views.drawing import (
 
 
 def boxes(axes):
-    """Left, bottom, width and height of every letter outline, by colour."""
+    """Return left, bottom, width and height of every letter outline, by colour."""
     found = {}
     for patch in axes.get_children():
         if isinstance(patch, PathPatch):
@@ -41,7 +41,7 @@ def boxes(axes):
 def test_letters_have_the_height_of_their_values_largest_next_to_the_axis():
     axes = Figure().subplots()
     heights = np.zeros((4, 3))
-    heights[:, 0] = [2, 1, 0, 0]  # C below A? no: the largest stands next to the axis
+    heights[:, 0] = [2, 1, 0, 0]  # the largest letter is next to the axis
     heights[:, 1] = [0, 0, -3, -0.5]
     draw_logo(axes, heights)
     found = boxes(axes)
@@ -113,7 +113,7 @@ def test_a_pattern_is_made_a_logo_as_the_paper_does():
     raised = np.array([[1.0, 0, 0], [0.5, 0.25, 0], [0, 0, 0], [0, 0, 0]]) + 0.01
     assert np.allclose(found, raised / raised.sum(0))
     heights = information(found)
-    assert heights[:, 2] == pytest.approx(0)  # no letter is better than another
+    assert heights[:, 2] == pytest.approx(0)  # all bases are equally likely
     assert 0 < heights[:, 1].sum() < 2
     certain = information(np.eye(4)[:, :1])
     assert certain[:, 0].tolist() == [2.0, 0, 0, 0]

@@ -1,4 +1,4 @@
-"""Interrupted commands and closed outputs: work is kept, or the loss is reported."""
+"""Test interrupted commands and closed outputs: work is kept, or the loss is reported."""
 
 import signal
 import subprocess
@@ -53,7 +53,7 @@ def test_an_interrupt_while_it_starts_is_one_line(tmp_path, trained):
 
 
 def test_an_interrupt_waits_until_torch_is_imported(monkeypatch):
-    """torch's C++ code ends the process if an exception reaches it while it is imported."""
+    """torch's C++ code aborts the process if an exception is raised during its import."""
     from demo_core.plugins import interrupts
 
     monkeypatch.setattr(interrupts._State, "last", None)

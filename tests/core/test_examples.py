@@ -1,4 +1,4 @@
-"""Every public class and function has an example, and the examples run."""
+"""Test that every public class and function has an example, and that the examples run."""
 
 import doctest
 import importlib
@@ -15,7 +15,7 @@ PACKAGES = (
 
 
 def public():
-    """Each public class and function once, with its package."""
+    """Yield each public class and function once, with its package."""
     found = {}
     for package in PACKAGES:
         module = importlib.import_module(package)

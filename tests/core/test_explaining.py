@@ -1,4 +1,4 @@
-"""Running explainers in memory; the explainers here are small ones with one property each."""
+"""Test running explainers in memory, with small explainers that each have one property."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OWNER = Owner("test", "demo-test", "1.0", "installed")
 
 
 def registered(cls, **spec):
-    """An explainer class of this module, as a plugin would register it."""
+    """Register an explainer class of this module."""
     fields = {"kind": "attribution", "summary": "A test.", **spec}
     return Registered(Explainer(name="probe", target=f"{__name__}:{cls.__name__}", **fields), OWNER)
 
@@ -32,7 +32,7 @@ class Plain:
 
 
 class Draws(Plain):
-    """Random numbers, its place and its labels: everything that must follow a sequence wherever it goes."""
+    """Returns random numbers, row and labels of each sequence, which must not depend on the batch."""
 
     def explain(self, model, batch, target):
         values = batch.random.uniform(4 * batch.x.shape[2]).reshape(batch.x.shape)
@@ -40,7 +40,7 @@ class Draws(Plain):
 
 
 class Position(Plain):
-    """The place in the sequence, for each letter another multiple."""
+    """Returns the position, times a different factor for each base."""
 
     def explain(self, model, batch, target):
         place = torch.arange(batch.x.shape[2], dtype=torch.float32)
@@ -128,7 +128,7 @@ def test_arrays_are_taken_as_tensors_are():
 
 
 class Reuses(Plain):
-    """Writes all batches into one tensor, and changes what it was given."""
+    """Reuses one tensor for all batches, and modifies the result it returned."""
 
     kept = torch.zeros(7, 4, 40)
 

@@ -1,4 +1,4 @@
-"""Whole figures: what is on them for each kind, and that names from data cannot do anything to them."""
+"""Test whole figures of each kind, and that names from data are drawn as plain text."""
 
 import io
 
@@ -96,7 +96,7 @@ def rows_of(figure, length=40):
 def test_traces_are_curves_and_strips_white_at_the_middle(score, limits):
     found = explain("temporal", tiny_model("rnn"), tiny_dataset(3), score=score)
     if score == "logit":
-        found.values[0] = 0.1 + 0.01 * found.values[0]  # numbers alone do not make it a probability
+        found.values[0] = 0.1 + 0.01 * found.values[0]  # values within 0 and 1 need not be probabilities
     figure = explanation_figure(found, 0)
     sequence, curves, forward, backward = rows_of(figure)
     assert len(curves.lines) == 3
@@ -159,10 +159,10 @@ def test_several_explanations_of_one_sequence_share_an_axis():
         "cnn-rnn: saliency",
     ]
     (forward,) = [m for m in rows_of(figure)[6].get_children() if isinstance(m, QuadMesh)]
-    assert np.allclose(forward.get_array().ravel(), several[2].values[1, 0])  # the same sequence, another row
+    assert np.allclose(forward.get_array().ravel(), several[2].values[1, 0])  # same sequence, different row
     assert len(rows_of(figure)) == 1 + 1 + 3 + 3 + 3
     boxed = [len([p for p in a.patches if isinstance(p, Rectangle) and not p.get_fill()]) for a in rows_of(figure)]
-    assert boxed == [0] + [1] * 10  # the pattern has no site
+    assert boxed == [0] + [1] * 10  # patterns have no site
     figure.savefig(io.BytesIO())
 
 
@@ -188,7 +188,7 @@ def test_no_common_factor_stands_above_a_logo():
     explanation = explain("saliency", tiny_model(), tiny_dataset(2))
     explanation.values[:] *= 1e-7
     figure = explanation_figure(explanation, 0)
-    figure.savefig(io.BytesIO())  # only then are there labels
+    figure.savefig(io.BytesIO())  # labels only then
     assert not any(axes.yaxis.get_offset_text().get_text() for axes in figure.axes)
 
 

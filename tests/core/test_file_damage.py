@@ -1,4 +1,4 @@
-"""Damaged files are refused by name, never read with changed values."""
+"""Test that damaged files are refused with their name, and never read with changed values."""
 
 import json
 import os
@@ -29,7 +29,7 @@ def explained(trained, tmp_path_factory):
 
 
 def content(path):
-    """All that a command reads of a file."""
+    """Read everything that a command reads from a file."""
     with Explanation.open(path) as file:
         names = ("codes", "labels", "group", "split", "intervals", "sites")
         columns = [getattr(file.sequences, n) for n in names] + [file.values, file.outputs, file.target_values]
@@ -57,7 +57,7 @@ def test_strings_that_hdf5_would_read_forever_are_refused(tmp_path, object_, dam
     tiny_dataset(60).save(tmp_path / "d.h5")
     whole = bytearray((tmp_path / "d.h5").read_bytes())
     place = whole.find(b"GCOL") + 16
-    for _ in range(object_):  # index and references in 8 bytes, size in 8, contents padded to 8
+    for _ in range(object_):  # index and references take 8 bytes, sizes 8, contents are padded to 8
         place += 16 + (int.from_bytes(whole[place + 8 : place + 16], "little") + 7) // 8 * 8
     whole[place : place + 16] = damage
     (tmp_path / "d.h5").write_bytes(whole)
@@ -111,7 +111,7 @@ def test_a_full_disk_is_one_line_and_no_crash(tmp_path):
     def limit():
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 
-    # in the middle, and as the file is closed
+    # in the middle of writing, and while the file is closed
     for command in (["-m", "demo_core", "data", "import", "s.fa", "-o", "out/d.h5"], ["-c", WRITES, "out/x.h5", "9"],
                     ["-c", WRITES, "out/x.h5", "1"]):  # fmt: skip
         how = {"cwd": tmp_path, "preexec_fn": limit, "capture_output": True, "text": True}
@@ -126,7 +126,7 @@ def test_data_that_is_edited_while_it_is_explained_makes_no_file(tmp_path, demo,
     from demo_core.running.sinks import File
 
     tiny_dataset(600, 400).save(tmp_path / "d.h5")
-    with h5py.File(tmp_path / "d.h5", "r+") as file:  # in one piece, of which HDF5 keeps little in memory
+    with h5py.File(tmp_path / "d.h5", "r+") as file:  # contiguous, of which HDF5 caches little
         codes = file["codes"][:]
         del file["codes"]
         file.create_dataset("codes", data=codes)
@@ -234,7 +234,7 @@ def test_ids_from_a_file_of_another_program(tmp_path, trained, demo):
     end, begin = os.pipe()
     os.write(begin, b"positive-1\n")
     os.close(begin)
-    code, out, err = demo(*command[:-1], f"/dev/fd/{end}", "--name", "piped")  # as <(...) gives it
+    code, out, err = demo(*command[:-1], f"/dev/fd/{end}", "--name", "piped")  # as in <(...)
     os.close(end)
     assert code == 0 and "1 sequence" in out, err
 

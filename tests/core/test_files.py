@@ -55,7 +55,7 @@ def test_a_failure_between_the_two_renames_brings_the_old_folder_back(tmp_path, 
             raise error
         return rename(self, target)
 
-    monkeypatch.setattr("demo_core.storage.atomic_files.exchange", lambda one, other: False)  # as on other systems
+    monkeypatch.setattr("demo_core.storage.atomic_files.exchange", lambda one, other: False)  # as elsewhere
     with pytest.raises(error), whole_folder(path, replace=True) as temporary:
         (temporary / "x").write_text("new")
         monkeypatch.setattr(Path, "replace", failing)
@@ -68,7 +68,7 @@ def test_a_lock_file_that_was_deleted_locks_nothing(tmp_path):
     folder = tmp_path / "run.partial"
     with Parts.open(folder) as first:
         first.remove()
-        with Parts.open(folder) as second:  # the first one's work is done: this is another run
+        with Parts.open(folder) as second:  # the first run is complete; this is another one
             with pytest.raises(DemoError, match="another process"), Parts.open(folder):
                 pass
             second.begin({})
@@ -80,7 +80,7 @@ def test_a_missing_folder_is_said(tmp_path):
 
 
 def test_a_full_disk_leaves_nothing_under_the_final_name(tmp_path):
-    """The kernel's file-size limit stands in for a full disk: the write fails half-way."""
+    """Simulate a full disk with the kernel's file-size limit, which fails the write half-way."""
     code = (
         "import resource, signal, sys\n"
         "from pathlib import Path\n"

@@ -1,4 +1,4 @@
-"""What an explainer leaves behind never reaches the next one."""
+"""Test that changes made by an explainer do not reach the next one."""
 
 import numpy as np
 import pytest
@@ -112,7 +112,7 @@ def test_an_explainer_may_not_write_into_its_batch(trained, demo, site, monkeypa
 
 
 def test_functions_that_torch_itself_wraps_are_not_changes(registry, monkeypatch):
-    # the first import of torch._dynamo does this; with some versions an optimiser imports it, on a GPU
+    # importing torch._dynamo changes this; optimisers import it in some versions, on a GPU
     from torch._compile import _disable_dynamo
 
     from demo_core.running.guard import Guard

@@ -1,4 +1,4 @@
-"""Files that somebody else made, meaning well or not."""
+"""Test files from other sources, valid and malicious."""
 
 import json
 
@@ -27,7 +27,7 @@ def edit_meta(file, **changes):
 
 
 def without_checksums(file):
-    """As somebody else's file would be: what it holds need not fit what it says of it."""
+    """Write a file whose content need not match its metadata."""
     edit_meta(file, text_checksums={})
 
 
@@ -68,7 +68,7 @@ def never_written(file):
 
 
 def a_bomb(file):
-    """Zeros deflated twice: once is bounded by 1,032 to 1, twice is not."""
+    """Zeros deflated twice: the ratio of one pass is bounded by 1,032, that of two is not."""
     del file["sites"]
     shape = (20, 4_000_000)
     how = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
@@ -154,7 +154,7 @@ def test_content_that_the_format_forbids_is_refused_as_it_is_read(path, demo, ho
 
 
 def test_ids_that_unfold_into_much_more_than_the_file_are_refused(path):
-    """Many pointers to one long string: nothing in the size of the dataset shows it."""
+    """Many references to one long string: the size of the dataset does not show it."""
     with h5py.File(path, "r+") as file:
         del file["ids"]
         ids = file.create_dataset("ids", (20,), h5py.string_dtype("utf-8"), chunks=(1,))

@@ -164,7 +164,7 @@ def test_equal_sequences_are_never_parted_by_a_split(tmp_path):
 
 
 @given(st.integers(2, 60), st.floats(0, 0.6), st.integers(0, 99))
-@example(4, 0.25, 3)  # the positive that is held out is alone, and gets a shuffle
+@example(4, 0.25, 3)  # the held-out positive is alone in its split and gets a shuffle
 @settings(max_examples=40, deadline=None)
 def test_groups_stay_together_and_shares_are_kept(tmp_path_factory, n, share, seed):
     records = [Record("", r.sequence, (float(i % 2),), group=i // 3) for i, r in enumerate(random_records(n))]
@@ -174,7 +174,7 @@ def test_groups_stay_together_and_shares_are_kept(tmp_path_factory, n, share, se
         assert len(set(data.split[data.group == group].tolist())) == 1
     held_out = data.rows_of_split("validation")
     sizes = [len(records[i : i + 3]) for i in range(0, n, 3)]
-    # the share is of what was read, shuffles come after it; a share below every group gets the group nearest in size
+    # the fraction refers to records read, before shuffles; if every group is larger, the closest one is held out
     assert (held_out < n).sum() <= max(share * n, min(sizes) if share * n < max(sizes) else 0, 3 * (share > 0))
     if share > 0 and len(sizes) > 1:
         assert len(held_out) > 0

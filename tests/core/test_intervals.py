@@ -9,7 +9,7 @@ GENOME = "ACGTTGCAAGCTTACGGATCCATGCAAATTTGGGCCC" * 3
 
 
 def bases(interval):
-    """The letters of an interval, N beyond the chromosome, read along its strand."""
+    """Return the bases of an interval on its strand, with N beyond the chromosome."""
     text = "".join(GENOME[i] if 0 <= i < len(GENOME) else "N" for i in range(interval.start, interval.end))
     return DNA.decode(DNA.reverse_complement(DNA.encode(text))) if interval.strand == "-" else text
 

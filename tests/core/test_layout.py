@@ -1,4 +1,4 @@
-"""Rules of the tree that a tool does not check."""
+"""Test rules of the source tree that no tool checks."""
 
 import ast
 import importlib
@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PLUGINS = sorted(p.name for p in (ROOT / "plugins").iterdir() if (p / "__init__.py").exists())
-#: Earlier names of modules that the docs have shown.
+#: Earlier module names that the docs have used.
 ALIASES = {"explaining", "figures", "jobs", "model", "networks", "targets"}
 ROOMS = sorted(p.parent.name for p in ROOT.glob("demo_core/*/__init__.py"))
 
@@ -84,7 +84,7 @@ def test_modules_that_the_docs_have_shown_can_still_be_imported(alias, name):
 
 
 def lines_without_docstrings(path):
-    """Lines of a file; in Python, docstrings do not count."""
+    """Count the lines of a file, without docstrings in Python files."""
     text = path.read_text()
     docs = 0
     if path.suffix == ".py":
@@ -102,7 +102,7 @@ def test_files_stay_readable():
 
 
 def lines_of_code(source: str) -> int:
-    """Lines that hold code: no blank lines, comments or docstrings."""
+    """Count lines of code, without blank lines, comments and docstrings."""
     tree = ast.parse(source)
     holders = [n for n in ast.walk(tree) if isinstance(n, ast.Module | ast.ClassDef | ast.FunctionDef)]
     docs = {
@@ -118,7 +118,7 @@ def lines_of_code(source: str) -> int:
 
 
 def test_the_core_stays_small():
-    """The conformance kit is counted by itself: only tests and `demo check` load it."""
+    """The conformance kit is counted separately: only tests and `demo check` load it."""
     sizes = {p: lines_of_code(p.read_text()) for p in ROOT.glob("demo_core/**/*.py")}
     kit = sum(size for path, size in sizes.items() if path.parent.name == "testing")
     assert sum(sizes.values()) - kit < 6350

@@ -1,4 +1,4 @@
-"""Oversized inputs are refused in one line, before memory runs out."""
+"""Test that oversized inputs are refused in one line, before memory runs out."""
 
 import gzip
 import json
@@ -23,7 +23,7 @@ from demo_core.testing import tiny_dataset
 
 @pytest.fixture
 def bounded():
-    """Run ``demo`` with 3 GiB of address space beyond what it starts with, and 60 seconds."""
+    """Run ``demo`` with 3 GiB of additional address space and 60 seconds."""
 
     def run(*arguments, cwd, **env):
         def limit():
@@ -158,7 +158,7 @@ def test_long_sequences_are_held_a_few_at_a_time(tmp_path):
     import_records(records(), tmp_path / "d.h5", lambda: ("bound",), ImportSettings(negatives="none"), "source")
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 100e6  # 2 x 40 MB of codes and sites, and as much of text, if all were held at once
+    assert peak < 100e6  # 2 x 40 MB of codes and sites, and the same of text, if all were in memory at once
     with SequenceDataset.open(tmp_path / "d.h5") as data:
         assert sum(len(block) for block in data.blocks()) == 400
         assert data.rows_at_once() < 400

@@ -1,4 +1,4 @@
-"""Outputs when processes race, are killed, or write where there are no locks."""
+"""Test outputs of processes that race, are killed, or write to file systems without locks."""
 
 import errno
 import fcntl
@@ -46,7 +46,7 @@ def test_one_process_writes_an_output_and_what_a_killed_one_left_is_cleared(tmp_
     assert len(hidden(tmp_path)) == 1
     with make(path, replace=True) as temporary:
         (temporary / "x" if kind == "folder" else temporary).write_text("whole")
-        assert len(hidden(tmp_path)) == 1  # its own
+        assert len(hidden(tmp_path)) == 1  # its own lock
     assert hidden(tmp_path) == []
 
 

@@ -1,4 +1,4 @@
-"""Against scikit-learn and plain loops."""
+"""Test metrics against scikit-learn and plain loops."""
 
 import numpy as np
 import pytest

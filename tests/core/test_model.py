@@ -93,7 +93,7 @@ def test_a_damaged_folder_is_refused_in_one_line(folder, registry, how):
 
 
 def test_nothing_in_a_folder_is_ever_run(folder, registry, monkeypatch):
-    """A pickle under the weights' name, and beside it: neither is unpickled."""
+    """A pickle with the name of the weights, or next to them, is never unpickled."""
     import pickle
 
     class Runs:
@@ -171,14 +171,14 @@ def test_fit_briefly_learns_and_leaves_unknown_labels_out(registry):
     unknown = data.rows_of_split("train")[::5]
     for one in (data, other):
         one.labels[unknown] = np.nan
-    other.codes[unknown] = 0  # another sequence without a label, which must change nothing
+    other.codes[unknown] = 0  # a sequence without a label, which must not change the values
     losses = [fit_briefly(tiny_model(registry=registry), one, epochs=150) for one in (data, other)]
     assert len(losses[0]) == 150 and losses[0][-1] < 0.9 * losses[0][0]
     assert losses[0] == losses[1]
 
 
 def test_cuda_libraries_without_memory_are_out_of_memory():
-    # as an H100 said it while another process held most of its memory
+    # message of an H100 while another process held most of its memory
     text = "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"
     assert out_of_memory(RuntimeError(text))
     assert not out_of_memory(RuntimeError("CUDA error: an illegal memory access was encountered"))

@@ -1,4 +1,4 @@
-"""What a notebook shows: a table and a picture, of names that may be anything."""
+"""Test notebook displays: a table and a picture, also with hostile names."""
 
 import re
 import subprocess
@@ -22,7 +22,7 @@ VOID = {"img"}
 
 
 class Page(HTMLParser):
-    """Knows whether tags close, and what is written in cells."""
+    """Collects the text of cells, and checks that tags close."""
 
     def __init__(self, text):
         super().__init__()
@@ -49,7 +49,7 @@ def picture(text):
 
 
 def shown(value):
-    """What IPython's own formatter makes of it."""
+    """Return the HTML from IPython's own formatter."""
     formatter = DisplayFormatter()
     register_with_ipython(SimpleNamespace(display_formatter=formatter))
     formats, _ = formatter.format(value, include={"text/html"})
@@ -118,7 +118,7 @@ def test_an_explanation(explainer, registry, tmp_path):
     page = Page(text)
     assert explainer in text
     best = made.sequences.ids[int(np.argmax(made.target_values))]
-    step = 1 if explainer == "class-optimization" else 2  # an interval is between
+    step = 1 if explainer == "class-optimization" else 2  # an interval lies between the columns
     assert page.cells[page.cells.index(best) + step] == f"{float(np.max(made.target_values)):.4g}"
     assert picture(text).std() > 0.05
 
@@ -149,7 +149,7 @@ def test_an_empty_dataset_has_no_picture():
 
 
 class Counted:
-    """A column that counts the rows that are read of it."""
+    """Column that counts the rows read from it."""
 
     def __init__(self, values):
         self.values, self.shape, self.dtype, self.read = values, values.shape, values.dtype, 0

@@ -196,7 +196,7 @@ def test_a_flag_that_the_command_has_stays_the_commands(here, trained, demo, mon
     (here / "c.toml").write_text("limit = 2\n[own]\nlimit = 4\nplain = 3\n")
     assert demo(*line, "--config", "c.toml", "--name", "b")[0] == 0
     assert options("b") == (2, {"limit": 4, "force": False, "plain": 3})
-    (here / "d.toml").write_text('limit = 2\n["own:own"]\nplain = 6\n')  # another name of the same explainer
+    (here / "d.toml").write_text('limit = 2\n["own:own"]\nplain = 6\n')  # another name of this explainer
     assert demo(*line, "--config", "d.toml", "--name", "d")[0] == 0
     assert options("d") == (2, {"limit": 7, "force": False, "plain": 6})
     monkeypatch.setenv("DEMO_OWN_LIMIT", "9")

@@ -1,4 +1,4 @@
-"""One pipeline: what it reads, how often, and that memory and file hold the same."""
+"""Test reads of the pipeline, and that memory and file receive the same values."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def data():
 
 
 class Counted:
-    """A dataset that counts how often each row is read."""
+    """Dataset that counts how often each row is read."""
 
     def __init__(self, dataset):
         self._dataset, self.reads = dataset, np.zeros(len(dataset), int)
@@ -48,7 +48,7 @@ def test_every_sequence_is_read_once_and_goes_through_the_network_once(tmp_path,
     model.module.register_forward_hook(lambda module, x, y: seen.append(len(y)))
     explain_to_file(job(registry, model=model), counted, np.arange(300), tmp_path / "a.h5")
     assert counted.reads.tolist() == [1] * 300 + [0] * (N - 300)
-    # a probe of one, saliency's own passes, which give the outputs too, and one sequence to compare these with
+    # a probe of one sequence, saliency's own passes with outputs, and one sequence for comparison
     assert seen == [1, 100, 1, 100, 100]
     assert len(digests) == 1
 

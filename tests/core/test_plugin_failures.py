@@ -1,4 +1,4 @@
-"""A plugin that fails: whose it is, where in it, whom to tell, and nothing in the way of others."""
+"""Test messages about failing plugins: plugin, place in its code and issue tracker; others still work."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Hungry:
     with (
         Explanation.open(here / "explanations/large.h5") as one,
         Explanation.open(here / "explanations/small.h5") as other,
-    ):  # the draws of each sequence are the same whatever was computed at a time
+    ):  # draws of each sequence do not depend on the batch size
         assert np.array_equal(one.values[:], other.values[:]) and one.provenance.warnings
     hungrier = ["--plugin", local(here, "hungry", specs.replace("> 4", "> 0"))]
     code, _, err = demo(*line[:-2], *hungrier, "--name", "none")
@@ -80,7 +80,7 @@ class Moody(torch.nn.Module):
 
 def test_a_network_that_fails_is_its_plugins_failure_wherever_it_runs(here, trained, demo):
     plugin = here / "moody.py"
-    for training in (True, False):  # in a step, and while it is validated
+    for training in (True, False):  # in a training step, and in validation
         plugin.write_text(FAILING.replace("TRAINING", str(training)))
         code, _, err = demo(
             "--plugin", plugin, "train", "moody", trained / "data.h5", "-o", here / "m", "--epochs", "1"
@@ -126,7 +126,7 @@ def test_a_failure_names_its_place_in_the_plugin_and_where_to_report_it(here, tr
     assert "command 'worse' of plugin 'bad_plugin' (demo-bad 1.0) failed: ZeroDivisionError" in err
     assert "bad_plugin.py:16 in worse, " in err and "bad_plugin.py:11 in ratio; report it to https" in err
     assert "demo_core" not in err
-    code, _, err = demo("worse", "--debug")  # which shows the whole of it, and ends as it does without
+    code, _, err = demo("worse", "--debug")  # --debug shows the traceback and keeps the exit code
     assert (
         code == 4 and "Traceback" in err and "demo_core" in err and err.rstrip().splitlines()[-1].startswith("demo: ")
     )
@@ -255,7 +255,7 @@ def test_what_a_network_or_a_reader_must_not_give_is_its_plugins_failure(here, t
         for line in (["explain", "saliency"], ["explain", "temporal"], ["predict"], ["evaluate"]):
             where = ["-o", here / "out"] if line[0] == "explain" else []
             code, _, err = demo(*base, *line, "m", trained / "data.h5", *where)
-            if "temporal" in line:  # which needs more than it offers
+            if "temporal" in line:  # needs more than the architecture provides
                 assert code == 3
                 continue
             assert code == 4 and said in err and (came in err or line != ["explain", "saliency"]), err

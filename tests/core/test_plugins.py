@@ -1,4 +1,4 @@
-"""Discovery, with real distributions lying in a folder on the path."""
+"""Test discovery with real distributions in a folder on the path."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``demo plugins --show`` and ``--requirements``, and what they read of a distribution."""
+"""Test ``demo plugins --show`` and ``--requirements``."""
 
 from __future__ import annotations
 

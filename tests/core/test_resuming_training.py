@@ -1,4 +1,4 @@
-"""An interrupted training goes on to the very same end; several processes come to what one comes to."""
+"""Test that resumed training gives identical weights."""
 
 import json
 import signal
@@ -39,7 +39,7 @@ def test_resumed_is_as_if_never_interrupted(registry, tmp_path, architecture, af
             raise KeyboardInterrupt
 
     train(tiny_model(architecture, registry=registry), data, SETTINGS, stop, checkpoint=checkpoint)
-    again = tiny_model(architecture, registry=registry, seed=9)  # its weights are the checkpoint's
+    again = tiny_model(architecture, registry=registry, seed=9)  # the weights are those of the checkpoint
     history = train(again, data, SETTINGS, checkpoint=checkpoint)
     assert again.digest() == straight.digest()
     assert [e.validation_loss for e in history.epochs] == [e.validation_loss for e in whole.epochs]
@@ -122,9 +122,9 @@ def test_one_training_for_a_folder_at_a_time(folder, demo):
     process.kill()
     process.stderr.close()
     process.wait()
-    (folder / ".m.unfinished.safetensors.abcdefgh.tmp.safetensors").touch()  # as if killed while it wrote
+    (folder / ".m.unfinished.safetensors.abcdefgh.tmp.safetensors").touch()  # as if killed while writing
     code, _, err = demo("train", "cnn", folder / "d.h5", "-o", folder / "m", *SMALL)
-    assert code == 1 and "use --resume to continue" in err  # a lock of the dead holds nobody
+    assert code == 1 and "use --resume to continue" in err  # locks of killed processes do not block
     assert sorted(p.name for p in folder.iterdir()) == ["d.h5", "m.unfinished.safetensors"]
 
 
@@ -181,7 +181,7 @@ def test_mixed_precision_trains_and_leaves_float32_weights(registry, architectur
     plain = train(exact, tiny_dataset(130), TrainingSettings(epochs=2, batch_size=32))
     assert model.dtype == torch.float32
     assert history.epochs[-1].train_loss == pytest.approx(plain.epochs[-1].train_loss, abs=0.02)
-    assert model.digest() != exact.digest()  # it did make a difference
+    assert model.digest() != exact.digest()  # the option had an effect
 
 
 def test_a_network_of_tied_weights_is_kept(registry, tmp_path):
@@ -221,7 +221,7 @@ def test_a_training_that_diverges_leaves_nothing(folder, demo):
     assert code == 1
     assert "so nothing was kept" in err
     assert sorted(p.name for p in folder.iterdir()) == ["d.h5"]
-    assert demo(*line)[0] == 0  # as the message advises
+    assert demo(*line)[0] == 0  # as advised by the message
 
 
 @pytest.mark.parametrize(

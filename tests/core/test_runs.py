@@ -1,4 +1,4 @@
-"""Explanation files: resumed, skipped, refused; never half-written."""
+"""Test explanation files: resumed, skipped, refused, and never half-written."""
 
 from __future__ import annotations
 
@@ -171,7 +171,7 @@ def test_a_kill_during_assembly_leaves_nothing_after_the_next_run(tmp_path, regi
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module.hdf5, "describe", kill)
-        patch.setattr("pathlib.Path.unlink", lambda *a, **k: None)  # a killed process cleans up nothing
+        patch.setattr("pathlib.Path.unlink", lambda *a, **k: None)  # killed processes do not clean up
         with pytest.raises(Killed):
             explain_to_file(job(registry), data, np.arange(N), tmp_path / "a.h5")
     assert [p for p in os.listdir(tmp_path) if p != "a.partial"] == []
@@ -277,7 +277,7 @@ def test_names_of_files(registry):
         )
     ]
     assert steps[0] == "cnn.class-optimization-restarts-5-steps-20"
-    assert len(steps[1]) == len("cnn.class-optimization-") + 8  # a digest, where all would be too long
+    assert len(steps[1]) == len("cnn.class-optimization-") + 8  # a digest, because the full text would be too long
     named = [run_name(job(registry, model=several, target=t), "saliency") for t in ("a/../b", "ä b", "loss:ä b")]
     assert len(set(named)) == 3
     assert all("/" not in n and " " not in n and n.startswith("cnn.saliency.") for n in named)
@@ -302,7 +302,7 @@ def test_selections(data):
 
 
 def test_memory_does_not_grow_with_the_number_of_parts(tmp_path, registry, monkeypatch):
-    """The part files bound it: a run of ten parts holds no more arrays than a run of two."""
+    """Memory is bounded by part files: a run of ten parts holds no more arrays than a run of two."""
     import tracemalloc
 
     import demo_core.running.sinks as module

@@ -1,4 +1,4 @@
-"""Several processes come to what one comes to, stop together, and end without a mess."""
+"""Test training in several processes: same result as one process, stop together, clean exit."""
 
 import json
 import os
@@ -64,7 +64,7 @@ def test_the_shares_of_a_batch_make_up_its_gradient(registry, rows):
         fit = _Fit(model, data, data, SETTINGS)
         fit.ranks = ranks
         x, labels = fit._share(batch)
-        if whole is not None:  # what the others would have said
+        if whole is not None:  # messages that the other processes would print
             ranks.agree_to_stop = lambda weight: whole
         model.module.zero_grad()
         fit._loss(model.module(x), labels, ranks).backward()
@@ -73,7 +73,7 @@ def test_the_shares_of_a_batch_make_up_its_gradient(registry, rows):
     _, expected = gradient(Ranks())
     known = (~torch.isnan(torch.from_numpy(data.labels[:rows]))).sum().float()
     shares = [gradient(Ranks(rank, 3), known) for rank in range(3)]
-    assert len({n for n, _ in shares}) == 1  # equal shares
+    assert len({n for n, _ in shares}) == 1  # equal number of sequences per process
     for place, one in enumerate(expected):
         mean = sum(g[place] for _, g in shares) / 3
         assert torch.allclose(mean, one, atol=1e-6)
@@ -119,7 +119,7 @@ def test_several_processes_stop_together_and_go_on(folder, demo_process):
     command[command.index("m")] = "straight"
     assert subprocess.run(command, capture_output=True, timeout=240, check=False, **settings).returncode == 0
     weights = [(folder / m / "weights.safetensors").read_bytes() for m in ("m", "straight")]
-    assert weights[0] == weights[1]  # each process's own dropout included
+    assert weights[0] == weights[1]  # with a different dropout mask in each process
 
 
 def test_torchrun_is_told_from_a_schedulers_settings(monkeypatch):
@@ -151,7 +151,7 @@ def test_a_process_that_goes_is_named_by_those_that_stay(tmp_path):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    # without torchrun, which ends the others before they can say anything
+    # without torchrun, which kills the others before they print anything
     known = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "OMP_NUM_THREADS": "1"}
     both = [
         subprocess.Popen(
@@ -167,7 +167,7 @@ def test_a_process_that_goes_is_named_by_those_that_stay(tmp_path):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="names of threads are read from /proc")
 def test_the_threads_of_a_group_end_with_it(tmp_path):
-    # those that live on abort the process now and then, while the interpreter shuts down
+    # surviving processes sometimes abort while the interpreter shuts down
     (tmp_path / "join.py").write_text(LEAVES_NO_THREADS)
     done = subprocess.run(
         [*TOGETHER, "join.py"], cwd=tmp_path, capture_output=True, text=True, timeout=240, check=False,

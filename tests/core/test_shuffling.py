@@ -1,4 +1,4 @@
-"""Dinucleotide shuffles: exact counts, and uniform over all sequences that have them."""
+"""Test dinucleotide shuffles: exact counts, and uniform over all sequences with these counts."""
 
 from collections import Counter
 from itertools import pairwise, permutations
@@ -47,14 +47,14 @@ def all_with_the_same_pairs(text):
 
 
 def chi_square_is_plausible(observed, outcomes, n):
-    """Within 5 standard deviations of the chi-square distribution's mean: fails by chance once in 10^6."""
+    """Allow 5 standard deviations of the chi-square distribution: fails by chance about once in 10^6 runs."""
     freedom = len(outcomes) - 1
     expected = n / len(outcomes)
     statistic = sum((observed[o] - expected) ** 2 / expected for o in outcomes)
     return abs(statistic - freedom) < 5 * np.sqrt(2 * freedom) + 10
 
 
-# cycles, self-loops, repeats, and a letter that is visited once
+# cycles, self-loops, repeats, and a letter that occurs once
 @pytest.mark.parametrize("text", ["ACAGACTA", "AACAACCA", "ACGTACGA", "AAGGCAGC", "GATTACAG", "ACACGCGA", "TTATTTAT"])
 def test_every_sequence_with_the_same_counts_is_equally_likely(text):
     outcomes = all_with_the_same_pairs(text)

@@ -1,4 +1,4 @@
-"""A result is called finished only if the code and the files behind it are those that made it."""
+"""Test that a result counts as finished only if its code and input files are unchanged."""
 
 import json
 
@@ -32,7 +32,7 @@ CODE = """
 
 @pytest.fixture
 def edited(site, tmp_path, monkeypatch):
-    """Writes the plugin's code as its author edits it, in an editable install."""
+    """Edits the code of a plugin in an editable install."""
     site("demo-edited", "edited", CODE.format(by=1))
     origin = {"url": tmp_path.as_uri(), "dir_info": {"editable": True}}
     (tmp_path / "demo_edited-1.0.dist-info/direct_url.json").write_text(json.dumps(origin))
@@ -59,7 +59,7 @@ def test_an_edited_plugin_makes_another_result(edited, trained, demo, tmp_path):
     assert demo(*command, "--force")[0] == 0
     with Explanation.open(tmp_path / "ex/one.times.h5") as found:
         assert found.values[:].max() == 22
-        assert "click" in found.metadata["libraries"]  # of what it requires: a record, and no part of the comparison
+        assert "click" in found.metadata["libraries"]  # versions of required packages are recorded, not compared
 
 
 def test_another_content_behind_a_path_option_makes_another_result(edited, trained, demo, tmp_path):

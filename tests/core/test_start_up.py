@@ -1,4 +1,4 @@
-"""What a command imports. Heavy libraries stay out until something needs them."""
+"""Test that commands import heavy libraries only when needed."""
 
 import subprocess
 import sys

@@ -60,7 +60,7 @@ def test_unknown_labels_are_masked(registry):
     known = ~torch.isnan(labels)
     each = torch.nn.functional.binary_cross_entropy_with_logits(outputs[known], labels[known])
     assert float(fit._loss(outputs, labels)) == pytest.approx(float(each))
-    outputs[5, 1] = float("inf")  # where nothing is known, nothing may leak in
+    outputs[5, 1] = float("inf")  # unknown labels must not affect training
     assert float(fit._loss(outputs, labels)) == pytest.approx(float(each))
 
 

@@ -1,4 +1,4 @@
-"""Fixtures of the tests that look at pages."""
+"""Fixtures for tests of pages."""
 
 import pytest
 from report_files import word
@@ -8,7 +8,7 @@ from demo_core.cli import run as run_command
 
 @pytest.fixture
 def opened(browser):
-    """Opens a report from disk in a browser without a network; fails on anything that a page should not do."""
+    """Open a report in an offline browser. Fails on errors, network requests and other forbidden actions."""
     contexts = []
     wrong = []
 
@@ -48,7 +48,7 @@ def full_report(full_quickstart):
 
 @pytest.fixture(scope="session")
 def files(tmp_path_factory, trained):
-    """Explanations of two models: all sequences by saliency, the positives alone by temporal scores, a pattern."""
+    """Return explanations of two models: saliency of all sequences, temporal scores of positives, a pattern."""
     folder = tmp_path_factory.mktemp("explanations")
     for model in ("one", "two"):
         lines = [

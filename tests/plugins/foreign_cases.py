@@ -1,4 +1,4 @@
-"""Networks that were not written for DeMo, how each is adapted, and what it does by hand."""
+"""Networks written without DeMo, their adapters, and their outputs computed by hand."""
 
 import foreign_networks as foreign
 import safetensors.torch
@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 LENGTH = 100
-#: Per network: its class, arguments, how it is adapted, its targets, and by hand: input and output of the raw module.
+#: Per network: class, arguments, adapter options, targets, and hand-written input and output conversions.
 CASES = {
     "deepsea": (
         foreign.DeepSeaLike, {}, ["--layout", "BA1L", "--without", "head.1", "--first-layer", "body.0"],
@@ -35,7 +35,7 @@ CASES = {
 
 
 def weighted(logits):
-    """The dot product of centred logits and their softmax, a sequence at a time."""
+    """Return the dot product of centred logits and their softmax, one sequence at a time."""
     found = []
     for one in logits:
         flat = one.reshape(-1) - one.mean()

@@ -1,4 +1,4 @@
-"""Networks as other people write them: nothing here knows of DeMo."""
+"""Networks written without DeMo, in styles found in published code."""
 
 import functools
 
@@ -7,7 +7,7 @@ from torch import nn
 
 
 class DeepSeaLike(nn.Module):
-    """After DeepSEA: images of one row (B, 4, 1, L) of one length, a fixed linear layer, a sigmoid at the end."""
+    """Like DeepSEA: input (B, 4, 1, L) of fixed length, and a final sigmoid."""
 
     def __init__(self, length=100, n_features=3):
         super().__init__()
@@ -22,7 +22,7 @@ class DeepSeaLike(nn.Module):
 
 
 class BassetLike(nn.Module):
-    """After Basset: (B, 4, L, 1), batch normalisation, another order of bases in use."""
+    """Like Basset: input (B, 4, L, 1), batch normalisation, another order of bases."""
 
     def __init__(self, length=100, n_targets=2):
         super().__init__()
@@ -36,7 +36,7 @@ class BassetLike(nn.Module):
 
 
 class SmallTransformer(nn.Module):
-    """(B, L, 5) with a row for unknown bases; any length; answers with a dictionary."""
+    """Input (B, L, 5) with a channel for unknown bases, of any length; returns a dictionary."""
 
     def __init__(self, width=16, heads=2):
         super().__init__()
@@ -51,7 +51,7 @@ class SmallTransformer(nn.Module):
 
 
 class ProfileNet(nn.Module):
-    """After BPNet: dilated convolutions, a control track as a second input, profile and counts as a tuple."""
+    """Like BPNet: dilated convolutions, a control track as second input, and a tuple of profile and counts."""
 
     def __init__(self, n_filters=8, n_layers=3, n_control=2):
         super().__init__()
@@ -72,7 +72,7 @@ class ProfileNet(nn.Module):
 
 
 class Positions(nn.Module):
-    """A value for each position and track, positions first: (B, L, T)."""
+    """Returns a value for each position and track: (B, L, T)."""
 
     def __init__(self):
         super().__init__()
@@ -83,12 +83,12 @@ class Positions(nn.Module):
 
 
 def make_profile_net(**settings):
-    """A function that makes a network serves as well as its class."""
+    """Return a network. A function is accepted in place of a class."""
     return ProfileNet(**settings)
 
 
 class Peculiar(nn.Module):
-    """Mixes the sequences of a batch."""
+    """Mixes the sequences of a batch, which is an error."""
 
     def __init__(self):
         super().__init__()
@@ -99,7 +99,7 @@ class Peculiar(nn.Module):
 
 
 class Plain(nn.Module):
-    """Nothing is wrong with it."""
+    """Valid network."""
 
     def __init__(self):
         super().__init__()
@@ -111,7 +111,7 @@ class Plain(nn.Module):
 
 
 class HiddenState(Plain):
-    """Has a layer that no state dict holds."""
+    """Has a layer that is missing from its state dict."""
 
     def __init__(self):
         super().__init__()
@@ -148,7 +148,7 @@ class LazyOne(nn.Module):
 
 
 class OneFilter(nn.Module):
-    """Answers to GATAAG; reads ``bases`` along the axis of letters of whatever layout it is built for."""
+    """Detects GATAAG in any layout. ``bases`` is the order of bases along the channel axis."""
 
     def __init__(self, bases, layout="BAL", padding=0, word="GATAAG"):
         super().__init__()
@@ -181,7 +181,7 @@ class OneFilter(nn.Module):
 
 
 class Subtracts(nn.Module):
-    """Writes into what it reads."""
+    """Modifies its input in place."""
 
     def __init__(self):
         super().__init__()
@@ -194,7 +194,7 @@ class Subtracts(nn.Module):
 
 
 class BuiltWithValues(Plain):
-    """Reads numbers off tensors while it is made, as stochastic depth does, and keeps a table for all of its kind."""
+    """Reads numbers from tensors in ``__init__``, as stochastic depth does, and keeps a table in its class."""
 
     def __init__(self):
         super().__init__()
@@ -211,7 +211,7 @@ def _table():
 
 
 class InPlace(OneFilter):
-    """Rectifies in place."""
+    """Applies ReLU in place."""
 
     def forward(self, x):
         return nn.functional.relu(self.conv(x), inplace=True).flatten(1).amax(1, keepdim=True) - 5

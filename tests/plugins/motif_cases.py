@@ -1,4 +1,4 @@
-"""Explanations whose truth is known: motifs planted into random sequences, with values that stand on them."""
+"""Explanations of random sequences with planted motifs and attributions at the planted sites."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ GATA = "AGATAAGG"
 def explained(
     sequences: SequenceDataset, values: np.ndarray, kind: str = "attribution", outputs: np.ndarray | None = None
 ) -> Explanation:
-    """An explanation in memory, of a model called 'net' with one target, 'bound'."""
+    """Return an explanation in memory of a model called 'net' with one target, 'bound'."""
     n = len(sequences)
     output = {"name": "bound", "activation": "sigmoid", "unit": "probability"}
     logits = np.zeros(n) if outputs is None else outputs
@@ -63,9 +63,9 @@ def dataset(codes: np.ndarray, labels: np.ndarray, intervals: np.ndarray | None 
 def planted(
     words: tuple[str, ...] = (REST, GATA), n: int = 400, length: int = 80, *, noise: float = 0.1, seed: int = 0
 ) -> tuple[Explanation, list[tuple[int, int, str] | None]]:
-    """Half positives, each with one of the words on a random strand, on whose letters the values stand.
+    """Plant one word on a random strand of each positive (half of the sequences), with attributions on its bases.
 
-    Returns the explanation and, for each sequence, which word begins where on which strand.
+    Returns the explanation and, for each sequence, the number of its word, its start and its strand.
     """
     random = np.random.default_rng(seed)
     codes = random.integers(0, 4, (n, length)).astype(np.uint8)
@@ -86,7 +86,7 @@ def planted(
 
 
 def save(explanation: Explanation, path: Path) -> Path:
-    """The explanation as a file."""
+    """Write the explanation to a file."""
     sequences = explanation.sequences
     path.parent.mkdir(parents=True, exist_ok=True)
     about = {

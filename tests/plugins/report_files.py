@@ -1,4 +1,4 @@
-"""What the tests of reports share: a word of the tiny data, and files by their explainer."""
+"""Helpers for tests of reports."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from demo_core import SequenceDataset
 
 
 def word(trained):
-    """Eight letters under the first known site of the tiny data."""
+    """Return the eight bases of the first known site of the tiny data."""
     with SequenceDataset.open(trained / "data.h5") as data:
         start = int(np.flatnonzero(data.sites[0])[0])
         return data.alphabet.decode(data.codes[0, start : start + 8])

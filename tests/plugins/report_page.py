@@ -1,4 +1,4 @@
-"""What a person does with a report, and what they see."""
+"""Actions on a report in the browser."""
 
 
 def files_of(report):
@@ -14,7 +14,7 @@ def title(page):
 
 
 def drag(page, pixels):
-    """Move along the sequence to its end."""
+    """Scroll the sequence to its end."""
     box = page.query_selector(".canvas").bounding_box()
     start = box["x"] + (100 if pixels > 0 else 700)
     for _ in range(10):

@@ -1,4 +1,4 @@
-"""Networks that were not written for DeMo: imported and explained, with the values of Captum on the raw module."""
+"""Test import of networks written without DeMo: attributions equal those of Captum on the raw module."""
 
 import json
 import os
@@ -42,7 +42,7 @@ def test_the_values_are_captums_on_the_raw_module(case, tmp_path, demo, data):
         x = (codes[:, None, :] == torch.arange(4)[:, None]).float()
         raw = lambda given: answer(network, feed(given)).reshape(len(given), -1)  # noqa: E731
         expected = Saliency(raw).attribute(x.clone(), target=len(targets) - 1, abs=False).numpy()
-        if case == "transformer":  # which has a row of its own for what is unknown; DeMo's letters are the other four
+        if case == "transformer":  # it has a channel for unknown bases; DeMo uses the other four
             fed = feed(x).requires_grad_(True)
             (whole,) = torch.autograd.grad(answer(network, fed).sum(), fed)
             expected = whole[:, :, :4].transpose(1, 2).numpy()
@@ -54,7 +54,7 @@ def test_the_values_are_captums_on_the_raw_module(case, tmp_path, demo, data):
 
 @pytest.mark.parametrize("head", ["profile", "counts"])
 def test_the_bpnet_of_bpnet_lite(head, tmp_path, demo, data):
-    """The published class as it is, with a control track, against bpnet-lite's own wrappers."""
+    """Test the published class with a control track against the wrappers of bpnet-lite."""
     try:
         from bpnetlite.bpnet import BPNet, ControlWrapper, CountWrapper, ProfileWrapper
     except ImportError as error:
@@ -109,7 +109,7 @@ def test_opening_a_folder_runs_no_code(tmp_path, demo, data):
     with pytest.raises(UsageProblem, match=r"Model.load\(..., allow_code=True\)"):
         Model.load(tmp_path / "m")
     assert Model.load(tmp_path / "m", allow_code=True).outputs[0].name == "counts"
-    with pytest.raises(UsageProblem):  # permission ends with the call that was given it
+    with pytest.raises(UsageProblem):  # permission ends with the call that received it
         Model.load(tmp_path / "m")
 
 
@@ -146,7 +146,7 @@ def test_a_model_of_a_registered_architecture(tmp_path, demo, registry, trained)
     assert "weights are read from its entry 'state_dict'" in err
     codes = tiny_dataset(5).codes
     assert np.array_equal(Model.load(tmp_path / "m", registry=registry).predict(codes), model.predict(codes))
-    assert demo("predict", tmp_path / "m", trained / "data.h5")[0] == 0  # and it needs no --allow-code
+    assert demo("predict", tmp_path / "m", trained / "data.h5")[0] == 0  # works without --allow-code
     code, _, err = demo(*words, "--force", "--rename", "^net[.]=")
     assert code == 3 and err.count("\n") == 1
     assert "missing: features.0.weight" in err and "no part of the network: body.0.weight" in err
@@ -270,7 +270,7 @@ def test_columns_logits_and_lengths():
     with torch.no_grad():
         probabilities = kept.network(plain)
         torch.testing.assert_close(kept(x), torch.logit(probabilities[:, [2, 0]]))
-        longer = torch.cat([x[:, :, :3], x, x[:, :, :20]], 2)  # 103, cropped to 100: one off the start, two off the end
+        longer = torch.cat([x[:, :, :3], x, x[:, :, :20]], 2)  # 103, cropped to 100: one at the start, two at the end
         torch.testing.assert_close(kept.fed(longer), longer[:, :, 1:101].unsqueeze(2))
 
 
@@ -351,7 +351,7 @@ def test_force_destroys_nothing_but_a_model(tmp_path, demo):
     ],
 )
 def test_what_would_give_wrong_values_is_refused(tmp_path, demo, name, more, said):
-    torch.manual_seed(0)  # by chance all its outputs may look like probabilities
+    torch.manual_seed(0)  # by chance, all its outputs may look like probabilities
     made = getattr(foreign, "Plain" if name in ("Exits", "LazyOne") else name)()
     code, _, err = imported(tmp_path, demo, made.state_dict(), *more, architecture=f"foreign_networks:{name}")
     assert code in (2, 3) and said in err, err

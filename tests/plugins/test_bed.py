@@ -46,7 +46,7 @@ def test_narrowpeak_is_centred_on_its_summit_whatever_it_is_called(tmp_path, gen
     for name in ("a.narrowPeak", "a.bed.gz"):
         (record,), _ = read(tmp_path, genome, line.format(30), name, width=5)
         assert (record.interval.start, record.interval.end) == (128, 133)
-    (record,), _ = read(tmp_path, genome, line.format(-1), width=5)  # no summit was called
+    (record,), _ = read(tmp_path, genome, line.format(-1), width=5)  # no summit
     assert record.interval.start == 148
     (record,), _ = read(tmp_path, genome, line.format(30), width=5, center="midpoint")
     assert record.interval.start == 148
@@ -127,7 +127,7 @@ def test_a_genome_that_cannot_be_written_beside_is_indexed_elsewhere(tmp_path, g
     folder = tmp_path / "read-only"
     folder.mkdir()
     (folder / "g.fa").write_bytes(genome.read_bytes())
-    monkeypatch.setattr(os, "access", lambda path, how: False)  # root may write anywhere
+    monkeypatch.setattr(os, "access", lambda path, how: False)  # root may write everywhere
     (record,), _ = read(tmp_path, folder / "g.fa", "chr1\t100\t120\n", width=21)
     assert record.sequence.upper() == CHR1[100:121]
     assert [p.name for p in folder.iterdir()] == ["g.fa"]

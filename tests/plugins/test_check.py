@@ -1,4 +1,4 @@
-"""``demo check``: the kit from the shell."""
+"""Test ``demo check``."""
 
 import json
 

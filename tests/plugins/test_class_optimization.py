@@ -1,4 +1,4 @@
-"""Class optimisation against a plain loop, one restart at a time."""
+"""Test class optimisation against a plain loop over restarts."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ MODELS = ["cnn", "rnn", "cnn-rnn"]
 
 
 def by_hand(model, start, steps, *, rate=0.05, penalty=0.009, softmax=False, column=0, on_step=lambda k, x: None):
-    """RMSProp written out: one restart, x (A, L), no optimiser class, no batch."""
+    """RMSProp written out for one restart x (A, L), without optimiser class and batch."""
     free, mean_square = start.clone(), torch.zeros_like(start)
     for step in range(steps):
         free.requires_grad_(True)
@@ -35,7 +35,7 @@ def starts(n, softmax=False):
 @pytest.mark.parametrize("softmax", [False, True])
 @pytest.mark.parametrize("name", MODELS)
 def test_follows_the_plain_reference_step_by_step(registry, name, softmax):
-    """In float64: RMSProp divides by the size of the gradient, which makes much of the last digits of small ones."""
+    """Compare in float64: RMSProp divides by the gradient's size, which amplifies rounding of small gradients."""
     model = tiny_model(name, registry=registry, targets=("bound", "open"))
     model.module.double()
     how = {"parameters": "softmax" if softmax else "input"}
@@ -95,24 +95,24 @@ def test_seeds_and_restarts(registry):
 
     assert np.array_equal(values(restarts=3), values(restarts=3))
     assert not np.allclose(values(restarts=3), values(restarts=3, seed=1))
-    assert np.allclose(values(restarts=3)[:1], values(restarts=1), atol=1e-3)  # a restart's start is its own
+    assert np.allclose(values(restarts=3)[:1], values(restarts=1), atol=1e-3)  # each restart has its own start
     assert not np.allclose(values(restarts=2)[0], values(restarts=2)[1])
 
 
 def test_a_restart_that_no_longer_grows_ends(registry):
     model = tiny_model(registry=registry)
-    # with this penalty the optimum is near zero, and the steps are large enough to jump about it
+    # with this penalty the optimum is near zero, and steps are large enough to oscillate around it
     options = {"steps": 400, "restarts": 4, "penalty": 5.0, "step_size": 0.05}
     found = explain("class-optimization", model, registry=registry, patience=10, **options)
     steps = found.extra("steps")
     assert (steps < 400).all() and (steps >= 10).all()
     alone = explain("class-optimization", model, registry=registry, patience=10, **{**options, "restarts": 1})
     assert alone.extra("steps")[0] == steps[0]
-    assert np.allclose(alone.values[0], found.values[0], atol=1e-5)  # not moved on while others still ran
+    assert np.allclose(alone.values[0], found.values[0], atol=1e-5)  # finished restarts do not move while others run
     full = explain("class-optimization", model, registry=registry, **options)
     assert (full.extra("steps") == 400).all()
     early = explain("class-optimization", model, registry=registry, **{**options, "steps": int(steps[0])})
-    assert found.extra("objective")[0] > early.extra("objective")[0]  # the best it had, not the last
+    assert found.extra("objective")[0] > early.extra("objective")[0]  # the best step, not the last one
 
 
 def test_one_that_diverges_says_so_and_leaves_nothing(trained, tmp_path, demo):

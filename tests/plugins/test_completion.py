@@ -1,4 +1,4 @@
-"""Completion in real shells, of what plugins bring as well."""
+"""Test completion in real shells, also of commands from plugins."""
 
 import os
 import pty
@@ -31,7 +31,7 @@ def register_commands(register):
 @click.option("--heat", type=click.Choice(["low", "high"]), help="How hot.")
 def cook(heat): click.echo(heat)
 """
-#: What is typed before the tab, and what it may become.
+#: Text before the tab key, and its completions.
 CASES = {
     "demo coo": "cook",
     "demo cook --hea": "--heat",
@@ -49,7 +49,7 @@ CASES = {
 @pytest.fixture
 def environment(site, tmp_path):
     site("demo-taste", "taste_plugin", PLUGIN)
-    site("demo-broken", "broken_plugin", "1 / 0")  # of which nothing may be seen while somebody types
+    site("demo-broken", "broken_plugin", "1 / 0")  # its output must not appear while somebody types
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     return {**os.environ, "PATH": path, "PYTHONPATH": str(tmp_path), "DEMO_LOAD_PLUGINS": "demo-taste,demo-broken",
             "HOME": str(tmp_path), "TERM": "dumb"}  # fmt: skip
@@ -96,7 +96,7 @@ def test_zsh(environment):
         _type(terminal, "PS1='> '; autoload -U compinit; compinit -u; eval \"$(demo completion zsh)\"; echo rea''dy\n")
         _read_until(terminal, r"ready")
         for typed, wanted in CASES.items():
-            # the line is shown with its last word completed, and taken back
+            # the shell shows the line with its last word completed, and restores it
             _type(terminal, f"{typed}\t")
             before = typed.rpartition(" ")[0]
             _read_until(terminal, re.escape(f"{before} {wanted}"))
@@ -111,7 +111,7 @@ def _type(terminal, text):
 
 
 def _read_until(terminal, pattern):
-    """What the terminal shows, with the letters that a shell types over taken away, until it has the pattern."""
+    """Return the terminal's text, without overwritten characters, once it contains the pattern."""
     shown, end = "", time.monotonic() + 60
     while time.monotonic() < end:
         if select.select([terminal], [], [], 0.2)[0]:

@@ -1,4 +1,4 @@
-"""What a report says, before it is a page: runs side by side, numbers, choices, comparisons."""
+"""Test the data of a report: aligned runs, numbers, selections and comparisons."""
 
 import json
 import shutil
@@ -49,7 +49,7 @@ def test_what_counts_is_the_change_in_the_order_of_reading():
     assert sizes_of("interaction", square, np.zeros((1, 4, 3))).tolist() == [[1, 2, 0.5]]
 
 
-# runs side by side
+# aligned runs
 
 
 def test_runs_are_matched_by_sequence_not_by_id(files, tmp_path):
@@ -59,7 +59,7 @@ def test_runs_are_matched_by_sequence_not_by_id(files, tmp_path):
 
     with h5py.File(renamed, "a") as file:
         ids = file["ids"][:]
-        file["ids"][:] = np.roll(ids, 1)  # every sequence under another's name
+        file["ids"][:] = np.roll(ids, 1)  # every id belongs to another sequence
         about = json.loads(file.attrs["demo"])
         file.attrs["demo"] = json.dumps({**about, "text_checksums": {}})
         del file.attrs["demo-crc32"]
@@ -143,7 +143,7 @@ def test_a_file_without_sequences_is_refused(files, tmp_path, demo):
         assert code == 1 and "it explains no sequence" in err
 
 
-# choosing
+# selection
 
 
 def test_the_most_confident_wrong_and_disagreed():
@@ -154,7 +154,7 @@ def test_the_most_confident_wrong_and_disagreed():
     for run in runs:
         run.sequences.labels[:, 0] = [1, 1, 1, 0, 1, 1, 1, 1]
     aligned = align(_named(runs))
-    assert ranking(aligned, "top")[0] == 0 and ranking(aligned, "top")[-1] == 3  # which is surer, but no positive
+    assert ranking(aligned, "top")[0] == 0 and ranking(aligned, "top")[-1] == 3  # more confident, but not a positive
     assert int(np.argmax(wrongness(aligned))) == 3
     assert int(np.argmax(disagreement(aligned))) == 2
     assert set(choose(aligned, 3, ("top", "wrong", "disagreed")).tolist()) == {0, 3, 2}
@@ -178,7 +178,7 @@ def test_what_there_is_nothing_to_choose_by(files, tmp_path, demo):
     line = ["dashboard", of_kind(files, "saliency")[0], "--sequences", 5, "-o", tmp_path / "x.html"]
     code, _, err = demo(*line, "--choose", "disagreed")
     assert code == 2 and "needs an output that two models share; omit it, or choose" in err
-    assert demo(*line)[0] == 0  # not asked for, it is left out
+    assert demo(*line)[0] == 0  # omitted unless requested
     data = tiny_dataset(8)
     data.labels[:] = np.nan
     unlabelled = align(_named([explain("saliency", tiny_model(), data)]))
@@ -249,7 +249,7 @@ def test_metadata_of_any_shape_makes_a_page(change):
     page.encode("utf-8")
 
 
-# one sequence, and runs compared
+# one sequence, and comparisons
 
 
 def test_the_data_of_a_sequence_are_those_of_the_files(files):

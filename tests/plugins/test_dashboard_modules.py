@@ -1,4 +1,4 @@
-"""The page's modules, each by itself, in a real browser."""
+"""Test each module of the page in a real browser."""
 
 import math
 
@@ -9,7 +9,7 @@ from demo_dashboard.page import bundle
 
 @pytest.fixture(scope="module")
 def run(browser):
-    """Evaluate an expression in a page that has the modules: ``$scale`` is scale.js, and so on."""
+    """Evaluate an expression in a page with the modules: ``$scale`` is scale.js, and so on."""
     page = browser.new_page()
     page.set_content("<header id='top'></header><main id='main'></main>")
     page.add_script_tag(content=bundle("main"))
@@ -87,7 +87,7 @@ def test_a_logo_stacks_letters_by_size_on_both_sides(run):
           return [Object.fromEntries(boxes.map(([l, ...yy]) => [l, yy])), $logo.reach(rows, 0, 2)];
         }"""
     )
-    # the largest next to the axis at 100: C from 90 to 100, A above it, T below the axis
+    # largest next to the axis at 100: C from 90 to 100, A above it, T below the axis
     assert found[0] == {"C": [90, 100], "A": [85, 90], "T": [100, 105]}
     assert found[1] == [-2, 1.5]
 
@@ -144,7 +144,7 @@ def test_what_is_not_known_is_sorted_last_either_way(run):
 
 
 def test_letters_are_read_on_every_shade(run):
-    """Ratio of contrast at least 4.5, as WCAG's AA asks, of the two inks that a cell of a matrix may have."""
+    """Matrix cells have a contrast ratio of at least 4.5 (WCAG AA) with both text colours."""
     ratios = run(
         """() => {
           const part = (p) => (p <= 0.04045 ? p / 12.92 : ((p + 0.055) / 1.055) ** 2.4);

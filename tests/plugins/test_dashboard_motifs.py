@@ -1,4 +1,4 @@
-"""Motif folders in reports and figures, and the parts of a page."""
+"""Test motif folders in reports and figures, and the parts of a page."""
 
 import json
 import shutil
@@ -41,7 +41,7 @@ def bundle_word(scanned, site):
 
 @pytest.mark.full
 def test_motifs_are_those_of_the_model_they_were_found_in(full_quickstart, tmp_path, demo):
-    """A file of another model under the name that a motif folder has does not get its motifs."""
+    """Files of another model with the same name do not get the motifs of a folder."""
     folder = full_quickstart[0] / "q"
     shutil.copy(folder / "explanations" / "rnn.saliency.h5", tmp_path / "cnn.saliency.h5")
     own = folder / "explanations" / "cnn.saliency.h5"
@@ -61,7 +61,7 @@ def test_motifs_of_other_models_are_refused(files, quickstart, tmp_path, demo):
 
 
 def test_two_sequences_that_runs_call_alike(files, scanned):
-    """Sites go to the sequence whose bases they have."""
+    """Sites are assigned to the sequence with the same bases."""
     with open_runs(of_kind(files, "saliency")) as runs:
         other = runs[1].explanation
         other.sequences = other.sequences.take(np.arange(len(other)))
@@ -143,7 +143,7 @@ def test_inputs_optimised_by_other_models_are_said_to_be(files, tmp_path, demo):
     assert code == 2 and "optimised inputs are not sequences" in err
 
 
-# the page's parts
+# parts of the page
 
 
 def test_modules_are_joined_in_order_and_only_what_is_meant(monkeypatch):
@@ -220,7 +220,7 @@ def test_a_folder_that_cannot_be_written_to(files, tmp_path, demo, monkeypatch):
     asked = os.access
     monkeypatch.setattr(
         os, "access", lambda path, mode: mode != os.W_OK | os.X_OK and asked(path, mode)
-    )  # for root too
+    )  # also fails for root
     for command, name in (("dashboard", "x.html"), ("figure", "x.pdf")):
         code, _, err = demo(command, files[1], "-o", tmp_path / name)
         assert (code, err.count("demo: ")) == (1, 1) and "is not writable" in err

@@ -1,4 +1,4 @@
-"""The report in a real browser: the quickstart's, opened from disk with the network off."""
+"""Test the quickstart's report in a real browser, opened from disk without a network."""
 
 import csv
 import io
@@ -51,7 +51,7 @@ def test_the_table_has_the_files_numbers(report, opened):
     assert len(rows) > 20
     for row in rows:
         assert row[column].split()[0] == f"{p[list(ids).index(row[0])]:.3f}"
-    # the first that is shown is the positive that all models together are surest of
+    # the first sequence shown is the positive with the highest prediction over all models
     means = np.mean([_logits(report, m) for m in ("cnn", "rnn", "cnn-rnn")], axis=0)
     means[[not name.startswith("positive") for name in ids]] = -np.inf
     assert title(page) == ids[int(means.argmax())]
@@ -83,7 +83,7 @@ def test_sorting_filtering_and_searching(report, opened):
             if (z >= 0) != name.startswith("positive"):
                 wrong.add(name)
     page.select_option("select[aria-label=Predictions]", "wrong")
-    assert len(ids_shown(page)) > 10 and set(ids_shown(page)) <= wrong  # those in sight
+    assert len(ids_shown(page)) > 10 and set(ids_shown(page)) <= wrong  # visible ones
     assert page.text_content(".status") == f"{len(wrong)} of {len(ids)} sequences"
     page.select_option("select[aria-label=Predictions]", "")
     page.fill("input[type=search]", ids[7])
@@ -127,7 +127,7 @@ def test_the_keyboard_chooses_and_the_address_names_what_is_chosen(report, opene
     active = page.get_attribute("table[role=grid]", "aria-activedescendant")
     assert page.get_attribute(f"#{active}", "aria-selected") == "true"
     page.keyboard.press("End")
-    assert title(page) == ids_shown(page)[-1]  # rows that were not in sight are there now
+    assert title(page) == ids_shown(page)[-1]  # rows outside the view have been added
     again = opened(report, f"#sequence/{second}")
     assert title(again) == second
     for wrong in ("%E0%A4%A", "nobody"):
@@ -140,7 +140,7 @@ def test_the_keyboard_chooses_and_the_address_names_what_is_chosen(report, opene
 
 
 def read_at(page, position):
-    """What is said of a position, by its number from 1, pointed at."""
+    """Return the tooltip of a position, numbered from 1."""
     box = page.query_selector(".canvas svg").bounding_box()
     length = 100
     x = box["x"] + 54 + (box["width"] - 54 - 10) * (position - 0.5) / length
@@ -228,7 +228,7 @@ def test_models_explainers_and_orders_are_chosen(report, opened):
     page.keyboard.press("Escape")
     assert not page.is_visible(".panel")
     page.click(".menu summary")
-    page.wait_for_selector(".panel.turned")  # towards where there is room
+    page.wait_for_selector(".panel.turned")  # towards the free side
     box = page.query_selector(".panel").bounding_box()
     assert box["x"] >= 0 and box["x"] + box["width"] <= 1280
     page.click(".canvas")

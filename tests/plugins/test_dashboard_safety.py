@@ -1,4 +1,4 @@
-"""A report whose every name from data is hostile, in a real browser: nothing in it does anything."""
+"""Test a report with hostile names in a real browser: no name is executed."""
 
 import re
 import xml.etree.ElementTree as ET
@@ -30,7 +30,7 @@ HOSTILE = [
 
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory):
-    """A report whose every name from data is hostile."""
+    """Return a report in which every name from data is hostile."""
     data = tiny_dataset(len(HOSTILE))
     data.ids[:] = HOSTILE
     data.chroms = (HOSTILE[0],)
@@ -99,7 +99,7 @@ def test_no_name_does_anything(hostile, opened, part, tmp_path):
 
 
 def test_only_its_own_script_may_run(hostile, browser):
-    """A script that somebody adds to the file is not run: the policy names the one that came with it."""
+    """Scripts added to the file do not run, because the policy allows only the original one."""
     text = hostile.read_text()
     template = web_file("page.html")
     assert " style=" not in template and re.search(r"\son\w+=", template) is None

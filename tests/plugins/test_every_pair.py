@@ -1,4 +1,4 @@
-"""Every explainer on every architecture: batch size, order and resuming change nothing."""
+"""Test every explainer on every architecture: results do not depend on batch size, order or resuming."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ VARIANTS = [*((a, {}) for a in ARCHITECTURES), ("rnn", {"unidirectional": True})
 
 
 def test_these_are_all_there_are(registry):
-    assert registry.names(Architecture) == ["adapted", *ARCHITECTURES]  # which is tried in test_adapter.py
+    assert registry.names(Architecture) == ["adapted", *ARCHITECTURES]  # tested in test_adapter.py
     of_data = [r.spec.name for r in registry.all(Explainer) if r.spec.kind != "pattern"]
     assert sorted(of_data) == EXPLAINERS
 
@@ -56,7 +56,7 @@ def test_resuming_changes_nothing(registry, tmp_path, monkeypatch, explainer, ar
     data, model = tiny_dataset(30), tiny_model(architecture, registry=registry, **options)
     job = make_job(registry.find(Explainer, explainer), model, batch_size=7)
     rows = np.arange(30)
-    monkeypatch.setattr("demo_core.running.sinks._PART_SECONDS", 0.0)  # a part for each batch
+    monkeypatch.setattr("demo_core.running.sinks._PART_SECONDS", 0.0)  # one part per batch
     seen = []
 
     def stop(n):
@@ -78,7 +78,7 @@ def test_resuming_changes_nothing(registry, tmp_path, monkeypatch, explainer, ar
 
 @pytest.mark.parametrize(("architecture", "options"), VARIANTS, ids=str)
 def test_a_pattern_that_was_interrupted_comes_out_the_same(registry, tmp_path, monkeypatch, architecture, options):
-    """It is begun anew: nothing of it is kept, and nothing depends on what was."""
+    """Runs that cannot be resumed restart, and nothing of the earlier run is kept."""
     model = tiny_model(architecture, registry=registry, **options)
     job = make_job(registry.find(Explainer, "class-optimization"), model, options={"steps": 30, "restarts": 3})
     straight = run(job, Patterns(), File(tmp_path / "straight.h5"))

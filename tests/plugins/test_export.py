@@ -13,7 +13,7 @@ from demo_core.testing import tiny_dataset, tiny_model
 @pytest.fixture
 def explanation():
     data = tiny_dataset(20)
-    data.intervals[3] = [0, 10, 50, -1]  # overlaps the first, on the other strand
+    data.intervals[3] = [0, 10, 50, -1]  # overlaps the first on the other strand
     return explain("saliency", tiny_model(), data)
 
 
@@ -57,7 +57,7 @@ def test_bedgraph_places_values_on_their_bases_and_averages_overlaps(tmp_path, e
     for row in range(20):
         for place in range(40):
             at = explanation.sequences.interval(row).position(place)
-            if explanation.sequences.codes[row, place] == 4:  # no base, no value
+            if explanation.sequences.codes[row, place] == 4:  # unknown bases have no value
                 continue
             expected.setdefault(at, []).append(actual[row, place])
     assert list(found) == sorted(expected)

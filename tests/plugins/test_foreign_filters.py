@@ -1,4 +1,4 @@
-"""First-layer filters of foreign networks are read as sequences of A, C, G and T, whatever the network is fed."""
+"""Test that first-layer filters of imported networks are read in A, C, G, T order in any layout."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ LENGTH = 60
 
 
 def planted(word, n=80):
-    """Half of the sequences hold the word, at a random place; returns the data and those places."""
+    """Return data in which half of the sequences contain the word, and its positions."""
     random = np.random.default_rng(0)
     codes = random.integers(0, 4, (n, LENGTH)).astype(np.uint8)
     starts = random.integers(0, LENGTH - len(word) + 1, n)
@@ -57,7 +57,7 @@ def test_a_filter_is_read_in_the_order_of_its_bases(registry, arguments, options
     assert "".join("ACGT"[i] for i in motif.counts.argmax(axis=0)) == "GATAAG"
     best = np.full((4, 6), -1.0)
     best[DNA.encode("GATAAG"), np.arange(6)] = 1
-    known = [matrix - matrix.mean(axis=0) for matrix in (best, motif.hypothetical)]  # a row for N is the zero
+    known = [matrix - matrix.mean(axis=0) for matrix in (best, motif.hypothetical)]  # the channel for N is zero
     assert known[1] == pytest.approx(known[0], abs=1e-5)
     row, start, width = strongest_windows(model, data, every[::2])
     cropped = options.get("network_length") == 51

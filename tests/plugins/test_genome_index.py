@@ -1,4 +1,4 @@
-"""An index beside a genome is trusted only if it is of that genome."""
+"""Test that a genome index is used only if it matches the genome."""
 
 import gzip
 import os
@@ -23,7 +23,7 @@ def fasta(width, chromosomes=(("chr1", CHR1), ("chr2", CHR2)), end="\n"):
 
 
 def bgzip(data, block=300):
-    """As bgzip writes it: blocks of gzip with their size in an extra field, and an empty one at the end."""
+    """Compress like bgzip: gzip blocks with their size in an extra field, and an empty block at the end."""
     out = b""
     for chunk in [*(data[i : i + block] for i in range(0, len(data), block)), b""]:
         body = zlib.compress(chunk, 9)[2:-4]
@@ -55,7 +55,7 @@ def test_an_index_of_another_file_is_made_again(tmp_path, caplog, other, packed)
     write(texts[other])
     if other == "garbage":
         (gzi if packed else fai).write_bytes(b"\3\0\0\0\0\0\0\0nonsense")
-    os.utime(path, (0, 0))  # as cp -p and tar leave it
+    os.utime(path, (0, 0))  # like cp -p and tar
     with Genome(path) as genome:
         for name, bases in (("chr1", CHR1), ("chr2", CHR2)):
             if name in genome.sizes:

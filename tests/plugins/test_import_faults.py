@@ -1,4 +1,4 @@
-"""Networks and checkpoints that an import must not take for something else."""
+"""Test that imports refuse unsuitable networks and checkpoints."""
 
 import zipfile
 from pathlib import Path
@@ -28,7 +28,7 @@ class Sigmoid(nn.Module):
         self.last = ends.get(last, nn.Identity())
         with torch.no_grad():
             self.head.weight.mul_(0.1)
-            self.head.bias.fill_(0.5)  # so that logits lie within 0 and 1, too
+            self.head.bias.fill_(0.5)  # so that logits lie within 0 and 1 too
 
     def forward(self, x):
         return self.last(self.head(torch.relu(self.conv(x)).amax(2)))
@@ -55,7 +55,7 @@ class Tokens(nn.Module):
 
 @pytest.fixture
 def imported(tmp_path, demo, monkeypatch):
-    """Import a network of this module; returns code, stdout, stderr."""
+    """Import a network of this module. Returns exit code, stdout and stderr."""
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
 
     def call(network, *more, file=None, out="m", module=__name__):

@@ -1,4 +1,4 @@
-"""Interval formats are read as specified; assumptions are logged."""
+"""Test that interval formats are read as specified, and that assumptions are logged."""
 
 import json
 
@@ -22,7 +22,7 @@ def lines(tmp_path, name, text, **how):
     [
         ("a.narrowPeak", PEAK.format("30"), 130, "1 window centred on summits"),
         ("a.narrowPeak", PEAK.format("30") + "\t7", 130, "centred on summits"),
-        ("a.narrowPeak", PEAK.format("30") + "\t4.1" * 10, 130, "centred on summits"),  # IDR's 20 columns
+        ("a.narrowPeak", PEAK.format("30") + "\t4.1" * 10, 130, "centred on summits"),  # 20 columns of IDR
         ("a.narrowPeak", PEAK.format("30.0"), 130, "centred on summits"),
         ("a.narrowPeak", PEAK.format("NA"), None, "1 line of 1 without a summit"),
         ("a.narrowPeak", PEAK.format("-1"), None, "1 line of 1 without a summit"),

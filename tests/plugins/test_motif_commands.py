@@ -66,7 +66,7 @@ def test_everything_is_written_and_agrees(found):
             assert written.ppm == pytest.approx(counts / counts.sum(axis=0), abs=1e-5)
             assert file.motif(held["motif"]).sites == held["seqlets"]
         assert file.metadata["settings"]["fdr"] == 0.05
-    # the best matches of named motifs, and their sites where a scan finds them
+    # the best matches of named motifs, and their sites if a scan finds them
     known = {m.id: m for m in read_meme(found / "known.meme")}
     assert set(known) == {row["match_id"] for row in rows if row["rank"] == "1"}
     sites = table(found / "known.tsv")
@@ -242,7 +242,7 @@ def test_match_counts_sequences_that_show_the_motif(folder, tmp_path, demo):
     assert code == 0, err
     (row,) = json.loads(out)
     assert (row["total"], row["method"], row["unit"]) == (200, "saliency", "sequence")
-    assert 60 <= row["matched"] <= 105  # every other positive has one
+    assert 60 <= row["matched"] <= 105  # every second positive has one
     assert row["ci_low"] < row["fraction"] < row["ci_high"]
     assert row["chance"] < 0.1
     (tmp_path / "t.tsv").write_text(f"{folder / 'net.saliency.h5'}\tREST\n{folder / 'net.saliency.h5'}\tCTCF\n")

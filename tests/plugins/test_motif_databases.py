@@ -51,8 +51,8 @@ def test_names(jaspar):
     ids = lambda name: [one.motif.id.partition(".")[0] for one in databases.named(jaspar, name)]  # noqa: E731
     assert ids("ctcf") == ["MA0139", "MA1929", "MA1930"]
     assert ids("MA0139") == ["MA0139"]
-    assert ids("ARID3A") == ["MA0151"]  # JASPAR writes Arid3a
-    assert "MA0140" in ids("TAL1")  # only as a part of GATA1::TAL1
+    assert ids("ARID3A") == ["MA0151"]  # JASPAR spells it Arid3a
+    assert "MA0140" in ids("TAL1")  # only within GATA1::TAL1
     with pytest.raises(UsageProblem, match="did you mean 'CTCF'"):
         databases.named(jaspar, "CTCG")
 
@@ -61,7 +61,7 @@ def test_files_and_releases_together(tmp_path, jaspar):
     path = tmp_path / "mine.meme"
     path.write_text(format_meme([jaspar[3].motif, jaspar[5].motif]))
     both = databases.load([str(path), "jaspar"])
-    assert len(both) == len(jaspar)  # of equal ids the first counts
+    assert len(both) == len(jaspar)  # of equal ids, the first is used
     assert [one.source for one in both[:3]] == ["mine.meme", "mine.meme", "JASPAR2024"]
     assert both[0].motif.ppm == pytest.approx(jaspar[3].motif.ppm, abs=1e-5)
     path.write_text(format_meme([jaspar[3].motif, jaspar[3].motif]))
@@ -98,7 +98,7 @@ def test_compiling_is_said_once_and_kept_where_the_user_can_write(tmp_path, monk
 
 
 def test_the_cache_has_a_place_without_a_home(tmp_path):
-    """In a process of its own: the module decides before numba is imported."""
+    """Run in a separate process: the module decides before numba is imported."""
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / ".cache").write_text("a file, so that no folder can be made in it")
     code = "from demo_motifs.compiling import cache_folder; print(cache_folder())"

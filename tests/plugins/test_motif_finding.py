@@ -104,7 +104,7 @@ def test_where_there_is_nothing_nothing_is_found(case, seed):
         explanation.sequences.codes[:] = np.random.default_rng(seed + 9).integers(
             0, 4, explanation.sequences.codes.shape
         )
-    elif case == "nowhere":  # sites are there, but the network learned nothing: it points anywhere
+    elif case == "nowhere":  # sites are present, but the untrained network attributes at random
         explanation.values[:] = np.random.default_rng(seed).normal(size=explanation.values.shape)
     outcome = find(explanation, Settings(), quiet)
     assert outcome.motifs == []
@@ -118,7 +118,7 @@ def test_what_speaks_against():
     assert find(explanation, Settings(seqlets="significant"), quiet).motifs == []
     outcome = find(explanation, Settings(sign=-1), quiet)
     assert len(outcome.motifs) == 2
-    for motif in outcome.motifs:  # values are as the explanation has them
+    for motif in outcome.motifs:  # values equal those of the explanation
         assert motif.contributions.sum() < 0
         assert motif.sites.score.max() < 0
 
@@ -135,7 +135,7 @@ def test_motifs_whose_values_point_the_other_way_are_left_out():
     for row, there in enumerate(truth):
         if there is not None:
             behind = slice(there[1] + 8, there[1] + 16) if there[2] == "+" else slice(there[1], there[1] + 8)
-            explanation.values[row, :, behind] *= -2  # the other half of the word speaks against it, and louder
+            explanation.values[row, :, behind] *= -2  # the other half of the word has larger negative attributions
     outcome = find(explanation, Settings(), quiet)
     assert outcome.motifs == []
     assert "have the opposite sign" in outcome.account[-1]
@@ -172,9 +172,9 @@ def test_optimised_inputs():
     (best, *_) = find(explanation, Settings(), quiet).motifs
     assert consensus(best.ppm).upper() in (GATA, turned(GATA))
     assert set(best.sites.start.tolist()) >= {5 + 5 * row for row in range(8)}
-    assert 8 <= len(best.sites) <= 11  # a window of little information may fit as well
+    assert 8 <= len(best.sites) <= 11  # a window of low information may fit equally well
     assert best.counts.sum(axis=0) == pytest.approx(len(best.sites))
-    assert 0.7 < best.ppm.max() < 1  # probabilities of the inputs, not ones and zeros
+    assert 0.7 < best.ppm.max() < 1  # inputs are probabilities, not one-hot
 
 
 def test_traces_in_both_directions():
@@ -183,7 +183,7 @@ def test_traces_in_both_directions():
     for row, planted_there in enumerate(truth):
         if planted_there is not None:
             start, end = planted_there[1], planted_there[1] + 8
-            values[row, 0, min(end - 1 + row % 4, 59) :] = 0.9  # some networks need a few bases more
+            values[row, 0, min(end - 1 + row % 4, 59) :] = 0.9  # some networks respond a few bases late
             values[row, 1, : start + 1] = 0.9
     trace = explained(explanation.sequences, values, "trace")
     (motif, *_) = find(trace, Settings(seqlets="best-window"), quiet).motifs
@@ -193,7 +193,7 @@ def test_traces_in_both_directions():
     at = dict(zip(motif.sites.row, motif.sites.start, strict=True))
     assert sum(at.get(row) == t[1] for row, t in enumerate(truth) if t) >= 190
     assert motif.hypothetical is None
-    # the other direction shows the same sites: its seqlets are taken, too
+    # the other direction finds the same sites; its seqlets are used too
     assert len(find(trace, Settings(seqlets="best-window"), quiet).unassigned) <= 20
 
 
@@ -285,7 +285,7 @@ def test_the_binomial_tail_is_scipys():
 @settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 10_000), stranded=st.booleans())
 def test_every_seqlet_and_hit_gives_back_its_bases_from_the_genome(tmp_path_factory, seed, stranded):
-    """From BED to a hit: interval and strand, read from the FASTA, are the bases of the hit."""
+    """From BED to a hit: reading its interval and strand from the FASTA gives the bases of the hit."""
     from demo_motifs.genome_coordinates import genomic
     from demo_motifs.hits import HitWriter, scan_sequences
 
@@ -295,7 +295,7 @@ def test_every_seqlet_and_hit_gives_back_its_bases_from_the_genome(tmp_path_fact
     starts = np.sort(random.choice(np.arange(10, 5900, 60), 60, replace=False))
     for start in starts:
         site = DNA.encode(GATA)
-        place = start + random.integers(5, 37)  # not the same in all: a position says nothing of a motif
+        place = start + random.integers(5, 37)  # different positions, so that position is not informative
         genome[place : place + 8] = site if random.integers(2) else DNA.reverse_complement(site)
     (folder / "g.fa").write_text(f">chr1\n{DNA.decode(genome)}\n")
     lines = [f"chr1\t{s}\t{s + 50}\tp{i}\t0\t{'+-.'[random.integers(3)]}" for i, s in enumerate(starts)]

@@ -24,7 +24,7 @@ def test_how_sites_lie_to_each_other():
     one = sites((0, 10, 1), (1, 10, -1), (2, 10, 1), (3, 10, -1), (4, 10, 1), width=5)
     other = sites((0, 18, 1), (1, 18, 1), (2, 2, -1), (3, 2, -1), (4, 12, 1), (5, 0, 1), width=4)
     assert spacing(one, other, same=False) == Counter(
-        {("A B", 3): 1, ("b A", 3): 1, ("b A", 4): 1, ("A B", 4): 1}  # the fifth overlaps, the last is alone
+        {("A B", 3): 1, ("b A", 3): 1, ("b A", 4): 1, ("A B", 4): 1}  # the fifth overlaps, the last is single
     )
     counted = together(one, other, 10, same=False)
     assert (counted.a, counted.b, counted.both, counted.apart, counted.expected) == (5, 6, 5, 4, 3.0)
@@ -60,7 +60,7 @@ def test_the_p_of_coming_together_is_fishers():
 
 
 class Known(torch.nn.Module):
-    """2 for each A that is there, 3 for each B, on either strand, and 5 more where an A has a B 4 bases behind it."""
+    """Returns 2 for each A, 3 for each B, on either strand, and 5 more if a B follows an A after 4 bases."""
 
     def forward(self, x):
         return torch.tensor([[self.value(DNA.decode(c))] for c in self.codes(x)])
@@ -80,19 +80,19 @@ class Known(torch.nn.Module):
 def test_interactions_are_those_of_a_network_that_is_known(registry):
     model = tiny_model(registry=registry)
     model.module = Known()
-    backgrounds = np.zeros((3, 40), np.uint8)  # poly-A, so that no site arises by chance
+    backgrounds = np.zeros((3, 40), np.uint8)  # poly-A, so that no site occurs by chance
     planter = Planter(model, model.target(), backgrounds)
     done = []
     found = interactions(planter, [DNA.encode(A), DNA.encode(B)], 40, [0, 4, 40], done.append)
     assert len(done) == 3
     pairs = {(i.a, i.b, i.arrangement, i.distance): i for i in found}
-    assert {d for _, _, _, d in pairs} == {0, 4}  # 40 bases between them do not fit
+    assert {d for _, _, _, d in pairs} == {0, 4}  # a spacing of 40 bases does not fit
     for (a, b, arrangement, distance), one in pairs.items():
         assert (one.effect_a, one.effect_b) == ((2.0, 3.0)[a], (2.0, 3.0)[b])
         special = (a, b, arrangement, distance) == (0, 1, "A B", 4)
         assert one.interaction == pytest.approx(5.0 if special else 0.0)
         assert one.joint == pytest.approx(one.effect_a + one.effect_b + one.interaction)
-        assert one.low == one.high == one.interaction  # the backgrounds are all alike
+        assert one.low == one.high == one.interaction  # all backgrounds are equal
     assert {k[2] for k in pairs if k[:2] == (0, 1)} == {"A B", "A b", "B A", "b A"}
     assert {k[2] for k in pairs if k[:2] == (0, 0)} == {"A B", "A b", "b A"}
 
@@ -118,7 +118,7 @@ def test_the_command_writes_tables_and_a_heat_map(tmp_path, demo, registry):
         gap = float(row["effect_both"]) - float(row["effect_a"]) - float(row["effect_b"])
         assert float(row["interaction"]) == pytest.approx(gap, abs=1e-4)
     both = (tmp_path / "deps" / "cooccurrence.tsv").read_text().splitlines()
-    assert both[1].split("\t")[:4] == ["ap1", "ap1", "20", "19"]  # unknown bases lie on one of the planted sites
+    assert both[1].split("\t")[:4] == ["ap1", "ap1", "20", "19"]  # unknown bases cover one of the planted sites
     assert (tmp_path / "deps" / "interactions.png").stat().st_size > 5000
     assert (tmp_path / "deps" / "spacing.tsv").exists()
 

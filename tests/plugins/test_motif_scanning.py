@@ -24,7 +24,7 @@ def test_p_values_are_those_of_every_word():
     words = list(itertools.product(range(4), repeat=5))
     score = np.array([sum(steps[letter, place] for place, letter in enumerate(word)) for word in words])
     chance = np.array([np.prod([SKEWED[letter] for letter in word]) for word in words])
-    # read on the other strand, a word of the background is its complement
+    # on the other strand, background words are complements
     turned = np.array([np.prod([SKEWED[3 - letter] for letter in word]) for word in words])
     for s in np.unique(score)[::7]:
         assert scanner.p_value(s * STEP) == pytest.approx(chance[score >= s].sum(), rel=1e-9)
@@ -74,7 +74,7 @@ def test_memelite_finds_the_same_sites_on_a_uniform_background():
     theirs = set(zip(table["sequence_name"], table["start"], strands, strict=True))
     ours = dict(zip(zip(hits.row, hits.start, hits.strand, strict=True), hits.score, strict=True))
     assert theirs <= set(ours)
-    # it rounds the score of a whole window, not of each column, so that those at the very threshold may differ
+    # MEME rounds the score of a window, not of each column, so sites at the threshold may differ
     assert all(ours[site] < hits.score.min() + 10 * STEP for site in set(ours) - theirs)
     assert len(theirs) > 0.9 * len(ours) > 20
 

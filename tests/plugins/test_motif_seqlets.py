@@ -54,7 +54,7 @@ def test_best_windows_are_those_of_a_loop():
 
 
 def trace(steps, where):
-    """A score that rises at a place in the forward direction, and at another in the backward one."""
+    """Return scores that rise at one position in forward and at another in backward direction."""
     n, length = len(steps), 40
     values = np.full((n, 2, length), 0.1)
     for row in range(n):
@@ -69,7 +69,7 @@ def test_windows_of_traces_end_where_the_score_rises_as_bases_are_read():
     forward, backward = per_base_scores.channels(explanation)
     rows = np.arange(2)
     ahead = best_windows(explanation, forward, rows, 9).seqlets
-    assert list(zip(ahead.start, ahead.end, strict=True)) == [(12, 21), (0, 9)]  # moved to fit into the sequence
+    assert list(zip(ahead.start, ahead.end, strict=True)) == [(12, 21), (0, 9)]  # shifted to fit into the sequence
     behind = best_windows(explanation, backward, rows, 9).seqlets
     assert list(zip(behind.start, behind.end, strict=True)) == [(20, 29), (3, 12)]
     assert ahead.score == pytest.approx([0.8, 0.7], rel=1e-5)
@@ -151,9 +151,9 @@ def test_values_are_mixed_in_blocks_and_none_is_lost():
     known[:, :7] = False
     order = _in_blocks(known, np.random.default_rng(0))
     assert (np.sort(order, axis=1) == np.arange(20)).all()
-    assert (order[:, 13:] < 7).all()  # unknown ones are at the end
+    assert (order[:, 13:] < 7).all()  # unknown bases are at the end
     steps = np.diff(order[:, :13], axis=1)
-    assert 0.6 < (steps == 1).mean() < 0.9  # three at a time
+    assert 0.6 < (steps == 1).mean() < 0.9  # in blocks of three
     assert len({tuple(row) for row in order}) > 20
 
 
@@ -183,5 +183,5 @@ def test_without_labels_the_model_says_which_are_positive():
     rows, negatives, how = per_base_scores.split_rows(explanation)
     assert how == "called"
     assert rows.tolist() == list(range(0, 40, 2))
-    assert negatives.tolist() == []  # the model chose them, so they say nothing of chance
+    assert negatives.tolist() == []  # selected by the model, so not a null distribution
     assert len(per_base_scores.split_rows(explanation, every=True)[0]) == 40

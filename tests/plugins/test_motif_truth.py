@@ -1,4 +1,4 @@
-"""Motif results against truths that were planted: strands, and chance where nothing is related."""
+"""Test motif results against planted truth: strands, and the chance level of unrelated data."""
 
 import csv
 from dataclasses import replace
@@ -20,7 +20,7 @@ WORD = REST[:13]
 
 @pytest.mark.parametrize("turned", [False, True])
 def test_sites_of_a_named_motif_have_the_strand_of_its_database_matrix(tmp_path, demo, turned):
-    # JASPAR's REST reads TTCAGCACC...; the seqlets come out in either orientation, so both are tried
+    # JASPAR's REST reads TTCAGCACC...; seqlets have either orientation, so both are compared
     explanation, truth = planted(words=(REST,), noise=0.2)
     if turned:
         sequences = explanation.sequences
@@ -50,7 +50,7 @@ def test_sites_of_a_named_motif_have_the_strand_of_its_database_matrix(tmp_path,
 
 
 def independent(seed, *, together=0.0, sd=None, n=600, length=200):
-    """``pointed_at`` of a motif and seqlets in ``n`` sequences; of a share ``together`` they coincide."""
+    """Return ``pointed_at`` of a motif and seqlets in ``n`` sequences that coincide in a fraction ``together``."""
     random = np.random.default_rng(seed)
     codes = random.integers(0, 4, (n, length)).astype(np.uint8)
     width, word = len(WORD), DNA.encode(WORD)
@@ -80,12 +80,12 @@ def test_seqlets_and_motifs_that_are_both_centred_are_not_taken_for_related():
 
 def test_motifs_that_lie_anywhere_are_found_as_often_as_with_a_uniform_null():
     cases = [independent(seed, together=0.05) for seed in range(200)]
-    # of 188 starts 13 overlap a seqlet by half, a little fewer at the edges: the expectation in closed form
+    # 13 of 188 starts overlap a seqlet by half, slightly fewer at the edges: the expectation in closed form
     starts = np.arange(188)
     share = np.mean([np.sum(np.abs(starts - s) <= 6) for s in starts]) / 188
     uniform = [binomial_tail(c.pointed, c.occurring, share) for c in cases]
     power = np.mean([p < 1e-4 for p in uniform])
-    assert 0.3 < power < 0.9  # where a loss would show
+    assert 0.3 < power < 0.9  # a loss would show here
     assert np.mean([c.p < 1e-4 for c in cases]) == pytest.approx(power, abs=0.02)
 
 

@@ -1,4 +1,4 @@
-"""``demo new-plugin``: packages that work as they are. CI installs one of each kind; here their tests run in place."""
+"""Test that packages of ``demo new-plugin`` work unchanged. CI also installs one of each kind."""
 
 import os
 import subprocess

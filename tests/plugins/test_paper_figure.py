@@ -1,4 +1,4 @@
-"""The paper's figure: its blocks, where the boxes are, what the strips show."""
+"""Test the paper's figure: blocks, positions of boxes, and values of strips."""
 
 import io
 import re
@@ -94,7 +94,7 @@ def test_a_box_goes_through_attributions_and_traces_at_its_place(runs):
     left, right = (to_figure.transform(sequence.transData.transform((x, 0)))[0] for x in (9.5, 17.5))
     assert frame.get_x() == pytest.approx(left) and frame.get_x() + frame.get_width() == pytest.approx(right)
     assert frame.get_y() < last.get_position().y0 and frame.get_y() + frame.get_height() > sequence.get_position().y1
-    assert frame.get_y() + frame.get_height() < rows[2].get_position().y0  # it does not reach the optimised inputs
+    assert frame.get_y() + frame.get_height() < rows[2].get_position().y0  # does not apply to optimised inputs
     inks = {t.get_text().replace("\n", " "): to_hex(t.get_color()) for t in figure.texts}
     assert inks["FACTOR (M1), reverse complement"] == PALETTES["paper"].motif == inks["FACTOR (−, p = 1e-08)"]
     assert inks["FACTOR (M1), forward"] == "#555555" and inks["known site"] == PALETTES["paper"].truth
@@ -105,7 +105,7 @@ def test_the_motif_lies_over_its_site_both_ways(runs):
     figure = drawn(runs, [Box(8, 15, 0, "known site"), Box(10, 13, 1, "FACTOR")], MOTIF)
 
     def letters(axes):
-        """Which place each colour has at the axis, where the largest letter stands."""
+        """Return the position of each colour's letter next to the axis."""
         found = {}
         for patch in (p for p in axes.get_children() if isinstance(p, PathPatch)):
             points = patch.get_path().vertices

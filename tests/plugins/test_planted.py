@@ -1,4 +1,4 @@
-"""Simulated sequences: composition, placement, orientation, spacing and decoys hold what they say."""
+"""Test simulated sequences: composition, positions, strands, spacing and decoys."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from demo_core.sequences.motif import read_meme
 
 SHIPPED = Path("jaspar")
 
-# Certain motifs, so that where they were planted can be read off the sequence
+# Motifs of probability 1, so that planted sites can be read from the sequence
 CERTAIN = """MEME version 4
 
 MOTIF one first
@@ -85,7 +85,7 @@ def test_sites_are_drawn_from_the_matrix_on_both_strands():
     one_hot = DNA.one_hot(planted).sum(0) / len(planted)
     shipped = Path(demo_planted.__file__).parent / "jaspar.meme"
     ppm = {m.id: m for m in read_meme(shipped)}["MA0496.4"].ppm
-    both = (ppm + ppm[::-1, ::-1]) / 2  # half of them on the other strand
+    both = (ppm + ppm[::-1, ::-1]) / 2  # half of them on the reverse strand
     assert np.abs(one_hot - both).max() < 0.04
     starts = (sites > 0).argmax(1)[labels > 0.5]
     assert np.abs(np.bincount(starts, minlength=91)[:91] / 2000 - 1 / 91).max() < 0.02
@@ -108,7 +108,7 @@ def test_sites_are_drawn_from_the_matrix_on_both_strands():
     )
 )
 def test_every_arrangement_keeps_its_rules(certain, options):
-    if options["plant"] == "one":  # where one motif stands alone there is nothing to order
+    if options["plant"] == "one":  # a single motif has no order
         options = {**options, "spacing": (), "ordered": False}
     codes, sites, labels, _ = made(certain, motifs=("first", "two"), number=40, **options)
     for row in np.flatnonzero(labels > 0.5):
@@ -124,7 +124,7 @@ def test_every_arrangement_keeps_its_rules(certain, options):
         found.sort()
         expected = 2 if options["plant"] == "all" else 1
         assert mine.sum() == (11 if expected == 2 else mine.sum()) and mine.sum() in (5, 6, 11)
-        # words inside one another are possible; those that tile the marks are the planted ones
+        # words may contain each other; those that tile the marks are planted
         tiling = [f for f in found if (f[0] == 0 or not mine[f[0] - 1] or any(g[1] == f[0] for g in found))]
         assert len(tiling) >= expected
         if expected == 1 or len(found) > 2:
@@ -151,7 +151,7 @@ def test_decoys_are_in_every_sequence_and_are_no_sites(certain):
     )
     changed = (decoys != 3).sum(1)
     assert ((plain != 3).sum(1)[labels < 0.5] == 0).all()
-    assert (changed[labels < 0.5] == 6).all()  # the columns of AACAAG in another order, in a background of T
+    assert (changed[labels < 0.5] == 6).all()  # columns of AACAAG in another order, in a background of T
     words = {DNA.decode(c[c != 3]) for c in decoys[labels < 0.5]}
     assert len(words) > 5 and all(sorted(w) == sorted(ONE) for w in words)
     assert (sites.sum(1)[labels > 0.5] == 6).all()
@@ -178,7 +178,7 @@ def test_the_background_follows_the_markov_model(tmp_path, order):
     seen = counts.sum(1) > 2000
     assert seen.any()
     assert np.abs(counts[seen] / counts[seen].sum(1, keepdims=True) - table[seen]).max() < 0.05
-    # also where a sequence begins
+    # also at the start of a sequence
     first = np.bincount(drawn[:, 0], minlength=4) / len(drawn)
     assert np.abs(first - np.bincount(drawn.ravel(), minlength=4) / drawn.size).max() < 0.05
 
@@ -255,7 +255,7 @@ def test_a_file_says_how_it_was_made(tmp_path, demo):
     made = ["data", "import", "jaspar", "--reader", "planted", "--number", "100"]
     assert demo(*made, "--background-from", tmp_path / "p.h5", "-o", tmp_path / "q.h5")[0] == 0
     with SequenceDataset.open(tmp_path / "q.h5") as data:
-        assert data.info["reader"]["options"]["background_from"] == "p.h5"  # not where it lies on this machine
+        assert data.info["reader"]["options"]["background_from"] == "p.h5"  # no path of this machine
     assert str(tmp_path).encode() not in (tmp_path / "q.h5").read_bytes()
 
 

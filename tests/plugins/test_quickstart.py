@@ -89,9 +89,9 @@ def test_it_does_nothing_twice(full_quickstart, demo_process):
 
 @pytest.fixture(scope="module")
 def interrupted(tmp_path_factory, demo_process):
-    """A small quickstart, killed in its first training and typed again; with options in the environment."""
+    """Kill a small quickstart in its first training and run it again, with options in the environment."""
     folder = tmp_path_factory.mktemp("interrupted")
-    (folder / "jaspar").mkdir()  # of the name of what is planted from
+    (folder / "jaspar").mkdir()  # a file with the name of the simulated data
     settings = {"DEMO_SALIENCY_SIMPLEX": "1", "DEMO_CNN_RNN_UNITS": "3", "DEMO_CLASS_OPTIMIZATION_RESTARTS": "2"}
     command = [sys.executable, "-m", "demo_core", "quickstart", "--small", "-o", "q"]
     process = subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
@@ -124,7 +124,7 @@ def test_every_command_it_prints_works_as_typed(interrupted, demo, monkeypatch):
     folder, done = interrupted
     monkeypatch.chdir(folder)
     lines = [line[len("$ demo ") :].split() for line in done.stdout.splitlines() if line.startswith("$ demo ")]
-    assert lines[0][:2] == ["train", "cnn"]  # the data were whole when it was killed
+    assert lines[0][:2] == ["train", "cnn"]  # the data were complete when it was killed
     made = ["data", "import", "jaspar", "--reader", "planted", "--motifs", "MA0496.2", "--number", "1000"]
     lines.insert(0, [*made, "-o", "q/planted.h5"])
     assert [line[0] for line in lines] == ["data", *["train"] * 3, *["explain"] * 3, *["show"] * 3, *LAST]

@@ -1,4 +1,4 @@
-"""deepbind and fasta: what comes out, and what is said of files that are not right."""
+"""Test the readers deepbind and fasta: records, and messages about malformed files."""
 
 import gzip
 

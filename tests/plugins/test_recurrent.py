@@ -1,4 +1,4 @@
-"""The rnn and the cnn-rnn, and the parts they share."""
+"""Test rnn and cnn-rnn, and their shared parts."""
 
 import numpy as np
 import pytest
@@ -33,7 +33,7 @@ def test_the_defaults_are_the_papers():
         assert (lstm.input_size, lstm.hidden_size, lstm.num_layers, lstm.bidirectional) == (channels, 32, 1, True)
         assert module.dropout.p == 0.5
         assert module.readout.linear.in_features == 64
-        for direction in ("", "_reverse"):  # the forget gate begins at 1
+        for direction in ("", "_reverse"):  # forget gate bias starts at 1
             biases = [getattr(lstm, f"bias_{which}_l0{direction}")[32:64] for which in ("ih", "hh")]
             assert float(torch.stack(biases).sum(0).mean().detach()) == pytest.approx(1, abs=0.1)
     convolution = build("cnn-rnn").first_layer
@@ -41,7 +41,7 @@ def test_the_defaults_are_the_papers():
 
 
 def lstm_by_hand(x, weights, units, reverse):
-    """One direction of one layer, gate by gate; x (B, L, C) to (B, L, units)."""
+    """One direction of one LSTM layer, gate by gate: x (B, L, C) to (B, L, units)."""
     w_in, w_state, b_in, b_state = weights
     state, memory = torch.zeros(len(x), units), torch.zeros(len(x), units)
     found = [torch.empty(0)] * x.shape[1]
@@ -121,7 +121,7 @@ def test_training_tells_the_network_how_far_it_is(registry):
 
 
 def test_an_epoch_of_the_warm_start_is_kept_only_for_want_of_others(registry):
-    """There the validation AUROC may be the highest while the mean, which is what is used, has hardly been trained."""
+    """During the warm start, validation AUROC may peak while the mean output, which is used, is barely trained."""
 
     def epoch(number, score, warm_up):
         return Epoch(number, 0.5, 0.5, score, 0.01, 1.0, warm_up)
@@ -146,7 +146,7 @@ def test_an_epoch_of_the_warm_start_is_kept_only_for_want_of_others(registry):
 
 @pytest.mark.full
 def test_the_rnn_learns_a_planted_word(registry):
-    # enough of both that every seed gets there: with half the data some stay behind, and which ones differs by machine
+    # enough data for every seed to converge; with half of them, some seeds do not, depending on the machine
     data = tiny_dataset(1600, length=60, word="TGCTGACTCAGCA")
     test = data.take(data.rows_of_split("test"))
     model = tiny_model("rnn", registry=registry, length=60, units=16, dropout=0.2)

@@ -1,4 +1,4 @@
-"""Saliency against autograd in float64, finite differences and Captum."""
+"""Test saliency against autograd in float64, finite differences and Captum."""
 
 import copy
 
@@ -17,7 +17,7 @@ TARGETS = ["bound", "probability:bound", "loss:bound", "difference:bound:open"]
 
 
 def value(name, outputs, labels):
-    """Targets written out once more, in float64."""
+    """Targets written out in float64."""
     logit = outputs[:, 0]
     if name == "bound":
         return logit
@@ -48,7 +48,7 @@ def test_equals_autograd_in_float64(registry, data, target):
     assert x.dtype == torch.float64
     batch = Batch(x, torch.from_numpy(data.codes), labels, torch.from_numpy(index), BatchRandom(0, index, model.device))
     found = instance.explain(model, batch, job.target.bind(labels)).values
-    for row in range(8):  # one sequence at a time, through a copy of the network
+    for row in range(8):  # one sequence at a time, with a copy of the network
         one = torch.from_numpy(data.alphabet.one_hot(data.codes[row : row + 1]).astype(np.float64)).requires_grad_(True)
         network = copy.deepcopy(model.module)
         value(target, network(one), labels[row : row + 1].double()).sum().backward()
@@ -59,7 +59,7 @@ def test_equals_finite_differences_in_float64(registry):
     model = tiny_model(registry=registry)
     model.module.double()
     x = torch.from_numpy(tiny_dataset(1).alphabet.one_hot(tiny_dataset(1).codes).astype(np.float64))
-    # away from one-hot, where equal stretches of sequence tie for a maximum and there is no derivative
+    # away from one-hot inputs, where equal subsequences tie for a maximum and no derivative exists
     x = (
         x + 0.01 * torch.randn(x.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     ).requires_grad_()

@@ -1,4 +1,4 @@
-"""Temporal scores against running every prefix and every suffix by itself."""
+"""Test temporal scores against separate runs of every prefix and suffix."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ MODELS = [
 
 
 def naive(model, codes, column=0, score=torch.sigmoid):
-    """One sequence, one prefix, one suffix at a time."""
+    """Compute scores one prefix and one suffix of one sequence at a time."""
     x = model.one_hot(codes)
     length = x.shape[2]
     values = np.full((len(x), 2, length), np.nan, np.float32)
@@ -56,7 +56,7 @@ def test_equals_every_prefix_and_suffix_by_itself(registry, name, options, lengt
     assert np.array_equal(np.isnan(found), np.isnan(expected))
     assert np.nanmax(np.abs(found - expected)) < 1e-5
     assert np.isnan(found[:, 0]).sum(1).tolist() == [model.min_length - 1] * len(data)
-    assert np.nanstd(found) > 1e-4  # the comparison is of something
+    assert np.nanstd(found) > 1e-4  # the comparison is not empty
 
 
 def test_the_last_of_forward_and_the_first_of_backward_are_the_whole(registry):
@@ -108,12 +108,12 @@ def test_the_authors_shortcut_lets_bases_leak_in(registry):
         expected = torch.sigmoid(model.module.from_position_features(features[:, :, :17]))[:, 0]
     assert np.allclose(sliced[:, 0, 16], expected, atol=1e-6)
     assert np.abs(sliced - exact).max() > 1e-4
-    assert np.allclose(sliced[:, 0, -1], exact[:, 0, -1], atol=1e-6)  # at the whole sequence they agree
+    assert np.allclose(sliced[:, 0, -1], exact[:, 0, -1], atol=1e-6)  # both agree for the whole sequence
     changed = data.take(slice(0, 4))
     changed.codes[:, 20] = (changed.codes[:, 20] + 1) % 4
     other = explain("temporal", model, changed, registry=registry, sliced=True).values
-    assert np.abs(other - sliced)[:, 0, :16].max() == 0  # four bases away: nothing
-    assert np.abs(other - sliced)[:, 0, 16].max() > 0  # base 20 in the score of the prefix that ends at 16
+    assert np.abs(other - sliced)[:, 0, :16].max() == 0  # four bases away: no effect
+    assert np.abs(other - sliced)[:, 0, 16].max() > 0  # base 20 affects the score of the prefix that ends at 16
     exact_other = explain("temporal", model, changed, registry=registry).values
     assert np.abs(exact_other - exact)[:, 0, :20].max() == 0
 
@@ -125,7 +125,7 @@ def test_the_shortcut_needs_a_convolution_to_slice(registry):
 
 
 def test_one_pass_where_the_network_offers_it(registry):
-    """Counted, so that a loop cannot come back unnoticed."""
+    """Counts forward passes, to detect a loop over prefixes."""
     for name, options, passes in [
         ("cnn", {}, 0),
         ("rnn", {"unidirectional": True}, 40),
@@ -136,7 +136,7 @@ def test_one_pass_where_the_network_offers_it(registry):
         seen = []
         model.module.register_forward_hook(lambda m, i, o, seen=seen: seen.append(len(o)))
         explain("temporal", model, tiny_dataset(5), registry=registry)
-        seen = seen[1:-1]  # of the core itself: one sequence before, and the outputs afterwards
+        seen = seen[1:-1]  # passes of the core: one sequence before, and outputs afterwards
         assert len(seen) == passes, name
         assert set(seen) <= {5 if options else 10}, name
 
