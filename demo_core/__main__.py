@@ -17,11 +17,8 @@ def main() -> None:
         from demo_core.cli import run
 
         code = run(sys.argv[1:])
-        for number in (
-            signal.SIGINT,
-            signal.SIGTERM,
-        ):  # everything is done, and an exception would end with a traceback
-            signal.signal(number, signal.SIG_IGN)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)  # the work is done, and an exception would end with a traceback
     except KeyboardInterrupt:
         sys.stderr.write("demo: interrupted while starting\n")
         code = 130

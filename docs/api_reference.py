@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import enum
 import importlib
 import inspect
 import re
@@ -100,7 +101,10 @@ def documented(module: str, name: str) -> list[str]:
             continue
         lines += [f"**{title}**", ""]
         if title in ("Parameters", "Raises") or re.search(r"^ ", text, re.MULTILINE):
-            lines += [f"- `{key}`: {markdown(said)}" for key, said in parameters(text).items()]
+            described = parameters(text)
+            if empty := [key for key, said in described.items() if not said]:
+                raise ValueError(f"{module}.{name}: no description of '{empty[0]}' in the section {title}")
+            lines += [f"- `{key}`: {markdown(said)}" for key, said in described.items()]
         else:
             lines.append(markdown(inspect.cleandoc(text)))
         lines.append("")
@@ -118,8 +122,8 @@ def signature(name: str, value: Any) -> str:
         found = inspect.signature(value)
     except ValueError:
         return name
-    if inspect.isclass(value) and ("args" in found.parameters or "names" in found.parameters):
-        return name  # protocols, enumerations
+    if inspect.isclass(value) and (issubclass(value, enum.Enum) or getattr(value, "_is_protocol", False)):
+        return name
     shown = []
     for parameter in found.parameters.values():
         if parameter.name.startswith("_"):

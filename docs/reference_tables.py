@@ -47,9 +47,14 @@ def specs() -> str:
             "| field | default | description |",
             "|---|---|---|",
         ]
-        parts += [f"| `{f.name}` | {_default(f)} | {told[f.name]} |" for f in own]
+        parts += [f"| `{f.name}` | {_default(f)} | {_cell(told[f.name])} |" for f in own]
         parts.append("")
     return "\n".join(parts).rstrip()
+
+
+def _cell(text: str) -> str:
+    """Text inside a table: a vertical bar would end the cell, also in code."""
+    return text.replace("|", "\\|")
 
 
 def _told(cls: type) -> dict[str, str]:

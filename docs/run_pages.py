@@ -4,8 +4,8 @@
     python docs/run_pages.py FOLDER --write    also copy the figures to docs/images/gallery
 
 The ```sh and ```python blocks of a page run in order, in one shell. All pages share one folder, which also has a
-finished quickstart. A figure ``images/gallery/NAME.png`` of a page has to be written by its blocks as NAME.png, or is a
-view of a report (VIEWS). Views need Chromium.
+finished quickstart. The blocks of a page must write each figure ``images/gallery/NAME.png`` that it shows as NAME.png.
+Views of the gallery's report (VIEWS) are taken at the end, and need Chromium.
 """
 
 from __future__ import annotations
@@ -47,12 +47,12 @@ PAGES = (
 )
 #: Figures that are a view of a report: the report, the part of the page, and the look.
 VIEWS = {
-    "report-sequences": ("quickstart/report.html", "sequences", "light"),
-    "report-sequences-dark": ("quickstart/report.html", "sequences", "dark"),
-    "report-model": ("quickstart/report.html", "model", "light"),
-    "report-model-dark": ("quickstart/report.html", "model", "dark"),
-    "report-compare": ("quickstart/report.html", "compare", "light"),
-    "report-compare-dark": ("quickstart/report.html", "compare", "dark"),
+    "report-sequences": ("sequences.html", "sequences", "light"),
+    "report-sequences-dark": ("sequences.html", "sequences", "dark"),
+    "report-model": ("sequences.html", "model", "light"),
+    "report-model-dark": ("sequences.html", "model", "dark"),
+    "report-compare": ("sequences.html", "compare", "light"),
+    "report-compare-dark": ("sequences.html", "compare", "dark"),
 }
 
 
@@ -98,11 +98,11 @@ def size(path: Path) -> tuple[int, int]:
 def check(name: str, work: Path, write: bool) -> None:
     """Check one figure, or copy it. Exits if it was not written or has another shape than the one in the docs."""
     made, kept = work / "figures" / f"{name}.png", GALLERY / f"{name}.png"
-    if not made.is_file():
-        sys.exit(f"{name}.png is shown, but no block writes it")
     if write:
         GALLERY.mkdir(parents=True, exist_ok=True)
         shutil.copy(made, kept)
+    elif not kept.is_file():
+        sys.exit(f"{name}.png is not in the docs; run python docs/run_pages.py FOLDER --write")
     elif any(abs(a - b) > 0.2 * b for a, b in zip(size(made), size(kept), strict=True)):
         sys.exit(f"{name}.png has another shape than in the docs; run python docs/run_pages.py FOLDER --write")
 
@@ -121,9 +121,14 @@ def main() -> None:
     shown: list[str] = []
     for page in [p for p in PAGES if given.only in (None, p)]:
         text, start = (DOCS / page).read_text(), time.perf_counter()
+        own = [name for name in figures(text) if name not in VIEWS]
+        for name in own:
+            (work / "figures" / f"{name}.png").unlink(missing_ok=True)
         run(blocks(text), work)
         for path in work.glob("*.png"):
             path.replace(work / "figures" / path.name)
+        if missing := [name for name in own if not (work / "figures" / f"{name}.png").is_file()]:
+            sys.exit(f"{page} shows {missing[0]}.png, but none of its blocks writes it")
         shown += figures(text)
         print(f"{page}: {len(blocks(text))} blocks, {time.perf_counter() - start:.0f} s", flush=True)
     views = [n for shown_name in shown for n in (shown_name, f"{shown_name}-dark") if n in VIEWS]

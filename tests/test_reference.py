@@ -70,7 +70,8 @@ def test_every_public_name_is_documented():
         assert f"\n### {name}\n" in page, name
     assert "- `per_sequence`: " in page.partition("\n### Result\n")[2].partition("\n### ")[0]
     for entry in re.split(r"^### ", page, flags=re.MULTILINE)[1:]:
-        assert re.search(r"^[A-Z0-9(].*\w", entry.partition("\n\n")[2], re.MULTILINE), entry[:80]
+        own = re.sub(r"^```.*?^```", "", entry.partition("\n\n")[2], flags=re.DOTALL | re.MULTILINE)
+        assert re.search(r"^[A-Z0-9(].*\w", own.partition("\n## ")[0], re.MULTILINE), entry[:80]
 
 
 def test_every_field_of_a_spec_and_every_option_says_what_it_is(registry):

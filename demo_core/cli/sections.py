@@ -20,14 +20,14 @@ _OF_FLAG = {flag: section for section, flags in _SECTIONS.items() for flag in fl
 class Sections(click.Command):
     """Show options under Data, Training, Network, Method, Output and Run.
 
+    An option with an attribute ``section`` goes under that heading.
+
     Parameters
     ----------
     rest
         Heading for the options that no other heading covers, such as ``Method``.
     example
         Command line at the end of the help.
-
-    An option with an attribute ``section`` goes under that heading.
 
     Examples
     --------

@@ -11,6 +11,7 @@ from types import FrameType
 
 #: Further signals within this number of seconds are ignored, so that the first one's clean-up can finish.
 _GRACE = 3.0
+_WEAK, _LOCK = ("weakref", "_weakrefset"), ("importlib._bootstrap", "cb")
 
 
 class _State:
@@ -38,10 +39,10 @@ def passes(error: BaseException) -> bool:
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
     stack = [(f.f_globals.get("__name__", ""), f.f_code.co_name) for f, _ in traceback.walk_stack(frame)]
-    busy = {name.partition(".")[0] for name, code in stack if code == "<module>" or name == "weakref"}
-    if busy & {"torch", "h5py", "numpy", "weakref"}:
-        # an exception can end the process in the C++ code of a library that is being imported, and is ignored in the
-        # callback of a weak reference: send the signal later
+    importing = {name.partition(".")[0] for name, code in stack if code == "<module>"} & {"torch", "h5py", "numpy"}
+    if importing or any(code == "__del__" or name in _WEAK or (name, code) == _LOCK for name, code in stack):
+        # an exception can end the process in the C++ code of a library that is being imported, and is ignored in
+        # finalizers and callbacks of weak references, such as that of import locks: send the signal later
         threading.Thread(target=_send_later, args=(number,), daemon=True).start()
         return
     now = time.monotonic()

@@ -33,6 +33,8 @@ def explain(
 ) -> Explanation:
     """Explain sequences and keep everything in memory.
 
+    When not to use it: for more sequences than fit into memory; ``demo explain`` streams to a file.
+
     Parameters
     ----------
     explainer
@@ -66,8 +68,6 @@ def explain(
     ------
     DemoError
         MisfitError if explainer, model and data do not fit; UsageProblem on unknown names.
-
-    When not to use it: for more sequences than fit into memory; ``demo explain`` streams to a file.
 
     Examples
     --------

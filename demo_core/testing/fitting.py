@@ -14,6 +14,8 @@ def fit_briefly(
 ) -> list[float]:
     """Train a model in place on the training split, with AdamW and a one-cycle learning rate with peak 0.003.
 
+    When not to use it: for results. ``demo train`` keeps the best validation epoch, resumes, and records the training.
+
     Parameters
     ----------
     model
@@ -26,11 +28,11 @@ def fit_briefly(
         Sequences per step.
     seed
         Random seed.
+
     Returns
     -------
-    The mean training loss of each epoch, without unknown labels.
-
-    When not to use it: for results. ``demo train`` keeps the best validation epoch, resumes, and records the training.
+    list of float
+        The mean training loss of each epoch, without unknown labels.
 
     Examples
     --------

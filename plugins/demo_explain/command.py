@@ -154,7 +154,7 @@ def _about_data(wanted: bool) -> Callable[[Any], Any]:
         click.option(
             "--average-strands",
             is_flag=True,
-            help="Average the attributions of both strands, aligned to the forward strand.",
+            help="Average the values of both strands, aligned to the forward strand.",
         ),
         batch_size_option,
         reader_option,

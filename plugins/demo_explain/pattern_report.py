@@ -9,7 +9,7 @@ from demo_core.errors import printable
 
 
 def report_patterns(path: Path) -> None:
-    """Return the targets of the patterns of a file, those with the best letters first."""
+    """Print the targets of the patterns of a file, those with the best letters first."""
     import numpy as np
 
     from demo_core import Explanation

@@ -20,7 +20,7 @@ _MODISCO_WINDOW = 400
 @click.option(
     "--bedgraph",
     is_flag=True,
-    help="Write a bedGraph track. Values of overlapping sequences are averaged on both strands.",
+    help="Write a bedGraph track. Values of overlapping sequences, on either strand, are averaged.",
 )
 @click.option(
     "--bigwig",

@@ -195,9 +195,9 @@ def _seqlets(
     if settings.seqlets != "best-window":
         null = _null(explanation, channel, rows, negatives, settings, other)
         if null is None:
-            why = "a trace needs negatives for the null distribution"
+            why = "traces need at least 100 negatives, --null values or --null FILE.h5"
             if settings.seqlets == "significant":
-                raise UsageProblem(f"{why}: explain some, or choose --seqlets best-window")
+                raise UsageProblem(f"{why}; explain negatives, or choose --seqlets best-window")
         else:
             runs = significant_runs(explanation, channel, rows, null, fdr=settings.fdr, sign=settings.sign)
             where = counted(len(np.unique(runs.seqlets.row)), "sequence")

@@ -68,7 +68,7 @@ class Part:
 
 
 def write_meme(path: Path, motifs: Sequence[NamedMotif]) -> None:
-    """Return the probabilities of every motif for the MEME suite, with the name of its best match if significant."""
+    """Write the probabilities of every motif for the MEME suite, with the name of its best match if significant."""
     rows = [Motif(m.id, m.name.replace(" ", "_"), m.motif.ppm, len(m.motif.sites)) for m in motifs]
     path.write_text(format_meme(rows) + "\n", encoding="utf-8")
 

@@ -14,7 +14,7 @@ from demo_core import Explanation, Model, SequenceDataset
 from demo_core.metrics import auroc, site_recovery
 from demo_core.models import logistic
 
-HEADS = ("model", "AUROC", "site recovery: saliency", "site recovery: temporal", "P of the optimised input")
+HEADS = ("model", "AUROC", "site recovery: saliency", "site recovery: temporal", "P of the best letters")
 
 
 @dataclass(frozen=True)

@@ -121,7 +121,7 @@ BAD = [
     (["explain", "saliency", "{one}", "{data}", "--batch-size", "0"], 2, "expected auto or a number"),
     (["explain", "saliency", "{one}", "{data}", "--simplx"], 2, "--simplex"),
     (["explain", "saliency", "{one}", "{data}", "--device", "gpu"], 2, "unknown device 'gpu'"),
-    (["explain", "saliency", "{one}", "{data}", "--ids", "nobody"], 2, "1 of 1 ids are not in the data"),
+    (["explain", "saliency", "{one}", "{data}", "--ids", "unknown-id"], 2, "1 of 1 ids are not in the data"),
     (["explain", "saliency", "{one}", "{two}", "{data}", "--name", "x"], 2, "--name names one file"),
     (["explain", "saliency", "{one}", "{one}", "{data}"], 2, "two models are named 'one'"),
     (["explain", "saliency", "{one}", "{data}", "--config", "none.toml"], 2, "no such config file"),

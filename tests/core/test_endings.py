@@ -52,6 +52,37 @@ def test_an_interrupt_while_it_starts_is_one_line(tmp_path, trained):
         assert len([x for x in err.splitlines() if x.startswith("demo:")]) <= 1
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_after_the_work_is_ignored(number):
+    code = (
+        "import atexit, os, sys, demo_core.__main__ as m\n"
+        f"atexit.register(lambda: os.kill(os.getpid(), {int(number)}))\n"
+        "sys.argv = ['demo', '--version']\n"
+        "m.main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        "import weakref; d = weakref.WeakValueDictionary(); d['x'] = f = F(); weakref.finalize(f, send); del f",
+        "class G:\n  def __del__(self): send()\nG()",
+    ],
+    ids=["weak collection", "finalizer"],
+)
+def test_an_interrupt_in_a_callback_is_not_lost(where):
+    """Python ignores an exception that is raised in a finalizer or in a callback of a weak reference."""
+    code = (
+        "import os, signal, time\nfrom demo_core.plugins import interrupts\ninterrupts.install()\n"
+        "class F: pass\ndef send(): os.kill(os.getpid(), signal.SIGINT); time.sleep(0.01)\n"
+        f"try:\n  exec({where!r}, globals())\n  time.sleep(5)\nexcept KeyboardInterrupt: print('interrupted')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
+    assert (done.stdout, done.stderr) == ("interrupted\n", "")
+
+
 def test_an_interrupt_waits_until_torch_is_imported(monkeypatch):
     """torch's C++ code aborts the process if an exception is raised during its import."""
     from demo_core.plugins import interrupts

@@ -3,6 +3,7 @@
 import doctest
 import importlib
 import inspect
+import re
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,7 @@ def test_every_parameter_of_a_public_function_is_described():
     for value, name in public().items():
         if inspect.isfunction(value):
             section = (inspect.getdoc(value) or "").partition("Parameters\n----------\n")[2]
+            section = re.split(r"\n\n\w[\w ]*\n---+\n", section)[0]
             names = {word.strip(" *") for line in section.split("\n") if line[:1].strip() for word in line.split(",")}
             left = set(inspect.signature(value).parameters) - names
             missing += [f"{name}({parameter})" for parameter in sorted(left)]

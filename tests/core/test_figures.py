@@ -218,8 +218,8 @@ def test_show_draws_every_kind_and_several_files(trained, tmp_path, demo):
             assert ("restart-" in out) == (number == 0)
     code, out, _ = demo("show", files[0], "--id", "restart-2", "-o", tmp_path / "r.png")
     assert code == 0 and "restart-2" in out
-    code, _, err = demo("show", *files, "--id", "nobody", "-o", tmp_path / "n.png")
-    assert code == 2 and "unknown id 'nobody'" in err
+    code, _, err = demo("show", *files, "--id", "unknown-id", "-o", tmp_path / "n.png")
+    assert code == 2 and "unknown id 'unknown-id'" in err
     assert not (tmp_path / "n.png").exists()
     code, _, err = demo("show", "-o", tmp_path / "n.png")
     assert code == 2 and "Missing argument 'EXPLANATION...'" in err

@@ -49,7 +49,7 @@ CASES = {
 @pytest.fixture
 def environment(site, tmp_path):
     site("demo-taste", "taste_plugin", PLUGIN)
-    site("demo-broken", "broken_plugin", "1 / 0")  # its output must not appear while somebody types
+    site("demo-broken", "broken_plugin", "1 / 0")  # its output must not appear while the user types
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     return {**os.environ, "PATH": path, "PYTHONPATH": str(tmp_path), "DEMO_LOAD_PLUGINS": "demo-taste,demo-broken",
             "HOME": str(tmp_path), "TERM": "dumb"}  # fmt: skip

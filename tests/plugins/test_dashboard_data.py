@@ -167,8 +167,8 @@ def test_a_report_says_what_it_left_out(files, tmp_path, demo):
     code, said, err = demo("dashboard", *of_kind(files, "saliency"), "--sequences", 10, "--seed", 3, "-o", out)
     assert code == 0 and "10 sequences" in said
     assert "10 of 48 sequences, selected in turn from: the most confident positives" in err and "(seed 3)" in err
-    code, said, err = demo("dashboard", files[1], "--id", "positive-1", "--id", "nobody", "-o", tmp_path / "n.html")
-    assert code == 2 and "unknown id 'nobody'" in err
+    code, said, err = demo("dashboard", files[1], "--id", "positive-1", "--id", "unknown-id", "-o", tmp_path / "n.html")
+    assert code == 2 and "unknown id 'unknown-id'" in err
     for line in (["--id", "positive-1", "--sequences", 3], ["--id", "positive-1", "--choose", "top"]):
         code, _, err = demo("dashboard", files[1], *line, "-o", tmp_path / "n.html")
         assert code == 2 and "give one" in err

@@ -130,7 +130,7 @@ def test_the_keyboard_chooses_and_the_address_names_what_is_chosen(report, opene
     assert title(page) == ids_shown(page)[-1]  # rows outside the view have been added
     again = opened(report, f"#sequence/{second}")
     assert title(again) == second
-    for wrong in ("%E0%A4%A", "nobody"):
+    for wrong in ("%E0%A4%A", "unknown-id"):
         lost = opened(report, f"#sequence/{wrong}")
         assert "is not in this report" in lost.text_content("[role=alert]") and title(lost)
         assert lost.url.endswith(f"#sequence/{title(lost)}")

@@ -125,10 +125,14 @@ def test_the_command_writes_tables_and_a_heat_map(tmp_path, demo, registry):
     assert demo(*base, "-o", tmp_path / "deps", *fast)[0] == 1
     code, out, _ = demo(*base, "-o", tmp_path / "deps", *fast, "--force", "--only", "b", "--json")
     assert code == 0
-    assert [row["motif_a"] for row in json.loads(out)] == ["b"]
+    (only,) = json.loads(out)
+    assert only["motif_a"] == "b"
+    _, out, _ = demo(*base, "-o", tmp_path / "deps", *fast, "--force", "--only", "b")
+    shown = next(line for line in out.splitlines() if line.startswith("b ")).split()
+    assert {f"{only[k]:.2f}" for k in ("effect_a", "effect_b", "effect_both", "interaction")} <= set(shown)
     code, _, err = demo(*base, "-o", tmp_path / "x", "--only", "c")
     assert (code, "unknown motif 'c'" in err) == (2, True)
-    assert demo(*base[:2], "NOBODY", *base[3:], "-o", tmp_path / "x")[0] == 2
+    assert demo(*base[:2], "UNKNOWN", *base[3:], "-o", tmp_path / "x")[0] == 2
     assert demo(*base, "-o", tmp_path / "data.h5", *fast, "--force")[0] == 1
     assert not (tmp_path / "x").exists()
 

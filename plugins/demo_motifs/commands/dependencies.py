@@ -84,7 +84,7 @@ EFFECT_HEADS = (
     help="Number of motifs to test, those with most seqlets first.",
 )
 @click.option("--only", metavar="ID,...", help="Test only these motifs.")
-@click.option("--target", metavar="TARGET", help="Target as in demo explain. [default: the first output]")
+@click.option("--target", metavar="TARGET", help="Target as in demo explain. [default: the only output]")
 @click.option(
     "--farthest",
     type=click.IntRange(0),
@@ -337,7 +337,7 @@ def _print(summary: list[dict[str, Any]], n: int, unit: str) -> None:
                 *(row[head] for head in ("motif_a", "motif_b", "with_a", "with_b", "with_both", "non_overlapping")),
                 cell(row["expected"], 1),
                 "-" if row["p"] is None else f"{row['p']:.1e}",
-                *(cell(row.get(field), 2) for field in ("effect_a", "effect_b", "joint", "interaction")),
+                *(cell(row.get(field), 2) for field in ("effect_a", "effect_b", "effect_both", "interaction")),
                 largest,
             ]
         )
