@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 
@@ -18,7 +19,7 @@ def main() -> None:
 
         code = run(sys.argv[1:])
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, signal.SIG_IGN)  # the work is done, and an exception would end with a traceback
+            signal.signal(number, lambda *_: os._exit(code))  # the work is done and written; end at once
     except KeyboardInterrupt:
         sys.stderr.write("demo: interrupted while starting\n")
         code = 130

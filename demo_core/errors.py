@@ -37,10 +37,10 @@ class DemoError(Exception):
     --------
     >>> from demo_core import DemoError, UsageProblem
     >>> try:
-    ...     raise UsageProblem("unknown target 'x'; there is bound")
+    ...     raise UsageProblem("unknown target 'x'; known: bound")
     ... except DemoError as error:
     ...     print(error, int(error.exit_code))
-    unknown target 'x'; there is bound 2
+    unknown target 'x'; known: bound 2
     """
 
     exit_code: ExitCode = ExitCode.FAILED
@@ -117,6 +117,16 @@ class Interrupted(DemoError):
 def unknown_name(what: str, name: str, known: Iterable[str]) -> str:
     """Return a message for an unknown name, with the closest match and the known names.
 
+    Parameters
+    ----------
+    what, name
+        Kind of thing, and the name received.
+    known
+        Names that exist.
+
+    Examples
+    --------
+    >>> from demo_core.errors import unknown_name
     >>> unknown_name("explainer", "salency", ["saliency"])
     "unknown explainer 'salency': did you mean 'saliency'? Known: saliency"
     """
@@ -127,11 +137,23 @@ def unknown_name(what: str, name: str, known: Iterable[str]) -> str:
     listed = ", ".join(names[:_LISTED]) + (", ..." if len(names) > _LISTED else "")
     if close:
         return f"unknown {what} '{printable(name)}': did you mean '{close[0]}'? Known: {listed}"
-    return f"unknown {what} '{printable(name)}'; there is " + (listed if names else "none")
+    return f"unknown {what} '{printable(name)}'; known: {listed or 'none'}"
 
 
 def without_controls(text: str) -> str:
-    """Remove characters that a terminal interprets: escape sequences, C1 controls, changes of direction."""
+    """Remove characters that a terminal interprets: escape sequences, C1 controls, changes of direction.
+
+    Parameters
+    ----------
+    text
+        Any text.
+
+    Examples
+    --------
+    >>> from demo_core.errors import without_controls
+    >>> without_controls("peak\\x1b[2J")
+    'peak[2J'
+    """
     return "".join(c for c in text if unicodedata.category(c) not in _CONTROLS)
 
 
@@ -139,18 +161,57 @@ def printable(text: object, limit: int = 200) -> str:
     """Make text from data safe to print: control characters are removed, and it is cut at ``limit``.
 
     Names come from files of others; an escape sequence in a name must not reach a terminal.
+
+    Parameters
+    ----------
+    text
+        Any object.
+    limit
+        Maximum number of characters.
+
+    Examples
+    --------
+    >>> from demo_core.errors import printable
+    >>> printable("chr1:100-200", 6)
+    'chr1:…'
     """
     clean = without_controls(str(text))
     return clean if len(clean) <= limit else clean[: limit - 1] + "…"
 
 
 def counted(n: int, what: str) -> str:
-    """Return a number with its noun: "1 motif", "2,000 motifs"."""
+    """Return a number with its noun: "1 motif", "2,000 motifs".
+
+    Parameters
+    ----------
+    n
+        The number.
+    what
+        The noun in the singular.
+
+    Examples
+    --------
+    >>> from demo_core.errors import counted
+    >>> counted(2000, "motif")
+    '2,000 motifs'
+    """
     return f"{n:,} {what}{'' if n == 1 else 's'}"
 
 
 def one_line(error: BaseException) -> str:
-    """Return the text of an exception on one line; its type if it has no text."""
+    """Return the text of an exception on one line; its type if it has no text.
+
+    Parameters
+    ----------
+    error
+        Any exception.
+
+    Examples
+    --------
+    >>> from demo_core.errors import one_line
+    >>> one_line(ValueError("not a number"))
+    'ValueError: not a number'
+    """
     text = " ".join(str(error).split())
     kind = type(error).__name__
     return printable(f"{kind}: {text}" if text else kind, 400)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import enum
+import functools
 import importlib
 import inspect
 import re
@@ -150,7 +151,7 @@ def _members(value: Any, name: str) -> Iterator[str]:
         if key.startswith("_"):
             continue
         plain = member.__func__ if isinstance(member, classmethod | staticmethod) else member
-        if isinstance(member, property):
+        if isinstance(member, property | functools.cached_property):
             called, doc = f"{name}.{key}", member.__doc__
         elif inspect.isfunction(plain) and (not inspect.ismodule(value) or plain.__module__ == value.__name__):
             called = signature(f"{name}.{key}", plain).replace("(self, ", "(").replace("(self)", "()")

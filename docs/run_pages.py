@@ -72,7 +72,7 @@ def run(found: list[tuple[str, str]], folder: Path) -> None:
     env |= {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{env['PATH']}", "MPLBACKEND": "agg", "COLUMNS": "80"}
     script = "\n".join(c if language == "sh" else f"python - << 'OF_BLOCK'\n{c}OF_BLOCK" for language, c in found)
     command = ["bash", "-vxeuo", "pipefail", "-c", script]
-    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False, timeout=1200)
     with (folder / "log.txt").open("a") as log:
         log.write(done.stdout + done.stderr)
     if done.returncode:
@@ -103,6 +103,8 @@ def check(name: str, work: Path, write: bool) -> None:
         shutil.copy(made, kept)
     elif not kept.is_file():
         sys.exit(f"{name}.png is not in the docs; run python docs/run_pages.py FOLDER --write")
+    elif made.stat().st_size < kept.stat().st_size / 3:
+        sys.exit(f"{name}.png is nearly empty, compared with the one in the docs")
     elif any(abs(a - b) > 0.2 * b for a, b in zip(size(made), size(kept), strict=True)):
         sys.exit(f"{name}.png has another shape than in the docs; run python docs/run_pages.py FOLDER --write")
 
@@ -112,14 +114,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--write", action="store_true", help="copy the figures to docs/images/gallery")
-    parser.add_argument(
-        "--only", metavar="PAGE", choices=PAGES, help="run this page alone, in a folder where the others ran before"
-    )
     given = parser.parse_args()
     folder = given.folder.resolve()
-    work = folder / "pages" if given.only else prepare(folder)
+    work = prepare(folder)
     shown: list[str] = []
-    for page in [p for p in PAGES if given.only in (None, p)]:
+    for page in PAGES:
         text, start = (DOCS / page).read_text(), time.perf_counter()
         own = [name for name in figures(text) if name not in VIEWS]
         for name in own:

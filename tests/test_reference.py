@@ -71,6 +71,7 @@ def test_every_public_name_is_documented():
     assert "- `per_sequence`: " in page.partition("\n### Result\n")[2].partition("\n### ")[0]
     for entry in re.split(r"^### ", page, flags=re.MULTILINE)[1:]:
         own = re.sub(r"^```.*?^```", "", entry.partition("\n\n")[2], flags=re.DOTALL | re.MULTILINE)
+        own = re.sub(r"^From `.*$", "", own, flags=re.MULTILINE)
         assert re.search(r"^[A-Z0-9(].*\w", own.partition("\n## ")[0], re.MULTILINE), entry[:80]
 
 

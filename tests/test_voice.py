@@ -136,6 +136,7 @@ def test_every_option_has_a_help_and_says_once_that_it_is_required(every_command
                 assert param.help, (ctx.command_path, param.opts)
                 shown = " ".join(param.get_help_record(ctx) or ())
                 assert shown.count("required]") <= 1, shown
+                assert shown.count("[default:") <= 1, shown
 
 
 def test_help_fits_80_columns_and_ends_with_an_example(every_command):

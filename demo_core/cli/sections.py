@@ -28,6 +28,8 @@ class Sections(click.Command):
         Heading for the options that no other heading covers, such as ``Method``.
     example
         Command line at the end of the help.
+    arguments, given
+        Arguments of ``click.Command``.
 
     Examples
     --------

@@ -58,6 +58,10 @@ class SequenceDataset:
         (N,) int64; sequences of one group are always in the same split.
     split
         (N,) uint8: index into ``demo_core.data.record.SPLITS``, 255 for none.
+    alphabet
+        The letters that codes stand for.
+    chroms
+        Names of chromosomes, for ``intervals``.
     intervals
         (N, 4) int64: chromosome (index into ``chroms``, -1 for no interval), start, end, strand (1, -1 or 0).
     sites

@@ -335,7 +335,7 @@ def _add_negatives(
         notes.append(f"{SPLITS[code]}: {counted(len(rows), 'positive')}, no negatives; added a {word} of each")
         if same:
             notes.append(
-                f"{SPLITS[code]}: {counted(same, 'positive')} without another shuffle, so no negative was added"
+                f"{SPLITS[code]}: no negative for {counted(same, 'positive')} whose shuffles equal the original"
             )
     return notes
 

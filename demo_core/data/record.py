@@ -73,6 +73,8 @@ class RecordBlock:
         One for each sequence, as in ``Record``; None for none.
     sites
         (n, L), 1 on a known site.
+    where
+        File and position of the block, for messages.
 
     Examples
     --------

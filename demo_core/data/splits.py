@@ -33,6 +33,8 @@ class ImportSettings:
         Crop or pad every sequence around its centre; None demands equal lengths.
     seed
         Random seed of shuffles and splits.
+    alphabet
+        Letters of the sequences.
     assign
         Whether sequences without a split are given one.
 

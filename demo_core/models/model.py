@@ -48,6 +48,8 @@ class Model:
         The network in eval mode; maps one-hot (B, A, L) to outputs (B, T) before activation.
     outputs
         Name, activation and unit of each of the T outputs.
+    alphabet
+        Letters of the sequences that it reads.
     length
         Length of the training sequences, in bases.
     capabilities
@@ -58,6 +60,8 @@ class Model:
         Resolved options of the architecture, plain values.
     training, metrics
         Record of the training, and its metrics.
+    name
+        Name of its folder.
     running
         Owner of the code that runs now; ``architecture`` names the one used for training.
 

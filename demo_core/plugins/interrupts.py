@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import _thread
 import os
 import signal
-import threading
 import time
 import traceback
 from types import FrameType
@@ -38,12 +38,12 @@ def passes(error: BaseException) -> bool:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    stack = [(f.f_globals.get("__name__", ""), f.f_code.co_name) for f, _ in traceback.walk_stack(frame)]
+    stack = [(str(f.f_globals.get("__name__")), f.f_code.co_name) for f, _ in traceback.walk_stack(frame)]
     importing = {name.partition(".")[0] for name, code in stack if code == "<module>"} & {"torch", "h5py", "numpy"}
     if importing or any(code == "__del__" or name in _WEAK or (name, code) == _LOCK for name, code in stack):
         # an exception can end the process in the C++ code of a library that is being imported, and is ignored in
         # finalizers and callbacks of weak references, such as that of import locks: send the signal later
-        threading.Thread(target=_send_later, args=(number,), daemon=True).start()
+        _thread.start_new_thread(_send_later, (number,))  # threading takes locks that the interrupted code may hold
         return
     now = time.monotonic()
     if _State.last is None or now - _State.last >= _GRACE:

@@ -59,6 +59,8 @@ class Explanation:
     ----------
     sequences
         The sequences explained, with labels, intervals and sites.
+    index
+        (N,), row of each sequence in the dataset that was explained.
     values
         float32, of the kind's shape. For attributions (N, A, L): a value for each letter at each position.
     outputs

@@ -85,6 +85,18 @@ class Provenance:
     ----------
     record
         The record as plain JSON, as in the file.
+    kind, channels, hypothetical, adds_up
+        Those of the explainer's spec.
+    explainer
+        Name, plugin, distribution, version and origin of the explainer.
+    model, target
+        The model and the target.
+    options
+        Resolved options of the explainer.
+    average_strands
+        Whether values are means over both strands.
+    warnings
+        Reasons to distrust the values.
     options_changed
         Options that differ from the defaults; all options if the file does not state it.
     unit

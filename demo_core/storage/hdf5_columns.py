@@ -22,6 +22,8 @@ class Column:
 
     Parameters
     ----------
+    dataset
+        The dataset of the open file.
     forbidden, problem
         Function that marks forbidden values (n, ...), and the problem to report.
     ids

@@ -114,7 +114,7 @@ def read_motifs(folders: Sequence[Path], runs: Sequence[Run], aligned: Aligned, 
 
 def _check_folder(folder: Path) -> None:
     if not folder.is_dir():
-        what = "is a file; --motifs names a folder" if folder.exists() else "there is no such folder"
+        what = "is a file; --motifs names a folder" if folder.exists() else "no such folder"
         raise DemoError(f"{folder}: {what}; demo motifs find or demo motifs scan makes one")
     if not any((folder / name).is_file() for name in ("motifs.h5", *_TABLES)):
         raise DemoError(f"{folder} is not a folder of demo motifs; it has neither motifs.h5 nor sites.tsv")

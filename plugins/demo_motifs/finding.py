@@ -165,7 +165,7 @@ def with_sign(motif: FoundMotif, sign: int) -> FoundMotif:
 
 
 def searched(explanation: Explanation, rows: Rows, how: str) -> str:
-    """Describe which sequences are searched; ``how`` is as in ``evidence.split_rows``."""
+    """Describe which sequences are searched; ``how`` is as in ``per_base_scores.split_rows``."""
     if how == "patterns":
         return f"searched: {len(rows)} optimised inputs"
     some = f"{len(rows):,} of {counted(len(explanation), 'sequence')}"

@@ -10,7 +10,7 @@ class SitesOptions:
 
     marks: Path | None = field(
         default=None,
-        metadata={"help": "File with 0 or 1 per base. [default: SOURCE's name with 'label' for 'sequence']"},
+        metadata={"help": "File with 0 or 1 per base. Without it, SOURCE's name with 'label' for 'sequence'."},
     )
     pairs: bool = field(
         default=False,

@@ -68,7 +68,7 @@ def _command(registered: Registered[Architecture], name: str) -> click.Command:
     @click.command(
         name,
         help=f"{spec.summary}\n\nDATA is a dataset file of demo data import. The epoch with the highest validation "
-        "AUROC is kept (ties: lowest loss).",
+        "AUROC (regression: Pearson r) is kept.",
         short_help=spec.summary,
         cls=Sections,
         rest="Network",

@@ -47,20 +47,20 @@ def test_an_interrupt_while_it_starts_is_one_line(tmp_path, trained):
         time.sleep(wait)
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=60)
-        assert process.returncode in (0, 130), err
+        assert process.returncode == 130 or (wait == 0.5 and (tmp_path / f"{wait}.tsv").exists()), err
         assert "Traceback" not in err
         assert len([x for x in err.splitlines() if x.startswith("demo:")]) <= 1
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_after_the_work_is_ignored(number):
+def test_a_signal_after_the_work_ends_it_at_once(number):
     code = (
-        "import atexit, os, sys, demo_core.__main__ as m\n"
-        f"atexit.register(lambda: os.kill(os.getpid(), {int(number)}))\n"
+        "import atexit, os, sys, time, demo_core.__main__ as m\n"
+        f"atexit.register(lambda: (os.kill(os.getpid(), {int(number)}), time.sleep(60)))\n"
         "sys.argv = ['demo', '--version']\n"
         "m.main()"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=40)
     assert (done.returncode, done.stderr) == (0, "")
 
 
@@ -83,15 +83,22 @@ def test_an_interrupt_in_a_callback_is_not_lost(where):
     assert (done.stdout, done.stderr) == ("interrupted\n", "")
 
 
-def test_an_interrupt_waits_until_torch_is_imported(monkeypatch):
+@pytest.mark.parametrize(
+    ("module", "code"),
+    [
+        ("torch.autograd", "interrupt()"), ("h5py", "interrupt()"), ("numpy.core", "interrupt()"),
+        ("_weakrefset", "def _remove(): interrupt()\n_remove()"),
+        ("importlib._bootstrap", "def cb(): interrupt()\ncb()"),
+    ],
+)  # fmt: skip
+def test_an_interrupt_waits_for_imports_and_callbacks(monkeypatch, module, code):
     """torch's C++ code aborts the process if an exception is raised during its import."""
     from demo_core.plugins import interrupts
 
     monkeypatch.setattr(interrupts._State, "last", None)
     sent = []
     monkeypatch.setattr(interrupts.os, "kill", lambda process, number: sent.append(number))
-    importing = compile("interrupt()", "torch/autograd/__init__.py", "exec")
-    exec(importing, {"__name__": "torch.autograd", "interrupt": lambda: interrupts._interrupt(2, sys._getframe())})
+    exec(code, {"__name__": module, "interrupt": lambda: interrupts._interrupt(2, sys._getframe())})
     deadline = time.monotonic() + 10
     while not sent and time.monotonic() < deadline:
         time.sleep(0.01)

@@ -249,7 +249,7 @@ def test_positives_that_have_no_other_order_get_no_negative(tmp_path):
     repeats = [Record("a", "A" * 20, (1.0,)), Record("b", "AC" * 10, (1.0,))]
     data, notes = load(repeats + random_records(5), tmp_path / "d.h5", ImportSettings(validation=0, test=0))
     assert len(data) == 7 + 5
-    assert "2 positives without another shuffle, so no negative was added" in notes[-1]
+    assert "no negative for 2 positives whose shuffles equal the original" in notes[-1]
 
 
 def test_shuffling_reads_few_rows_at_a_time(tmp_path, monkeypatch):

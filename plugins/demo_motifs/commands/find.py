@@ -76,7 +76,7 @@ _SHOWN = 40
     help=(
         "Null distribution: the file's negatives, its permuted values, or another "
         "explanation file. auto uses negatives if there are at least 100, otherwise "
-        "values. Without negatives, auto takes best windows of traces."
+        "values. Traces with fewer negatives have no null."
     ),
 )
 @click.option(

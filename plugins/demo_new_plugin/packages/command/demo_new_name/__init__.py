@@ -12,6 +12,6 @@ def register_commands(register: Register[Command]) -> None:
         Command(
             name="new-name",
             target="demo_new_name.command:new_name",
-            summary="Print the position of the highest attribution in each sequence.",
+            summary="Print the position of the largest attribution in each sequence.",
         )
     )

@@ -1,4 +1,4 @@
-"""The command ``demo new-name``: print the position of the highest attribution in each sequence."""
+"""The command ``demo new-name``: print the position of the largest attribution in each sequence."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from demo_core.errors import printable
 @click.argument("explanation", type=click.Path(path_type=Path))
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Print only the first N sequences.")
 def new_name(explanation: Path, limit: int | None) -> None:
-    """Print the position of the highest attribution in each sequence of EXPLANATION.
+    """Print the position of the largest attribution in each sequence of EXPLANATION.
 
-    One line per sequence: id, 0-based position, base and its attribution.
+    One line per sequence: id, 0-based position, base and its attribution. Signs are ignored in the comparison.
     """
     import numpy as np
 
