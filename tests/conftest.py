@@ -162,9 +162,9 @@ def browser():
     names = [os.environ.get("DEMO_CHROMIUM"), *map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))]
     path = next((name for name in names if name), None)
     if path is None and os.environ.get("CI"):
-        pytest.fail("there is no Chromium: install Debian's package chromium")
+        pytest.fail("Chromium is missing: install Debian's package chromium")
     if path is None:
-        pytest.skip("there is no Chromium to look at pages with: install one, or name it with DEMO_CHROMIUM")
+        pytest.skip("Chromium is missing: install it, or set DEMO_CHROMIUM to its path")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:

@@ -91,7 +91,7 @@ def _chosen(source: Path, names: tuple[str, ...]) -> list[Motif]:
     for name in names:
         if name.lower() not in known:
             there = {word for m in motifs for word in (m.name, m.id) if word}
-            raise UsageProblem(f"{source.name}: {unknown_name('motif', name, there)}: choose with --motifs")
+            raise UsageProblem(f"{source.name}: {unknown_name('motif', name, there)}; choose with --motifs")
         twins = [m.id for m in motifs if m.name.lower() == name.lower()]
         if len(twins) > 1:
             _log.warning("%s is %s; %s has that name too, and can be named by its id", name, twins[0], twins[1])

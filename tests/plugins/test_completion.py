@@ -58,9 +58,9 @@ def environment(site, tmp_path):
 def shell(name):
     path = shutil.which(name)
     if path is None and os.environ.get("CI"):
-        pytest.fail(f"there is no {name}: install Debian's package {name}")
+        pytest.fail(f"{name} is missing: install Debian's package {name}")
     if path is None:
-        pytest.skip(f"there is no {name} to complete in: install it")
+        pytest.skip(f"{name} is missing: install it")
     return path
 
 

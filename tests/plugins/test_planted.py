@@ -289,5 +289,5 @@ def test_a_background_of_no_use(tmp_path):
 def test_a_file_called_jaspar_comes_first(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("jaspar").write_text(CERTAIN)
-    with pytest.raises(UsageProblem, match="there is first, one, second, two"):
+    with pytest.raises(UsageProblem, match="known: first, one, second, two"):
         made(motifs=("CTCF",))
