@@ -52,5 +52,5 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 
 def _send_later(number: int) -> None:
-    time.sleep(0.05)
+    time.sleep(0.01)
     os.kill(os.getpid(), number)
