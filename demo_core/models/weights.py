@@ -28,9 +28,7 @@ class _Allocations(TorchDispatchMode):  # type: ignore[no-untyped-call]
         super().__init__()  # type: ignore[no-untyped-call]
         self.left, self.most, self.path = most, most, path
 
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:  # torch would import its compiler, which takes a second
-        return False
+    _should_skip_dynamo = classmethod(lambda cls: False)  # or torch imports its compiler, which takes a second
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
