@@ -194,6 +194,24 @@ def speed() -> str:
     return "\n".join(rows)
 
 
+def gradients() -> str:
+    """The table of benchmarks/gradients.py."""
+    rows = [
+        "| network | DeMo | plain loop | Captum | tangermeme | DeMo against the best |",
+        "|---|---|---|---|---|---|",
+    ]
+    found = _rows("gradients")
+    for r in found:
+        rivals = " | ".join(
+            f"{r[name]:,.0f} ({r[f'{name} batch']:,})" for name in ("plain loop", "Captum", "tangermeme")
+        )
+        rows.append(f"| {r['architecture']} | {r['DeMo']:,.0f} | {rivals} | {r['ratio']:.2f} |")
+    r = found[0]
+    run = f"{r['sequences']:,} sequences of 101 bases, {r['rounds']} rounds, {r['threads']} threads"
+    rows += ["", f"{run}, {r['machine']}, torch {r['torch']}."]
+    return "\n".join(rows)
+
+
 def dashboard() -> str:
     """The table of benchmarks/dashboard.py."""
     rows = ["| what | median | logomaker | ratio, median |", "|---|---|---|---|"]
@@ -235,6 +253,7 @@ GENERATED: dict[str, Callable[[], str]] = {
     "sites": sites,
     "planted": planted,
     "speed": speed,
+    "gradients": gradients,
     "dashboard": dashboard,
     "known_sites": known_sites,
     **motif_tables.TABLES,

@@ -1,7 +1,10 @@
 from .device import choose_device as choose_device
 from .device import exact_arithmetic as exact_arithmetic
 from .device import out_of_memory as out_of_memory
+from .fast import fast_convolution as fast_convolution
+from .fast import fast_layers as fast_layers
 from .files import is_model_folder as is_model_folder
+from .gradients import outputs_and_gradients as outputs_and_gradients
 from .layers import Lstm as Lstm
 from .layers import MeanReadout as MeanReadout
 from .model import Model as Model

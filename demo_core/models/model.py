@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,8 +20,10 @@ from torch import Tensor, nn
 from demo_core.data.dataset import SequenceDataset
 from demo_core.errors import DemoError, MisfitError, UsageProblem, one_line, printable
 from demo_core.models.device import exact_arithmetic, out_of_memory
+from demo_core.models.fast import fast_network
 from demo_core.models.files import FORMAT, METADATA, PICTURES, VERSION, WEIGHTS, check_model_folder
 from demo_core.models.outputs import Output
+from demo_core.models.pieces import in_pieces
 from demo_core.models.targets import Target, parse_target
 from demo_core.models.trust import code_allowed
 from demo_core.models.weights import allocating_at_most, load_weights
@@ -134,7 +136,7 @@ class Model:
         positions = 26_000 * (4 if self.device.type == "cuda" else 1)
         return max(1, min(1024, positions // self.length))
 
-    def outputs_of(self, x: Tensor, network: nn.Module | None = None) -> Tensor:
+    def outputs_of(self, x: Tensor, network: Callable[[Tensor], Tensor] | None = None) -> Tensor:
         """Return outputs (B, T) of one-hot (B, A, L).
 
         Raises PluginError if the network returns anything else, or modifies ``x``.
@@ -150,6 +152,20 @@ class Model:
             came = f"{tuple(outputs.shape)}" if isinstance(outputs, Tensor) else type(outputs).__name__
             raise broke_contract(what, Owner.from_json(self.running), f"outputs must be floats {wanted}, not {came}")
         return outputs
+
+    def outputs_without_gradients(self, x: Tensor) -> Tensor:
+        """Return outputs (B, T) of any inputs (B, A, L), faster than ``outputs_of``: on a CPU, in pieces that fit into
+        its cache, and on several cores at once if the network has ``fast_forward``.
+        """
+        fast = fast_network(self.module, x)
+
+        def compute(rows: slice) -> Tensor:
+            with torch.no_grad():
+                return self.outputs_of(x[rows], fast)
+
+        with exact_arithmetic(self.device):
+            found = in_pieces(x, compute, at_once=fast is not None)
+        return torch.cat(found) if len(found) > 1 else found[0]
 
     def predict(self, codes: NDArray[np.uint8], batch_size: int | None = None) -> NDArray[np.float32]:
         """Return outputs (N, T), before activation, of codes (N, L). If ``batch_size`` is None, see
@@ -168,9 +184,10 @@ class Model:
             raise MisfitError(f"model '{self.name}' takes {self.length} letters, not {length}")
         found, size = [], batch_size or self.automatic_batch_size()
         try:
-            with torch.inference_mode(), exact_arithmetic(self.device), blaming_network(self):
+            with blaming_network(self):
                 for start in range(0, len(codes), size):
-                    found.append(self.outputs_of(self.one_hot(codes[start : start + size])).float().cpu())
+                    x = self.one_hot(codes[start : start + size])
+                    found.append(self.outputs_without_gradients(x).float().cpu())
         except (RuntimeError, MemoryError) as error:
             if not out_of_memory(error):
                 raise

@@ -62,6 +62,10 @@ class Target:
         """
         return self if self.labels is None else replace(self, labels=self.labels.repeat(k))
 
+    def rows(self, some: slice) -> Target:
+        """Return this target for some rows of its batch; the loss needs it."""
+        return self if self.labels is None else replace(self, labels=self.labels[some])
+
     def __call__(self, outputs: Tensor) -> Tensor:
         """Return the target (B,) of outputs (B, T)."""
         value = outputs[:, self.columns[0]]

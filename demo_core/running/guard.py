@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import operator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -48,6 +49,7 @@ class Guard:
         self._classes = {name: type(m) for name, m in model.module.named_modules()}
         #: Members of classes and of torch's modules: methods and functions can be replaced there, too
         self._shared = {holder: _members(holder) for holder in _holders(self._classes.values())}
+        self._entries = {holder: dict(vars(holder)) for holder in self._shared}
         self._hooks = {name: dict(hooks) for name, hooks in _global_hooks().items()}
         #: Buffers and settings of modules that the network itself changes when it runs
         self._own: set[str] = set()
@@ -65,8 +67,12 @@ class Guard:
             found.append("the class of a module")
         for holder, members in self._shared.items():
             now = vars(holder)
+            if _same_entries(now, self._entries[holder]):
+                continue
             if changed := [k for k, v in members.items() if _without_dynamo(now.get(k)) is not _without_dynamo(v)]:
                 found.append(f"'{changed[0]}' of {holder.__name__}")
+            else:
+                self._entries[holder] = dict(now)
         if dict(self._module.named_modules()) != self._modules:
             found.append("the set of modules in the network")
         return list(dict.fromkeys(found + self._changed_modules() + self._changed_tensors()))
@@ -207,6 +213,11 @@ def _holders(classes: Iterable[type]) -> list[Any]:
     """Return the classes of a network with their bases, and torch's modules of functions."""
     every = {base: None for cls in classes for base in cls.__mro__ if base is not object}
     return [*every, nn.functional, torch]
+
+
+def _same_entries(now: Mapping[str, Any], before: Mapping[str, Any]) -> bool:
+    """Return whether two namespaces hold the same objects in the same order; much faster than name by name."""
+    return len(now) == len(before) and all(map(operator.is_, now.values(), before.values()))
 
 
 def _without_dynamo(function: Any) -> Any:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pickle
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,8 @@ from demo_core.testing.common import CommonChecks, settings_of
 from demo_core.testing.tiny import tiny_dataset
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from demo_core.models.model import Model
 
 #: Members that capabilities promise.
@@ -211,6 +214,41 @@ class ArchitectureChecks(CommonChecks[Architecture]):
                     known = piece.shape[2] >= shortest
                     alone = model.module(piece) if known else torch.full((2, 2), torch.nan)
                     expect_same(found[:, :, place], alone, f"{member} at place {place} and that piece by itself")
+
+    @rule(
+        "fast_forward(x), if there is one, gives the outputs and gradients of forward(x), from several threads at once",
+        "capabilities",
+    )
+    def fast(self) -> None:
+        """Compare values and gradients on the CPU, in float64, of equal and of different sequences."""
+        import torch
+
+        from demo_core.models.fast import fast_network
+
+        model = self.model(2)
+        x = model.one_hot(np.concatenate([self.codes(9), np.zeros((1, self.length), np.uint8)])).double()
+        network = model.module.double()
+        fast = fast_network(network, x)
+        if fast is None:
+            raise DoesNotApply("it has none")
+
+        def both(forward: Callable[[Tensor], Tensor], rows: Tensor) -> tuple[Tensor, Tensor]:
+            with torch.enable_grad():
+                piece = rows.clone().requires_grad_("gradients" in model.capabilities)
+                outputs = forward(piece)
+                weights = torch.arange(1.0, 3.0, dtype=piece.dtype)
+                if not outputs.requires_grad:
+                    return outputs, piece
+                return outputs.detach(), torch.autograd.grad((outputs * weights).sum(), piece)[0]
+
+        rows = [x[i : i + 1] for i in range(len(x))]
+        true = [both(network, row) for row in rows]
+        with ThreadPoolExecutor(4) as pool:
+            found = list(pool.map(lambda row: both(fast, row), rows))
+        for what, values, others in zip(
+            ("outputs", "gradients"), zip(*found, strict=True), zip(*true, strict=True), strict=True
+        ):
+            expect_same(torch.cat(values), torch.cat(others), f"{what} of fast_forward and of forward")
 
     @rule("a saved and loaded model gives the same outputs", "architectures")
     def save_and_load(self) -> None:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from demo_core import Network, Unsuitable
+from demo_core.models import fast_layers
 
 if TYPE_CHECKING:
     from demo_cnn.options import CnnOptions
@@ -68,6 +69,10 @@ class Cnn(nn.Module, Network):
     def forward(self, x: Tensor) -> Tensor:
         """Return outputs (B, T) before activation."""
         return cast("Tensor", self.linear(self.global_max(self.features(x))))
+
+    def fast_forward(self, x: Tensor) -> Tensor:
+        """Return the same outputs, faster on a CPU."""
+        return cast("Tensor", self.linear(self.global_max(fast_layers(self.features, x))))
 
     def prefix_logits(self, x: Tensor) -> Tensor:
         """Return outputs (B, T, L) of every prefix, NaN below ``min_length``, in one pass.

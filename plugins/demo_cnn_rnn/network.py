@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 from torch import Tensor, nn
 
 from demo_core import Network
-from demo_core.models import Lstm, MeanReadout
+from demo_core.models import Lstm, MeanReadout, fast_convolution
 
 if TYPE_CHECKING:
     from demo_cnn_rnn.options import CnnRnnOptions
@@ -64,3 +64,8 @@ class CnnRnn(nn.Module, Network):
     def forward(self, x: Tensor) -> Tensor:
         """Return outputs (B, T) before activation."""
         return self.from_position_features(self.position_features(x))
+
+    def fast_forward(self, x: Tensor) -> Tensor:
+        """Return the same outputs, faster on a CPU."""
+        features = self.relu(fast_convolution(self.convolution, self.padding(x)))
+        return self.from_position_features(cast("Tensor", features))

@@ -45,6 +45,10 @@ class Rnn(nn.Module, Network):
         """Return outputs (B, T) before activation."""
         return cast("Tensor", self.readout(self.dropout(self.recurrent(x))))
 
+    def fast_forward(self, x: Tensor) -> Tensor:
+        """Return the same outputs; several threads may call it at once."""
+        return self.forward(x)
+
     def prefix_logits(self, x: Tensor) -> Tensor:
         """Return outputs (B, T, L) of every prefix, in one pass; available if the network is unidirectional."""
         return self.readout.of_every_prefix(self.recurrent(x))

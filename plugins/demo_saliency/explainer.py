@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import torch
-
 from demo_core import Batch, Model, Result, SequenceExplainer, Target
+from demo_core.models import outputs_and_gradients
 
 if TYPE_CHECKING:
     from demo_saliency.options import SaliencyOptions
@@ -30,11 +29,8 @@ class Saliency(SequenceExplainer):
         self.options = options
 
     def explain(self, model: Model, batch: Batch, target: Target) -> Result:
-        """Return gradients (B, A, L), in one backward pass for the whole batch."""
-        x = batch.x.detach().clone().requires_grad_(True)
-        # Sequences are independent in eval mode, so the gradient of the sum holds each one's own
-        outputs = model.module(x)
-        (gradient,) = torch.autograd.grad(target(outputs).sum(), x)
+        """Return gradients (B, A, L)."""
+        outputs, gradient = outputs_and_gradients(model, batch.x, target)
         if self.options.simplex:
             gradient = gradient - gradient.mean(dim=1, keepdim=True)
         return Result(gradient, outputs=outputs)

@@ -100,6 +100,14 @@ class LooksAhead(Network):
         return self.linear(x.transpose(1, 2)).transpose(1, 2)
 
 
+class FastButOther(Network):
+    def forward(self, x):
+        return super().forward(x)
+
+    def fast_forward(self, x):
+        return super().forward(x.detach() + 0 * x)
+
+
 class Forgets(Network):
     def __init__(self, options, **shape):
         super().__init__(options, **shape)
@@ -147,6 +155,7 @@ NETWORKS = [
     ("members", network(OddFirstLayer, "conv-filters"), "not (filters, 4, width)"),
     ("lengths", network(OnlyLong, "variable-length"), "failed: IndexError"),
     ("prefixes", network(LooksAhead, "variable-length", "prefix-logits"), "prefix_logits at place"),
+    ("fast", network(FastButOther, "gradients"), "gradients of fast_forward and of forward"),
     ("save-and-load", network(Forgets), "neither an option nor in the state dict"),
     ("pickles", network(HoldsAFunction), "Can't pickle"),
     ("options-hold", network(RefusesOddly, options=Options), "with how=badly"),

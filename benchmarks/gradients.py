@@ -1,0 +1,106 @@
+"""Compare the rate of saliency with a plain loop, Captum and tangermeme on the same weights.
+
+    python benchmarks/gradients.py [--rounds 7] [--sequences 1024]
+
+Rivals run frozen plain modules (reference_networks.py) at their best batch of 64, 256 and 1,024. DeMo runs
+``explain("saliency", model, data)`` at its default. Values are compared before anything is timed. Rounds are
+interleaved; ratios are medians over the rounds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import statistics
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from reference_networks import plain_network
+from rounds import best_of, interleaved, ratio
+from torch import Tensor, nn
+
+from demo_core import Model, explain
+from demo_core.models import Output, build_model
+from demo_core.plugins import Architecture, installed
+from demo_core.sequences import DNA
+from demo_core.testing import tiny_dataset
+
+ROOT = Path(__file__).parent.parent
+BATCHES = (64, 256, 1024)
+
+
+def bare(module: nn.Module, x: Tensor, size: int) -> Tensor:
+    found = []
+    for start in range(0, len(x), size):
+        piece = x[start : start + size].clone().requires_grad_(True)
+        (gradient,) = torch.autograd.grad(module(piece)[:, 0].sum(), piece)
+        found.append(gradient)
+    return torch.cat(found)
+
+
+def captum(module: nn.Module, x: Tensor, size: int) -> Tensor:
+    from captum.attr import Saliency
+
+    method = Saliency(module)
+    pieces = (x[start : start + size].clone().requires_grad_(True) for start in range(0, len(x), size))
+    return torch.cat([method.attribute(piece, target=0, abs=False) for piece in pieces])
+
+
+def tangermeme(module: nn.Module, x: Tensor, size: int) -> Tensor:
+    from tangermeme.saliency import saliency
+
+    return saliency(module, x, batch_size=size, device="cpu", target=0, hypothetical=True, gradient_correction=False)
+
+
+RIVALS: dict[str, Callable[[nn.Module, Tensor, int], Tensor]] = {
+    "plain loop": bare, "Captum": captum, "tangermeme": tangermeme,
+}  # fmt: skip
+
+
+def model_of(name: str) -> Model:
+    """Return an untrained model of an architecture with its default options, for 101 bases."""
+    torch.manual_seed(0)
+    return build_model(installed().find(Architecture, name), {}, alphabet=DNA, length=101, outputs=[Output("bound")])
+
+
+def row(name: str, n: int, rounds: int) -> dict[str, object]:
+    """Time one architecture. Raises RuntimeError if values differ by more than 1e-5 of the largest."""
+    model, data = model_of(name), tiny_dataset(n, 101, unknown=False)
+    module, x = plain_network(model), model.one_hot(data.codes[:])
+    true = bare(module, x, 64)
+    ours = torch.from_numpy(explain("saliency", model, data).values[:])
+    jobs: dict[str, Callable[[], object]] = {"DeMo": lambda: explain("saliency", model, data)}
+    for rival, run in RIVALS.items():
+        for found in (run(module, x, 64), ours):
+            if (error := float((found - true).abs().max() / true.abs().max())) > 1e-5:
+                raise RuntimeError(f"{name}: values of {rival} or DeMo differ by {error:.1e}")
+        for size in BATCHES:
+            jobs[f"{rival}, {size}"] = lambda run=run, size=size: run(module, x, size)  # type: ignore[misc]
+    times = interleaved(jobs, rounds)
+    found = {"architecture": name, "sequences": n, "rounds": rounds, "threads": torch.get_num_threads(),
+             "machine": platform.machine(), "torch": torch.__version__}  # fmt: skip
+    found["DeMo"] = n / statistics.median(times["DeMo"])
+    for rival in RIVALS:
+        best = best_of(times, [f"{rival}, {size}" for size in BATCHES])
+        found[rival], found[f"{rival} batch"] = n / statistics.median(times[best]), int(best.split(", ")[1])
+    best = best_of(times, [job for job in jobs if job != "DeMo"])
+    return found | {"best": best, "ratio": ratio(times, "DeMo", best)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--sequences", type=int, default=1024)
+    parser.add_argument("--results", type=Path, default=ROOT / "docs" / "benchmarks" / "gradients.json")
+    given = parser.parse_args()
+    rows = []
+    for name in ("cnn", "rnn", "cnn-rnn"):
+        rows.append(row(name, given.sequences, given.rounds))
+        print(rows[-1], flush=True)
+    given.results.write_text(json.dumps(rows, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
