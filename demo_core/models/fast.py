@@ -98,7 +98,7 @@ def fast_layers(layers: nn.Sequential, x: Tensor) -> Tensor:
             continue
         rows = _convolved(cast("nn.Conv1d", layer), x)
         rectified = bool(steps) and type(steps[0]) is nn.ReLU
-        if rectified and len(steps) > 1 and _halves(steps[1]):
+        if rectified and len(steps) > 1 and _halves(steps[1]) and rows.shape[3] > 1:
             x, steps = _pooled(rows.squeeze(2)), steps[2:]
         elif rectified:
             x, steps = functional.relu(rows, inplace=True).squeeze(2), steps[1:]

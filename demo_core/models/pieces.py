@@ -50,7 +50,7 @@ def in_pieces(x: Tensor, compute: Callable[[slice], R], *, at_once: bool) -> lis
         return [compute(piece) for piece in pieces]
     try:
         # The threads end with the call. While they exist, OpenMP takes the cores for busy, and recurrent layers in the
-        # calling thread are eight times as slow.
+        # calling thread are several times as slow (benchmarks/worker_threads.py).
         with ThreadPoolExecutor(threads, "demo-piece", torch.set_num_threads, (1,)) as pool:
             return list(pool.map(compute, pieces))
     finally:

@@ -48,8 +48,7 @@ class Guard:
         }
         self._classes = {name: type(m) for name, m in model.module.named_modules()}
         #: Members of classes and of torch's modules: methods and functions can be replaced there, too
-        self._shared = {holder: _members(holder) for holder in _holders(self._classes.values())}
-        self._entries = {holder: dict(vars(holder)) for holder in self._shared}
+        self._shared = {holder: dict(vars(holder)) for holder in _holders(self._classes.values())}
         self._hooks = {name: dict(hooks) for name, hooks in _global_hooks().items()}
         #: Buffers and settings of modules that the network itself changes when it runs
         self._own: set[str] = set()
@@ -65,14 +64,13 @@ class Guard:
             found.append("hooks of all modules")
         if any(type(m) is not self._classes[name] for name, m in self._modules.items()):
             found.append("the class of a module")
-        for holder, members in self._shared.items():
+        for holder, before in self._shared.items():
             now = vars(holder)
-            if _same_entries(now, self._entries[holder]):
-                continue
-            if changed := [k for k, v in members.items() if _without_dynamo(now.get(k)) is not _without_dynamo(v)]:
+            if len(now) == len(before) and all(map(operator.is_, now.values(), before.values())):
+                continue  # much faster than name by name
+            members = _members(holder, before).items()
+            if changed := [k for k, v in members if _without_dynamo(now.get(k)) is not _without_dynamo(v)]:
                 found.append(f"'{changed[0]}' of {holder.__name__}")
-            else:
-                self._entries[holder] = dict(now)
         if dict(self._module.named_modules()) != self._modules:
             found.append("the set of modules in the network")
         return list(dict.fromkeys(found + self._changed_modules() + self._changed_tensors()))
@@ -123,8 +121,8 @@ class Guard:
         for name, (read, write) in _SETTINGS.items():
             if read() != self._settings[name]:
                 write(self._settings[name])
-        for holder, members in self._shared.items():
-            for key, value in members.items():
+        for holder, before in self._shared.items():
+            for key, value in _members(holder, before).items():
                 if vars(holder).get(key) is not value:
                     setattr(holder, key, value)
         for name, hooks in _global_hooks().items():
@@ -215,11 +213,6 @@ def _holders(classes: Iterable[type]) -> list[Any]:
     return [*every, nn.functional, torch]
 
 
-def _same_entries(now: Mapping[str, Any], before: Mapping[str, Any]) -> bool:
-    """Return whether two namespaces hold the same objects in the same order; much faster than name by name."""
-    return len(now) == len(before) and all(map(operator.is_, now.values(), before.values()))
-
-
 def _without_dynamo(function: Any) -> Any:
     """Return the function behind a wrapper of TorchDynamo, which wraps functions of torch when it is first imported."""
     while getattr(function, "__globals__", {}).get("__name__") == "torch._compile":
@@ -227,10 +220,8 @@ def _without_dynamo(function: Any) -> Any:
     return function
 
 
-def _members(holder: Any) -> dict[str, Any]:
-    return {
-        k: v for k, v in vars(holder).items() if callable(v) and (isinstance(holder, type) or not k.startswith("_"))
-    }
+def _members(holder: Any, entries: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: v for k, v in entries.items() if callable(v) and (isinstance(holder, type) or not k.startswith("_"))}
 
 
 def _tensors(module: nn.Module) -> dict[str, Tensor]:
