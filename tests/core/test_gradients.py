@@ -80,7 +80,7 @@ def test_precision_is_that_of_the_network(name, dtype):
 
 @st.composite
 def stacks(draw):
-    """Convolutions with ReLU and pooling, of small whole numbers, so that maxima and zeros tie."""
+    """Convolutions with ReLU and pooling. All numbers are exact in float64, so maxima tie in any order of sums."""
     channels, layers = draw(st.integers(1, 4)), []
     for _ in range(draw(st.integers(1, 3))):
         groups = draw(st.sampled_from([1, channels]))
@@ -89,7 +89,7 @@ def stacks(draw):
                                 padding=draw(st.integers(0, 2)), dilation=draw(st.integers(1, 2)), groups=groups,
                                 bias=draw(st.booleans())))  # fmt: skip
         if draw(st.booleans()):
-            layers.append(draw(st.sampled_from([nn.ReLU(), nn.GELU(), nn.ReLU(inplace=True)])))
+            layers.append(draw(st.sampled_from([nn.ReLU(), nn.LeakyReLU(0.5), nn.ReLU(inplace=True)])))
         if draw(st.booleans()):
             layers.append(draw(st.sampled_from([nn.MaxPool1d(2), nn.MaxPool1d(3, 2, 1), nn.MaxPool1d(2, 1),
                                                 nn.MaxPool1d(2, ceil_mode=True), nn.AvgPool1d(2)])))  # fmt: skip
