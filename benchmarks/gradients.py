@@ -1,27 +1,30 @@
-"""Compare the rate of saliency with a plain loop, Captum and tangermeme on the same weights.
+"""Compare the rates of saliency and prediction with a plain loop, Captum and tangermeme on the same weights.
 
     python benchmarks/gradients.py [--rounds 7] [--sequences 1024]
 
 Rivals run frozen plain modules (reference_networks.py) at their best batch of 64, 256 and 1,024. DeMo runs
-``explain("saliency", model, data)`` at its default. Values are compared before anything is timed. Rounds are
-interleaved; ratios are medians over the rounds.
+``explain("saliency", model, data)`` and ``model.predict(codes)`` at their defaults. Values are compared before anything
+is timed. Rounds are interleaved; ratios are medians over the rounds.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import platform
 import statistics
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from reference_networks import plain_network
 from rounds import best_of, interleaved, ratio
 from torch import Tensor, nn
 
-from demo_core import Model, explain
+from demo_core import Model, SequenceDataset, explain
 from demo_core.models import Output, build_model
 from demo_core.plugins import Architecture, installed
 from demo_core.sequences import DNA
@@ -54,9 +57,26 @@ def tangermeme(module: nn.Module, x: Tensor, size: int) -> Tensor:
     return saliency(module, x, batch_size=size, device="cpu", target=0, hypothetical=True, gradient_correction=False)
 
 
-RIVALS: dict[str, Callable[[nn.Module, Tensor, int], Tensor]] = {
-    "plain loop": bare, "Captum": captum, "tangermeme": tangermeme,
-}  # fmt: skip
+def outputs(module: nn.Module, x: Tensor, size: int) -> Tensor:
+    with torch.no_grad():
+        return torch.cat([module(x[start : start + size]) for start in range(0, len(x), size)])
+
+
+def tangermeme_outputs(module: nn.Module, x: Tensor, size: int) -> Tensor:
+    from tangermeme.predict import predict
+
+    return predict(module, x, batch_size=size, device="cpu")
+
+
+Rival = Callable[[nn.Module, Tensor, int], Tensor]
+RIVALS: dict[str, dict[str, Rival]] = {
+    "saliency": {"plain loop": bare, "Captum": captum, "tangermeme": tangermeme},
+    "predict": {"plain loop": outputs, "tangermeme": tangermeme_outputs},
+}
+OURS: dict[str, Callable[[Model, SequenceDataset], NDArray[np.float32]]] = {
+    "saliency": lambda model, data: explain("saliency", model, data).values[:],
+    "predict": lambda model, data: model.predict(data.codes[:]),
+}
 
 
 def model_of(name: str) -> Model:
@@ -65,24 +85,24 @@ def model_of(name: str) -> Model:
     return build_model(installed().find(Architecture, name), {}, alphabet=DNA, length=101, outputs=[Output("bound")])
 
 
-def row(name: str, n: int, rounds: int) -> dict[str, object]:
+def row(what: str, name: str, n: int, rounds: int) -> dict[str, object]:
     """Time one architecture. Raises RuntimeError if values differ by more than 1e-5 of the largest."""
     model, data = model_of(name), tiny_dataset(n, 101, unknown=False)
     module, x = plain_network(model), model.one_hot(data.codes[:])
-    true = bare(module, x, 64)
-    ours = torch.from_numpy(explain("saliency", model, data).values[:])
-    jobs: dict[str, Callable[[], object]] = {"DeMo": lambda: explain("saliency", model, data)}
-    for rival, run in RIVALS.items():
-        for found in (run(module, x, 64), ours):
+    rivals, ours = RIVALS[what], OURS[what]
+    true = rivals["plain loop"](module, x, 64)
+    jobs: dict[str, Callable[[], object]] = {"DeMo": lambda: ours(model, data)}
+    for rival, run in rivals.items():
+        for found in (run(module, x, 64), torch.from_numpy(ours(model, data))):
             if (error := float((found - true).abs().max() / true.abs().max())) > 1e-5:
                 raise RuntimeError(f"{name}: values of {rival} or DeMo differ by {error:.1e}")
         for size in BATCHES:
             jobs[f"{rival}, {size}"] = lambda run=run, size=size: run(module, x, size)  # type: ignore[misc]
     times = interleaved(jobs, rounds)
-    found = {"architecture": name, "sequences": n, "rounds": rounds, "threads": torch.get_num_threads(),
+    found = {"what": what, "architecture": name, "sequences": n, "rounds": rounds, "threads": torch.get_num_threads(),
              "machine": platform.machine(), "torch": torch.__version__}  # fmt: skip
     found["DeMo"] = n / statistics.median(times["DeMo"])
-    for rival in RIVALS:
+    for rival in rivals:
         best = best_of(times, [f"{rival}, {size}" for size in BATCHES])
         found[rival], found[f"{rival} batch"] = n / statistics.median(times[best]), int(best.split(", ")[1])
     best = best_of(times, [job for job in jobs if job != "DeMo"])
@@ -96,8 +116,9 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=ROOT / "docs" / "benchmarks" / "gradients.json")
     given = parser.parse_args()
     rows = []
-    for name in ("cnn", "rnn", "cnn-rnn"):
-        rows.append(row(name, given.sequences, given.rounds))
+    for what, name in itertools.product(OURS, ("cnn", "rnn", "cnn-rnn")):
+        n = given.sequences * (8 if what == "predict" else 1)  # which takes an eighth of the time
+        rows.append(row(what, name, n, given.rounds))
         print(rows[-1], flush=True)
     given.results.write_text(json.dumps(rows, indent=1) + "\n")
 

@@ -195,21 +195,21 @@ def speed() -> str:
 
 
 def gradients() -> str:
-    """The table of benchmarks/gradients.py."""
-    rows = [
-        "| network | DeMo | plain loop | Captum | tangermeme | DeMo against the best |",
-        "|---|---|---|---|---|---|",
-    ]
-    found = _rows("gradients")
-    for r in found:
-        rivals = " | ".join(
-            f"{r[name]:,.0f} ({r[f'{name} batch']:,})" for name in ("plain loop", "Captum", "tangermeme")
-        )
-        rows.append(f"| {r['architecture']} | {r['DeMo']:,.0f} | {rivals} | {r['ratio']:.2f} |")
+    """The tables of benchmarks/gradients.py."""
+    found, rows = _rows("gradients"), []
+    for what, rivals in (
+        ("saliency", ("plain loop", "Captum", "tangermeme")),
+        ("predict", ("plain loop", "tangermeme")),
+    ):
+        rows += [f"| {what} | DeMo | {' | '.join(rivals)} | DeMo against the best |", "|---" * (len(rivals) + 3) + "|"]
+        for r in (r for r in found if r["what"] == what):
+            beside = " | ".join(f"{r[name]:,.0f} ({r[f'{name} batch']:,})" for name in rivals)
+            rows.append(f"| {r['architecture']} | {r['DeMo']:,.0f} | {beside} | {r['ratio']:.2f} |")
+        rows.append("")
     r = found[0]
-    run = f"{r['sequences']:,} sequences of 101 bases, {r['rounds']} rounds, {r['threads']} threads"
-    rows += ["", f"{run}, {r['machine']}, torch {r['torch']}."]
-    return "\n".join(rows)
+    numbers = " and ".join(f"{n:,}" for n in sorted({r["sequences"] for r in found}))
+    run = f"{numbers} sequences of 101 bases, {r['rounds']} rounds, {r['threads']} threads"
+    return "\n".join([*rows, f"{run}, {r['machine']}, torch {r['torch']}."])
 
 
 def dashboard() -> str:

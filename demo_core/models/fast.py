@@ -11,6 +11,9 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 from torch.nn.modules import module as torch_modules
 
+#: Input channels up to which convolutions compute their input gradient as a matrix product
+_NARROW = 8
+
 
 def fast_network(network: nn.Module, x: Tensor) -> Callable[[Tensor], Tensor] | None:
     """Return the network's ``fast_forward``, or None if its ``forward`` has to be called.
@@ -135,10 +138,42 @@ def fast_convolution(layer: nn.Conv1d, x: Tensor) -> Tensor:
 
 def _convolved(layer: nn.Conv1d, x: Tensor) -> Tensor:
     """Return (B, filters, 1, positions), with channels last in memory."""
-    rows = x.transpose(1, 2).contiguous().unsqueeze(1).permute(0, 3, 1, 2)  # (B, C, 1, L)
-    weight, padding = layer.weight.detach().unsqueeze(2), cast("tuple[int, ...]", layer.padding)
+    weight, padding = layer.weight.detach(), cast("tuple[int, ...]", layer.padding)
     bias = None if layer.bias is None else layer.bias.detach()
-    return functional.conv2d(rows, weight, bias, (1, *layer.stride), (0, *padding), (1, *layer.dilation), layer.groups)
+    single = layer.stride == layer.dilation == (1,) and layer.groups == 1
+    if single and layer.in_channels <= _NARROW and x.requires_grad:
+        return cast("Tensor", _NarrowConvolution.apply(x, weight, bias, padding[0]))  # type: ignore[no-untyped-call]
+    more = (1, *layer.stride), (0, *padding), (1, *layer.dilation), layer.groups
+    return functional.conv2d(_rows(x), weight.unsqueeze(2), bias, *more)
+
+
+def _rows(x: Tensor) -> Tensor:
+    """Return (B, C, 1, L), with channels last in memory."""
+    return x.transpose(1, 2).contiguous().unsqueeze(1).permute(0, 3, 1, 2)
+
+
+class _NarrowConvolution(torch.autograd.Function):
+    """A convolution of few channels: a kernel for many channels computes their gradients mostly for padding."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, padding: int) -> Tensor:
+        ctx.save_for_backward(weight)
+        ctx.padding = padding
+        return functional.conv2d(_rows(x), weight.unsqueeze(2), bias, 1, (0, padding))
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
+        (weight,) = ctx.saved_tensors
+        filters, channels, width = weight.shape
+        n, _, _, positions = gradient.shape
+        last = gradient.squeeze(2).transpose(1, 2).reshape(-1, filters)  # (B * positions, filters)
+        shares = weight.permute(2, 1, 0).reshape(-1, filters) @ last.t()  # what each tap gives to each position
+        found = last.new_zeros(channels, n, positions + width - 1)
+        for tap, share in enumerate(shares.view(width, channels, n, positions)):
+            found[:, :, tap : tap + positions] += share
+        end = found.shape[2] - ctx.padding
+        return found[:, :, ctx.padding : end].transpose(0, 1), None, None, None
 
 
 def _is_plain(layer: nn.Module) -> bool:
@@ -154,14 +189,18 @@ def _halves(layer: nn.Module) -> bool:
 
 
 def _pooled(x: Tensor) -> Tensor:
-    return cast("Tensor", _ReluPool.apply(x)) if x.requires_grad else _pairs(x)[2]  # type: ignore[no-untyped-call]
+    """Return the maximum of each pair of positions and 0. Overwrites ``x``."""
+    return cast("Tensor", _ReluPool.apply(x)) if x.requires_grad else _highest(*_pairs(x))  # type: ignore[no-untyped-call]
 
 
-def _pairs(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the first and second of each pair of positions, and the maximum of both and 0."""
+def _pairs(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the first and the second of each pair of positions, as views."""
     last = x.shape[2] // 2 * 2
-    first, second = x[:, :, 0:last:2], x[:, :, 1:last:2]
-    return first, second, torch.maximum(first, second).clamp_min_(0)
+    return x[:, :, 0:last:2], x[:, :, 1:last:2]
+
+
+def _highest(first: Tensor, second: Tensor) -> Tensor:
+    return torch.maximum(first, second).relu_()
 
 
 class _ReluPool(torch.autograd.Function):
@@ -169,20 +208,20 @@ class _ReluPool(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
-        first, second, found = _pairs(x)
-        positive = found > 0
-        ctx.save_for_backward((first >= second) & positive, (first < second) & positive)
-        ctx.like = x.shape, x.stride()
+        first, second = _pairs(x.detach())
+        found = _highest(first, second)
+        second.sub_(first)  # in memory that nothing else reads: new memory costs more than arithmetic
+        ctx.save_for_backward(x, found)
         return found
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        of_first, of_second = ctx.saved_tensors
-        (_, _, length), last = ctx.like[0], ctx.like[0][2] // 2 * 2
-        found = torch.empty_strided(*ctx.like, dtype=gradient.dtype)
-        torch.mul(gradient, of_first, out=found[:, :, 0:last:2])
-        torch.mul(gradient, of_second, out=found[:, :, 1:last:2])
-        if last < length:
-            found[:, :, last:] = 0
-        return found
+        x, highest = ctx.saved_tensors
+        result = x.detach()
+        first, second = _pairs(result)
+        positive = torch.ops.aten.threshold_backward(gradient, highest, 0)
+        torch.ops.aten.threshold_backward(positive, second, 0, grad_input=second)
+        torch.sub(positive, second, out=first)
+        result[:, :, first.shape[2] * 2 :] = 0
+        return cast("Tensor", result)

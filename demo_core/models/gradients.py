@@ -54,7 +54,8 @@ def outputs_and_gradients(model: Model, x: Tensor, target: Target) -> tuple[Tens
         return outputs.detach(), gradient
 
     with exact_arithmetic(x.device, without_cudnn="recurrent" in model.capabilities):
-        found = in_pieces(x, compute, at_once=fast is not None)
+        per_thread = 4_000 if "recurrent" in model.capabilities else 0
+        found = in_pieces(x, compute, at_once=fast is not None, per_thread=per_thread)
     if len(found) == 1:
         return found[0]
     return torch.cat([o for o, _ in found]), torch.cat([g for _, g in found])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -12,11 +13,13 @@ from torch import Tensor
 
 R = TypeVar("R")
 
-#: Positions that are computed at a time on a CPU: 32 sequences of 101 bases
-POSITIONS = 3_300
+#: Positions that are computed at a time on a CPU, on all cores: 257 sequences of 101 bases
+POSITIONS = 26_000
+#: Positions for which threads cost more than they save
+_FEW = 3_300
 
 
-def in_pieces(x: Tensor, compute: Callable[[slice], R], *, at_once: bool) -> list[R]:
+def in_pieces(x: Tensor, compute: Callable[[slice], R], *, at_once: bool, per_thread: int = 0) -> list[R]:
     """Return ``compute(rows)`` for consecutive rows of a batch, in order.
 
     Parameters
@@ -26,8 +29,11 @@ def in_pieces(x: Tensor, compute: Callable[[slice], R], *, at_once: bool) -> lis
     compute
         Called with slices of rows.
     at_once
-        Whether several threads may call ``compute`` at once, on a CPU. The pieces then have about 3,300 positions, and
-        each thread computes with one core. Otherwise the whole batch is one piece.
+        Whether ``compute`` may be called for parts of the batch, from several threads at once, on a CPU. Otherwise the
+        whole batch is one piece.
+    per_thread
+        Positions that each of several threads computes at a time with one core, which is faster for recurrent layers.
+        0: all cores compute a piece of about 26,000 positions.
 
     Returns
     -------
@@ -41,17 +47,47 @@ def in_pieces(x: Tensor, compute: Callable[[slice], R], *, at_once: bool) -> lis
     >>> in_pieces(torch.zeros(3, 4, 3000), lambda rows: rows.stop, at_once=False)
     [3]
     """
-    n, threads = len(x), torch.get_num_threads()
-    size = max(1, POSITIONS // max(1, x.shape[2])) if at_once else n
-    count = 1 if n <= size else min(n, threads * max(1, round(n / size / threads)))  # as many for each thread
+    n, threads = len(x), torch.get_num_threads() if per_thread else 1
+    size = max(1, (per_thread or POSITIONS) // max(1, x.shape[2]))
+    single = not at_once or n * x.shape[2] <= _FEW
+    count = 1 if single else min(n, threads * max(1, round(n / size / threads)))  # as many for each thread
     bounds = [n * i // count for i in range(count + 1)]
     pieces = [slice(start, end) for start, end in itertools.pairwise(bounds)]
+    if at_once:
+        _keep_freed_memory()
     if min(threads, count) == 1:
         return [compute(piece) for piece in pieces]
+    found: dict[int, R] = {}
+    left = iter(enumerate(pieces))
+
+    def work() -> None:
+        torch.set_num_threads(1)
+        try:
+            for number, piece in left:
+                found[number] = compute(piece)
+        except BaseException:
+            for _ in left:  # so that the other threads stop, too
+                pass
+            raise
+
     try:
         # The threads end with the call. While they exist, OpenMP takes the cores for busy, and recurrent layers in the
         # calling thread are several times as slow (benchmarks/worker_threads.py).
-        with ThreadPoolExecutor(threads, "demo-piece", torch.set_num_threads, (1,)) as pool:
-            return list(pool.map(compute, pieces))
+        with ThreadPoolExecutor(more := min(threads, count) - 1, "demo-piece") as pool:
+            others = [pool.submit(work) for _ in range(more)]
+            work()
+            for other in others:
+                other.result()
     finally:
-        torch.set_num_threads(threads)  # those above set it for threads that start later, too
+        torch.set_num_threads(threads)  # also for threads that start later
+    return [found[number] for number in range(count)]
+
+
+@functools.cache
+def _keep_freed_memory() -> None:
+    """Let glibc use memory again that pieces gave back, instead of returning it to the system after each piece.
+
+    It keeps twice the size of the largest block that a program freed, if that block had at most 32 MiB. This block is
+    never written, so it takes no memory.
+    """
+    torch.empty(31 << 20, dtype=torch.uint8)

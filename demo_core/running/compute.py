@@ -140,22 +140,23 @@ class Calculator:
         job, model = self.job, self.job.model
         labels = torch.from_numpy(labels_for(model, block)).to(self._device)
         target = job.target.bind(labels)
-        x = model.one_hot(np.ascontiguousarray(codes))
+        codes = np.ascontiguousarray(codes)
+        x = model.one_hot(codes)
         batch = Batch(
             x=x,
-            codes=torch.tensor(np.ascontiguousarray(codes), device=self._device),
+            codes=torch.tensor(codes, device=self._device),
             labels=labels,
             index=torch.tensor(index, device=self._device),
             random=BatchRandom(job.seed, index, self._device, stream),
         )
-        version, clean = x._version, x.clone()
+        version = x._version
         with self._blaming(f"{counted(len(index), 'sequence')} at a time", x):
             with exact_arithmetic(self._device, without_cudnn=self._without_cudnn), torch.enable_grad():
                 found = self._explainer.explain(model, batch, target)
             if x._version != version:
                 raise job.registered.broke_contract("it modified batch.x in place; work on a copy (batch.x.clone())")
             result = found if isinstance(found, Result) else Result(found)
-            outputs = self._outputs(clean, result)
+            outputs = self._outputs(codes, x.dtype, result)
             with torch.no_grad():
                 target_values = target(outputs)
         shape = expected_shape(self._spec.kind, len(x), x.shape[1], x.shape[2], len(self._spec.channels))
@@ -171,15 +172,20 @@ class Calculator:
             part["baseline"] = self._array("baseline", result.baseline, (len(x),))
         return part | self._extras(result, len(x))
 
-    def _outputs(self, x: Tensor, result: Result) -> Tensor:
-        """Return the outputs of the explainer, or those of a forward pass on inputs that the explainer cannot have
-        changed.
-        """
+    def _outputs(self, codes: NDArray[np.uint8], dtype: torch.dtype, result: Result) -> Tensor:
+        """Return the outputs of the explainer, or those of a forward pass on inputs that it cannot have changed."""
+
+        def forward(codes: NDArray[np.uint8]) -> Tensor:
+            hot = self.job.model.alphabet.one_hot(codes)
+            return self._forward(
+                torch.from_numpy(hot).to(self._device, dtype)
+            )  # the explainer may have moved the model
+
         if result.outputs is None:
-            return self._forward(x)
-        given = self._array("outputs", result.outputs, (len(x), len(self.job.model.outputs)))
+            return forward(codes)
+        given = self._array("outputs", result.outputs, (len(codes), len(self.job.model.outputs)))
         if not self._compared:  # one sequence of each run: a second forward pass of all would cost too much
-            true = self._array("outputs", self._forward(x[:1]), (1, given.shape[1]))
+            true = self._array("outputs", forward(codes[:1]), (1, given.shape[1]))
             if not np.allclose(given[:1], true, rtol=1e-3, atol=1e-4, equal_nan=True):
                 problem = f"its outputs are not the model's: {given[0, 0]:.6g} and {true[0, 0]:.6g}"
                 raise self.job.registered.broke_contract(problem)

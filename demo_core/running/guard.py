@@ -197,7 +197,8 @@ def _identity(value: Any) -> Any:
 
 
 def _different(now: dict[str, Any], before: dict[str, Any]) -> list[str]:
-    return [k for k in {**before, **now} if _identity(now.get(k)) != _identity(before.get(k))]
+    pairs = ((k, now.get(k), before.get(k)) for k in {**before, **now})
+    return [k for k, one, other in pairs if one is not other and _identity(one) != _identity(other)]
 
 
 def _is_plain(value: Any) -> bool:

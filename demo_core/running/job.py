@@ -115,7 +115,7 @@ def make_job(
         raise MisfitError(f"target '{chosen.name}' needs labels, but {spec.name} reads no data; choose another target")
     if average_strands and chosen.form == "loss":
         raise MisfitError("--average-strands does not apply to a loss; omit it or choose another target")
-    size = batch_size or model.automatic_batch_size()
+    size = batch_size or model.automatic_batch_size(in_pieces="gradients" in spec.needs)
     return Job(registered, resolved, model, chosen, seed, average_strands, size, third_party)
 
 

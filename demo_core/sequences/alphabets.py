@@ -99,8 +99,8 @@ class Alphabet:
         """
         self.check(codes)
         rows = np.arange(len(self.letters), dtype=np.uint8)[:, None]
-        hot: Floats = (codes[..., None, :] == rows).astype(np.float32)
-        return hot
+        hot: Floats = np.empty((*codes.shape[:-1], len(rows), codes.shape[-1]), np.float32)
+        return np.equal(codes[..., None, :], rows, out=hot, casting="unsafe")
 
     def reverse_complement(self, codes: Codes) -> Codes:
         """Return codes (..., L) of the other strand."""

@@ -267,6 +267,11 @@ def test_batch_sizes():
     assert [Rows(data, np.zeros(n, int)).n_batches(job.batch_size) for n in (1, 300, 301, 900)] == [1, 1, 2, 3]
     assert tiny_model().automatic_batch_size() == 650
     assert tiny_model(length=60_000).automatic_batch_size() == 1
+    fast = tiny_model(length=200)
+    assert (fast.automatic_batch_size(), fast.automatic_batch_size(in_pieces=True)) == (130, 520)
+    handle = fast.module.register_forward_hook(lambda *_: None)
+    assert fast.automatic_batch_size(in_pieces=True) == 130
+    handle.remove()
 
 
 def test_from_python_by_name(registry):

@@ -100,7 +100,7 @@ def stacks(draw):
     with torch.no_grad():
         for weight in network.parameters():
             weight.copy_(torch.randint(-1, 2, weight.shape, generator=generator))
-    x = torch.randint(0, 2, (2, layers[0].in_channels, draw(st.integers(30, 41))), generator=generator)
+    x = torch.randint(0, 2, (2, layers[0].in_channels, draw(st.integers(200, 211))), generator=generator)
     return network, x.double()
 
 
@@ -118,6 +118,16 @@ def test_layers_give_the_values_and_gradients_of_their_modules(case):
         assert torch.allclose(ours, theirs, rtol=1e-12, atol=1e-12)
     with torch.no_grad():
         assert torch.allclose(fast_layers(network, x), results[0][0], rtol=1e-12, atol=1e-12)
+
+
+def test_a_second_backward_pass_is_refused():
+    """Memory of the first pass is used again, so it would give wrong numbers."""
+    layers = nn.Sequential(nn.Conv1d(4, 8, 5), nn.ReLU(), nn.MaxPool1d(2)).eval()
+    x = torch.randn(2, 4, 20, requires_grad=True)
+    found = fast_layers(layers, x).sum()
+    torch.autograd.grad(found, x, retain_graph=True)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        torch.autograd.grad(found, x)
 
 
 def test_other_convolutions_are_called_as_they_are():
@@ -183,15 +193,18 @@ def test_threads_keep_the_number_of_cores_and_their_order():
         x, seen = torch.zeros(99, 4, 3000), set()
 
         def compute(rows):
-            seen.add((threading.current_thread().name.startswith("demo-piece"), torch.get_num_threads()))
+            seen.add(torch.get_num_threads())
             return rows.start
 
-        assert in_pieces(x, compute, at_once=True) == list(range(99))
-        assert seen == {(True, 1)}
-        assert in_pieces(x, lambda rows: (rows.start, rows.stop), at_once=False) == [(0, 99)]
-        sizes = in_pieces(x[:, :, :100], lambda rows: rows.stop - rows.start, at_once=True)
+        assert in_pieces(x, compute, at_once=True, per_thread=4000) == list(range(99))
+        assert seen == {1}
+        assert in_pieces(x, lambda rows: (rows.start, rows.stop), at_once=False, per_thread=4000) == [(0, 99)]
+        sizes = in_pieces(x[:, :, :100], lambda rows: rows.stop - rows.start, at_once=True, per_thread=4000)
         assert sizes == [33, 33, 33]  # as many pieces for each thread
-        assert in_pieces(x[:0], lambda rows: (rows.start, rows.stop), at_once=True) == [(0, 0)]
+        seen.clear()
+        assert len(in_pieces(x, compute, at_once=True)) == 12
+        assert seen == {3}  # all cores for one piece after the other
+        assert in_pieces(x[:0], lambda rows: (rows.start, rows.stop), at_once=True, per_thread=4000) == [(0, 0)]
         assert torch.get_num_threads() == 3
         others = []
         assert not [thread for thread in threading.enumerate() if thread.name.startswith("demo-piece")]
@@ -200,9 +213,10 @@ def test_threads_keep_the_number_of_cores_and_their_order():
         thread.join()
         assert others == [3]
         with pytest.raises(ZeroDivisionError):
-            in_pieces(x, lambda rows: 1 // (rows.start - 7), at_once=True)
+            in_pieces(x, lambda rows: 1 // (rows.start - 7), at_once=True, per_thread=4000)
         torch.set_num_threads(1)
-        assert in_pieces(x, lambda rows: threading.current_thread(), at_once=True)[0] == threading.main_thread()
+        alone = in_pieces(x, lambda rows: threading.current_thread(), at_once=True, per_thread=4000)
+        assert set(alone) == {threading.main_thread()}
     finally:
         torch.set_num_threads(before)
 
