@@ -39,7 +39,7 @@ class Calculator:
         self._chunk = job.batch_size
         #: Whether outputs of the explainer were compared with the model's
         self._compared = False
-        self._forward(job.model.one_hot(np.zeros((1, job.model.length), np.uint8)))
+        self._forward(np.zeros((1, job.model.length), np.uint8))
         guard.note_own_changes()
 
     @property
@@ -150,13 +150,13 @@ class Calculator:
             random=BatchRandom(job.seed, index, self._device, stream),
         )
         version = x._version
-        with self._blaming(f"{counted(len(index), 'sequence')} at a time", x):
+        with self._blaming(f"{counted(len(index), 'sequence')} at a time", codes):
             with exact_arithmetic(self._device, without_cudnn=self._without_cudnn), torch.enable_grad():
                 found = self._explainer.explain(model, batch, target)
             if x._version != version:
                 raise job.registered.broke_contract("it modified batch.x in place; work on a copy (batch.x.clone())")
             result = found if isinstance(found, Result) else Result(found)
-            outputs = self._outputs(codes, x.dtype, result)
+            outputs = self._outputs(codes, result)
             with torch.no_grad():
                 target_values = target(outputs)
         shape = expected_shape(self._spec.kind, len(x), x.shape[1], x.shape[2], len(self._spec.channels))
@@ -172,30 +172,25 @@ class Calculator:
             part["baseline"] = self._array("baseline", result.baseline, (len(x),))
         return part | self._extras(result, len(x))
 
-    def _outputs(self, codes: NDArray[np.uint8], dtype: torch.dtype, result: Result) -> Tensor:
+    def _outputs(self, codes: NDArray[np.uint8], result: Result) -> Tensor:
         """Return the outputs of the explainer, or those of a forward pass on inputs that it cannot have changed."""
-
-        def forward(codes: NDArray[np.uint8]) -> Tensor:
-            hot = self.job.model.alphabet.one_hot(codes)
-            return self._forward(
-                torch.from_numpy(hot).to(self._device, dtype)
-            )  # the explainer may have moved the model
-
         if result.outputs is None:
-            return forward(codes)
+            return self._forward(codes)
         given = self._array("outputs", result.outputs, (len(codes), len(self.job.model.outputs)))
         if not self._compared:  # one sequence of each run: a second forward pass of all would cost too much
-            true = self._array("outputs", forward(codes[:1]), (1, given.shape[1]))
+            true = self._array("outputs", self._forward(codes[:1]), (1, given.shape[1]))
             if not np.allclose(given[:1], true, rtol=1e-3, atol=1e-4, equal_nan=True):
                 problem = f"its outputs are not the model's: {given[0, 0]:.6g} and {true[0, 0]:.6g}"
                 raise self.job.registered.broke_contract(problem)
             self._compared = True
         return torch.from_numpy(given).to(self._device)
 
-    def _forward(self, x: Tensor) -> Tensor:
+    def _forward(self, codes: NDArray[np.uint8]) -> Tensor:
+        model = self.job.model
+        x = torch.from_numpy(model.alphabet.one_hot(codes)).to(self._device, model.dtype)
         try:
-            with blaming_network(self.job.model):
-                return self.job.model.outputs_without_gradients(x)
+            with blaming_network(model):
+                return model.outputs_without_gradients(x)
         except PluginError:
             self._check_unchanged()  # the network may fail only because the explainer changed it
             raise
@@ -224,8 +219,8 @@ class Calculator:
         }
 
     @contextmanager
-    def _blaming(self, asked: str, x: Tensor | None = None) -> Iterator[None]:
-        """Report an exception as the explainer's, unless the network alone also raises on ``x``."""
+    def _blaming(self, asked: str, codes: NDArray[np.uint8] | None = None) -> Iterator[None]:
+        """Report an exception as the explainer's, unless the network alone also raises on ``codes``."""
         try:
             yield
         except DemoError:
@@ -233,13 +228,13 @@ class Calculator:
         except BaseException as error:
             if passes(error):
                 raise
-            if out_of_memory(error) and x is not None:
+            if out_of_memory(error) and codes is not None:
                 raise
             if out_of_memory(error):
                 raise DemoError(f"{self._spec.name}: out of memory on {self._device} with {asked}") from None
-            if x is not None:
+            if codes is not None:
                 self._guard.restore()
-                self._forward(x)
+                self._forward(codes)
             raise self.job.registered.failed(error) from error
 
     def _array(self, name: str, values: object, shape: tuple[int, ...]) -> NDArray[np.float32]:
