@@ -79,10 +79,10 @@ OURS: dict[str, Callable[[Model, SequenceDataset], NDArray[np.float32]]] = {
 }
 
 
-def model_of(name: str) -> Model:
-    """Return an untrained model of an architecture with its default options, for 101 bases."""
+def model_of(name: str, length: int = 101) -> Model:
+    """Return an untrained model of an architecture with its default options."""
     torch.manual_seed(0)
-    return build_model(installed().find(Architecture, name), {}, alphabet=DNA, length=101, outputs=[Output("bound")])
+    return build_model(installed().find(Architecture, name), {}, alphabet=DNA, length=length, outputs=[Output("bound")])
 
 
 def row(what: str, name: str, n: int, rounds: int) -> dict[str, object]:

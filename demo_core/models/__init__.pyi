@@ -5,6 +5,7 @@ from .fast import fast_convolution as fast_convolution
 from .fast import fast_layers as fast_layers
 from .files import is_model_folder as is_model_folder
 from .gradients import outputs_and_gradients as outputs_and_gradients
+from .layers import Dropout as Dropout
 from .layers import Lstm as Lstm
 from .layers import MeanReadout as MeanReadout
 from .model import Model as Model

@@ -11,6 +11,31 @@ from torch import Tensor, nn
 _PLAIN_FROM = 0.4
 
 
+class Dropout(nn.Dropout):
+    """``torch.nn.Dropout`` with random numbers that cost less on a CPU, where they can take half of a training step.
+
+    Each value is kept or set to zero by 16 random bits of PyTorch's generator, so ``p`` is rounded to 1/65,536. On
+    other devices, and in eval mode, it is ``torch.nn.Dropout``.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from demo_core.models import Dropout
+    >>> sorted(set(Dropout(0.5)(torch.ones(1000)).tolist()))
+    [0.0, 2.0]
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Set random values to zero, and divide the others by the fraction that is kept."""
+        dropped = round(self.p * 65536)
+        if not self.training or x.device.type != "cpu" or not 0 < dropped < 65536:
+            return super().forward(x)
+        bits = torch.empty(-(-x.numel() // 4), dtype=torch.int64).random_(-(2**63), None).view(torch.int16)
+        mask = torch.empty_like(x)  # in the order of memory of x
+        torch.ge(bits.as_strided(mask.shape, mask.stride()), dropped - 32768, out=mask)
+        return x * mask.mul_(65536 / (65536 - dropped))
+
+
 class Lstm(nn.Module):
     """Long short-term memory (LSTM) over positions: (B, C, L) to (B, H, L), with H twice ``units`` if bidirectional.
 

@@ -136,9 +136,10 @@ def parse_target(text: str | None, outputs: Sequence[Output]) -> Target:
             )
         return Target(form, (column,), (outputs[column],))  # type: ignore[arg-type]
     if form == "difference":
-        pairs = [(a, b) for a in names for b in names if a != b and f"{a}:{b}" == rest]
+        places = {name: place for place, name in reversed(list(enumerate(names)))}
+        pairs = [(a, b) for a in names if rest.startswith(f"{a}:") and (b := rest[len(a) + 1 :]) in places and a != b]
         if pairs:
-            first, second = (names.index(n) for n in pairs[0])
+            first, second = (places[n] for n in pairs[0])
             return Target("difference", (first, second), (outputs[first], outputs[second]))
     forms = [f"{f}:{names[0]}" for f in ("probability", "loss")] if names else []
     raise UsageProblem(unknown_name("target", text, [*names, *forms]))

@@ -196,12 +196,8 @@ class Calculator:
             raise
 
     def _check_values(self, values: NDArray[np.float32], x: Tensor) -> None:
-        spec = self._spec
-        if (
-            spec.kind == "attribution"
-            and not spec.hypothetical
-            and np.nan_to_num(values * (1 - x.float().cpu().numpy())).any()
-        ):
+        own_letters = self._spec.kind == "attribution" and not self._spec.hypothetical
+        if own_letters and np.nan_to_num(values * (1 - x.float().cpu().numpy())).any():
             problem = "declares hypothetical=False but gave non-zero values to letters that are not in the sequence"
             raise self.job.registered.broke_contract(problem)
 

@@ -26,7 +26,7 @@ from demo_core.storage.part_files import Parts
 R = TypeVar("R")
 Record = Callable[[], dict[str, Any]]
 # A part file is written once it has this size, or was started this long ago
-_PART_BYTES = 4 << 20
+_PART_BYTES = 16 << 20
 _PART_SECONDS = 5.0
 
 

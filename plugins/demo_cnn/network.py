@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from demo_core import Network, Unsuitable
-from demo_core.models import fast_layers
+from demo_core.models import Dropout, fast_layers
 
 if TYPE_CHECKING:
     from demo_cnn.options import CnnOptions
@@ -48,7 +48,7 @@ class Cnn(nn.Module, Network):
             layers += [nn.Conv1d(channels, filters, width), nn.ReLU()]
             if place < last and options.pool > 1:
                 layers.append(nn.MaxPool1d(options.pool))
-            layers.append(nn.Dropout(options.dropout))
+            layers.append(Dropout(options.dropout))
             channels = filters
         self.features = nn.Sequential(*layers)
         self.global_max = GlobalMax()

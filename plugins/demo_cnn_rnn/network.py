@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 from torch import Tensor, nn
 
 from demo_core import Network
-from demo_core.models import Lstm, MeanReadout, fast_convolution
+from demo_core.models import Dropout, Lstm, MeanReadout, fast_convolution
 
 if TYPE_CHECKING:
     from demo_cnn_rnn.options import CnnRnnOptions
@@ -36,7 +36,7 @@ class CnnRnn(nn.Module, Network):
             bidirectional=not options.unidirectional,
             dropout=options.dropout,
         )
-        self.dropout = nn.Dropout(options.dropout)
+        self.dropout = Dropout(options.dropout)
         self.readout = MeanReadout(self.recurrent.features, n_targets, warm_start=options.warm_start)
 
     @property

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 from torch import Tensor, nn
 
 from demo_core import Network
-from demo_core.models import Lstm, MeanReadout
+from demo_core.models import Dropout, Lstm, MeanReadout
 
 if TYPE_CHECKING:
     from demo_rnn.options import RnnOptions
@@ -29,7 +29,7 @@ class Rnn(nn.Module, Network):
         self.recurrent = Lstm(
             letters, options.units, layers=options.layers, bidirectional=both, dropout=options.dropout
         )
-        self.dropout = nn.Dropout(options.dropout)
+        self.dropout = Dropout(options.dropout)
         self.readout = MeanReadout(self.recurrent.features, n_targets, warm_start=options.warm_start)
 
     def set_progress(self, fraction: float) -> None:

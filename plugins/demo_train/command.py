@@ -29,6 +29,9 @@ from demo_train.checkpoint import Checkpoint, only_process, state_file
 from demo_train.settings import TrainingSettings
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from demo_core.data import SequenceDataset
     from demo_core.models import Model
     from demo_train.training import Epoch, History
@@ -146,7 +149,8 @@ def _train(
     settings = TrainingSettings(**values)
     where = choose_device(device_of_rank(device))
     with joined(where) as ranks:
-        outputs = [_output(dataset, i) for i in range(len(dataset.targets))]
+        labels = dataset.labels[:]  # reading one column reads all
+        outputs = [_output(name, labels[:, i]) for i, name in enumerate(dataset.targets)]
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)  # the initial weights depend on the seed as well
             model = build_model(registered, options, alphabet=dataset.alphabet, length=dataset.length, outputs=outputs)
@@ -178,7 +182,16 @@ def _train(
 
         try:
             with progress("training") as (show, _):
-                history = fit(model, dataset, settings, _report, on_step=show, ranks=ranks, checkpoint=checkpoint)
+                history = fit(
+                    model,
+                    dataset,
+                    settings,
+                    _report,
+                    on_step=show,
+                    on_cores=_say_cores,
+                    ranks=ranks,
+                    checkpoint=checkpoint,
+                )
         except (RuntimeError, MemoryError) as error:
             if not out_of_memory(error):
                 raise
@@ -220,6 +233,11 @@ def _keep(
     checkpoint.remove()
 
 
+def _say_cores(cores: int, most: int) -> None:
+    if cores < most:
+        say(f"using {counted(cores, 'core')}, which is faster than {most} now")
+
+
 def _report(epoch: Epoch, history: History) -> None:
     mark = "  (best)" if history.best_epoch == epoch.epoch else ""
     if epoch.epoch == 1 and history.planned > 1:
@@ -258,7 +276,7 @@ def _announce(dataset: SequenceDataset, where: object, processes: int, checkpoin
         say("resuming an interrupted training")
 
 
-def _output(dataset: Any, column: int) -> Any:
+def _output(name: str, labels: NDArray[np.float32]) -> Any:
     """Return the output for a target: a probability if all its labels are 0 or 1, otherwise a value in the label's
     unit.
     """
@@ -266,9 +284,7 @@ def _output(dataset: Any, column: int) -> Any:
 
     from demo_core.models import Output
 
-    labels = dataset.labels[:, column]
     known = labels[~np.isnan(labels)]
-    name = dataset.targets[column]
     if not len(known):
         raise UsageProblem(f"target '{name}' has no labels to train on; see 'demo data info'")
     if np.isin(known, (0, 1)).all():

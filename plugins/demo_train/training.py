@@ -18,6 +18,7 @@ from demo_core.errors import DemoError, UsageProblem, one_line, printable
 from demo_core.metrics import auroc, pearson
 from demo_core.models import Model, Output, blaming_network, loss_of, one_hot
 from demo_train.checkpoint import Checkpoint
+from demo_train.cores import cores_for
 from demo_train.distributed import ALONE, Ranks
 from demo_train.settings import TrainingSettings
 
@@ -59,6 +60,7 @@ class History:
     best_epoch: int = 0
     score_name: str = "AUROC"
     interrupted: bool = False
+    cores: int = 0
 
     def as_json(self) -> dict[str, Any]:
         """Return the entry of ``model.json``; NaN becomes null."""
@@ -67,6 +69,7 @@ class History:
             "best_epoch": self.best_epoch,
             "score": self.score_name,
             "interrupted": self.interrupted,
+            "cores": self.cores,
             "epochs": [{k: _number(v) for k, v in asdict(e).items()} for e in self.epochs],
         }
 
@@ -78,6 +81,7 @@ def train(
     on_epoch: Callable[[Epoch, History], None] = lambda epoch, history: None,
     *,
     on_step: Callable[[int, int], None] = lambda done, total: None,
+    on_cores: Callable[[int, int], None] = lambda cores, most: None,
     ranks: Ranks = ALONE,
     checkpoint: Checkpoint | None = None,
 ) -> History:
@@ -95,6 +99,8 @@ def train(
         Called after each epoch, in the first process.
     on_step
         Called after each step with the steps done and planned, in the first process.
+    on_cores
+        Called once with the number of cores that are used and the number that PyTorch may use.
     ranks
         Processes that share each batch; the gradient is that of the whole batch.
     checkpoint
@@ -123,7 +129,15 @@ def train(
             except (KeyError, TypeError, ValueError, RuntimeError) as error:
                 shown = printable(checkpoint.path)
                 raise DemoError(f"{shown}: cannot resume ({one_line(error)}); use --force to restart") from None
-        return fit.run(on_epoch, checkpoint)
+        most = torch.get_num_threads()
+        recorded = fit.history.cores
+        cores = fit.history.cores = min(recorded, most) if recorded else cores_for(model, fit.first_batch())
+        on_cores(cores, most)
+        try:
+            torch.set_num_threads(cores)
+            return fit.run(on_epoch, checkpoint)
+        finally:
+            torch.set_num_threads(most)
 
 
 class _Fit:
@@ -223,6 +237,10 @@ class _Fit:
         rate, seconds = self.schedule.get_last_lr()[0], time.perf_counter() - started
         return Epoch(number, train_loss, loss_held_out, score, float(rate), seconds, warm_up)
 
+    def first_batch(self) -> Tensor:
+        """Return inputs (B, A, L) of the size of a step."""
+        return self.model.one_hot(self.codes[: self.settings.batch_size])
+
     def _share(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Return this process's equal share of a batch, one-hot and labels; padding has no label and no weight."""
         ranks = self.ranks
@@ -245,8 +263,10 @@ class _Fit:
         """Return the weighted mean; for several processes, the mean of their results is that of the whole batch."""
         known = ~torch.isnan(labels)
         filled = torch.where(known, labels, torch.zeros_like(labels))
-        columns = [loss_of(outputs[:, i], filled[:, i], o.activation) for i, o in enumerate(self.model.outputs)]
-        each = torch.stack(columns, dim=1)
+        each = torch.empty_like(outputs)
+        for activation in {o.activation for o in self.model.outputs}:
+            of = [i for i, o in enumerate(self.model.outputs) if o.activation == activation]
+            each[:, of] = loss_of(outputs[:, of], filled[:, of], activation)
         weight = known * torch.where(filled > 0.5, self.positive_weight, 1.0)
         whole = ranks.agree_to_stop(weight.sum())
         # torch.where, not only a product: 0 * inf is NaN
@@ -322,6 +342,7 @@ class _Fit:
         ]
         self.history.epochs = [Epoch(**e) for e in every]
         self.history.best_epoch = int(history["best_epoch"])
+        self.history.cores = int(history.get("cores", 0))
 
 
 def _positive_weights(labels: Tensor, outputs: tuple[Output, ...], settings: TrainingSettings) -> Tensor:

@@ -9,6 +9,7 @@ import pytest
 from demo_core.data.dataset import SequenceDataset
 from demo_core.errors import DemoError
 from demo_core.results.explanation import Explanation
+from demo_core.storage import hdf5
 from demo_core.testing import tiny_dataset
 
 
@@ -176,11 +177,24 @@ def test_ids_that_are_not_text_are_refused(path):
 
 
 def test_rows_too_large_for_a_chunk_are_cut(tmp_path):
-    from demo_core.storage.hdf5 import Field, append_columns, create
-
-    with create(tmp_path / "x.h5") as file:
-        append_columns(file, {"values": Field("float32", 3)}, {"values": np.ones((1, 3000, 3000), "f4")})
+    with hdf5.create(tmp_path / "x.h5") as file:
+        hdf5.append_columns(file, {"values": hdf5.Field("float32", 3)}, {"values": np.ones((1, 3000, 3000), "f4")})
         assert np.prod(file["values"].chunks) * 4 <= 16 << 20
+
+
+def test_numbers_are_compressed_if_that_saves_space(tmp_path):
+    rows = 3000
+    block = {
+        "values": np.random.default_rng(0).normal(size=(rows, 4, 40)).astype(np.float32),
+        "codes": np.random.default_rng(0).integers(0, 4, (rows, 40)).astype(np.uint8),
+    }
+    fields = {"values": hdf5.Field("float32", 3), "codes": hdf5.Field("uint8", 2)}
+    with hdf5.create(tmp_path / "x.h5") as file:
+        hdf5.append_columns(file, fields, block)
+    with h5py.File(tmp_path / "x.h5") as file:
+        assert file["values"].compression is None and file["codes"].compression == "gzip"
+        for name, column in block.items():
+            assert file[name].fletcher32 and np.array_equal(file[name][:], column)
 
 
 def test_what_is_no_file(tmp_path, path):

@@ -101,3 +101,11 @@ def test_a_loss_can_be_asked_of_a_batch_that_is_stacked():
     assert torch.equal(target.repeat(3)(outputs.repeat(3, 1)), once.repeat(3))
     plain = parse_target("bound", [Output("bound")])
     assert plain.repeat(3) is plain
+
+
+def test_a_difference_of_many_targets_is_found_at_once():
+    names = [f"factor-{i}" for i in range(3000)]
+    outputs = tuple(Output(name) for name in names)
+    assert parse_target("difference:factor-2999:factor-7", outputs).columns == (2999, 7)
+    with pytest.raises(UsageProblem):
+        parse_target("difference:factor-7:factor-7", outputs)

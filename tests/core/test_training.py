@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from demo_train import cores
 from demo_train.settings import TrainingSettings
 from demo_train.training import _Fit, _positive_weights, train
 
@@ -188,3 +189,63 @@ def test_balanced_weights_are_of_classes_alone(registry):
     assert weights.tolist() == [3.0, 1.0]
     with pytest.raises(UsageProblem, match="regressions"):
         _positive_weights(labels[:, 1:], model.outputs[1:], TrainingSettings(class_weights="balanced"))
+
+
+def test_a_loss_is_the_mean_over_targets_of_both_kinds(registry):
+    """Beside a plain loop over labels in float64."""
+    outputs = [Output("a"), Output("height", "identity", "label units"), Output("b")]
+    model = build_model(
+        registry.find(Architecture, "cnn"), {"filters": (4,), "widths": (3,)}, alphabet=tiny_dataset(4).alphabet,
+        length=40, outputs=outputs,
+    )  # fmt: skip
+    data = tiny_dataset(6, targets=("a", "height", "b"))
+    data.labels[:, 1] = np.linspace(-2, 2, 6)
+    data.labels[2, 0] = np.nan
+    raw = torch.randn(6, 3)
+    found = float(_Fit(model, data, data, FAST)._loss(raw, torch.from_numpy(data.labels)))
+    terms = []
+    for row, column in zip(*np.nonzero(~np.isnan(data.labels)), strict=True):
+        value, label = float(raw[row, column]), float(data.labels[row, column])
+        logistic = np.log1p(np.exp(value)) - label * value
+        terms.append((value - label) ** 2 if column == 1 else logistic)
+    assert found == pytest.approx(np.mean(terms), rel=1e-5)
+
+
+def test_cores_are_measured_for_recurrent_networks_and_recorded(registry, monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        model, x = tiny_model("rnn", registry=registry), torch.zeros(8, 4, 40)
+        weights = model.digest()
+        clock = iter(range(1000))
+
+        def slow_with(many):
+            monkeypatch.setattr(cores.time, "perf_counter", lambda: next(clock) * (torch.get_num_threads() == many))
+            return cores.cores_for(model, x)
+
+        assert slow_with(2) == 1
+        assert slow_with(1) == 2
+        assert model.digest() == weights and torch.get_num_threads() == 2
+        monkeypatch.setattr(cores.time, "perf_counter", lambda: pytest.fail("measured"))
+        assert cores.cores_for(tiny_model("cnn", registry=registry), x) == 2
+        monkeypatch.setenv("OMP_NUM_THREADS", "2")
+        assert cores.cores_for(model, x) == 2
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_the_number_of_cores_is_that_of_the_whole_training(registry, monkeypatch):
+    before, used, said = torch.get_num_threads(), [], []
+    monkeypatch.setattr("demo_train.training.cores_for", lambda model, x: 1)
+    try:
+        torch.set_num_threads(2)
+        history = train(
+            tiny_model("rnn", registry=registry), tiny_dataset(60), TrainingSettings(epochs=1),
+            on_step=lambda done, total: used.append(torch.get_num_threads()),
+            on_cores=lambda cores, most: said.append((cores, most)),
+        )  # fmt: skip
+        assert set(used) == {1} and said == [(1, 2)] and torch.get_num_threads() == 2
+        assert history.as_json()["cores"] == 1
+    finally:
+        torch.set_num_threads(before)

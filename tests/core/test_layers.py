@@ -1,0 +1,54 @@
+import pytest
+import torch
+from torch import nn
+
+from demo_core.models import Dropout
+
+
+@pytest.mark.parametrize("p", [0.1, 0.5, 0.9])
+@pytest.mark.parametrize("last", [False, True])
+def test_dropout_keeps_independent_values_with_the_right_frequency(p, last):
+    """By the binomial distribution: in total, for each channel, and for neighbours in memory."""
+    torch.manual_seed(0)
+    n, channels, length = 200, 16, 31
+    x = torch.ones(n, length, channels).transpose(1, 2) if last else torch.ones(n, channels, length)
+    layer = Dropout(p)
+    found = layer(x)
+    kept = found > 0
+    assert torch.allclose(found[kept], torch.tensor(1 / (1 - p)), rtol=2e-4)
+
+    def check(share, count, expected):
+        assert abs(share - expected) < 5 * (expected * (1 - expected) / count) ** 0.5
+
+    check(kept.double().mean(), kept.numel(), 1 - p)
+    for channel in range(channels):
+        check(kept[:, channel].double().mean(), n * length, 1 - p)
+    flat = kept.transpose(1, 2).reshape(-1) if last else kept.reshape(-1)
+    for lag in (1, 2, 3, 4):
+        both = flat[lag:] & flat[:-lag]
+        check(both.double().mean(), len(both) / 2, (1 - p) ** 2)  # each value is in two pairs
+
+
+def test_dropout_passes_gradients_of_what_it_keeps():
+    x = torch.randn(4, 3, 5, requires_grad=True)
+    found = Dropout(0.5)(x)
+    (gradient,) = torch.autograd.grad(found.sum(), x)
+    assert torch.equal(gradient, torch.where(found != 0, 2.0, 0.0))
+    assert torch.equal(found, gradient * x)
+
+
+def test_dropout_is_that_of_pytorch_where_nothing_is_drawn():
+    x = torch.randn(4, 3, 5)
+    assert torch.equal(Dropout(0.5).eval()(x), x)
+    for p in (0.0, 1.0):
+        assert torch.equal(Dropout(p)(x), nn.Dropout(p)(x))
+    assert Dropout(0.5)(x[:0]).shape == (0, 3, 5)
+
+
+def test_dropout_repeats_with_the_seed_and_restored_state():
+    x, layer = torch.ones(50, 7), Dropout(0.3)
+    torch.manual_seed(3)
+    state, first = torch.get_rng_state(), layer(x)
+    assert not torch.equal(layer(x), first)
+    torch.set_rng_state(state)
+    assert torch.equal(layer(x), first)
