@@ -1,3 +1,4 @@
+from .batch_size import measured_batch_size as measured_batch_size
 from .device import choose_device as choose_device
 from .device import exact_arithmetic as exact_arithmetic
 from .device import out_of_memory as out_of_memory
@@ -15,6 +16,7 @@ from .model import foreign_content as foreign_content
 from .model import one_hot as one_hot
 from .outputs import Output as Output
 from .outputs import logistic as logistic
+from .pieces import one_core as one_core
 from .targets import Target as Target
 from .targets import loss_of as loss_of
 from .trust import check_code_allowed as check_code_allowed

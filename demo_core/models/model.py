@@ -163,15 +163,23 @@ class Model:
         """Return outputs (B, T) of any inputs (B, A, L), faster than ``outputs_of``: on a CPU, in pieces that fit into
         its cache, and on several cores at once if the network has ``fast_forward``.
         """
+        return self.in_pieces(x, lambda rows, network: self.outputs_of(x[rows], network))
+
+    def in_pieces(self, x: Tensor, compute: Callable[[slice, Callable[[Tensor], Tensor]], Tensor]) -> Tensor:
+        """Return ``compute(rows, network)`` of consecutive rows of a batch (B, A, L), joined; without gradients.
+
+        ``network`` returns outputs (B, T) of inputs. On a CPU, several threads call ``compute`` at once if the network
+        has ``fast_forward`` and recurrent layers.
+        """
         fast = fast_network(self.module, x)
 
-        def compute(rows: slice) -> Tensor:
+        def without_gradients(rows: slice) -> Tensor:
             with torch.no_grad():
-                return self.outputs_of(x[rows], fast)
+                return compute(rows, fast or self.module)
 
         with exact_arithmetic(self.device):
             per_thread = 13_000 if "recurrent" in self.capabilities else 0
-            found = in_pieces(x, compute, at_once=fast is not None, per_thread=per_thread)
+            found = in_pieces(x, without_gradients, at_once=fast is not None, per_thread=per_thread)
         return torch.cat(found) if len(found) > 1 else found[0]
 
     def predict(self, codes: NDArray[np.uint8], batch_size: int | None = None) -> NDArray[np.float32]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TypeVar
 
 import torch
@@ -81,6 +82,29 @@ def in_pieces(x: Tensor, compute: Callable[[slice], R], *, at_once: bool, per_th
     finally:
         torch.set_num_threads(threads)  # also for threads that start later
     return [found[number] for number in range(count)]
+
+
+@contextmanager
+def one_core() -> Iterator[None]:
+    """Let PyTorch compute small steps with one core.
+
+    OpenMP's other threads wait actively for some milliseconds after a step, and slow down recurrent networks, which
+    compute in threads of their own.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from demo_core.models import one_core
+    >>> with one_core():
+    ...     torch.get_num_threads()
+    1
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 @functools.cache

@@ -40,6 +40,8 @@ class Job:
     seed: int = 0
     average_strands: bool = False
     batch_size: int = 0
+    #: Whether a run may measure which batch size is faster
+    measured: bool = False
     #: Owners of all active third-party plugins, for the record
     third_party: tuple[Owner, ...] = ()
 
@@ -77,7 +79,7 @@ def make_job(
     average_strands
         Whether to average over both strands.
     batch_size
-        Sequences per batch. Default: chosen by the model.
+        Sequences per batch. Default: chosen by measuring, or for few sequences by their length.
     third_party
         Owners of active third-party plugins, for the record.
 
@@ -116,7 +118,7 @@ def make_job(
     if average_strands and chosen.form == "loss":
         raise MisfitError("--average-strands does not apply to a loss; omit it or choose another target")
     size = batch_size or model.automatic_batch_size(in_pieces="gradients" in spec.needs)
-    return Job(registered, resolved, model, chosen, seed, average_strands, size, third_party)
+    return Job(registered, resolved, model, chosen, seed, average_strands, size, not batch_size, third_party)
 
 
 def misfit(spec: Explainer, model: Model) -> str:

@@ -11,8 +11,10 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from demo_core.models.batch_size import measured_batch_size
 from demo_core.running.compute import Calculator, Part, calculating, check_same_names
 from demo_core.running.fingerprint import distributions_of, fingerprint_of_run
+from demo_core.running.guard import guarded
 from demo_core.running.job import Job, describe_job
 from demo_core.running.sinks import Begun, DataChanged, Sink, extra_names
 from demo_core.running.sources import Source
@@ -60,6 +62,11 @@ def run(
     source.check(job)
     described = describe_job(job)
     fingerprint = fingerprint_of_run(job, described)
+    if job.measured:
+        about, n = {key: described[key] for key in ("explainer", "options")}, source.n_batches(1)
+        with guarded(job.model):
+            size = measured_batch_size(job.model, n, gradients="gradients" in job.spec.needs, about=about)
+        job = replace(job, batch_size=size)
     with sink.opened(source, fingerprint, job.batch_size) as begun:
         if begun.finished is not None:
             return begun.finished

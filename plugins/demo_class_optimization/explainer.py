@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from demo_core import DemoError, Model, PatternExplainer, Result, RunRandom, Target
+from demo_core.models import one_core, outputs_and_gradients
 
 if TYPE_CHECKING:
     from demo_class_optimization.options import ClassOptimizationOptions
@@ -53,14 +54,14 @@ class ClassOptimization(PatternExplainer):
         ends = _Ends(options.restarts, options.patience, free.device)
         for step in range(options.steps):
             random.progress(step, options.steps)
-            objective = self._objective(model, target, free)
-            (gradient,) = torch.autograd.grad(-objective.sum(), free)
-            running = ends.running(objective.detach(), free.detach())
+            objective, gradient = self._objective_and_gradient(model, target, free)
+            running = ends.running(objective, free.detach())
             if not running.any():
                 break
             before = free.detach().clone()
-            free.grad = gradient
-            optimizer.step()
+            free.grad = -gradient
+            with one_core():
+                optimizer.step()
             with torch.no_grad():  # a finished restart does not change while others run
                 free.copy_(torch.where(running[:, None, None], free, before))
             ends.steps += running
@@ -78,9 +79,19 @@ class ClassOptimization(PatternExplainer):
     def _input(self, free: Tensor) -> Tensor:
         return free.softmax(dim=1) if self.options.parameters == "softmax" else free
 
+    def _objective_and_gradient(self, model: Model, target: Target, free: Tensor) -> tuple[Tensor, Tensor]:
+        """Return objectives (R,), and their gradients with respect to ``free``."""
+        start = free.detach().requires_grad_(True)
+        with torch.enable_grad():
+            x = self._input(start)
+            norm = self.options.penalty * x.square().sum(dim=(1, 2))
+        outputs, gradient = outputs_and_gradients(model, x.detach(), target)
+        (found,) = torch.autograd.grad([x, norm], start, [gradient, -torch.ones_like(norm)])
+        return target(outputs) - norm.detach(), found
+
     def _objective(self, model: Model, target: Target, free: Tensor) -> Tensor:
         x = self._input(free)
-        return target(model.module(x)) - self.options.penalty * x.square().sum(dim=(1, 2))
+        return target(model.outputs_without_gradients(x)) - self.options.penalty * x.square().sum(dim=(1, 2))
 
 
 class _Ends:

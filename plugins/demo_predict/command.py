@@ -61,7 +61,7 @@ def predict(
     Columns are id, interval and split. Each target has its label, its output (such as a logit) and its prediction
     (such as a probability). Intervals are 0-based.
     """
-    from demo_core.models import Model, choose_device
+    from demo_core.models import Model, choose_device, measured_batch_size
     from demo_core.storage import check_not_an_input, whole_file
 
     state: State = ctx.obj
@@ -74,6 +74,7 @@ def predict(
     with open_data(state.registry, data, reader) as dataset:
         loaded.check_data(dataset, data)
         rows = dataset.rows_of_split(split)
+        batch_size = batch_size or measured_batch_size(loaded, len(rows), gradients=False)
         if str(output) == "-":
             _write(sys.stdout, loaded, dataset, rows, batch_size)
             return

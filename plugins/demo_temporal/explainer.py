@@ -35,21 +35,23 @@ class Temporal(SequenceExplainer):
 
     def explain(self, model: Model, batch: Batch, target: Target) -> Result:
         """Return scores (B, 2, L). Raises Unsuitable if ``sliced`` is set and the model has no convolution to slice."""
-        score: Callable[[Tensor], Tensor] = target
-        if self._squashes(target):
-            score = lambda outputs: torch.sigmoid(target(outputs))  # noqa: E731
-        with torch.no_grad():
+        network, offered = model.module, "prefix-logits" in model.capabilities
+        one_pass = [getattr(network, m, None) if offered else None for m in ("prefix_logits", "suffix_logits")]
+
+        def scores(rows: slice, network: Callable[[Tensor], Tensor]) -> Tensor:
+            x, score = batch.x[rows], self._score(target.rows(rows))
             if self.options.sliced:
-                return Result(_sliced(model, batch.x, score))
-            one_pass = [
-                getattr(model.module, member, None) if "prefix-logits" in model.capabilities else None
-                for member in ("prefix_logits", "suffix_logits")
-            ]
-            values = _of_each_length(model.module, batch.x, model.min_length, score, [f is None for f in one_pass])
+                return _sliced(model, x, score)
+            values = _of_each_length(network, x, model.min_length, score, [f is None for f in one_pass])
             for channel, function in enumerate(one_pass):
                 if function is not None:
-                    values[:, channel] = _of_each_place(function(batch.x), score)
-        return Result(values)
+                    values[:, channel] = _of_each_place(function(x), score)
+            return values
+
+        return Result(model.in_pieces(batch.x, scores))
+
+    def _score(self, target: Target) -> Callable[[Tensor], Tensor]:
+        return (lambda outputs: torch.sigmoid(target(outputs))) if self._squashes(target) else target
 
     def unit(self, target: Target) -> str:
         """Return the unit: ``probability``, or '' for that of the target."""
