@@ -30,7 +30,7 @@ from demo_core.testing import tiny_dataset
 
 ROOT = Path(__file__).parent.parent
 BATCH = 1024
-NETWORKS = ("cnn", "rnn", "cnn-rnn")
+NETWORKS = ("cnn", "rnn")
 
 
 def command(*words: object) -> None:

@@ -26,6 +26,7 @@ from torch import Tensor, nn
 
 from demo_core import Model, SequenceDataset, explain
 from demo_core.models import Output, build_model
+from demo_core.models.device import device_name
 from demo_core.plugins import Architecture, installed
 from demo_core.sequences import DNA
 from demo_core.testing import tiny_dataset
@@ -40,7 +41,7 @@ def bare(module: nn.Module, x: Tensor, size: int) -> Tensor:
         piece = x[start : start + size].clone().requires_grad_(True)
         (gradient,) = torch.autograd.grad(module(piece)[:, 0].sum(), piece)
         found.append(gradient)
-    return torch.cat(found)
+    return torch.cat(found).cpu()
 
 
 def captum(module: nn.Module, x: Tensor, size: int) -> Tensor:
@@ -48,24 +49,25 @@ def captum(module: nn.Module, x: Tensor, size: int) -> Tensor:
 
     method = Saliency(module)
     pieces = (x[start : start + size].clone().requires_grad_(True) for start in range(0, len(x), size))
-    return torch.cat([method.attribute(piece, target=0, abs=False) for piece in pieces])
+    return torch.cat([method.attribute(piece, target=0, abs=False) for piece in pieces]).cpu()
 
 
 def tangermeme(module: nn.Module, x: Tensor, size: int) -> Tensor:
     from tangermeme.saliency import saliency
 
-    return saliency(module, x, batch_size=size, device="cpu", target=0, hypothetical=True, gradient_correction=False)
+    options = {"target": 0, "hypothetical": True, "gradient_correction": False}
+    return saliency(module, x, batch_size=size, device=x.device.type, **options).cpu()
 
 
 def outputs(module: nn.Module, x: Tensor, size: int) -> Tensor:
     with torch.no_grad():
-        return torch.cat([module(x[start : start + size]) for start in range(0, len(x), size)])
+        return torch.cat([module(x[start : start + size]) for start in range(0, len(x), size)]).cpu()
 
 
 def tangermeme_outputs(module: nn.Module, x: Tensor, size: int) -> Tensor:
     from tangermeme.predict import predict
 
-    return predict(module, x, batch_size=size, device="cpu")
+    return predict(module, x, batch_size=size, device=x.device.type).cpu()
 
 
 Rival = Callable[[nn.Module, Tensor, int], Tensor]
@@ -85,10 +87,11 @@ def model_of(name: str, length: int = 101) -> Model:
     return build_model(installed().find(Architecture, name), {}, alphabet=DNA, length=length, outputs=[Output("bound")])
 
 
-def row(what: str, name: str, n: int, rounds: int) -> dict[str, object]:
+def row(what: str, name: str, n: int, rounds: int, device: str) -> dict[str, object]:
     """Time one architecture. Raises RuntimeError if values differ by more than 1e-5 of the largest."""
     model, data = model_of(name), tiny_dataset(n, 101, unknown=False)
-    module, x = plain_network(model), model.one_hot(data.codes[:])
+    model.to(torch.device(device))
+    module, x = plain_network(model).to(device), model.one_hot(data.codes[:])
     rivals, ours = RIVALS[what], OURS[what]
     true = rivals["plain loop"](module, x, 64)
     jobs: dict[str, Callable[[], object]] = {"DeMo": lambda: ours(model, data)}
@@ -99,8 +102,9 @@ def row(what: str, name: str, n: int, rounds: int) -> dict[str, object]:
         for size in BATCHES:
             jobs[f"{rival}, {size}"] = lambda run=run, size=size: run(module, x, size)  # type: ignore[misc]
     times = interleaved(jobs, rounds)
-    found = {"what": what, "architecture": name, "sequences": n, "rounds": rounds, "threads": torch.get_num_threads(),
-             "machine": platform.machine(), "torch": torch.__version__}  # fmt: skip
+    found = {"what": what, "architecture": name, "sequences": n, "rounds": rounds,
+             "threads": torch.get_num_threads(),
+             "machine": platform.machine(), "device": device_name(model.device), "torch": torch.__version__}  # fmt: skip
     found["DeMo"] = n / statistics.median(times["DeMo"])
     for rival in rivals:
         best = best_of(times, [f"{rival}, {size}" for size in BATCHES])
@@ -113,12 +117,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--sequences", type=int, default=1024)
+    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     parser.add_argument("--results", type=Path, default=ROOT / "docs" / "benchmarks" / "gradients.json")
     given = parser.parse_args()
     rows = []
     for what, name in itertools.product(OURS, ("cnn", "rnn", "cnn-rnn")):
         n = given.sequences * (8 if what == "predict" else 1)  # which takes an eighth of the time
-        rows.append(row(what, name, n, given.rounds))
+        rows.append(row(what, name, n, given.rounds, given.device))
         print(rows[-1], flush=True)
     given.results.write_text(json.dumps(rows, indent=1) + "\n")
 

@@ -26,7 +26,7 @@ import reference_tables
 
 ROOT = Path(__file__).parent.parent
 PAGES = (
-    "README.md", "docs/benchmarks.md", "docs/contract.md", "docs/formats.md", "docs/motifs.md",
+    "README.md", "docs/benchmarks.md", "docs/performance.md", "docs/contract.md", "docs/formats.md", "docs/motifs.md",
     "docs/api.md", "docs/plugins.md", "docs/tutorial/architecture.md", "docs/tutorial/explainer.md",
     "docs/tutorial/reader.md",
 )  # fmt: skip
@@ -212,6 +212,66 @@ def gradients() -> str:
     return "\n".join([*rows, f"{run}, {r['machine']}, torch {r['torch']}."])
 
 
+def explainers() -> str:
+    """The tables of benchmarks/explainers.py."""
+    rows = ["| temporal scores | DeMo | loop over prefixes | ratio |", "|---|---|---|---|"]
+    for r in (r for r in _rows("explainers") if r["what"] == "temporal"):
+        rows.append(f"| {r['architecture']} | {r['DeMo']:,.0f} | {r['loop']:,.0f} | {r['ratio']:.2f} |")
+    rows += ["", "| class optimisation | DeMo | gradients alone | ratio |", "|---|---|---|---|"]
+    for r in (r for r in _rows("explainers") if r["what"] == "class-optimization"):
+        rows.append(f"| {r['architecture']} | {r['DeMo']:,.0f} | {r['gradients']:,.0f} | {r['ratio']:.2f} |")
+    return "\n".join(rows)
+
+
+def training() -> str:
+    """The table of benchmarks/training.py."""
+    rows = ["| network | DeMo | plain loop | ratio |", "|---|---|---|---|"]
+    rows += [
+        f"| {r['architecture']} | {r['DeMo']:,.0f} | {r['plain']:,.0f} | {r['ratio']:.2f} |" for r in _rows("training")
+    ]
+    return "\n".join(rows)
+
+
+def whole_commands() -> str:
+    """The table of benchmarks/commands.py."""
+    rows = [
+        "| command | network | sequences | command, s | computation alone, s | ratio |",
+        "|---|---|---|---|---|---|",
+    ]
+    for r in _rows("commands"):
+        beside = f"{r['alone']:.1f} | {r['ratio']:.2f}" if "alone" in r else " | "
+        what = r["what"] if "alone" in r else "demo explain"
+        rows.append(f"| {what} | {r['architecture']} | {r['sequences']:,} | {r['seconds']:.2f} | {beside} |")
+    return "\n".join(rows)
+
+
+def where() -> str:
+    """The tables of benchmarks/where.py."""
+    found = json.loads((ROOT / "docs" / "benchmarks" / "where.json").read_text())
+    groups = [key for key in found["steps"][0] if key not in ("what", "architecture")]
+    rows = [f"| share of the time | {' | '.join(groups)} |", "|---" * (len(groups) + 1) + "|"]
+    for r in found["steps"]:
+        rows.append(f"| {r['what']}, {r['architecture']} | {' | '.join(f'{r[g]:.0%}' for g in groups)} |")
+    parts = found["parts"]
+    rows += ["", "| part of `demo explain saliency`, cnn | seconds | share |", "|---|---|---|"]
+    rows += [f"| {name} | {spent:.2f} | {spent / parts['everything']:.0%} |" for name, spent in parts.items()]
+    product = f"a large matrix product reaches {found['peak']:,.0f} GFLOP/s on {found['threads']} cores"
+    rows += ["", f"{found['sequences']:,} sequences for the command; {product}."]
+    return "\n".join(rows)
+
+
+def files() -> str:
+    """The table of benchmarks/files.py."""
+    rows = [
+        "| numbers | filter | chunk, KiB | size | write, MB/s | read, MB/s | one sequence, ms |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for r in _rows("files"):
+        numbers = f"{r['size']:.2f} | {r['write']:,.0f} | {r['read']:,.0f} | {r['single_ms']:.2f}"
+        rows.append(f"| {r['column']} | {r['filter']} | {r['chunk'] // 1024:,} | {numbers} |")
+    return "\n".join(rows)
+
+
 def dashboard() -> str:
     """The table of benchmarks/dashboard.py."""
     rows = ["| what | median | logomaker | ratio, median |", "|---|---|---|---|"]
@@ -254,6 +314,11 @@ GENERATED: dict[str, Callable[[], str]] = {
     "planted": planted,
     "speed": speed,
     "gradients": gradients,
+    "explainers": explainers,
+    "training": training,
+    "whole_commands": whole_commands,
+    "files": files,
+    "where": where,
     "dashboard": dashboard,
     "known_sites": known_sites,
     **motif_tables.TABLES,

@@ -1,0 +1,133 @@
+"""Measure where the time goes: steps of a network, and parts of `demo explain`.
+
+    python benchmarks/where.py [--sequences 20000]
+
+Steps are those of PyTorch's profiler for untrained default networks, 101 bases and one thread of execution with all
+cores. The bound is the rate of a product of two matrices of 2,048 x 2,048 in float32 on the same cores. Parts of the
+command are cumulative times of its functions.
+"""
+
+from __future__ import annotations
+
+import argparse
+import cProfile
+import json
+import pstats
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from demo_train.settings import TrainingSettings
+from demo_train.training import train
+from gradients import model_of
+from torch.profiler import profile
+
+from demo_core import Model, SequenceDataset
+from demo_core.models import outputs_and_gradients
+from demo_core.testing import tiny_dataset
+
+ROOT = Path(__file__).parent.parent
+N = 1024
+#: Groups of operators, by parts of their names
+GROUPS = {
+    "convolutions": ("convolution", "::mm"),
+    "recurrent layers": ("rnn", "lstm"),
+    "pooling and ReLU": ("pool", "threshold", "relu", "maximum", "clamp", "::sub"),
+    "random numbers": ("bernoulli", "random", "uniform"),
+}
+#: Parts of `demo explain`, by file and function
+PARTS = {
+    "gradients": ("gradients.py", "outputs_and_gradients"),
+    "reading sequences": ("dataset.py", "take"),
+    "checks of the plugin": ("guard.py", "changes"),
+    "part files": ("part_files.py", "write"),
+    "final file": ("writer.py", "write_explanation"),
+    "everything": ("pipeline.py", "run"),
+}
+
+
+def peak() -> float:
+    """Return the GFLOP/s of a large matrix product."""
+    a = torch.randn(2048, 2048)
+    best = float("inf")
+    for _ in range(5):
+        started = time.perf_counter()
+        a @ a
+        best = min(best, time.perf_counter() - started)
+    return 2 * 2048**3 / best / 1e9
+
+
+def steps(work: Callable[[], object]) -> dict[str, float]:
+    """Return the share of each group in the time of all operators."""
+    work()
+    with profile() as found:
+        work()
+    times = {event.key: event.self_cpu_time_total for event in found.key_averages()}
+    shares = dict.fromkeys((*GROUPS, "other"), 0.0)
+    for key, spent in times.items():
+        group = next((g for g, parts in GROUPS.items() if any(part in key.lower() for part in parts)), "other")
+        shares[group] += spent / sum(times.values())
+    return shares
+
+
+def jobs(model: Model, data: SequenceDataset) -> dict[str, Callable[[], object]]:
+    x = model.one_hot(data.codes[:])
+    return {
+        "predict": lambda: model.predict(data.codes[:]),
+        "saliency": lambda: outputs_and_gradients(model, x, model.target()),
+        "train": lambda: train(model, data, TrainingSettings(epochs=1)),
+    }
+
+
+def parts(n: int) -> dict[str, float]:
+    """Return seconds of the parts of `demo explain saliency` with the cnn."""
+    from demo_core.__main__ import main as demo
+
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        model_of("cnn").save(place / "cnn")
+        tiny_dataset(n, 101, unknown=False).save(place / "data.h5")
+        sys.argv = [
+            "demo",
+            "explain",
+            "saliency",
+            f"{place}/cnn",
+            f"{place}/data.h5",
+            "--split",
+            "all",
+            "-o",
+            f"{place}/out",
+        ]
+        profiler = cProfile.Profile()
+        try:
+            profiler.runcall(demo)
+        except SystemExit as ended:
+            if ended.code:
+                raise
+        stats = pstats.Stats(profiler).stats  # type: ignore[attr-defined]
+    times = {(path.rpartition("/")[2], function): entry[3] for (path, _, function), entry in stats.items()}
+    return {part: times[of] for part, of in PARTS.items()}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sequences", type=int, default=20_000)
+    parser.add_argument("--results", type=Path, default=ROOT / "docs" / "benchmarks" / "where.json")
+    given = parser.parse_args()
+    found: dict[str, object] = {"peak": peak(), "threads": torch.get_num_threads(), "sequences": given.sequences}
+    data, rows = tiny_dataset(N, 101, unknown=False), []
+    data.split[:] = 0
+    for name in ("cnn", "rnn", "cnn-rnn"):
+        for what, work in jobs(model_of(name), data).items():
+            rows.append({"what": what, "architecture": name, **steps(work)})
+            print(rows[-1], flush=True)
+    found |= {"steps": rows, "parts": parts(given.sequences)}
+    print(found["peak"], found["parts"])
+    given.results.write_text(json.dumps(found, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
