@@ -104,7 +104,8 @@ def row(what: str, name: str, n: int, rounds: int, device: str) -> dict[str, obj
     times = interleaved(jobs, rounds)
     found = {"what": what, "architecture": name, "sequences": n, "rounds": rounds,
              "threads": torch.get_num_threads(),
-             "machine": platform.machine(), "device": device_name(model.device), "torch": torch.__version__}  # fmt: skip
+             "machine": platform.machine(), "device": device_name(model.device),
+             "torch": torch.__version__}  # fmt: skip
     found["DeMo"] = n / statistics.median(times["DeMo"])
     for rival in rivals:
         best = best_of(times, [f"{rival}, {size}" for size in BATCHES])

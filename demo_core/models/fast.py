@@ -48,14 +48,15 @@ def fast_network(network: nn.Module, x: Tensor) -> Callable[[Tensor], Tensor] | 
     if x.device.type != "cpu" or x.dtype not in (torch.float32, torch.float64):
         return None
     owner = next(cls for cls in type(network).__mro__ if "forward" in vars(cls))
-    if "fast_forward" not in vars(owner) or any(_is_altered(module) for module in network.modules()):
+    if "fast_forward" not in vars(owner) or any(is_altered(module) for module in network.modules()):
         return None
     if any(getattr(torch_modules, name) for name in vars(torch_modules) if _is_global_hooks(name)):
         return None
     return cast("Callable[[Tensor], Tensor]", network.fast_forward)
 
 
-def _is_altered(module: nn.Module) -> bool:
+def is_altered(module: nn.Module) -> bool:
+    """Return whether a module is in training mode, or has hooks or a replaced ``forward``."""
     if module.training or "forward" in vars(module):
         return True
     hooks = ("forward_hooks", "forward_pre_hooks", "backward_hooks", "backward_pre_hooks")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
+
+from demo_core.models.fast import is_altered
 
 # From this fraction of training on, the readout is the plain mean
 _PLAIN_FROM = 0.4
@@ -67,6 +69,32 @@ class Lstm(nn.Module):
         states, _ = self.lstm(x.transpose(1, 2))
         return cast("Tensor", states).transpose(1, 2)
 
+    def means(self, x: Tensor, *, of: Literal["prefixes", "suffixes"]) -> Tensor:
+        """Return the mean state (B, H, L) of every prefix x[0..i], or of every suffix x[i..L-1].
+
+        The direction that enters at the fixed end has the same states in all of them, and runs once. The other runs on
+        each length, as do all layers if there are several.
+        """
+        length = x.shape[2]
+        parts = [x[:, :, : n + 1] if of == "prefixes" else x[:, :, n:] for n in range(length)]
+        if self.lstm.num_layers > 1 or not self.lstm.bidirectional or is_altered(self.lstm):
+            return torch.stack([self(part).mean(dim=2) for part in parts], dim=2)
+        backward_enters = of == "suffixes"
+        same = self._direction(x, backward=backward_enters).cumsum(dim=2)
+        same = same / torch.arange(1, length + 1, device=x.device, dtype=x.dtype)
+        other = [self._direction(part, backward=not backward_enters).mean(dim=2) for part in parts]
+        means = [same.flip(2) if backward_enters else same, torch.stack(other, dim=2)]
+        return torch.cat(means[::-1] if backward_enters else means, dim=1)
+
+    def _direction(self, x: Tensor, *, backward: bool) -> Tensor:
+        """Return the states (B, units, L) of one direction, in the order in which it reads."""
+        end = "_l0_reverse" if backward else "_l0"
+        weights = [getattr(self.lstm, name + end) for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
+        state = x.new_zeros(1, len(x), self.lstm.hidden_size)
+        read = (x.flip(2) if backward else x).transpose(1, 2)
+        states, _, _ = torch.lstm(read, (state, state), weights, True, 1, 0.0, False, False, True)
+        return states.transpose(1, 2)
+
 
 class MeanReadout(nn.Module):
     """Linear layer on the mean over positions: (B, H, L) to outputs (B, T).
@@ -109,8 +137,11 @@ class MeanReadout(nn.Module):
             pooled = torch.lerp(pooled, states.amax(dim=2), self.share_of_maximum)
         return cast("Tensor", self.linear(pooled))
 
+    def of_means(self, means: Tensor) -> Tensor:
+        """Return outputs (B, T, L) for means (B, H, L) of states."""
+        return cast("Tensor", self.linear(means.transpose(1, 2))).transpose(1, 2)
+
     def of_every_prefix(self, states: Tensor) -> Tensor:
         """Return outputs (B, T, L) for the means over the first 1, 2, ... L positions."""
         count = torch.arange(1, states.shape[2] + 1, device=states.device, dtype=states.dtype)
-        means = states.cumsum(dim=2) / count
-        return cast("Tensor", self.linear(means.transpose(1, 2))).transpose(1, 2)
+        return self.of_means(states.cumsum(dim=2) / count)

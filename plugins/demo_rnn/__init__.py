@@ -14,7 +14,7 @@ def register_architectures(register: Register[Architecture]) -> None:
             name="rnn",
             target="demo_rnn.network:Rnn",
             options=RnnOptions,
-            provides={"gradients", "recurrent", "variable-length"},
+            provides={"gradients", "recurrent", "variable-length", "prefix-logits"},
             # on a few hundred sequences it needs more steps than the other networks
             training={"learning_rate": 0.01, "most_epochs": 200},
             summary="A bidirectional LSTM, averaged over positions (Lanchantin et al. 2017).",

@@ -25,7 +25,7 @@ class Rnn(nn.Module, Network):
     def __init__(self, options: RnnOptions, *, letters: int, length: int, n_targets: int) -> None:
         super().__init__()
         both = not options.unidirectional
-        self.provides = {"gradients", "recurrent", "variable-length", *(() if both else ("prefix-logits",))}
+        self.provides = {"gradients", "recurrent", "variable-length", "prefix-logits"}
         self.recurrent = Lstm(
             letters, options.units, layers=options.layers, bidirectional=both, dropout=options.dropout
         )
@@ -50,5 +50,11 @@ class Rnn(nn.Module, Network):
         return self.forward(x)
 
     def prefix_logits(self, x: Tensor) -> Tensor:
-        """Return outputs (B, T, L) of every prefix, in one pass; available if the network is unidirectional."""
-        return self.readout.of_every_prefix(self.recurrent(x))
+        """Return outputs (B, T, L) of every prefix; in one pass if the network is unidirectional."""
+        if not self.recurrent.lstm.bidirectional:
+            return self.readout.of_every_prefix(self.recurrent(x))
+        return self.readout.of_means(self.recurrent.means(x, of="prefixes"))
+
+    def suffix_logits(self, x: Tensor) -> Tensor:
+        """Return outputs (B, T, L) of every suffix, by its first position."""
+        return self.readout.of_means(self.recurrent.means(x, of="suffixes"))

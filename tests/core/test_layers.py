@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from demo_core.models import Dropout
+from demo_core.models import Dropout, Lstm
 
 
 @pytest.mark.parametrize("p", [0.1, 0.5, 0.9])
@@ -52,3 +52,21 @@ def test_dropout_repeats_with_the_seed_and_restored_state():
     assert not torch.equal(layer(x), first)
     torch.set_rng_state(state)
     assert torch.equal(layer(x), first)
+
+
+@pytest.mark.parametrize("layers, both", [(1, True), (1, False), (2, True)])
+def test_mean_states_of_prefixes_and_suffixes_are_those_of_each_alone(layers, both):
+    torch.manual_seed(0)
+    layer = Lstm(4, 5, layers=layers, bidirectional=both).double().eval()
+    x = torch.randn(3, 4, 9, dtype=torch.float64)
+    for place in range(9):
+        for of, part in (("prefixes", x[:, :, : place + 1]), ("suffixes", x[:, :, place:])):
+            found = layer.means(x, of=of)[:, :, place]
+            assert torch.allclose(found, layer(part).mean(dim=2), rtol=0, atol=1e-12)
+
+
+def test_mean_states_heed_hooks():
+    layer = Lstm(4, 5).eval()
+    x = torch.randn(2, 4, 6)
+    layer.lstm.register_forward_hook(lambda module, args, found: (found[0] * 2, found[1]))
+    assert torch.allclose(layer.means(x, of="prefixes")[:, :, 5], layer(x).mean(dim=2), atol=1e-6)

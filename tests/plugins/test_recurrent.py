@@ -93,8 +93,9 @@ def test_modules_return_tensors_and_take_any_length(name):
 
 def test_what_they_offer(registry):
     both = {"gradients", "recurrent", "variable-length"}
-    assert tiny_model("rnn", registry=registry).capabilities == both
-    assert tiny_model("rnn", registry=registry, unidirectional=True).capabilities == both | {"prefix-logits"}
+    for unidirectional in (False, True):
+        model = tiny_model("rnn", registry=registry, unidirectional=unidirectional)
+        assert model.capabilities == both | {"prefix-logits"}
     assert tiny_model("cnn-rnn", registry=registry).capabilities == both | {"conv-filters"}
     assert tiny_model("cnn-rnn", registry=registry, unidirectional=True).capabilities == both | {"conv-filters"}
 

@@ -128,8 +128,8 @@ def test_one_pass_where_the_network_offers_it(registry):
     """Counts forward passes, to detect a loop over prefixes."""
     for name, options, passes in [
         ("cnn", {}, 0),
-        ("rnn", {"unidirectional": True}, 40),
-        ("rnn", {}, 40),
+        ("rnn", {"unidirectional": True}, 0),
+        ("rnn", {}, 0),
         ("cnn-rnn", {}, 40),
     ]:
         model = tiny_model(name, registry=registry, **options)
@@ -138,7 +138,7 @@ def test_one_pass_where_the_network_offers_it(registry):
         explain("temporal", model, tiny_dataset(5), registry=registry)
         seen = seen[1:-1]  # passes of the core: one sequence before, and outputs afterwards
         assert len(seen) == passes, name
-        assert set(seen) <= {5 if options else 10}, name
+        assert set(seen) <= {10}, name  # prefixes and suffixes of one length
 
 
 def test_regression_outputs_stay_what_they_are(registry):
