@@ -1,6 +1,6 @@
 """Compare chunk sizes and compression of HDF5 files: writing, reading in blocks, and reading single sequences.
 
-    python benchmarks/files.py [--sequences 50000] [--length 101] [--rounds 5]
+    python benchmarks/files.py [--sequences 30000] [--length 101] [--rounds 3]
 
 Columns: gradients of an untrained cnn (values of all letters), the same for the letters of the sequence only, temporal
 scores, and sequences as codes. All have Fletcher's checksum. Rounds are interleaved; rates are medians.
@@ -76,9 +76,9 @@ def measure(path: Path, column: NDArray[Any], filters: dict[str, Any], chunk: in
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sequences", type=int, default=50_000)
+    parser.add_argument("--sequences", type=int, default=30_000)
     parser.add_argument("--length", type=int, default=101)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--results", type=Path, default=ROOT / "docs" / "benchmarks" / "files.json")
     given = parser.parse_args()
     rows = []

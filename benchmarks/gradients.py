@@ -123,7 +123,7 @@ def main() -> None:
     given = parser.parse_args()
     rows = []
     for what, name in itertools.product(OURS, ("cnn", "rnn", "cnn-rnn")):
-        n = given.sequences * (8 if what == "predict" else 1)  # which takes an eighth of the time
+        n = given.sequences * (8 if what == "predict" else 1)  # prediction takes an eighth of the time
         rows.append(row(what, name, n, given.rounds, given.device))
         print(rows[-1], flush=True)
     given.results.write_text(json.dumps(rows, indent=1) + "\n")

@@ -1,10 +1,10 @@
-"""Run the tables of speed, all or by name, and print the ratios that are below their bar.
+"""Run the speed benchmarks, all or by name, and mark the ratios below their minimum.
 
     python benchmarks/run.py [NAME ...] [--quick]
 
 Each table is a script of this folder, which writes docs/benchmarks/NAME.json. Machine, versions and commit of each are
-written to docs/benchmarks/runs.json. ``--quick`` measures less, in under 3 minutes, and writes no files. The exit code
-is 1 if a ratio is below its bar.
+written to docs/benchmarks/runs.json. ``--quick`` runs those with a quick form on less data, in under 3 minutes, and
+writes no files. The exit code is 1 if a ratio is below its minimum.
 """
 
 from __future__ import annotations
@@ -70,7 +70,9 @@ def run(table: str, results: Path, *, quick: bool) -> list[dict[str, object]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", choices=[[], *TABLES], metavar="NAME", help=f"of {', '.join(TABLES)}")
+    parser.add_argument(
+        "names", nargs="*", choices=[[], *TABLES], metavar="NAME", help=f"benchmark to run: {', '.join(TABLES)}"
+    )
     parser.add_argument("--quick", action="store_true")
     given = parser.parse_args()
     low = False
@@ -90,7 +92,7 @@ def main() -> None:
             below = float(str(row["ratio"])) < bar
             low |= below
             names = " ".join(str(row[key]) for key in ("what", "architecture") if key in row)
-            print(f"{table}: {names}: {row['ratio']:.2f} (bar {bar}){'  BELOW' if below else ''}", flush=True)
+            print(f"{table}: {names}: {row['ratio']:.2f} (minimum {bar}){'  BELOW' if below else ''}", flush=True)
         print(f"{table}: {seconds} s", flush=True)
         if not given.quick:
             runs[table] = {**about(), "seconds": seconds}

@@ -255,8 +255,11 @@ def where() -> str:
     parts = found["parts"]
     rows += ["", "| part of `demo explain saliency`, cnn | seconds | share |", "|---|---|---|"]
     rows += [f"| {name} | {spent:.2f} | {spent / parts['everything']:.0%} |" for name, spent in parts.items()]
-    product = f"a large matrix product reaches {found['peak']:,.0f} GFLOP/s on {found['threads']} cores"
-    rows += ["", f"{found['sequences']:,} sequences for the command; {product}."]
+    product, convolution = (f"{found['limits'][name]:,.0f}" for name in ("matrix product", "convolution"))
+    rates = (
+        f"A large matrix product reaches {product} GFLOP/s, and the second convolution of the cnn {convolution} GFLOP/s"
+    )
+    rows += ["", f"{found['sequences']:,} sequences for the command. {rates}, on {found['threads']} cores."]
     return "\n".join(rows)
 
 

@@ -99,7 +99,7 @@ class BatchSize(click.ParamType[int | None]):
 #: Decorator: adds ``--batch-size`` to a command.
 batch_size_option = click.option(
     "--batch-size", type=BatchSize(), default="auto", show_default=True, envvar="DEMO_BATCH_SIZE",
-    help="Sequences per batch. auto measures for large data. Lower it if memory runs out.",
+    help="Sequences per batch. auto times several sizes on large data. Lower it if memory runs out.",
 )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from .device import exact_arithmetic as exact_arithmetic
 from .device import out_of_memory as out_of_memory
 from .fast import fast_convolution as fast_convolution
 from .fast import fast_layers as fast_layers
+from .fast import stands_in as stands_in
 from .files import is_model_folder as is_model_folder
 from .gradients import outputs_and_gradients as outputs_and_gradients
 from .layers import Dropout as Dropout

@@ -1,4 +1,4 @@
-"""Batch size chosen by measuring, and kept in the user's cache folder."""
+"""Measure the fastest batch size and cache it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
+import platform
 import sys
 import time
 from collections.abc import Mapping
@@ -17,9 +18,10 @@ import numpy as np
 import torch
 
 from demo_core.errors import DemoError
-from demo_core.models.device import device_name, out_of_memory
+from demo_core.models.device import device_name
 from demo_core.models.gradients import outputs_and_gradients
 from demo_core.models.model import Model
+from demo_core.plugins.interrupts import passes
 from demo_core.storage.atomic_files import read_json, write_json
 
 #: Nothing is measured for fewer batches of the size that ``Model.automatic_batch_size`` gives
@@ -33,11 +35,14 @@ _LARGEST, _POSITIONS = 4096, 420_000
 _GAIN = 1.03
 
 
-def measured_batch_size(model: Model, n: int, *, gradients: bool, about: Mapping[str, Any] | None = None) -> int:
+def measured_batch_size(
+    model: Model, n: int, *, gradients: bool, in_pieces: bool = True, about: Mapping[str, Any] | None = None
+) -> int:
     """Return the batch size with which outputs, or outputs and gradients, of random sequences are computed fastest.
 
-    For fewer than 20 batches it is ``Model.automatic_batch_size``. Measuring takes about half a second, and at most
-    2 GiB of memory. The size is kept in the user's cache folder, if it can be written.
+    With fewer than 20 batches, it is ``Model.automatic_batch_size``, without measuring. Measuring takes about half a
+    second, and at most 2 GiB of memory. The size is kept in the user's cache folder, if it can be written. If the
+    network fails, nothing is measured; the run meets the same failure, and reports it.
 
     Parameters
     ----------
@@ -47,8 +52,10 @@ def measured_batch_size(model: Model, n: int, *, gradients: bool, about: Mapping
         Number of sequences.
     gradients
         Whether gradients are needed. They are computed by ``outputs_and_gradients``, otherwise outputs by ``predict``.
+    in_pieces
+        Whether batches will be computed by these. Otherwise no size above ``Model.automatic_batch_size`` is tried.
     about
-        What else decides the best size, such as the explainer and its options, as JSON.
+        Further parts of the cache key, such as the explainer and its options; JSON-serialisable.
 
     Returns
     -------
@@ -62,26 +69,33 @@ def measured_batch_size(model: Model, n: int, *, gradients: bool, about: Mapping
     >>> measured_batch_size(tiny_model(), 100, gradients=True)
     1024
     """
-    usual = model.automatic_batch_size(in_pieces=gradients or about is None)
+    usual = model.automatic_batch_size(in_pieces=in_pieces)
     if n < _FEW * usual:
         return usual
-    path = _place(model, {"gradients": gradients, **(about or {})})
+    path = _place(model, {"gradients": gradients, "in pieces": in_pieces, **(about or {})})
     if path is not None and (kept := _kept(path)):
         return kept
-    size = _fastest(model, usual, gradients=gradients)
-    if path is not None:
+    largest = min(_LARGEST, _POSITIONS // model.length) if in_pieces else usual
+    try:
+        size = _fastest(model, usual, max(usual, largest), gradients=gradients)
+    except BaseException as error:
+        if passes(error):
+            raise
+        return usual
+    if size and path is not None:
         with contextlib.suppress(OSError, DemoError):  # without it, the next run measures again
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             write_json(path, {"batch_size": size})
-    return size
+    return size or usual
 
 
 def _place(model: Model, about: Mapping[str, Any]) -> Path | None:
-    """Return the file of what decides the best size; None without a home folder."""
+    """Return the cache file for this model and machine; None without a home folder."""
     key = {
         "architecture": model.running, "options": model.options, "length": model.length, "outputs": len(model.outputs),
         "dtype": str(model.dtype), "device": device_name(model.device), "threads": torch.get_num_threads(),
         "torch": torch.__version__, "version": metadata.version("deep-motif-dashboard"), "about": about,
+        "host": platform.node(),
     }  # fmt: skip
     name = hashlib.sha256(json.dumps(key, sort_keys=True, default=str).encode()).hexdigest()
     try:
@@ -100,13 +114,14 @@ def _kept(path: Path) -> int:
     return size if type(size) is int and 1 <= size <= _LARGEST else 0
 
 
-def _fastest(model: Model, usual: int, *, gradients: bool) -> int:
-    largest = max(usual, min(_LARGEST, _POSITIONS // model.length))
-    started, before, first = time.perf_counter(), _memory(model), min(usual, 8)
+def _fastest(model: Model, usual: int, largest: int, *, gradients: bool) -> int:
+    """Return the fastest size; 0 if the usual one takes too much time or memory to measure."""
+    first, smaller = min(usual, 8), max(1, usual // 4)
     rates: dict[int, float] = {}
     with torch.random.fork_rng(devices=[model.device] if model.device.type == "cuda" else []):
-        slowest = first / _seconds(model, first, gradients=gradients)  # includes loading of libraries
-        smaller = max(1, usual // 4)
+        _seconds(model, first, gradients=gradients)  # loads libraries
+        started, before = time.perf_counter(), _memory(model)
+        slowest = first / _seconds(model, first, gradients=gradients)
         for size in (usual, smaller, max(1, usual // 16), min(largest, 4 * usual)):
             best = max(rates, key=lambda s: rates[s], default=usual)
             if size in rates or (size < smaller and best != smaller) or (size > usual and best != usual):
@@ -115,16 +130,12 @@ def _fastest(model: Model, usual: int, *, gradients: bool) -> int:
             needed = (_memory(model) - before) / max(rates, default=first) * size
             if time.perf_counter() - started + expected > _SECONDS or needed > _MEMORY:
                 if size == usual:
-                    return usual
+                    return 0
                 continue
-            try:
-                often = 1 if expected > 0.05 else 3
-                rates[size] = size / min(_seconds(model, size, gradients=gradients) for _ in range(often))
-            except (RuntimeError, MemoryError) as error:
-                if not out_of_memory(error):
-                    raise
-    best = max(rates, key=lambda s: rates[s], default=usual)
-    return best if rates.get(best, 0.0) > _GAIN * rates.get(usual, 0.0) else usual
+            often = 1 if expected > 0.05 else 3
+            rates[size] = size / min(_seconds(model, size, gradients=gradients) for _ in range(often))
+    best = max(rates, key=lambda s: rates[s])
+    return best if rates[best] > _GAIN * rates[usual] else usual
 
 
 def _seconds(model: Model, size: int, *, gradients: bool) -> float:

@@ -47,12 +47,39 @@ def fast_network(network: nn.Module, x: Tensor) -> Callable[[Tensor], Tensor] | 
     """
     if x.device.type != "cpu" or x.dtype not in (torch.float32, torch.float64):
         return None
-    owner = next(cls for cls in type(network).__mro__ if "forward" in vars(cls))
-    if "fast_forward" not in vars(owner) or any(is_altered(module) for module in network.modules()):
-        return None
-    if any(getattr(torch_modules, name) for name in vars(torch_modules) if _is_global_hooks(name)):
-        return None
-    return cast("Callable[[Tensor], Tensor]", network.fast_forward)
+    return cast("Callable[[Tensor], Tensor]", network.fast_forward) if stands_in(network, "fast_forward") else None
+
+
+def stands_in(network: nn.Module, method: str) -> bool:
+    """Return whether a method may be called instead of ``forward``.
+
+    It may not if a subclass of the class that defines it has another ``forward``, or if any module is in training mode,
+    or has hooks or a replaced ``forward``.
+
+    Parameters
+    ----------
+    network
+        A network.
+    method
+        Name of the method, such as ``prefix_logits``.
+
+    Returns
+    -------
+    bool
+        False also if the network has no such method.
+
+    Examples
+    --------
+    >>> from demo_core.models import stands_in
+    >>> from demo_core.testing import tiny_model
+    >>> network = tiny_model("cnn").module
+    >>> stands_in(network, "prefix_logits"), stands_in(network.train(), "prefix_logits")
+    (True, False)
+    """
+    defining = next((cls for cls in type(network).__mro__ if {"forward", method} & vars(cls).keys()), None)
+    if defining is None or method not in vars(defining) or any(is_altered(module) for module in network.modules()):
+        return False
+    return not any(getattr(torch_modules, name) for name in vars(torch_modules) if _is_global_hooks(name))
 
 
 def is_altered(module: nn.Module) -> bool:
@@ -102,7 +129,8 @@ def fast_layers(layers: nn.Sequential, x: Tensor) -> Tensor:
             continue
         rows = _convolved(cast("nn.Conv1d", layer), x)
         rectified = bool(steps) and type(steps[0]) is nn.ReLU
-        if rectified and len(steps) > 1 and _halves(steps[1]) and rows.shape[3] > 1:
+        reused = len(steps) > 2 and getattr(steps[2], "inplace", False)  # by a layer that writes into its input
+        if rectified and len(steps) > 1 and _halves(steps[1]) and rows.shape[3] > 1 and not reused:
             x, steps = _pooled(rows.squeeze(2)), steps[2:]
         elif rectified:
             x, steps = functional.relu(rows, inplace=True).squeeze(2), steps[1:]
@@ -154,7 +182,9 @@ def _rows(x: Tensor) -> Tensor:
 
 
 class _NarrowConvolution(torch.autograd.Function):
-    """A convolution of few channels: a kernel for many channels computes their gradients mostly for padding."""
+    """Convolution with few input channels. Its input gradient is a matrix product, because PyTorch's kernel pads the
+    channels and wastes most of the work.
+    """
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, padding: int) -> Tensor:
@@ -169,7 +199,9 @@ class _NarrowConvolution(torch.autograd.Function):
         filters, channels, width = weight.shape
         n, _, _, positions = gradient.shape
         last = gradient.squeeze(2).transpose(1, 2).reshape(-1, filters)  # (B * positions, filters)
-        shares = weight.permute(2, 1, 0).reshape(-1, filters) @ last.t()  # what each tap gives to each position
+        shares = (
+            weight.permute(2, 1, 0).reshape(-1, filters) @ last.t()
+        )  # of each filter position to each sequence position
         found = last.new_zeros(channels, n, positions + width - 1)
         for tap, share in enumerate(shares.view(width, channels, n, positions)):
             found[:, :, tap : tap + positions] += share
@@ -205,13 +237,13 @@ def _highest(first: Tensor, second: Tensor) -> Tensor:
 
 
 class _ReluPool(torch.autograd.Function):
-    """ReLU and the maximum of pairs of positions. As in PyTorch, the first of equal values gets the gradient."""
+    """ReLU and the maximum of pairs of positions. As in PyTorch, the first of equal numbers gets the gradient."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
         first, second = _pairs(x.detach())
         found = _highest(first, second)
-        second.sub_(first)  # in memory that nothing else reads: new memory costs more than arithmetic
+        second.sub_(first)  # in place: allocating memory costs more than the arithmetic
         ctx.save_for_backward(x, found)
         return found
 

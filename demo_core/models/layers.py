@@ -14,7 +14,7 @@ _PLAIN_FROM = 0.4
 
 
 class Dropout(nn.Dropout):
-    """``torch.nn.Dropout`` with random numbers that cost less on a CPU, where they can take half of a training step.
+    """``torch.nn.Dropout`` with faster random numbers on a CPU, where drawing them can take half of a training step.
 
     Each value is kept or set to zero by 16 random bits of PyTorch's generator, so ``p`` is rounded to 1/65,536. On
     other devices, and in eval mode, it is ``torch.nn.Dropout``.
@@ -30,10 +30,14 @@ class Dropout(nn.Dropout):
     def forward(self, x: Tensor) -> Tensor:
         """Set random values to zero, and divide the others by the fraction that is kept."""
         dropped = round(self.p * 65536)
-        if not self.training or x.device.type != "cpu" or not 0 < dropped < 65536:
+        if not self.training or self.inplace or x.device.type != "cpu" or not 0 < dropped < 65536:
             return super().forward(x)
-        bits = torch.empty(-(-x.numel() // 4), dtype=torch.int64).random_(-(2**63), None).view(torch.int16)
-        mask = torch.empty_like(x)  # in the order of memory of x
+        bits = (
+            torch.empty(-(-x.numel() // 4), dtype=torch.int64, device=x.device)
+            .random_(-(2**63), None)
+            .view(torch.int16)
+        )
+        mask = torch.empty_like(x)  # same memory layout as x
         torch.ge(bits.as_strided(mask.shape, mask.stride()), dropped - 32768, out=mask)
         return x * mask.mul_(65536 / (65536 - dropped))
 
@@ -72,12 +76,14 @@ class Lstm(nn.Module):
     def means(self, x: Tensor, *, of: Literal["prefixes", "suffixes"]) -> Tensor:
         """Return the mean state (B, H, L) of every prefix x[0..i], or of every suffix x[i..L-1].
 
-        The direction that enters at the fixed end has the same states in all of them, and runs once. The other runs on
-        each length, as do all layers if there are several.
+        The direction that starts at the shared end (forward for prefixes) runs once, since all parts share its states.
+        The other direction runs once per length. Several layers, a unidirectional LSTM, an LSTM with hooks, and other
+        devices than a CPU run in full for each length.
         """
         length = x.shape[2]
         parts = [x[:, :, : n + 1] if of == "prefixes" else x[:, :, n:] for n in range(length)]
-        if self.lstm.num_layers > 1 or not self.lstm.bidirectional or is_altered(self.lstm):
+        shared = type(self.lstm) is nn.LSTM and self.lstm.num_layers == 1 and self.lstm.bidirectional
+        if not shared or is_altered(self) or is_altered(self.lstm) or x.device.type != "cpu":
             return torch.stack([self(part).mean(dim=2) for part in parts], dim=2)
         backward_enters = of == "suffixes"
         same = self._direction(x, backward=backward_enters).cumsum(dim=2)

@@ -132,9 +132,8 @@ class Model:
         return next((p.dtype for p in self.module.parameters()), torch.float32)
 
     def automatic_batch_size(self, *, in_pieces: bool = False) -> int:
-        """Number of sequences per batch, between 1 and 1,024: about 26,000 positions on a CPU, and four times that on a
-        GPU, or if batches are computed ``in_pieces``, as by ``predict`` and ``outputs_and_gradients``, and the network
-        has ``fast_forward``.
+        """Number of sequences per batch, between 1 and 1,024. A batch has about 26,000 positions on a CPU, and 104,000
+        on a GPU. It also has 104,000 on a CPU if ``in_pieces`` is set and the network has ``fast_forward``.
         """
         large = self.device.type == "cuda" or (in_pieces and self._fast())
         return max(1, min(1024, (104_000 if large else 26_000) // self.length))
@@ -160,8 +159,8 @@ class Model:
         return outputs
 
     def outputs_without_gradients(self, x: Tensor) -> Tensor:
-        """Return outputs (B, T) of any inputs (B, A, L), faster than ``outputs_of``: on a CPU, in pieces that fit into
-        its cache, and on several cores at once if the network has ``fast_forward``.
+        """Return outputs (B, T) of any inputs (B, A, L), without gradients. On a CPU it is faster than ``outputs_of``
+        if the network has ``fast_forward``, which is called on pieces that fit into the cache.
         """
         return self.in_pieces(x, lambda rows, network: self.outputs_of(x[rows], network))
 

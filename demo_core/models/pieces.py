@@ -6,7 +6,7 @@ import functools
 import itertools
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TypeVar
 
 import torch
@@ -51,13 +51,14 @@ def in_pieces(x: Tensor, compute: Callable[[slice], R], *, at_once: bool, per_th
     n, threads = len(x), torch.get_num_threads() if per_thread else 1
     size = max(1, (per_thread or POSITIONS) // max(1, x.shape[2]))
     single = not at_once or n * x.shape[2] <= _FEW
-    count = 1 if single else min(n, threads * max(1, round(n / size / threads)))  # as many for each thread
+    count = 1 if single else min(n, threads * max(1, round(n / size / threads)))  # equal number per thread
     bounds = [n * i // count for i in range(count + 1)]
     pieces = [slice(start, end) for start, end in itertools.pairwise(bounds)]
     if at_once:
         _keep_freed_memory()
     if min(threads, count) == 1:
-        return [compute(piece) for piece in pieces]
+        with one_core() if at_once and per_thread else nullcontext():
+            return [compute(piece) for piece in pieces]
     found: dict[int, R] = {}
     left = iter(enumerate(pieces))
 
@@ -72,7 +73,7 @@ def in_pieces(x: Tensor, compute: Callable[[slice], R], *, at_once: bool, per_th
             raise
 
     try:
-        # The threads end with the call. While they exist, OpenMP takes the cores for busy, and recurrent layers in the
+        # The threads end with the call. While they exist, OpenMP counts the cores as busy, and recurrent layers in the
         # calling thread are several times as slow (benchmarks/worker_threads.py).
         with ThreadPoolExecutor(more := min(threads, count) - 1, "demo-piece") as pool:
             others = [pool.submit(work) for _ in range(more)]
@@ -88,8 +89,8 @@ def in_pieces(x: Tensor, compute: Callable[[slice], R], *, at_once: bool, per_th
 def one_core() -> Iterator[None]:
     """Let PyTorch compute small steps with one core.
 
-    OpenMP's other threads wait actively for some milliseconds after a step, and slow down recurrent networks, which
-    compute in threads of their own.
+    OpenMP's other threads spin for some milliseconds after a step, and slow down recurrent networks, which compute in
+    threads of their own.
 
     Examples
     --------
@@ -109,7 +110,7 @@ def one_core() -> Iterator[None]:
 
 @functools.cache
 def _keep_freed_memory() -> None:
-    """Let glibc use memory again that pieces gave back, instead of returning it to the system after each piece.
+    """Make glibc reuse freed memory instead of returning it to the system after each piece.
 
     It keeps twice the size of the largest block that a program freed, if that block had at most 32 MiB. This block is
     never written, so it takes no memory.

@@ -53,7 +53,7 @@ def explain(
     average_strands
         Whether to average the attributions of both strands.
     batch_size
-        Sequences per batch. Default: chosen by measuring, or for few sequences by their length.
+        Sequences per batch. Default: measured for large data, otherwise derived from the length.
     registry
         Registry of plugins. Default: the installed ones.
     options

@@ -39,9 +39,8 @@ class Job:
     target: Target
     seed: int = 0
     average_strands: bool = False
+    #: Sequences per batch; 0: measured or derived from the length when a run starts
     batch_size: int = 0
-    #: Whether a run may measure which batch size is faster
-    measured: bool = False
     #: Owners of all active third-party plugins, for the record
     third_party: tuple[Owner, ...] = ()
 
@@ -79,7 +78,7 @@ def make_job(
     average_strands
         Whether to average over both strands.
     batch_size
-        Sequences per batch. Default: chosen by measuring, or for few sequences by their length.
+        Sequences per batch. Default: measured for large data, otherwise derived from the length.
     third_party
         Owners of active third-party plugins, for the record.
 
@@ -117,8 +116,7 @@ def make_job(
         raise MisfitError(f"target '{chosen.name}' needs labels, but {spec.name} reads no data; choose another target")
     if average_strands and chosen.form == "loss":
         raise MisfitError("--average-strands does not apply to a loss; omit it or choose another target")
-    size = batch_size or model.automatic_batch_size(in_pieces="gradients" in spec.needs)
-    return Job(registered, resolved, model, chosen, seed, average_strands, size, not batch_size, third_party)
+    return Job(registered, resolved, model, chosen, seed, average_strands, batch_size or 0, third_party)
 
 
 def misfit(spec: Explainer, model: Model) -> str:

@@ -62,12 +62,14 @@ def run(
     source.check(job)
     described = describe_job(job)
     fingerprint = fingerprint_of_run(job, described)
-    if job.measured:
-        about, n = {key: described[key] for key in ("explainer", "options")}, source.n_batches(1)
+
+    def batch_size() -> int:
+        gradients, about = "gradients" in job.spec.needs, {key: described[key] for key in ("explainer", "options")}
+        ours = gradients and job.registered.owner.origin == "built-in"  # computes in pieces
         with guarded(job.model):
-            size = measured_batch_size(job.model, n, gradients="gradients" in job.spec.needs, about=about)
-        job = replace(job, batch_size=size)
-    with sink.opened(source, fingerprint, job.batch_size) as begun:
+            return measured_batch_size(job.model, source.n_batches(1), gradients=gradients, in_pieces=ours, about=about)
+
+    with sink.opened(source, fingerprint, lambda: job.batch_size or batch_size()) as begun:
         if begun.finished is not None:
             return begun.finished
         job = replace(job, batch_size=begun.batch_size)

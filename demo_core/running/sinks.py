@@ -58,9 +58,9 @@ class Sink(Protocol[R]):
     """Receive the batches of a run and make the result."""
 
     def opened(
-        self, source: Source, fingerprint: Mapping[str, Any], batch_size: int
+        self, source: Source, fingerprint: Mapping[str, Any], batch_size: Callable[[], int]
     ) -> AbstractContextManager[Begun[R]]:
-        """Start or resume a run. ``fingerprint`` is that of the job."""
+        """Start or resume a run. ``fingerprint`` is that of the job. ``batch_size()`` is called for a new run."""
 
     def add(self, batch: int, part: Part) -> None:
         """Keep a batch."""
@@ -92,10 +92,10 @@ class Memory:
         self._parts: dict[int, Part] = {}
 
     def opened(
-        self, source: Source, fingerprint: Mapping[str, Any], batch_size: int
+        self, source: Source, fingerprint: Mapping[str, Any], batch_size: Callable[[], int]
     ) -> AbstractContextManager[Begun[Explanation]]:
         """Start without batches."""
-        return nullcontext(Begun(batch_size))
+        return nullcontext(Begun(batch_size()))
 
     def add(self, batch: int, part: Part) -> None:
         """Keep a batch."""
@@ -165,7 +165,9 @@ class File:
         self._state = "written"
 
     @contextmanager
-    def opened(self, source: Source, fingerprint: Mapping[str, Any], batch_size: int) -> Iterator[Begun[Outcome]]:
+    def opened(
+        self, source: Source, fingerprint: Mapping[str, Any], batch_size: Callable[[], int]
+    ) -> Iterator[Begun[Outcome]]:
         """Lock the part files and read the state. Raises DemoError if another process holds the lock."""
         check_file_can_be(self.path)
         here = {**fingerprint, **source.identity()}
@@ -175,13 +177,13 @@ class File:
                     begun = parts.run()
                     if begun is None or begun.get("fingerprint") == here:
                         parts.remove()
-            yield Begun(batch_size, skipped)
+            yield Begun(0, skipped)
             return
         with Parts.open(self._folder) as self._parts:
             # Another process may have finished it while this one waited for the lock
             if (skipped := self._finished(source, fingerprint)) is not None:
                 self._parts.remove()
-                yield Begun(batch_size, skipped)
+                yield Begun(0, skipped)
                 return
             self._pending = _Pending(self._parts)
             try:
@@ -193,13 +195,13 @@ class File:
                 raise
             self._parts.remove()
 
-    def _begun(self, source: Source, here: Mapping[str, Any], batch_size: int) -> Begun[Outcome]:
+    def _begun(self, source: Source, here: Mapping[str, Any], batch_size: Callable[[], int]) -> Begun[Outcome]:
         begun = self._parts.run()
         if begun is not None and self.force and not (begun.get("force") and begun.get("fingerprint") == here):
             begun = None
         if begun is None:
-            self._parts.begin({"fingerprint": here, "batch_size": batch_size, "force": self.force})
-            return Begun(batch_size)
+            self._parts.begin({"fingerprint": here, "batch_size": (size := batch_size()), "force": self.force})
+            return Begun(size)
         check_same(self._folder, begun["fingerprint"], here)
         self._state, size, done, names = "continued", int(begun["batch_size"]), set[int](), set[str]()
         for first in self._parts.finished():

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from demo_core.data import SequenceDataset
 from demo_core.errors import DemoError, MisfitError, UsageProblem, printable
 from demo_core.metrics import accuracy, auprc, auroc, calibration_error, pearson
-from demo_core.models import Model
+from demo_core.models import Model, measured_batch_size
 from demo_core.running import labels_for
 from demo_core.sequences import DNA, Codes, read_meme
 
@@ -40,6 +40,7 @@ def scores(
         raise MisfitError(f"the data labels {theirs}; the model predicts {ours}")
     outputs, labels = [], []
     size = dataset.rows_at_once()
+    batch_size = batch_size or measured_batch_size(model, len(rows), gradients=False)
     for start in range(0, len(rows), size):
         block = dataset.take(rows[start : start + size])
         outputs.append(model.predict(block.codes, batch_size))

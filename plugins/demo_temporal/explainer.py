@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor
 
 from demo_core import Batch, Model, Result, SequenceExplainer, Target, Unsuitable
+from demo_core.models import stands_in
 
 if TYPE_CHECKING:
     from demo_temporal.options import TemporalOptions
@@ -26,8 +27,8 @@ class Temporal(SequenceExplainer):
     When not to use it: to quantify the contribution of a base. A score includes all bases up to a position. Networks
     were not trained on these lengths, so scores of short prefixes are extrapolations.
 
-    Cost: one pass if the architecture offers ``prefix_logits`` or ``suffix_logits``. Otherwise one pass over the batch
-    for each length, which is quadratic in the length.
+    Cost: one pass for the cnn. A bidirectional rnn runs one direction once and the other once per length. Without
+    ``prefix_logits``, each length takes one pass. The last two are quadratic in the length.
     """
 
     def __init__(self, options: TemporalOptions) -> None:
@@ -35,8 +36,7 @@ class Temporal(SequenceExplainer):
 
     def explain(self, model: Model, batch: Batch, target: Target) -> Result:
         """Return scores (B, 2, L). Raises Unsuitable if ``sliced`` is set and the model has no convolution to slice."""
-        network, offered = model.module, "prefix-logits" in model.capabilities
-        one_pass = [getattr(network, m, None) if offered else None for m in ("prefix_logits", "suffix_logits")]
+        one_pass = [_instead_of_forward(model, member) for member in ("prefix_logits", "suffix_logits")]
 
         def scores(rows: slice, network: Callable[[Tensor], Tensor]) -> Tensor:
             x, score = batch.x[rows], self._score(target.rows(rows))
@@ -60,6 +60,13 @@ class Temporal(SequenceExplainer):
     def _squashes(self, target: Target) -> bool:
         logit = target.form == "output" and target.outputs[0].is_probability
         return logit and self.options.score == "probability"
+
+
+def _instead_of_forward(model: Model, member: str) -> Callable[[Tensor], Tensor] | None:
+    """Return a method that computes all prefixes or suffixes; None if it is missing, or ``forward`` was changed."""
+    if "prefix-logits" not in model.capabilities or not stands_in(model.module, member):
+        return None
+    return cast("Callable[[Tensor], Tensor]", getattr(model.module, member))
 
 
 def _of_each_place(outputs: Tensor, score: Callable[[Tensor], Tensor]) -> Tensor:

@@ -233,9 +233,9 @@ def _keep(
     checkpoint.remove()
 
 
-def _say_cores(cores: int, most: int) -> None:
+def _say_cores(cores: int, most: int, resumed: bool) -> None:
     if cores < most:
-        say(f"using {counted(cores, 'core')}, which is faster than {most} now")
+        say(f"training on {cores} of {most} cores, {'as before' if resumed else 'which measured faster'}")
 
 
 def _report(epoch: Epoch, history: History) -> None:

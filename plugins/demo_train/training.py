@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -81,7 +82,7 @@ def train(
     on_epoch: Callable[[Epoch, History], None] = lambda epoch, history: None,
     *,
     on_step: Callable[[int, int], None] = lambda done, total: None,
-    on_cores: Callable[[int, int], None] = lambda cores, most: None,
+    on_cores: Callable[[int, int, bool], None] = lambda cores, most, resumed: None,
     ranks: Ranks = ALONE,
     checkpoint: Checkpoint | None = None,
 ) -> History:
@@ -100,7 +101,8 @@ def train(
     on_step
         Called after each step with the steps done and planned, in the first process.
     on_cores
-        Called once with the number of cores that are used and the number that PyTorch may use.
+        Called once with the number of cores that are used, the number that PyTorch may use, and whether the training
+        is resumed.
     ranks
         Processes that share each batch; the gradient is that of the whole batch.
     checkpoint
@@ -130,9 +132,12 @@ def train(
                 shown = printable(checkpoint.path)
                 raise DemoError(f"{shown}: cannot resume ({one_line(error)}); use --force to restart") from None
         most = torch.get_num_threads()
-        recorded = fit.history.cores
-        cores = fit.history.cores = min(recorded, most) if recorded else cores_for(model, fit.first_batch())
-        on_cores(cores, most)
+        resumed = fit.history.cores > 0 and "OMP_NUM_THREADS" not in os.environ
+        if not resumed:  # several processes would disturb each other
+            fit.history.cores = cores_for(model, fit.first_batch()) if ranks.size == 1 else 0
+        cores = min(fit.history.cores or most, most)
+        if ranks.rank == 0:
+            on_cores(cores, most, resumed)
         try:
             torch.set_num_threads(cores)
             return fit.run(on_epoch, checkpoint)

@@ -130,6 +130,25 @@ def test_a_second_backward_pass_is_refused():
         torch.autograd.grad(found, x)
 
 
+def test_a_layer_that_writes_into_its_input_may_follow():
+    layers = nn.Sequential(nn.Conv1d(4, 8, 5), nn.ReLU(), nn.MaxPool1d(2), nn.ELU(inplace=True)).double().eval()
+    x = torch.randn(2, 4, 20, dtype=torch.float64, requires_grad=True)
+    found = [torch.autograd.grad(forward(x).sum(), x)[0] for forward in (layers, lambda x: fast_layers(layers, x))]
+    assert torch.allclose(*found, rtol=1e-12, atol=1e-12)
+
+
+def test_a_subclass_with_other_features_is_heeded():
+    model = model_of("cnn-rnn", filters=8, units=4)
+    kind = type(model.module)
+    model.module.__class__ = type(
+        "Sub", (kind,), {"position_features": lambda self, x: 2 * kind.position_features(self, x)}
+    )
+    codes = codes_of(8, 101)
+    true = by_autograd(model, codes, model.target())
+    found = outputs_and_gradients(model, model.one_hot(codes), model.target())[1].double()
+    assert torch.allclose(found, true[1], rtol=0, atol=1e-5 * float(true[1].abs().max()))
+
+
 def test_other_convolutions_are_called_as_they_are():
     for layer in (nn.Conv1d(4, 3, 5, padding="same"), nn.Conv1d(4, 3, 5, padding=2, padding_mode="circular")):
         x = torch.randn(2, 4, 20)

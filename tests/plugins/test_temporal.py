@@ -6,6 +6,7 @@ import torch
 
 from demo_core import explain
 from demo_core.errors import MisfitError
+from demo_core.models.fast import fast_network
 from demo_core.testing import tiny_dataset, tiny_model
 
 MODELS = [
@@ -124,7 +125,7 @@ def test_the_shortcut_needs_a_convolution_to_slice(registry):
             explain("temporal", tiny_model(name, registry=registry), tiny_dataset(2), registry=registry, sliced=True)
 
 
-def test_one_pass_where_the_network_offers_it(registry):
+def test_one_pass_where_the_network_offers_it(registry, monkeypatch):
     """Counts forward passes, to detect a loop over prefixes."""
     for name, options, passes in [
         ("cnn", {}, 0),
@@ -133,12 +134,53 @@ def test_one_pass_where_the_network_offers_it(registry):
         ("cnn-rnn", {}, 40),
     ]:
         model = tiny_model(name, registry=registry, **options)
-        seen = []
-        model.module.register_forward_hook(lambda m, i, o, seen=seen: seen.append(len(o)))
-        explain("temporal", model, tiny_dataset(5), registry=registry)
+        seen, kind = [], type(model.module)
+        method = "fast_forward" if fast_network(model.module, torch.zeros(1)) else "forward"
+        original = getattr(kind, method)
+        with monkeypatch.context() as patched:
+            patched.setattr(kind, method, lambda self, x, o=original, seen=seen: (seen.append(len(x)), o(self, x))[1])
+            explain("temporal", model, tiny_dataset(5), registry=registry)
         seen = seen[1:-1]  # passes of the core: one sequence before, and outputs afterwards
         assert len(seen) == passes, name
         assert set(seen) <= {10}, name  # prefixes and suffixes of one length
+
+
+def changed_network(how, model):
+    """Change what the network computes, other than its weights."""
+    module = model.module
+    if how == "hook of the network":
+        module.register_forward_hook(lambda m, i, o: o + 1)
+    elif how == "hook of the readout":
+        module.readout.register_forward_hook(lambda m, i, o: o * 3)
+    elif how == "hook of all recurrent layers":
+        module.recurrent.register_forward_hook(lambda m, i, o: o * 2)
+    elif how == "subclass":
+        module.__class__ = type(
+            "Sub", (type(module),), {"forward": lambda self, x: type(module).__mro__[1].forward(self, x) * 2}
+        )
+    elif how == "exchanged dropout":
+        module.dropout = torch.nn.ReLU()
+    elif how == "exchanged lstm":
+        kind = type(
+            "Lstm2", (torch.nn.LSTM,), {"forward": lambda self, x: (torch.nn.LSTM.forward(self, x)[0] * 2, None)}
+        )
+        module.recurrent.lstm.__class__ = kind
+
+
+@pytest.mark.parametrize(
+    "how",
+    ["hook of the network", "hook of the readout", "hook of all recurrent layers", "subclass", "exchanged dropout",
+     "exchanged lstm"],
+)  # fmt: skip
+@pytest.mark.parametrize("name", ["rnn", "cnn-rnn"])
+def test_scores_are_those_of_the_changed_network(registry, name, how):
+    """As by a loop over prefixes and suffixes with the network itself."""
+    model, data = tiny_model(name, registry=registry), tiny_dataset(4)
+    before = explain("temporal", model, data, registry=registry).values
+    changed_network(how, model)
+    found = explain("temporal", model, data, registry=registry).values
+    assert np.nanmax(np.abs(found - before)) > 1e-3
+    assert np.nanmax(np.abs(found - naive(model, data.codes, 0))) < 1e-5
 
 
 def test_regression_outputs_stay_what_they_are(registry):
