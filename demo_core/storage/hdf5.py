@@ -109,8 +109,10 @@ def add_column(file: h5py.File, name: str, field: Field, like: Any) -> h5py.Data
 def _compresses(column: Any, rows: int) -> bool:
     """Return whether gzip saves a quarter of the first rows, after the shuffle of HDF5."""
     sample = np.ascontiguousarray(column[:rows]).reshape(-1)[:CHUNK_BYTES]
+    if not sample.size:  # nothing is known yet
+        return True
     apart = sample.view(np.uint8).reshape(-1, sample.dtype.itemsize).T
-    return len(zlib.compress(apart.tobytes(), 1)) < 0.75 * max(1, sample.nbytes)
+    return len(zlib.compress(apart.tobytes(), 1)) < 0.75 * sample.nbytes
 
 
 def append_columns(file: h5py.File, fields: Mapping[str, Field], block: Mapping[str, Any]) -> None:

@@ -153,7 +153,7 @@ def write_h5(path: Path, parts: Sequence[Part], metadata: dict[str, Any]) -> Non
     chroms: dict[str, int] = {}
     with hdf5.create(path) as file:
         for name, field in FIELDS.items():
-            hdf5.add_column(file, name, field, (4,) if name == "intervals" else ())
+            hdf5.add_column(file, name, field, np.zeros((0, 4) if name == "intervals" else 0, np.uint8))
         first = 0
         for which, part in enumerate(parts):
             for motif, sites in _groups(part):
