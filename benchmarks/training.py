@@ -1,6 +1,6 @@
 """Compare the rate of training with a plain PyTorch loop.
 
-    python benchmarks/training.py [--sequences 12288] [--rounds 5]
+    python benchmarks/training.py [--sequences 12288] [--rounds 3]
 
 The loop trains frozen plain modules (reference_networks.py) with PyTorch's dropout, and the optimiser, schedule and
 gradient clipping of ``demo train``, on one strand of sequences that are encoded already. DeMo runs one epoch of ``demo
@@ -75,7 +75,7 @@ def row(name: str, n: int, rounds: int) -> dict[str, object]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sequences", type=int, default=12288)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--results", type=Path, default=ROOT / "docs" / "benchmarks" / "training.json")
     given = parser.parse_args()
     rows = []
