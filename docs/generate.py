@@ -263,6 +263,19 @@ def where() -> str:
     return "\n".join(rows)
 
 
+def batch_sizes() -> str:
+    """The table of benchmarks/batch_sizes.py."""
+    rows = [
+        "| network | length | in pieces | chosen | seconds | best of the sweep | rate, of the best |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for r in _rows("batch_sizes"):
+        pieces = "no" if r["hook"] else "yes"
+        found = f"{r['chosen']:,} | {r['seconds']:.2f} | {r['best']:,} | {r['ratio']:.0%}"
+        rows.append(f"| {r['architecture']} | {r['length']:,} | {pieces} | {found} |")
+    return "\n".join(rows)
+
+
 def files() -> str:
     """The table of benchmarks/files.py."""
     rows = [
@@ -321,6 +334,7 @@ GENERATED: dict[str, Callable[[], str]] = {
     "training": training,
     "whole_commands": whole_commands,
     "files": files,
+    "batch_sizes": batch_sizes,
     "where": where,
     "dashboard": dashboard,
     "known_sites": known_sites,

@@ -121,7 +121,7 @@ def _fastest(model: Model, usual: int, largest: int, *, gradients: bool) -> int:
     with torch.random.fork_rng(devices=[model.device] if model.device.type == "cuda" else []):
         _seconds(model, first, gradients=gradients)  # loads libraries
         started, before = time.perf_counter(), _memory(model)
-        slowest = first / _seconds(model, first, gradients=gradients)
+        slowest = 2 * first / _seconds(model, first, gradients=gradients)  # larger batches are faster
         for size in (usual, smaller, max(1, usual // 16), min(largest, 4 * usual)):
             best = max(rates, key=lambda s: rates[s], default=usual)
             if size in rates or (size < smaller and best != smaller) or (size > usual and best != usual):
