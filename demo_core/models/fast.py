@@ -199,9 +199,8 @@ class _NarrowConvolution(torch.autograd.Function):
         filters, channels, width = weight.shape
         n, _, _, positions = gradient.shape
         last = gradient.squeeze(2).transpose(1, 2).reshape(-1, filters)  # (B * positions, filters)
-        shares = (
-            weight.permute(2, 1, 0).reshape(-1, filters) @ last.t()
-        )  # of each filter position to each sequence position
+        # what each position of the filters contributes to each position of the sequences
+        shares = weight.permute(2, 1, 0).reshape(-1, filters) @ last.t()
         found = last.new_zeros(channels, n, positions + width - 1)
         for tap, share in enumerate(shares.view(width, channels, n, positions)):
             found[:, :, tap : tap + positions] += share

@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -254,3 +256,20 @@ def test_the_number_of_cores_is_that_of_the_whole_training(registry, monkeypatch
         assert history.as_json()["cores"] == 1
     finally:
         torch.set_num_threads(before)
+
+
+def test_a_resumed_training_keeps_its_number_of_cores(registry):
+    kept = []
+
+    class Kept:
+        def save(self, tensors, record):
+            kept.append((tensors, json.loads(json.dumps(record))))
+
+    model, data = tiny_model("rnn", registry=registry), tiny_dataset(60)
+    fit = _Fit(model, data, data, FAST)
+    fit.history.cores = 1
+    fit.run(lambda epoch, history: None, Kept())
+    again = _Fit(tiny_model("rnn", registry=registry), data, data, FAST)
+    assert again.history.cores == 0
+    again.restore(*kept[0])
+    assert again.history.cores == 1

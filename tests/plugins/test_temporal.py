@@ -167,12 +167,14 @@ def changed_network(how, model):
         module.recurrent.lstm.__class__ = kind
 
 
+OF_ALL = ("hook of the network", "subclass")
+OF_RECURRENT = ("hook of the readout", "hook of all recurrent layers", "exchanged dropout", "exchanged lstm")
+
+
 @pytest.mark.parametrize(
-    "how",
-    ["hook of the network", "hook of the readout", "hook of all recurrent layers", "subclass", "exchanged dropout",
-     "exchanged lstm"],
-)  # fmt: skip
-@pytest.mark.parametrize("name", ["rnn", "cnn-rnn"])
+    "name, how",
+    [(name, how) for name in ("cnn", "rnn", "cnn-rnn") for how in (OF_ALL if name == "cnn" else OF_ALL + OF_RECURRENT)],
+)
 def test_scores_are_those_of_the_changed_network(registry, name, how):
     """As by a loop over prefixes and suffixes with the network itself."""
     model, data = tiny_model(name, registry=registry), tiny_dataset(4)
