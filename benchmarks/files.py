@@ -51,7 +51,7 @@ def columns(n: int, length: int) -> dict[str, NDArray[Any]]:
 
 def measure(path: Path, column: NDArray[Any], filters: dict[str, Any], chunk: int) -> dict[str, float]:
     row = column[0].nbytes
-    rows = max(1, min(65536, chunk // row))
+    rows = 1 << max(1, min(65536, chunk // row)).bit_length() - 1
     started = time.perf_counter()
     with h5py.File(path, "w", libver=("v110", "v110")) as file:
         shape = {"shape": (0, *column.shape[1:]), "maxshape": (None, *column.shape[1:])}

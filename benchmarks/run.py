@@ -29,6 +29,8 @@ TABLES: dict[str, list[str] | None] = {
     "explainers": ["--sequences", "64", "--rounds", "3"],
     "training": ["--sequences", "6144", "--rounds", "3"],
     "commands": None,
+    "importing": ["--megabases", "4", "--rounds", "3"],
+    "speed": None,
     "files": None,
     "batch_sizes": None,
     "where": None,
@@ -45,12 +47,16 @@ BARS = {
     ("training", "", "cnn"): 1.3,
     ("training", "", ""): 1.0,
     ("commands", "demo explain", ""): 0.9,
+    ("importing", "", ""): 1.0,
+    ("speed", "dinucleotide_shuffle, 100,000 x 101", ""): 1.0,
     ("batch_sizes", "", ""): 0.9,
 }
 
 
 def bar_of(table: str, row: dict[str, object]) -> float | None:
-    what, architecture = str(row.get("what", "")), str(row.get("architecture", ""))
+    what, architecture = str(row.get("what", row.get("ours", ""))), str(row.get("architecture", ""))
+    if "ratio" not in row:
+        return None
     return BARS.get((table, what, architecture), BARS.get((table, what, "")))
 
 
@@ -94,7 +100,7 @@ def main() -> None:
                 continue
             below = float(str(row["ratio"])) < bar
             low |= below
-            names = " ".join(str(row[key]) for key in ("what", "architecture") if key in row)
+            names = " ".join(str(row[key]) for key in ("what", "ours", "architecture", "length") if key in row)
             print(f"{table}: {names}: {row['ratio']:.2f} (minimum {bar}){'  BELOW' if below else ''}", flush=True)
         print(f"{table}: {seconds} s", flush=True)
         if not given.quick:

@@ -276,6 +276,15 @@ def batch_sizes() -> str:
     return "\n".join(rows)
 
 
+def importing() -> str:
+    """The table of benchmarks/importing.py."""
+    rows = ["| source | bases | sequences | seconds | Mb/s | start-up, s |", "|---|---|---|---|---|---|"]
+    for r in _rows("importing"):
+        numbers = f"{r['sequences']:,} | {r['seconds']:.2f} | {r['megabases_per_second']:.0f} | {r['start_up']:.2f}"
+        rows.append(f"| {r['what']} | {r['length']:,} | {numbers} |")
+    return "\n".join(rows)
+
+
 def files() -> str:
     """The table of benchmarks/files.py."""
     rows = [
@@ -334,6 +343,7 @@ GENERATED: dict[str, Callable[[], str]] = {
     "training": training,
     "whole_commands": whole_commands,
     "files": files,
+    "importing": importing,
     "batch_sizes": batch_sizes,
     "where": where,
     "dashboard": dashboard,

@@ -19,6 +19,7 @@ from demo_core.sequences.alphabets import ALPHABETS, DNA, Alphabet
 from demo_core.sequences.intervals import LIMIT, Interval
 from demo_core.storage import hdf5
 from demo_core.storage.hdf5 import Field
+from demo_core.storage.hdf5_chunks import ChunkWriter
 from demo_core.storage.hdf5_columns import Column, TextColumn, text_checksums
 from demo_core.storage.limits import BLOCK_BYTES, rows_of
 
@@ -26,6 +27,8 @@ FORMAT = "demo-dataset"
 VERSION = 1
 #: Split code of a sequence without a split.
 NO_SPLIT = 255
+#: Row of ``intervals`` of a sequence without an interval.
+NO_INTERVAL = (-1, 0, 0, 0)
 BLOCK = 8192
 RowChoice: TypeAlias = Sequence[int] | NDArray[np.int64] | NDArray[np.bool_] | slice
 
@@ -276,13 +279,14 @@ class SequenceDataset:
 class DatasetWriter:
     """Write a dataset file block by block, to a temporary path (see ``demo_core.storage.whole_file``).
 
-    All blocks must agree in length, targets and alphabet, and in whether they have intervals and sites. Chromosome
-    names may grow from block to block.
+    All blocks must agree in length, targets and alphabet. Chromosome names may grow from block to block. Intervals and
+    sites are written if a block has them; rows of other blocks then get no interval and no site.
     """
 
     def __init__(self, path: Path) -> None:
         self._output = hdf5.create(path)
         self._file = self._output.file
+        self._chunks = ChunkWriter()
         self._last: SequenceDataset | None = None
         self.info: dict[str, Any] = {}
 
@@ -292,28 +296,41 @@ class DatasetWriter:
     def __exit__(self, kind: type[BaseException] | None, *raised: object) -> None:
         try:
             if kind is None:
+                self._chunks.finish()
                 self._describe()
         except BaseException:
             self._output.close(check=False)
             raise
+        finally:
+            self._chunks.close()
         self._output.close(check=kind is None)
 
     def append(self, block: SequenceDataset) -> None:
         """Append the rows of a block."""
-        hdf5.append_columns(self._file, FIELDS, {name: getattr(block, name) for name in FIELDS})
+        columns = {name: getattr(block, name) for name in FIELDS}
+        written = self._file["codes"].shape[0] if self._last is not None else 0
+        nothing: dict[str, NDArray[Any]] = {
+            "intervals": np.array([NO_INTERVAL], np.int64),
+            "sites": np.zeros((1, block.length), np.uint8),
+        }
+        for name, row in nothing.items():
+            if columns[name] is None and name in self._file:
+                columns[name] = row.repeat(len(block), axis=0)
+            elif columns[name] is not None and name not in self._file:
+                for start in range(0, written, BLOCK):
+                    rows = row.repeat(min(BLOCK, written - start), axis=0)
+                    hdf5.append_columns(self._file, FIELDS, {name: rows})
+        hdf5.append_columns(self._file, FIELDS, columns, self._chunks)
         self._last = block
 
     def column(self, name: str) -> Any:
         """Return the part of a column that is written."""
+        self._chunks.finish()
         return self._file[name]
 
     def rewrite(self, name: str, values: Any) -> None:
         """Replace a whole column that is known only at the end."""
         self._file[name][:] = values
-
-    def drop(self, name: str) -> None:
-        """Delete a column that turned out to be unused."""
-        del self._file[name]
 
     def _describe(self) -> None:
         block = self._last

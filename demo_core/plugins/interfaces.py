@@ -57,7 +57,7 @@ class Reader(Protocol):
     ...             yield Record(f"sequence-{number}", line, where=f"line {number}")
     """
 
-    def read(self, source: Path, /) -> Iterator[Record] | Iterator[RecordBlock]:
+    def read(self, source: Path, /) -> Iterator[Record | RecordBlock]:
         """Yield records, or blocks of them, in the order of the source. Raises BadSource, naming the place."""
         ...
 

@@ -2,7 +2,6 @@ from .alphabets import DNA as DNA
 from .alphabets import Alphabet as Alphabet
 from .alphabets import Codes as Codes
 from .alphabets import alphabet_named as alphabet_named
-from .alphabets import strand_free_keys as strand_free_keys
 from .intervals import Interval as Interval
 from .intervals import locus_in as locus_in
 from .intervals import parse_locus as parse_locus
@@ -11,5 +10,8 @@ from .motif import Motif as Motif
 from .motif import format_meme as format_meme
 from .motif import read_meme as read_meme
 from .shuffling import dinucleotide_shuffle as dinucleotide_shuffle
+from .strand_free import number_equal as number_equal
+from .strand_free import strand_free_keys as strand_free_keys
 from .text_files import BadSource as BadSource
+from .text_files import text_blocks as text_blocks
 from .text_files import text_lines as text_lines

@@ -74,11 +74,17 @@ class Alphabet:
 
     def encode(self, sequence: str) -> Codes:
         """Encode one sequence as codes (L,); lower case counts as upper. Raises IllegalLetter."""
-        raw = np.frombuffer(sequence.encode("latin-1", "replace"), np.uint8)
-        codes = self._codes[raw]
-        if raw.size and codes.max() == _ILLEGAL:
-            column = int(np.argmax(codes == _ILLEGAL))
-            raise IllegalLetter(sequence[column], column + 1, self)
+        try:
+            return self.encode_bytes(np.frombuffer(sequence.encode("latin-1", "replace"), np.uint8))
+        except IllegalLetter as error:
+            raise IllegalLetter(sequence[error.column - 1], error.column, self) from None
+
+    def encode_bytes(self, letters: NDArray[np.uint8]) -> Codes:
+        """Encode ASCII letters (..., L) as codes of the same shape. Raises IllegalLetter for the first illegal one."""
+        codes = _translated(letters, self._codes)
+        if codes.size and codes.max() == _ILLEGAL:
+            place = int(np.argmax(codes == _ILLEGAL))
+            raise IllegalLetter(chr(letters.flat[place]), place % letters.shape[-1] + 1, self)
         return codes
 
     def decode(self, codes: Codes) -> str:
@@ -104,12 +110,18 @@ class Alphabet:
 
     def reverse_complement(self, codes: Codes) -> Codes:
         """Return codes (..., L) of the other strand."""
-        return self._complements[codes[..., ::-1]]
+        return _translated(codes[..., ::-1], self._complements)
 
     @property
     def complement_order(self) -> list[int]:
         """Rows of a one-hot array in the order that complements it."""
         return [int(c) for c in self._complements[:-1]]
+
+
+def _translated(values: Codes, table: Codes) -> Codes:
+    # much faster than indexing of arrays, which makes 64-bit indices first
+    whole = table.tobytes().ljust(256, bytes([_ILLEGAL]))
+    return np.frombuffer(bytearray(values.tobytes()).translate(whole), np.uint8).reshape(values.shape)
 
 
 #: The alphabet of DNA. IUPAC codes for more than one base are read as unknown. U is an error: RNA is another alphabet.
@@ -148,43 +160,15 @@ def alphabet_named(name: str) -> Alphabet:
 
 
 def fit_length(codes: Codes, length: int, fill: int) -> tuple[Codes, int]:
-    """Crop or pad codes (L,) around the centre to ``length``. Return them and the shift of the first position.
+    """Crop or pad codes (..., L) around the centre to ``length``. Return them and the shift of the first position.
 
     The shift is positive for a crop and negative for padding. An odd base is removed from, or added to, the end.
     """
-    shift = (len(codes) - length) // 2 if len(codes) >= length else -((length - len(codes)) // 2)
-    if shift >= 0 and len(codes) >= length:
-        return codes[shift : shift + length], shift
-    padded = np.full(length, fill, codes.dtype)
-    padded[-shift : -shift + len(codes)] = codes
-    return padded, shift
-
-
-def strand_free_keys(codes: Codes, alphabet: Alphabet) -> list[bytes]:
-    """Return bytes for each row of (N, L), equal for a sequence and its reverse complement, and only then.
-
-    Parameters
-    ----------
-    codes
-        (N, L) uint8.
-    alphabet
-        The alphabet of the codes.
-
-    Returns
-    -------
-    list
-        N keys. Two are equal if their sequences are equal on either strand, and only then.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from demo_core.sequences import DNA, strand_free_keys
-    >>> forward, reverse = strand_free_keys(np.array([DNA.encode("AACG"), DNA.encode("CGTT")]), DNA)
-    >>> forward == reverse
-    True
-    """
-    forward = np.ascontiguousarray(codes)
-    if not alphabet.complement:
-        return [row.tobytes() for row in forward]
-    backward = np.ascontiguousarray(alphabet.reverse_complement(forward))
-    return [min(f.tobytes(), b.tobytes()) for f, b in zip(forward, backward, strict=True)]
+    own = codes.shape[-1]
+    if own >= length:
+        shift = (own - length) // 2
+        return codes[..., shift : shift + length], shift
+    shift = (length - own) // 2
+    padded = np.full((*codes.shape[:-1], length), fill, codes.dtype)
+    padded[..., shift : shift + own] = codes
+    return padded, -shift

@@ -47,7 +47,7 @@ LIMIT = 2**31
 _SIGNS = {"1": "+", "-1": "-", "0": ".", "*": "."}
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True, order=True, slots=True)
 class Interval:
     """Genomic interval of a sequence: ``[start, end)`` on ``chrom``, read along ``strand`` (``+``, ``-`` or ``.``).
 
@@ -164,6 +164,8 @@ def locus_in(header: str, length: int) -> tuple[Interval, str] | None:
     >>> locus_in("hg38_dna range=chr1:101-200 strand=-", 100)
     (Interval(chrom='chr1', start=100, end=200, strand='-'), "UCSC's range=, 1-based")
     """
+    if ":" not in header and "chr" not in header:  # every form has one of them
+        return None
     for form, pattern, from_one, of_a_word in _FORMS:
         for text in header.split()[:4] if of_a_word else (header,):
             if match := pattern.fullmatch(text):

@@ -13,8 +13,11 @@ from numpy.typing import NDArray
 
 from demo_core.sequences.alphabets import Codes
 
-#: Number of letters handled at once; bounds the memory for any N.
-_BLOCK = 20_000
+#: Number of rows to shuffle at once: enough to make the steps of a walk cheap, and few enough for the cache.
+_BLOCK = 2000
+#: Bits of a letter in a key, and random bits beside two letters
+_BITS = 3
+_RANDOM_BITS = 64 - 2 * _BITS
 #: A last-exit tree is drawn from a full list of (letters - 1) ** (letters - 1) of them for each root.
 _MOST_LETTERS = 6
 
@@ -103,36 +106,50 @@ def _shuffle_runs(runs: Codes, lengths: NDArray[np.int64], random: Generator, le
     """Shuffle the first ``lengths[i]`` letters of each row i of (N, M)."""
     n, width = runs.shape
     each = np.arange(n)
-    here, there = runs[:, :-1].astype(np.int64), runs[:, 1:].astype(np.int64)
+    here, there = runs[:, :-1], runs[:, 1:]
+    edges = here << _BITS | there
     real = np.arange(width - 1) < (lengths - 1)[:, None]
     last = runs[each, lengths - 1].astype(np.int64)
 
     # counts[i, a, b]: how often b follows a in row i
-    flat = (each[:, None] * letters + here) * letters + there
-    counts = np.bincount(flat[real], minlength=n * letters * letters).reshape(n, letters, letters)
+    flat = (each[:, None] << 2 * _BITS) + edges
+    side = 1 << _BITS
+    counts = np.bincount(flat[real], minlength=n * side * side).reshape(n, side, side)[:, :letters, :letters]
     exits = _last_exits(counts, last, random)
 
-    # All edges in random order, grouped by the letter they leave, its last exit at the end of each group.
-    # Among equal edges the first one is made the last exit: they are indistinguishable, so any will do.
-    keys = np.where(real, here * 2 + random.random(here.shape), np.inf)
+    # All edges in random order, grouped by the letter they leave, its last exit at the end of each group. A key holds,
+    # from the highest bit, the letter that is left, random bits, and the next letter.
+    keys = random.integers(0, 1 << _RANDOM_BITS, here.shape, dtype=np.uint64)
+    keys <<= np.uint64(_BITS)
+    keys |= there
+    keys |= here.astype(np.uint64) << np.uint64(64 - _BITS)
+    keys[~real] = np.iinfo(np.uint64).max
     for letter in range(letters):
-        is_exit = real & (here == letter) & (there == exits[:, letter, None]) & (last != letter)[:, None]
-        found = np.flatnonzero(is_exit.any(axis=1))
-        keys[found, is_exit[found].argmax(axis=1)] = letter * 2 + 1.5
-    targets = np.take_along_axis(there, np.argsort(keys, axis=1), axis=1)
+        # Among equal edges the first one is made the last exit: they are indistinguishable, so any fixed one will do
+        wanted = (letter << _BITS) + exits[:, letter]
+        place = (edges == wanted[:, None].astype(np.uint8)).argmax(axis=1)
+        found = each[(edges[each, place] == wanted) & (place < lengths - 1) & (last != letter)]
+        keys[found, place[found]] |= np.uint64((1 << 64 - _BITS) - (1 << _BITS))
+    keys.sort(axis=1)
+    targets = (keys & np.uint64(side - 1)).astype(np.uint8).reshape(-1)
 
     # Walk: each letter hands out its edges one after the other
     degree = counts.sum(axis=2)
-    cursor = np.cumsum(degree, axis=1) - degree
-    walked = runs.copy()
-    at = runs[:, 0].astype(np.int64)
+    cursor = (np.cumsum(degree, axis=1) - degree + each[:, None] * (width - 1)).reshape(-1)
+    walked = np.ascontiguousarray(runs.T)
+    at = runs[:, 0]
+    base, shortest = each * letters, int(lengths.min())
     for step in range(1, width):
-        moving = step < lengths
-        edge = np.minimum(cursor[each, at], width - 2)
-        cursor[each, at] += 1
-        at = np.where(moving, targets[each, edge], at)
-        walked[:, step] = np.where(moving, at, walked[:, step])
-    return walked
+        index = base + at
+        edge = cursor[index]
+        cursor[index] = edge + 1
+        if step < shortest:
+            at = targets[edge]
+        else:  # some rows have ended
+            moving = step < lengths
+            at = np.where(moving, targets[np.where(moving, edge, 0)], at)
+        walked[step] = at
+    return walked.T
 
 
 def _last_exits(counts: NDArray[np.int64], last: NDArray[np.int64], random: Generator) -> NDArray[np.int64]:

@@ -20,6 +20,7 @@ import numpy as np
 
 from demo_core.errors import DemoError, UsageProblem, one_line, printable
 from demo_core.storage.atomic_files import check_regular, parse_json
+from demo_core.storage.hdf5_chunks import ChunkWriter
 from demo_core.storage.hdf5_heap import damaged_heap
 from demo_core.storage.hdf5_output import OutputFile, check_written
 from demo_core.storage.limits import ROW_BYTES, ROWS
@@ -30,7 +31,7 @@ _SUM_OF_TEXT = "demo-crc32"
 CHECKSUMS = "text_checksums"
 #: Number of strings of a page.
 PAGE = 256
-#: Rows per chunk are chosen so that chunks have about this many bytes.
+#: Rows per chunk are a power of two, such that chunks have at most this many bytes.
 CHUNK_BYTES = 1 << 16
 _MOST_CHUNK_BYTES = 64 << 20
 _MOST_RATIO = 1100
@@ -75,7 +76,9 @@ def checksum(texts: Sequence[bytes]) -> int:
 
 
 def _checksums(dataset: h5py.Dataset) -> list[int]:
-    return [checksum(list(dataset[i : i + PAGE])) for i in range(0, dataset.shape[0], PAGE)]
+    at_once = 64 * PAGE
+    blocks = (dataset[start : start + at_once] for start in range(0, dataset.shape[0], at_once))
+    return [checksum(list(block[i : i + PAGE])) for block in blocks for i in range(0, len(block), PAGE)]
 
 
 def add_column(file: h5py.File, name: str, field: Field, like: Any) -> h5py.Dataset:
@@ -85,7 +88,7 @@ def add_column(file: h5py.File, name: str, field: Field, like: Any) -> h5py.Data
     row_shape = tuple(like.shape[1:])
     dtype = h5py.string_dtype("utf-8") if field.dtype == "str" else np.dtype(field.dtype)
     row_bytes = max(1, math.prod(row_shape) * (16 if field.dtype == "str" else np.dtype(dtype).itemsize))
-    rows = max(1, min(65536, CHUNK_BYTES // row_bytes))
+    rows = 1 << max(1, min(65536, CHUNK_BYTES // row_bytes)).bit_length() - 1
     inner = [max(1, n) for n in row_shape]
     while row_bytes > _MOST_CHUNK_BYTES // 4:  # a row too large for a chunk is split along its longest axis
         longest = inner.index(max(inner))
@@ -115,15 +118,23 @@ def _compresses(column: Any, rows: int) -> bool:
     return len(zlib.compress(apart.tobytes(), 1)) < 0.75 * sample.nbytes
 
 
-def append_columns(file: h5py.File, fields: Mapping[str, Field], block: Mapping[str, Any]) -> None:
-    """Append rows to columns. The first block makes the columns; None for an absent column."""
+def append_columns(
+    file: h5py.File, fields: Mapping[str, Field], block: Mapping[str, Any], chunks: ChunkWriter | None = None
+) -> None:
+    """Append rows to columns. The first block makes the columns; None for an absent column.
+
+    With ``chunks``, codes are compressed in threads, and are in the file only after its ``finish``.
+    """
     for name, field in fields.items():
         if (column := block.get(name)) is None:
             continue
         dataset = file[name] if name in file else add_column(file, name, field, column)
         start = dataset.shape[0]
         dataset.resize(start + len(column), axis=0)
-        dataset[start:] = column[:]
+        if chunks is None:
+            dataset[start:] = column[:]
+        else:
+            chunks.write(dataset, start, column[:])
     check_written()
 
 

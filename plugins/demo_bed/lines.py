@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from demo_core import BadSource, text_lines
 from demo_core.errors import counted, printable
+from demo_core.sequences import text_blocks
 
 _log = logging.getLogger(__name__)
 _LABELS = {
@@ -16,10 +16,10 @@ _LABELS = {
     **dict.fromkeys(("0", "0.0", "False", "FALSE", "false"), 0.0),
     **dict.fromkeys(("-1", "-1.0"), float("nan")),
 }
+_NOT_DATA = frozenset({"track", "browser"})
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """One line of an interval file.
 
     ``summit`` is its position in the chromosome, None if the file has none. ``labels`` are the labels of the columns
@@ -47,16 +47,16 @@ def read_intervals(path: Path, *, summits: bool = True, labels: bool = True) -> 
     Raises BadSource, naming an invalid line.
     """
     kind = _kind(path)
-    rows = list(_macs(path) if kind == "MACS table" else _columns(path))
-    if not rows:
+    numbers, cells = _macs(path) if kind == "MACS table" else _columns(path)
+    if not numbers:
         return []
-    while len(rows[0][1]) > 3 and not any(cells[-1] for _, cells in rows):  # tabs at the ends of lines
-        rows = [(number, cells[:-1]) for number, cells in rows]
-    columns = len(rows[0][1])
-    if kind == "bed" and columns == 10 and all(_like_narrowpeak(cells) for _, cells in rows):
+    while len(cells) > 3 and not any(cells[-1]):  # tabs at the ends of lines
+        cells.pop()
+    columns = len(cells)
+    if kind == "bed" and columns == 10 and _like_narrowpeak(cells):
         kind = "narrowPeak"
         if summits:
-            _log.warning("%s: %s of 10 columns read as narrowPeak", path.name, counted(len(rows), "line"))
+            _log.warning("%s: %s of 10 columns read as narrowPeak", path.name, counted(len(numbers), "line"))
     elif kind == "narrowPeak" and columns < 10:
         kind = "bed"
         if summits:
@@ -64,16 +64,17 @@ def read_intervals(path: Path, *, summits: bool = True, labels: bool = True) -> 
                 "%s: %d columns, but narrowPeak has 10; without summits, windows are centred on midpoints",
                 path.name, columns,
             )  # fmt: skip
-    labelled = kind == "bed" and columns >= 4 and all(set(cells[3:]) <= set(_LABELS) for _, cells in rows)
+    known = [set(column) for column in cells[3:]]
+    labelled = kind == "bed" and columns >= 4 and all(values <= _LABELS.keys() for values in known)
     if labelled and labels:
-        values = [_LABELS[cell] for _, cells in rows for cell in cells[3:]]
+        values = [_LABELS[cell] for column in cells[3:] for cell in column]
         ones, zeros = values.count(1.0), values.count(0.0)
         which = "column 4 is" if columns == 4 else f"columns 4 to {columns} are"
         rest = f", {len(values) - ones - zeros} unknown (-1)" if ones + zeros < len(values) else ""
         _log.warning("%s: %s read as labels, %d positive, %d negative%s", path.name, which, ones, zeros, rest)
     elif labels and kind == "bed" and columns > 4 and columns != 12:
-        _say_other_labels(path, rows, columns)
-    found = [_line(path, number, cells, kind, summits, labelled and labels) for number, cells in rows]
+        _say_other_labels(path, known)
+    found = _lines(path, numbers, cells, summits and kind in ("narrowPeak", "MACS table"), labelled and labels)
     if summits and kind in ("narrowPeak", "MACS table"):
         without = sum(line.summit is None for line in found)
         if without:
@@ -86,13 +87,13 @@ def read_intervals(path: Path, *, summits: bool = True, labels: bool = True) -> 
     return found
 
 
-def _say_other_labels(path: Path, rows: list[tuple[int, list[str]]], columns: int) -> None:
+def _say_other_labels(path: Path, known: list[set[str]]) -> None:
     """Report that a later column of 0 and 1 is not read as labels: it may be a score."""
-    for place in range(4, columns):
-        if {cells[place] for _, cells in rows} == {"0", "1"}:
+    for place, values in enumerate(known[1:], 5):
+        if values == {"0", "1"}:
             _log.warning(
                 "%s: column %d holds 0 and 1, and is not read as labels; put label columns right after the third",
-                path.name, place + 1,
+                path.name, place,
             )  # fmt: skip
 
 
@@ -105,28 +106,59 @@ def _kind(path: Path) -> str:
     return "bed"
 
 
-def _columns(path: Path) -> Iterator[tuple[int, list[str]]]:
-    columns = 0
-    for number, text in text_lines(path):
-        if not text.strip() or text.startswith("#") or text.split()[0] in ("track", "browser"):
+def _columns(path: Path) -> tuple[list[int], list[list[str]]]:
+    """Return the numbers of the lines that are not comments, and their columns of text."""
+    numbers: list[int] = []
+    columns: list[list[str]] = []
+    for first, block in text_blocks(path, 1 << 20):
+        lines = block.removesuffix("\n").split("\n")
+        words = block.split()
+        if _is_regular(block, lines, words, len(columns)):
+            columns = columns or [[] for _ in range(len(words) // len(lines))]
+            for place in range(len(columns)):
+                columns[place] += words[place :: len(columns)]
+            numbers += range(first, first + len(lines))
             continue
-        cells = [cell.strip() for cell in text.split("\t")] if "\t" in text.strip() else text.split()
-        where = f"line {number}"
-        if len(cells) < 3:
-            raise BadSource(path, "a BED line needs chromosome, start and end", where)
-        columns = columns or len(cells)
-        if len(cells) != columns:
-            raise BadSource(
-                path,
-                f"has {len(cells)} columns, but earlier lines have {columns}; give all lines the same columns",
-                where,
-            )
-        yield number, cells
+        for number, text in enumerate(lines, first):
+            if not text.strip() or text.startswith("#") or text.split()[0] in _NOT_DATA:
+                continue
+            cells = [cell.strip() for cell in text.split("\t")] if "\t" in text.strip() else text.split()
+            where = f"line {number}"
+            if len(cells) < 3:
+                raise BadSource(path, "a BED line needs chromosome, start and end", where)
+            columns = columns or [[] for _ in cells]
+            if len(cells) != len(columns):
+                raise BadSource(
+                    path,
+                    f"has {len(cells)} columns, but earlier lines have {len(columns)}; give all lines the same columns",
+                    where,
+                )
+            numbers.append(number)
+            for column, cell in zip(columns, cells, strict=True):
+                column.append(cell)
+    return numbers, columns
 
 
-def _macs(path: Path) -> Iterator[tuple[int, list[str]]]:
+def _is_regular(block: str, lines: list[str], words: list[str], columns: int) -> bool:
+    """Return whether all lines have that many cells (0: any number), separated by single tabs, and no comment."""
+    tabs = lines[0].count("\t")
+    names = words[:: tabs + 1]
+    return (
+        tabs >= 2
+        and columns in (0, tabs + 1)
+        and len(words) == len(lines) * (tabs + 1)
+        and all(line.count("\t") == tabs for line in lines)
+        and len(block) == len("".join(words)) + len(lines) * tabs + block.count("\n")  # no other white space
+        and not any(name.startswith("#") for name in names)
+        and _NOT_DATA.isdisjoint(names)
+    )
+
+
+def _macs(path: Path) -> tuple[list[int], list[list[str]]]:
     """Convert lines of a MACS table to narrowPeak's ten columns, with 0-based starts."""
     heads: dict[str, int] = {}
+    numbers: list[int] = []
+    rows: list[list[str]] = []
     for number, text in text_lines(path):
         if not text.strip() or text.startswith("#"):
             continue
@@ -148,34 +180,54 @@ def _macs(path: Path) -> Iterator[tuple[int, list[str]]]:
         elif "summit" in heads:  # MACS 1.4: within the peak, 1-based
             summit = str(_position(path, cells[heads["summit"]], where) - 1)
         name = cells[heads["name"]] if "name" in heads else "."
-        yield number, [cells[heads["chr"]], str(start), cells[heads["end"]], name, "0", ".", "0", "0", "0", summit]
+        numbers.append(number)
+        rows.append([cells[heads["chr"]], str(start), cells[heads["end"]], name, "0", ".", "0", "0", "0", summit])
+    return numbers, [list(column) for column in zip(*rows, strict=True)]
 
 
-def _line(path: Path, number: int, cells: list[str], kind: str, summits: bool, labelled: bool) -> Line:
-    where = f"line {number}"
-    start, end = _position(path, cells[1], where), _position(path, cells[2], where)
-    if start > end:
-        raise BadSource(path, f"the interval starts at {start}, after its end {end}; correct the line", where)
+def _lines(path: Path, numbers: list[int], cells: list[list[str]], summits: bool, labelled: bool) -> list[Line]:
+    n, columns = len(numbers), len(cells)
+    starts, ends = _positions(path, cells[1], numbers), _positions(path, cells[2], numbers)
+    for number, start, end in zip(numbers, starts, ends, strict=True):
+        if start > end:
+            problem = f"the interval starts at {start}, after its end {end}; correct the line"
+            raise BadSource(path, problem, f"line {number}")
+    names, strands = [""] * n, ["."] * n
+    labels: list[tuple[float, ...]] = [()] * n
+    found: list[int | None] = [None] * n
     if labelled:
-        labels = tuple(_LABELS[cell] for cell in cells[3:])
-        return Line(number, cells[0], start, end, "", ".", None, labels)
-    strand = cells[5] if len(cells) > 5 else "."
-    if strand not in ("+", "-", "."):
-        raise BadSource(path, f"the strand (column 6) must be +, - or ., not '{printable(strand, 20)}'", where)
-    name = cells[3] if len(cells) > 3 and cells[3] not in (".", "") else ""
-    summit = None
-    if summits and kind in ("narrowPeak", "MACS table"):
-        summit = _summit(path, cells[9], start, end, where)
-    return Line(number, cells[0], start, end, name, strand, summit)
+        labels = list(zip(*([_LABELS[cell] for cell in column] for column in cells[3:]), strict=True))
+    else:
+        if columns > 3:
+            names = ["" if cell == "." else cell for cell in cells[3]]
+        if columns > 5:
+            strands = cells[5]
+            if strange := set(strands) - {"+", "-", "."}:
+                row = next(i for i, strand in enumerate(strands) if strand in strange)
+                problem = f"the strand (column 6) must be +, - or ., not '{printable(strands[row], 20)}'"
+                raise BadSource(path, problem, f"line {numbers[row]}")
+        if summits:
+            rows = zip(cells[9], starts, ends, numbers, strict=True)
+            found = [_summit(path, cell, start, end, f"line {number}") for cell, start, end, number in rows]
+    return list(map(Line, numbers, cells[0], starts, ends, names, strands, found, labels))
 
 
-def _like_narrowpeak(cells: list[str]) -> bool:
+def _positions(path: Path, cells: list[str], numbers: list[int]) -> list[int]:
+    # No genome has a position of more digits, and int() accepts "1_000" and digits of other scripts
+    joined = "".join(cells)
+    if not (joined.isascii() and joined.isdecimal() and all(cells) and max(map(len, cells)) <= 15):
+        for number, cell in zip(numbers, cells, strict=True):
+            _position(path, cell, f"line {number}")
+    return list(map(int, cells))
+
+
+def _like_narrowpeak(cells: list[list[str]]) -> bool:
     """Return whether ten columns are those of narrowPeak: numbers in the last four, an integer in the last."""
     try:
-        _ = [float(cell) for cell in cells[6:9]]
+        _ = [float(cell) for column in cells[6:9] for cell in column]
     except ValueError:
         return False
-    return cells[9] in _NO_SUMMIT or _whole(cells[9]) is not None
+    return all(cell in _NO_SUMMIT or _whole(cell) is not None for cell in cells[9])
 
 
 _NO_SUMMIT = ("-1", "NA", "NaN", "nan", ".", "")
@@ -207,7 +259,6 @@ def _whole(text: str) -> int | None:
 
 
 def _position(path: Path, text: str, where: str) -> int:
-    # No genome has a position of more digits, and int() accepts "1_000" and digits of other scripts
     if not (text.isascii() and text.isdecimal() and len(text) <= 15):
         raise BadSource(path, f"'{printable(text, 30)}' is not a position, a whole number from 0", where)
     return int(text)

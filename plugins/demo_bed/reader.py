@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from demo_bed.genome import Genome
 from demo_bed.lines import Line, read_intervals
 from demo_bed.options import BedOptions
-from demo_core import BadSource, Interval, Reader, Record
+from demo_core import BadSource, Interval, Reader, Record, RecordBlock
 from demo_core.errors import printable
 from demo_core.sequences import DNA
 
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from demo_core.testing import ReaderExample
 
 _log = logging.getLogger(__name__)
+#: Windows to read at a time.
+_ROWS = 4096
 
 
 class BedReader(Reader):
@@ -40,7 +44,7 @@ class BedReader(Reader):
 
         return EXAMPLE
 
-    def read(self, source: Path) -> Iterator[Record]:
+    def read(self, source: Path) -> Iterator[Record | RecordBlock]:
         """Yield records in the order of the lines. Raises BadSource, naming the line."""
         negatives = self.options.negatives_from
         label: tuple[float, ...] = () if self.options.unlabelled else (1.0,)
@@ -48,24 +52,24 @@ class BedReader(Reader):
             files: list[tuple[Path, tuple[float, ...]]] = [(source, label)]
             files += [(negatives, (0.0,))] if negatives else []
             windows = [(path, label, *self._windows(path, genome)) for path, label in files]
-            kept = [
-                (line, window) for _, _, lines, placed in windows for line, window in zip(lines, placed, strict=True)
-            ]
+            kept = [window for _, _, _, placed in windows for window in placed]
             if not kept and not any(read for read in self._read):
                 raise BadSource(source, "has no intervals, only comments; give a BED or peak file")
             if not kept:
                 raise BadSource(
                     source, f"no window of {self.options.width} bases fits within its chromosome; use a smaller --width"
                 )
-            self._check_chromosomes(source, genome, {window.chrom for _, window in kept})
+            self._check_chromosomes(source, genome, {window.chrom for window in kept})
             self._name_targets(windows)
-            groups = _overlapping([window for _, window in kept])
+            groups = _overlapping(kept)
             count = 0
             for path, label, lines, placed in windows:
-                for line, window in zip(lines, placed, strict=True):
-                    yield self._record(path, line, window, line.labels or label, groups[count], genome)
-                    count += 1
-            used = dict.fromkeys(window.chrom for _, window in kept)
+                for first in range(0, len(lines), _ROWS):
+                    rows = slice(first, first + _ROWS)
+                    numbers = groups[count : count + len(lines[rows])]
+                    yield from self._records(path, lines[rows], placed[rows], label, numbers, genome)
+                    count += len(numbers)
+            used = dict.fromkeys(window.chrom for window in kept)
             self.info = {
                 "genome": {
                     "file": genome.path.name,
@@ -83,28 +87,36 @@ class BedReader(Reader):
         if columns > 1:
             self.targets = tuple(f"label-{i + 1}" for i in range(columns))
 
-    def _record(
-        self, path: Path, line: Line, window: Interval, label: tuple[float, ...], group: int, genome: Genome
-    ) -> Record:
-        bases = genome.bases(window.chrom, window.start, window.end)
-        if window.strand == "-":
-            bases = DNA.decode(DNA.reverse_complement(DNA.encode(bases)))
-        split = (
-            "test"
-            if window.chrom in self.options.test_chrom
-            else "validation"
-            if window.chrom in self.options.validation_chrom
-            else None
-        )
-        return Record(
-            id=line.name or str(window),
-            sequence=bases,
-            labels=label,
-            interval=window,
-            split=split,
-            group=group,
-            where=f"{path.name} line {line.number}",
-        )
+    def _records(
+        self, path: Path, lines: list[Line], windows: list[Interval], label: tuple[float, ...], groups: list[int],
+        genome: Genome,
+    ) -> Iterator[Record | RecordBlock]:  # fmt: skip
+        """Yield a block of windows; single records if widths differ or a letter is illegal, to name the line."""
+        bases = [genome.bases(window.chrom, window.start, window.end) for window in windows]
+        labels = [line.labels or label for line in lines]
+        ids = [line.name or str(window) for line, window in zip(lines, windows, strict=True)]
+        splits = [self._split(window.chrom) for window in windows]
+        minus = [window.strand == "-" for window in windows]
+        try:
+            if len(set(map(len, bases))) > 1:
+                raise ValueError("widths differ")
+            codes = DNA.encode("".join(bases)).reshape(len(windows), -1)
+        except ValueError:
+            for row, (line, window) in enumerate(zip(lines, windows, strict=True)):
+                where = f"{path.name} line {line.number}"
+                text = DNA.decode(DNA.reverse_complement(DNA.encode(bases[row]))) if minus[row] else bases[row]
+                yield Record(ids[row], text, labels[row], window, splits[row], groups[row], where=where)
+            return
+        codes[minus] = DNA.reverse_complement(codes[minus])
+        yield RecordBlock(
+            codes, labels if labels[0] else None, ids, windows, splits, groups,
+            where=f"{path.name} from line {lines[0].number}",
+        )  # fmt: skip
+
+    def _split(self, chrom: str) -> str | None:
+        if chrom in self.options.test_chrom:
+            return "test"
+        return "validation" if chrom in self.options.validation_chrom else None
 
     def _windows(self, path: Path, genome: Genome) -> tuple[list[Line], list[Interval]]:
         """Return lines whose windows lie within their chromosomes, and those windows; report the number of others."""
@@ -162,13 +174,14 @@ class BedReader(Reader):
 
 def _overlapping(windows: list[Interval]) -> list[int]:
     """Return the number of each window's cluster: windows that share bases, directly or in a chain."""
-    clusters = [0] * len(windows)
-    number, chrom, reached = -1, "", 0
-    for place in sorted(range(len(windows)), key=lambda i: (windows[i].chrom, windows[i].start)):
-        window = windows[place]
-        if window.chrom != chrom or window.start >= reached:
-            number += 1
-            chrom, reached = window.chrom, window.end
-        reached = max(reached, window.end)
-        clusters[place] = number
-    return clusters
+    chroms = {chrom: number for number, chrom in enumerate(sorted({window.chrom for window in windows}))}
+    chrom = np.array([chroms[window.chrom] for window in windows], np.int64)
+    start = np.array([window.start for window in windows], np.int64)
+    end = np.array([window.end for window in windows], np.int64)
+    order = np.lexsort((start, chrom))
+    far = chrom * 2**40  # beyond any position, so that chromosomes follow each other
+    reached = np.maximum.accumulate((far + end)[order])
+    new = np.append(True, (far + start)[order][1:] >= reached[:-1])[: len(windows)]
+    clusters = np.empty(len(windows), np.int64)
+    clusters[order] = np.cumsum(new) - 1
+    return clusters.tolist()

@@ -33,6 +33,10 @@ if TYPE_CHECKING:
     from demo_core.data import SequenceDataset
 
 
+#: Rows of labels to read at a time.
+_ROWS = 1 << 16
+
+
 @click.group()
 def data() -> None:
     """Import sequences and summarise datasets."""
@@ -169,24 +173,26 @@ def import_(
     settings["alphabet"] = alphabet_named(settings["alphabet"])
     for note in import_source(registered, options, source, output, ImportSettings(**settings), replace=force):
         say(note)
-    import numpy as np
-
     from demo_core.data import SequenceDataset
 
     with SequenceDataset.open(output) as dataset:
-        _say_how_to_label(dataset, registered)
+        labelled = _has_labels(dataset)
+        if not labelled:
+            _say_how_to_label(registered)
         n, length = counted(len(dataset), "sequence"), counted(dataset.length, "base")
         what = "targets" if len(dataset.targets) > 1 else "target"
         echo(f"{output}: {n} of {length}, {what} {_listed(dataset.targets)}")
-        labelled = any(not np.isnan(block.labels).all() for block in dataset.blocks())
     _suggest(output, labelled=labelled)
 
 
-def _say_how_to_label(dataset: SequenceDataset, registered: Registered[DatasetReader]) -> None:
+def _has_labels(dataset: SequenceDataset) -> bool:
     import numpy as np
 
-    if any(not np.isnan(block.labels).all() for block in dataset.blocks()):
-        return
+    starts = range(0, len(dataset), _ROWS)
+    return any(not np.isnan(dataset.labels[start : start + _ROWS]).all() for start in starts)
+
+
+def _say_how_to_label(registered: Registered[DatasetReader]) -> None:
     flags = ", ".join(o.flag for o in options_of(registered.spec.options))
     say(
         "no sequence has a label; the dataset can be predicted and explained, but not used for training or evaluation"

@@ -7,7 +7,7 @@ EXAMPLE = ReaderExample(
     file="peaks.fa",
     content=b">chr1:4-12(+) first\nACGT\nacgt\n\n>second\nNNGTACGN\n",
     records=(
-        Record(id="chr1:4-12(+)", sequence="ACGTacgt", interval=Interval("chr1", 4, 12, "+")),
+        Record(id="chr1:4-12(+)", sequence="ACGTACGT", interval=Interval("chr1", 4, 12, "+")),
         Record(id="second", sequence="NNGTACGN"),
     ),
     malformed={

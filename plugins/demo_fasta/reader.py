@@ -5,12 +5,15 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from demo_core import BadSource, Interval, Reader, Record, text_lines
+import numpy as np
+
+from demo_core import BadSource, Interval, Reader, Record, RecordBlock
 from demo_core.errors import counted, printable
-from demo_core.sequences import locus_in
+from demo_core.sequences import DNA, Codes, locus_in, text_blocks
 from demo_core.storage import RECORD
 from demo_fasta.options import FastaOptions
 
@@ -19,7 +22,20 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+#: Bytes of text to read at a time.
+_BLOCK = 1 << 20
 _LABELS = {"1": 1.0, "0": 0.0}
+
+
+@dataclass
+class _File:
+    """A file, how its sequences are labelled, and whether those read before have labels."""
+
+    path: Path
+    label: float | None
+    split: str | None
+    must_be_labelled: bool = False
+    labelled: bool | None = None
 
 
 class FastaReader(Reader):
@@ -31,6 +47,7 @@ class FastaReader(Reader):
         self.options = options
         self._without_interval = 0
         self._forms: Counter[str] = Counter()
+        self._length: int | None = None
 
     @staticmethod
     def example() -> ReaderExample:
@@ -39,15 +56,19 @@ class FastaReader(Reader):
 
         return EXAMPLE
 
-    def read(self, source: Path) -> Iterator[Record]:
+    def read(self, source: Path) -> Iterator[Record | RecordBlock]:
         """Yield records of all files. Raises BadSource, naming the line."""
         test = self.options.test_from
         given = 1.0 if self.options.all_positive or self.options.negatives_from else None
-        yield from self._file(source, given, "train" if test else None)
+        files = [_File(source, given, "train" if test else None)]
         if self.options.negatives_from:
-            yield from self._file(self.options.negatives_from, 0.0, "train" if test else None)
+            files.append(_File(self.options.negatives_from, 0.0, "train" if test else None))
         if test:
-            yield from self._file(test, given if self.options.all_positive else None, "test", must_be_labelled=True)
+            files.append(_File(test, given if self.options.all_positive else None, "test", must_be_labelled=True))
+        for file in files:
+            for number, text in _whole_entries(file.path):
+                block = self._block(file, number, text)
+                yield from self._records(file, number, text) if block is None else (block,)
         for form, n in self._forms.items():
             _log.warning("%s read as intervals (%s)", counted(n, "header"), form)
         if self._without_interval:
@@ -56,32 +77,59 @@ class FastaReader(Reader):
                 counted(self._without_interval, "header"),
             )
 
-    def _file(
-        self, source: Path, given: float | None, split: str | None, *, must_be_labelled: bool = False
-    ) -> Iterator[Record]:
-        labelled: bool | None = None
-        for header, sequence, where in _entries(source):
+    def _block(self, file: _File, number: int, text: str) -> RecordBlock | None:
+        """Return all entries at once. None if lengths differ or anything is wrong, for records one by one."""
+        try:
+            headers, codes = _of_labels_only(text) or _of_one_length(text)
+        except ValueError:
+            return None
+        n, length = codes.shape
+        only_labels = set(headers) <= _LABELS.keys()
+        words = headers if only_labels else [h.split(maxsplit=1)[0] if h else "" for h in headers]
+        different = set(words)
+        labels: list[float] | None = None
+        if file.label is not None:
+            labels = [file.label] * n
+        elif different <= _LABELS.keys():
+            labels = [_LABELS[word] for word in words]
+        wrong = file.label == 1.0 and "0" in different
+        wrong |= labels is None and (file.must_be_labelled or bool(different & _LABELS.keys()))
+        if wrong or file.labelled not in (None, labels is not None) or self._length not in (None, length):
+            return None
+        file.labelled, self._length = labels is not None, length
+        return RecordBlock(
+            codes=codes,
+            labels=None if labels is None else np.array(labels, np.float32)[:, None],
+            ids=None if only_labels else ["" if word in _LABELS else word for word in words],
+            intervals=None if only_labels else [self._interval(header, length) for header in headers],
+            splits=[file.split] * n if file.split else None,
+            where=f"{file.path.name} from line {number}",
+        )
+
+    def _records(self, file: _File, first: int, text: str) -> Iterator[Record]:
+        for header, sequence, where in _entries(file.path, first, text):
             word = header.split(maxsplit=1)[0] if header else ""
-            label = _LABELS.get(word) if given is None else given
-            if given == 1.0 and word == "0":
-                raise BadSource(
-                    source,
-                    f"header '>{printable(header, 40)}' is labelled negative in a file of positives; correct it",
-                    where,
+            label = _LABELS.get(word) if file.label is None else file.label
+            shown = f"header '>{printable(header, 40)}'"
+            if file.label == 1.0 and word == "0":
+                problem = f"{shown} is labelled negative in a file of positives; correct it"
+                raise BadSource(file.path, problem, where)
+            if file.must_be_labelled and label is None:
+                raise BadSource(file.path, f"{shown} must be >1 or >0 in a test file", where)
+            if file.labelled not in (None, label is not None):
+                has = (
+                    "is not >1 or >0, as those before it are" if file.labelled else "is a label, unlike those before it"
                 )
-            if must_be_labelled and label is None:
-                raise BadSource(source, f"header '>{printable(header, 40)}' must be >1 or >0 in a test file", where)
-            if labelled is not None and labelled != (label is not None):
-                has = "is not >1 or >0, as those before it are" if labelled else "is a label, unlike those before it"
-                raise BadSource(source, f"header '>{printable(header, 40)}' {has}; label all sequences or none", where)
-            labelled = label is not None
+                raise BadSource(file.path, f"{shown} {has}; label all sequences or none", where)
+            file.labelled = label is not None
+            self._length = self._length or len(sequence)
             yield Record(
                 id="" if word in _LABELS else word,
                 sequence=sequence,
                 labels=() if label is None else (label,),
                 interval=self._interval(header, len(sequence)),
-                split=split,
-                where=f"{source.name} {where}",
+                split=file.split,
+                where=f"{file.path.name} {where}",
             )
 
     def _interval(self, header: str, length: int) -> Interval | None:
@@ -96,12 +144,54 @@ class FastaReader(Reader):
         return found[0]
 
 
-def _entries(source: Path) -> Iterator[tuple[str, str, str]]:
+def _of_labels_only(text: str) -> tuple[list[str], Codes] | None:
+    """Return headers and codes of ``>1`` and ``>0`` entries with one line each; None for others."""
+    width = text.find("\n", 3) + 1  # bytes of the first entry
+    if width < 5 or text[2] != "\n" or not text.isascii():
+        return None
+    whole = text if text[-1] == "\n" else text + "\n"
+    if len(whole) % width:
+        return None
+    lines = np.frombuffer(whole.encode("ascii"), np.uint8).reshape(-1, width)
+    if (lines[:, [0, 2, -1]] != np.frombuffer(b">\n\n", np.uint8)).any():
+        return None
+    return list(lines[:, 1].tobytes().decode("ascii")), DNA.encode_bytes(lines[:, 3:-1])
+
+
+def _of_one_length(text: str) -> tuple[list[str], Codes]:
+    """Return headers and codes of entries with sequences of one length. Raises ValueError for others."""
+    entries = [entry.partition("\n") for entry in text[1:].split("\n>")]
+    sequences = [entry[2].replace("\n", "") for entry in entries]
+    length = len(sequences[0])
+    if text[0] != ">" or not 0 < length <= RECORD.value or set(map(len, sequences)) != {length}:
+        raise ValueError("not whole entries of one length")
+    return [entry[0].strip() for entry in entries], DNA.encode("".join(sequences)).reshape(len(entries), length)
+
+
+def _whole_entries(source: Path) -> Iterator[tuple[int, str]]:
+    """Yield number of the first line and text of some whole entries."""
+    begun: list[str] = []  # pieces of an entry that goes on
+    number, size, most = 1, 0, RECORD.value
+    for _, text in text_blocks(source, _BLOCK):
+        last = text.rfind("\n>") + 1  # where its last entry starts
+        if last or text[0] == ">":
+            whole = "".join([*begun, text[:last]])
+            if whole:
+                yield number, whole
+            number, begun, size = number + whole.count("\n"), [], 0
+        begun.append(text[last:])
+        size += len(begun[-1]) - begun[-1].count("\n")
+        if size - len(begun[0].partition("\n")[0]) > most:
+            break
+    yield number, "".join(begun)
+
+
+def _entries(source: Path, first: int, text: str) -> Iterator[tuple[str, str, str]]:
     """Yield header, sequence and place of each entry."""
     header: str | None = None
     parts: list[str] = []
     where, size, most = "", 0, RECORD.value
-    for number, line in text_lines(source):
+    for number, line in enumerate(text.split("\n"), first):
         if line.startswith(">"):
             if header is not None:
                 yield header, _joined(source, header, parts, where), where

@@ -7,6 +7,7 @@ from demo_bed.options import BedOptions
 from demo_bed.reader import BedReader
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from records import records_of
 
 from demo_core import BadSource, SequenceDataset
 from demo_core.cli.group import State
@@ -28,7 +29,7 @@ def read(tmp_path, genome, text, name="peaks.bed", **options):
     path = tmp_path / name
     path.write_bytes(gzip.compress(text.encode()) if name.endswith(".gz") else text.encode())
     reader = BedReader(BedOptions(genome=genome, **options))
-    return list(reader.read(path)), reader
+    return records_of(reader.read(path)), reader
 
 
 def test_windows_are_centred_on_the_midpoint(tmp_path, genome):
@@ -182,3 +183,20 @@ def test_suffixes_choose_the_reader():
 
     for name in ("x.bed", "x.bed.gz", "x.narrowPeak", "x.narrowPeak.gz"):
         assert find_reader(State().registry, Path(name), None).spec.name == "bed"
+
+
+def test_bases_are_those_of_pyfaidx_whatever_the_lines(tmp_path):
+    import pyfaidx
+    from demo_bed.genome import Genome
+
+    random = np.random.default_rng(0)
+    for number, (width, newline) in enumerate([(1, "\n"), (7, "\r\n"), (60, "\n"), (500, "\r\n")]):
+        path, text = tmp_path / f"{number}.fa", "".join(random.choice(list("ACGTNacgt"), 333))
+        whole = newline.join(text[i : i + width] for i in range(0, len(text), width))
+        path.write_bytes(f">chr1{newline}{whole}{newline}>chr2 x{newline}{whole}{newline}".encode())
+        theirs = pyfaidx.Fasta(str(path), as_raw=True)
+        with Genome(path) as genome:
+            for start, end in random.integers(0, 334, (200, 2)):
+                low, high = sorted((int(start), int(end)))
+                for chrom in ("chr1", "chr2"):
+                    assert genome.bases(chrom, low, high) == str(theirs[chrom][low:high]) == text[low:high]

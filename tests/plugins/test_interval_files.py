@@ -163,3 +163,26 @@ def test_a_file_of_comments_has_no_intervals(tmp_path, demo):
     (tmp_path / "g.fa").write_text(">chr1\nACGT\n")
     code, _, err = demo("data", "import", tmp_path / "a.bed", "--genome", tmp_path / "g.fa", "-o", tmp_path / "d.h5")
     assert code == 1 and "has no intervals" in err
+
+
+def test_lines_with_comments_spaces_and_empty_cells_are_those_of_regular_lines(tmp_path):
+    regular = [f"chr{i % 3}\t{i}\t{i + 9}\tp{i}\t0\t+" for i in range(5000)]
+    wanted = lines(tmp_path, "a.bed", "\n".join(regular) + "\n")
+    mixed = [line.replace("\t", " ") if i % 4 == 1 else line for i, line in enumerate(regular)]
+    mixed[100:100] = ["# a comment", "track name=x", "", "browser position chr1:1-2"]
+    found = lines(tmp_path, "b.bed", "\n".join(mixed) + "\n")
+    assert [line[1:] for line in found] == [line[1:] for line in wanted]
+    assert [line.number for line in found] == [*range(1, 101), *range(105, 5005)]
+    # one word too many in one line and one too few in another is not a regular file
+    swapped = [*regular[:10], "chr1\t5\t9\tp q\t0\t+", "chr1\t5\t9\t\t0\t+", *regular[10:]]
+    found = lines(tmp_path, "c.bed", "\n".join(swapped))
+    assert (found[10].name, found[11].name, found[11].strand) == ("p q", "", "+")
+    assert [line[1:] for line in found[12:]] == [line[1:] for line in wanted[10:]]
+
+
+@pytest.mark.parametrize(("cell", "column"), [("1_000", 1), ("\u0663", 1), ("-5", 2), ("1" * 16, 2), ("", 1)])
+def test_a_bad_position_among_many_is_named_by_its_line(tmp_path, cell, column):
+    rows = [["chr1", str(i), str(i + 9)] for i in range(3000)]
+    rows[2000][column] = cell
+    with pytest.raises(BadSource, match="line 2001: .* is not a position"):
+        lines(tmp_path, "a.bed", "\n".join("\t".join(row) for row in rows))

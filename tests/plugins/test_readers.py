@@ -1,12 +1,14 @@
 """Test the readers deepbind and fasta: records, and messages about malformed files."""
 
 import gzip
+import re
 
 import numpy as np
 import pytest
 from demo_fasta.options import FastaOptions
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from records import records_of
 
 from demo_core.data.dataset import SequenceDataset
 from demo_core.errors import DemoError, UsageProblem
@@ -19,7 +21,7 @@ HEADER = "FoldID\tEventID\tseq\tBound\n"
 
 def read(registry, name, path, **options):
     found = registry.find(DatasetReader, name)
-    return list(found.load()(build(found.spec.options, options, name)).read(path))
+    return records_of(found.load()(build(found.spec.options, options, name)).read(path))
 
 
 def table(rows):
@@ -86,12 +88,46 @@ def test_fasta_in_any_line_width_and_line_ending(tmp_path_factory, registry, pai
         wrapped = newline.join(sequence[i : i + width] for i in range(0, len(sequence), width))
         text += f">{header}{newline}{wrapped}{newline}"
     records = read(registry, "fasta", fasta(tmp_path_factory.mktemp("fa"), text, name))
-    assert [(r.id, r.sequence) for r in records] == [(h.split()[0] if h.split() else "", s) for h, s in pairs]
+    assert [(r.id, r.sequence.upper()) for r in records] == [
+        (h.split()[0] if h.split() else "", s.upper()) for h, s in pairs
+    ]
 
 
 def test_labels_from_headers(tmp_path, registry):
     records = read(registry, "fasta", fasta(tmp_path, ">1\nACGT\n>0 chr1\nACGA\n"))
     assert [(r.id, r.labels) for r in records] == [("", (1.0,)), ("", (0.0,))]
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("01"), st.text("ACGTNacgtn", min_size=7, max_size=7)), min_size=1, max_size=40)
+)
+@settings(max_examples=60, deadline=None)
+def test_labelled_entries_of_one_line_in_blocks_of_any_size(tmp_path_factory, registry, pairs):
+    import demo_fasta.reader as module
+
+    path = fasta(tmp_path_factory.mktemp("fa"), "".join(f">{label}\n{text}\n" for label, text in pairs))
+    for size in (1, 5, 64, 1 << 20):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(module, "_BLOCK", size)
+            records = read(registry, "fasta", path)
+        assert [(r.id, r.sequence, r.labels) for r in records] == [("", s.upper(), (float(n),)) for n, s in pairs]
+
+
+@pytest.mark.parametrize("many", [1, 40_000])  # within one block, and after several
+@pytest.mark.parametrize(
+    ("bad", "said"),
+    [
+        (">1\nAC*T\n", r"\(x.fa line {line}\) illegal letter '\*' in column 3"),
+        (">1\nACGTA\n", r"\(x.fa line {line}\) has 5 bases, but the first record has 4"),
+        (">0 chr1\n\n", "line {line}: header '>0 chr1' has no sequence"),
+        (">c\nACGT\n", "line {line}: header '>c' is not >1 or >0"),
+    ],
+)
+def test_a_bad_entry_among_many_is_named_by_its_line(tmp_path, demo, many, bad, said):
+    path = fasta(tmp_path, ">1\nACGT\n>0\nACGA\n" * many + bad + ">1\nACGT\n")
+    code, _, err = demo("data", "import", path, "-o", tmp_path / "d.h5")
+    assert code == 1 and re.search(said.format(line=4 * many + 1), err), err
+    assert not (tmp_path / "d.h5").exists()
 
 
 def test_labels_from_files(tmp_path, registry):
