@@ -31,8 +31,8 @@ _SECONDS = 0.6
 #: A size that takes more memory than this, in bytes, is not tried
 _MEMORY = 2 << 30
 _LARGEST, _POSITIONS = 4096, 420_000
-#: Another size must be this much faster
-_GAIN = 1.03
+#: A larger or smaller size must be this much faster. Reading and checking a batch costs time too, which is not measured
+_GAIN_OF_LARGER, _GAIN_OF_SMALLER = 1.03, 1.08
 
 
 def measured_batch_size(
@@ -132,10 +132,11 @@ def _fastest(model: Model, usual: int, largest: int, *, gradients: bool) -> int:
                 if size == usual:
                     return 0
                 continue
-            often = 1 if expected > 0.05 else 3
+            often = 2 if expected > 0.05 else 3  # the first of a size also gets new memory
             rates[size] = size / min(_seconds(model, size, gradients=gradients) for _ in range(often))
     best = max(rates, key=lambda s: rates[s])
-    return best if rates[best] > _GAIN * rates[usual] else usual
+    gain = _GAIN_OF_LARGER if best > usual else _GAIN_OF_SMALLER
+    return best if rates[best] > gain * rates[usual] else usual
 
 
 def _seconds(model: Model, size: int, *, gradients: bool) -> float:

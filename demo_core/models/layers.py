@@ -73,33 +73,67 @@ class Lstm(nn.Module):
         states, _ = self.lstm(x.transpose(1, 2))
         return cast("Tensor", states).transpose(1, 2)
 
-    def means(self, x: Tensor, *, of: Literal["prefixes", "suffixes"]) -> Tensor:
+    def means(self, x: Tensor, *, of: Literal["prefixes", "suffixes"], edges: Tensor | None = None) -> Tensor:
         """Return the mean state (B, H, L) of every prefix x[0..i], or of every suffix x[i..L-1].
 
         The direction that starts at the shared end (forward for prefixes) runs once, since all parts share its states.
         The other direction runs once per length. Several layers, a unidirectional LSTM, an LSTM with hooks, and other
         devices than a CPU run in full for each length.
+
+        If ``x`` comes from a padded convolution, its last q positions differ from part to part. ``edges`` (B, C, q, L)
+        holds them: of prefix x[0..i] in ``edges[..., i]``, and for suffixes the first q of x[i..L-1].
         """
-        length = x.shape[2]
-        parts = [x[:, :, : n + 1] if of == "prefixes" else x[:, :, n:] for n in range(length)]
+        edges = x.new_zeros(*x.shape[:2], 0, x.shape[2]) if edges is None else edges
+        if of == "suffixes":  # prefixes of the reverse
+            x, edges = x.flip(2), edges.flip((2, 3))
+        ends = ("_l0", "_l0_reverse") if of == "prefixes" else ("_l0_reverse", "_l0")
+        parts = [_part(x, edges, n) for n in range(1, x.shape[2] + 1)]
         shared = type(self.lstm) is nn.LSTM and self.lstm.num_layers == 1 and self.lstm.bidirectional
         if not shared or is_altered(self) or is_altered(self.lstm) or x.device.type != "cpu":
-            return torch.stack([self(part).mean(dim=2) for part in parts], dim=2)
-        backward_enters = of == "suffixes"
-        same = self._direction(x, backward=backward_enters).cumsum(dim=2)
-        same = same / torch.arange(1, length + 1, device=x.device, dtype=x.dtype)
-        other = [self._direction(part, backward=not backward_enters).mean(dim=2) for part in parts]
-        means = [same.flip(2) if backward_enters else same, torch.stack(other, dim=2)]
-        return torch.cat(means[::-1] if backward_enters else means, dim=1)
+            whole = [self(part if of == "prefixes" else part.flip(2)).mean(dim=2) for part in parts]
+            means = torch.stack(whole, dim=2)
+        else:
+            against = torch.stack([self._run(part.flip(2), ends[1])[0].mean(dim=2) for part in parts], dim=2)
+            along = self._means_of_prefixes(x, edges, ends[0])
+            means = torch.cat([along, against] if of == "prefixes" else [against, along], dim=1)
+        return means if of == "prefixes" else means.flip(2)
 
-    def _direction(self, x: Tensor, *, backward: bool) -> Tensor:
-        """Return the states (B, units, L) of one direction, in the order in which it reads."""
-        end = "_l0_reverse" if backward else "_l0"
+    def _means_of_prefixes(self, x: Tensor, edges: Tensor, end: str) -> Tensor:
+        """Return the mean state (B, units, L) of every prefix, in the direction that starts at its first position."""
+        length, width = x.shape[2], edges.shape[2]
+        count = torch.arange(1, length + 1, device=x.device, dtype=x.dtype)
+        if not width:
+            return self._run(x, end)[0].cumsum(dim=2) / count
+        sums = [self._run(_part(x, edges, n), end)[0].sum(dim=2) for n in range(1, min(width, length + 1))]
+        states = [x.new_zeros(len(x), self.lstm.hidden_size)]
+        cells = [states[0]]
+        for place in range(length - width):  # one by one, since torch.lstm returns only the last cell state
+            _, state, cell = self._run(x[:, :, place : place + 1], end, states[-1], cells[-1])
+            states.append(state)
+            cells.append(cell)
+        if length >= width:  # these start at the state before their last positions, and run together
+            own = edges[:, :, :, width - 1 :].permute(3, 0, 1, 2).flatten(0, 1)
+            last = self._run(own, end, torch.cat(states), torch.cat(cells))[0].sum(dim=2)
+            before = torch.stack(states).cumsum(dim=0)  # the first state is zero
+            sums += before + last.reshape(before.shape)
+        return torch.stack(sums, dim=2) / count
+
+    def _run(
+        self, x: Tensor, end: str, state: Tensor | None = None, cell: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Run one direction. Return its states (B, units, L), and the last state and cell state (B, units)."""
         weights = [getattr(self.lstm, name + end) for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
-        state = x.new_zeros(1, len(x), self.lstm.hidden_size)
-        read = (x.flip(2) if backward else x).transpose(1, 2)
-        states, _, _ = torch.lstm(read, (state, state), weights, True, 1, 0.0, False, False, True)
-        return states.transpose(1, 2)
+        zero = x.new_zeros(len(x), self.lstm.hidden_size)
+        first = [(zero if given is None else given)[None] for given in (state, cell)]
+        states, last, cells = torch.lstm(x.transpose(1, 2), first, weights, True, 1, 0.0, False, False, True)
+        return states.transpose(1, 2), last[0], cells[0]
+
+
+def _part(x: Tensor, edges: Tensor, length: int) -> Tensor:
+    """Return the first positions of ``x``, the last of them replaced by the edges of this length."""
+    width = edges.shape[2]
+    own = edges[:, :, max(0, width - length) :, length - 1]
+    return torch.cat([x[:, :, : max(0, length - width)], own], dim=2) if width else x[:, :, :length]
 
 
 class MeanReadout(nn.Module):

@@ -14,7 +14,7 @@ def register_architectures(register: Register[Architecture]) -> None:
             name="cnn-rnn",
             target="demo_cnn_rnn.network:CnnRnn",
             options=CnnRnnOptions,
-            provides={"gradients", "conv-filters", "recurrent", "variable-length"},
+            provides={"gradients", "conv-filters", "recurrent", "variable-length", "prefix-logits"},
             # with more steps, its gradients leave the known sites (docs/benchmarks.md)
             training={"learning_rate": 0.01, "training_steps": 1300},
             summary=("A convolution and a bidirectional LSTM, averaged over positions (Lanchantin et al. 2017)."),

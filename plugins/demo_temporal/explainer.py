@@ -27,8 +27,8 @@ class Temporal(SequenceExplainer):
     When not to use it: to quantify the contribution of a base. A score includes all bases up to a position. Networks
     were not trained on these lengths, so scores of short prefixes are extrapolations.
 
-    Cost: one pass for the cnn. A bidirectional rnn runs one direction once and the other once per length. Without
-    ``prefix_logits``, each length takes one pass. The last two are quadratic in the length.
+    Cost: one pass for the cnn. A bidirectional rnn or cnn-rnn runs one direction once, and the other once per length.
+    Without ``prefix_logits``, each length takes one pass. The last two are quadratic in the length.
     """
 
     def __init__(self, options: TemporalOptions) -> None:

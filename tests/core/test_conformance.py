@@ -55,7 +55,7 @@ BUILT_IN = [
 #: Checks that do not apply, and why.
 NOTHING_TO_CHECK = {
     "adapted:fast",  # a network from outside has none
-    "adapted:lengths", "adapted:prefixes", "cnn-rnn:prefixes",  # without the capability prefix-logits
+    "adapted:lengths", "adapted:prefixes",  # without the capability prefix-logits
     "bed:streams", "planted:streams", "sites:streams",  # no longer example; tested in their own files
     "planted:packed",
     # reads no data

@@ -65,6 +65,24 @@ def test_mean_states_of_prefixes_and_suffixes_are_those_of_each_alone(layers, bo
             assert torch.allclose(found, layer(part).mean(dim=2), rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize("layers, both", [(1, True), (1, False), (2, True)])
+@pytest.mark.parametrize("width", [0, 1, 3, 12])  # the last is more than the length
+def test_mean_states_with_edges_are_those_of_each_part_alone(layers, both, width):
+    torch.manual_seed(0)
+    layer = Lstm(4, 5, layers=layers, bidirectional=both).double().eval()
+    x, edges = torch.randn(3, 4, 9, dtype=torch.float64), torch.randn(3, 4, width, 9, dtype=torch.float64)
+    for of in ("prefixes", "suffixes"):
+        found = layer.means(x, of=of, edges=edges)
+        for place in range(9):
+            columns = list((x[:, :, : place + 1] if of == "prefixes" else x[:, :, place:]).unbind(2))
+            for j in range(width):
+                at = len(columns) - width + j if of == "prefixes" else j
+                if 0 <= at < len(columns):
+                    columns[at] = edges[:, :, j, place]
+            alone = layer(torch.stack(columns, dim=2)).mean(dim=2)
+            assert torch.allclose(found[:, :, place], alone, rtol=0, atol=1e-12)
+
+
 def test_mean_states_heed_hooks():
     layer = Lstm(4, 5).eval()
     x = torch.randn(2, 4, 6)

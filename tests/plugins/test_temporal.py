@@ -131,9 +131,12 @@ def test_one_pass_where_the_network_offers_it(registry, monkeypatch):
         ("cnn", {}, 0),
         ("rnn", {"unidirectional": True}, 0),
         ("rnn", {}, 0),
-        ("cnn-rnn", {}, 40),
+        ("cnn-rnn", {}, 0),
+        ("without", {}, 40),
     ]:
-        model = tiny_model(name, registry=registry, **options)
+        model = tiny_model("cnn-rnn" if name == "without" else name, registry=registry, **options)
+        if name == "without":
+            model.capabilities = model.capabilities - {"prefix-logits"}
         seen, kind = [], type(model.module)
         method = "fast_forward" if fast_network(model.module, torch.zeros(1)) else "forward"
         original = getattr(kind, method)
@@ -143,6 +146,20 @@ def test_one_pass_where_the_network_offers_it(registry, monkeypatch):
         seen = seen[1:-1]  # passes of the core: one sequence before, and outputs afterwards
         assert len(seen) == passes, name
         assert set(seen) <= {10}, name  # prefixes and suffixes of one length
+
+
+@pytest.mark.parametrize("width", [1, 2, 3, 8, 9])
+@pytest.mark.parametrize("options", [{}, {"unidirectional": True}, {"layers": 2}])
+def test_prefixes_of_a_padded_convolution_are_those_of_each_alone(registry, width, options):
+    """As by a loop in float64, also for sequences shorter than the filter."""
+    module = tiny_model("cnn-rnn", registry=registry, width=width, **options).module.double()
+    for length in (1, 2, 3, 8, 21):
+        x = torch.randn(3, 4, length, dtype=torch.float64)
+        with torch.no_grad():
+            for place in range(length):
+                prefix, suffix = module(x[:, :, : place + 1]), module(x[:, :, place:])
+                assert torch.allclose(module.prefix_logits(x)[:, :, place], prefix, rtol=0, atol=1e-12)
+                assert torch.allclose(module.suffix_logits(x)[:, :, place], suffix, rtol=0, atol=1e-12)
 
 
 def changed_network(how, model):
@@ -158,6 +175,11 @@ def changed_network(how, model):
         module.__class__ = type(
             "Sub", (type(module),), {"forward": lambda self, x: type(module).__mro__[1].forward(self, x) * 2}
         )
+    elif how == "dilated convolution":
+        module.convolution.dilation, module.padding.padding = (2,), (8, 8)
+    elif how == "other features":
+        features = lambda self, x: type(module).__mro__[1].position_features(self, x).flip(2) ** 2  # noqa: E731
+        module.__class__ = type("Sub", (type(module),), {"position_features": features})
     elif how == "exchanged dropout":
         module.dropout = torch.nn.ReLU()
     elif how == "exchanged lstm":
@@ -173,7 +195,15 @@ OF_RECURRENT = ("hook of the readout", "hook of all recurrent layers", "exchange
 
 @pytest.mark.parametrize(
     "name, how",
-    [(name, how) for name in ("cnn", "rnn", "cnn-rnn") for how in (OF_ALL if name == "cnn" else OF_ALL + OF_RECURRENT)],
+    [
+        (name, how)
+        for name, changes in (
+            ("cnn", OF_ALL),
+            ("rnn", OF_ALL + OF_RECURRENT),
+            ("cnn-rnn", (*OF_ALL, *OF_RECURRENT, "dilated convolution", "other features")),
+        )
+        for how in changes
+    ],
 )
 def test_scores_are_those_of_the_changed_network(registry, name, how):
     """As by a loop over prefixes and suffixes with the network itself."""
