@@ -48,7 +48,7 @@ def commands() -> str:
     names = lambda command: [row["name"] for row in json.loads(demo(command, "--json"))[command]]  # noqa: E731
     lines: list[list[str]] = [[], ["data"], ["data", "import"], ["data", "info"], ["train"]]
     lines += [["train", name] for name in names("architectures")]
-    lines += [["evaluate"], ["predict"], ["explain"]]
+    lines += [["evaluate"], ["predict"], ["bench"], ["explain"]]
     lines += [["explain", name] for name in [*names("explainers"), "all"]]
     lines += [["show"], ["figure"], ["dashboard"], ["export"], ["motifs"]]
     lines += [["motifs", name] for name in ("find", "match", "scan", "dependencies", "db")]
