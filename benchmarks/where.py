@@ -1,16 +1,18 @@
-"""Measure where the time goes: steps of a network, and parts of `demo explain`.
+"""Measure where the time goes: steps of a network, and parts of commands.
 
-    python benchmarks/where.py [--sequences 20000]
+    python benchmarks/where.py [--sequences 50000]
 
 Steps are those of PyTorch's profiler for untrained default networks, 101 bases and one calling thread and all
-cores. Their limit is the rate of a product of two matrices of 2,048 x 2,048 in float32 on the same cores. Parts of the
-command are cumulative times of its functions.
+cores. Their limit is the rate of a product of two matrices of 2,048 x 2,048 in float32 on the same cores. Parts of
+commands are cumulative times of their functions, for a trained cnn and data with a motif.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import cProfile
+import io
 import json
 import pstats
 import sys
@@ -23,6 +25,7 @@ import torch
 from demo_train.settings import TrainingSettings
 from demo_train.training import train
 from gradients import model_of
+from growth import trained, write_fasta
 from torch.profiler import profile
 
 from demo_core import Model, SequenceDataset
@@ -38,14 +41,41 @@ GROUPS = {
     "pooling and ReLU": ("pool", "threshold", "relu", "maximum", "clamp", "::sub"),
     "random numbers": ("bernoulli", "random", "uniform"),
 }
-#: Parts of `demo explain`, by file and function
+#: Parts of commands, by file and function. The last is the whole command, without imports
 PARTS = {
-    "gradients": ("gradients.py", "outputs_and_gradients"),
-    "reading sequences": ("dataset.py", "take"),
-    "checks of the plugin": ("guard.py", "changes"),
-    "part files": ("part_files.py", "write"),
-    "final file": ("writer.py", "write_explanation"),
-    "everything": ("pipeline.py", "run"),
+    "data import": {
+        "reading FASTA": ("reader.py", "read"),
+        "hashes of sequences": ("strand_free.py", "strand_free_keys"),
+        "ids": ("collecting.py", "_named"),
+        "groups and splits": [("collecting.py", "numbers"), ("splits.py", "assign_splits")],
+        "writing": ("dataset.py", "append"),
+        "checksums of ids": ("hdf5.py", "describe"),
+        "everything": ("importing.py", "import_records"),
+    },
+    "explain saliency": {
+        "gradients": ("gradients.py", "outputs_and_gradients"),
+        "reading sequences": ("dataset.py", "take"),
+        "checks of the plugin": ("guard.py", "changes"),
+        "part files": ("part_files.py", "write"),
+        "final file": ("writer.py", "write_explanation"),
+        "everything": ("pipeline.py", "run"),
+    },
+    "motifs find": {
+        "seqlets": ("finding.py", "_seqlets"),
+        "clustering": ("finding.py", "_motifs"),
+        "reading the database": ("databases.py", "load"),
+        "comparison with the database": ("tomtom.py", "compare"),
+        "scan for sites, and tables": ("hits.py", "scan_sequences"),
+        "everything": ("find.py", "find"),
+    },
+    "dashboard": {
+        "alignment of runs": ("alignment.py", "align"),
+        "sites of motifs": ("motifs.py", "read_motifs"),
+        "sequences": ("sequence.py", "sequence_data"),
+        "comparison": ("agreement.py", "compare_runs"),
+        "page": ("page.py", "page_html"),
+        "everything": ("report.py", "make_report"),
+    },
 }
 
 
@@ -93,39 +123,47 @@ def jobs(model: Model, data: SequenceDataset) -> dict[str, Callable[[], object]]
     }
 
 
-def parts(n: int) -> dict[str, float]:
-    """Return seconds of the parts of `demo explain saliency` with the cnn."""
-    from demo_core.__main__ import main as demo
-
+def parts(n: int) -> dict[str, dict[str, float]]:
+    """Return seconds of the parts of each command, for a trained cnn and n sequences, half of them with a motif."""
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
-        model_of("cnn").save(place / "cnn")
-        tiny_dataset(n, 101, unknown=False).save(place / "data.h5")
-        sys.argv = [
-            "demo",
-            "explain",
-            "saliency",
-            f"{place}/cnn",
-            f"{place}/data.h5",
-            "--split",
-            "all",
-            "-o",
-            f"{place}/out",
-        ]
-        profiler = cProfile.Profile()
+        trained(place).save(place / "cnn")
+        write_fasta(place / "data.fa", n, 101)
+        data, explanation, motifs = place / "data.h5", place / "cnn.saliency.h5", place / "motifs"
+        lines = {
+            "data import": (place / "data.fa", "-o", data, "--negatives", "none"),
+            "explain saliency": (place / "cnn", data, "--split", "all", "-o", place),
+            "motifs find": (explanation, "-o", motifs),
+            "dashboard": (explanation, "--motifs", motifs, "-o", place / "report.html"),
+        }
+        return {command: spent(command, line) for command, line in lines.items()}
+
+
+def spent(command: str, line: tuple[object, ...]) -> dict[str, float]:
+    """Run a command in this process. Return the seconds of its parts."""
+    from demo_core.__main__ import main as demo
+
+    sys.argv = ["demo", *command.split(), *map(str, line)]
+    profiler = cProfile.Profile()
+    with contextlib.redirect_stdout(io.StringIO()):
         try:
             profiler.runcall(demo)
         except SystemExit as ended:
             if ended.code:
                 raise
-        stats = pstats.Stats(profiler).stats  # type: ignore[attr-defined]
-    times = {(path.rpartition("/")[2], function): entry[3] for (path, _, function), entry in stats.items()}
-    return {part: times[of] for part, of in PARTS.items()}
+    stats = pstats.Stats(profiler).stats  # type: ignore[attr-defined]
+    times: dict[tuple[str, str], float] = {}
+    for (path, _, function), entry in stats.items():
+        key = (path.rpartition("/")[2], function)
+        times[key] = max(times.get(key, 0.0), entry[3])
+    return {
+        part: sum(times[one] for one in (of if isinstance(of, list) else [of])) for part, of in PARTS[command].items()
+    }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sequences", type=int, default=20_000)
+    parser.add_argument("--sequences", type=int, default=50_000)
     parser.add_argument("--results", type=Path, default=ROOT / "docs" / "benchmarks" / "where.json")
     given = parser.parse_args()
     found: dict[str, object] = {"limits": limits(), "threads": torch.get_num_threads(), "sequences": given.sequences}

@@ -154,6 +154,8 @@ def without_controls(text: str) -> str:
     >>> without_controls("peak\\x1b[2J")
     'peak[2J'
     """
+    if text.isprintable():  # the usual case, and much faster
+        return text
     return "".join(c for c in text if unicodedata.category(c) not in _CONTROLS)
 
 

@@ -252,14 +252,14 @@ def where() -> str:
     rows = [f"| share of the time | {' | '.join(groups)} |", "|---" * (len(groups) + 1) + "|"]
     for r in found["steps"]:
         rows.append(f"| {r['what']}, {r['architecture']} | {' | '.join(f'{r[g]:.0%}' for g in groups)} |")
-    parts = found["parts"]
-    rows += ["", "| part of `demo explain saliency`, cnn | seconds | share |", "|---|---|---|"]
-    rows += [f"| {name} | {spent:.2f} | {spent / parts['everything']:.0%} |" for name, spent in parts.items()]
+    for command, parts in found["parts"].items():
+        rows += ["", f"| part of `demo {command}` | seconds | share |", "|---|---|---|"]
+        rows += [f"| {name} | {spent:.2f} | {spent / parts['everything']:.0%} |" for name, spent in parts.items()]
     product, convolution = (f"{found['limits'][name]:,.0f}" for name in ("matrix product", "convolution"))
     rates = (
         f"A large matrix product reaches {product} GFLOP/s, and the second convolution of the cnn {convolution} GFLOP/s"
     )
-    rows += ["", f"{found['sequences']:,} sequences for the command. {rates}, on {found['threads']} cores."]
+    rows += ["", f"{found['sequences']:,} sequences for each command. {rates}, on {found['threads']} cores."]
     return "\n".join(rows)
 
 
@@ -283,6 +283,20 @@ def importing() -> str:
         numbers = f"{r['sequences']:,} | {r['seconds']:.2f} | {r['megabases_per_second']:.0f} | {r['start_up']:.2f}"
         rows.append(f"| {r['what']} | {r['length']:,} | {numbers} |")
     return "\n".join(rows)
+
+
+def growth() -> str:
+    """The tables of benchmarks/growth.py."""
+    rows: list[str] = []
+    for by, heading in (("sequences", "sequences of 101 bases"), ("length", "bases, 10,000,000 in total")):
+        mine = [r for r in _rows("growth") if r["by"] == by]
+        names = list(dict.fromkeys(r["what"] for r in mine))
+        rows += [f"| {heading} | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|"]
+        for size in dict.fromkeys(r[by] for r in mine):
+            cells = {r["what"]: f"{r['seconds']:.1f} s, {r['megabytes']:.0f} MB" for r in mine if r[by] == size}
+            rows.append(f"| {size:,} | {' | '.join(cells[name] for name in names)} |")
+        rows.append("")
+    return "\n".join(rows).rstrip()
 
 
 def files() -> str:
@@ -343,6 +357,7 @@ GENERATED: dict[str, Callable[[], str]] = {
     "training": training,
     "whole_commands": whole_commands,
     "files": files,
+    "growth": growth,
     "importing": importing,
     "batch_sizes": batch_sizes,
     "where": where,

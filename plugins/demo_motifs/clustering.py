@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from demo_motifs.best_runs import Ints, best_run
 from demo_motifs.per_base_scores import Floats, information_content
 from demo_motifs.scanning import STEP, Scanner, composition_of
-from demo_motifs.seqlets import Ints, best_run
 from demo_motifs.windows import Windows, oriented
 
 #: Length of a seed in bases.

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from demo_core.errors import UsageProblem
 from demo_core.results import Explanation
+from demo_motifs.best_runs import LONG, runs_of_long_rows, runs_of_rows
 from demo_motifs.per_base_scores import Block, Channel, Floats, Rows, blocks
 from demo_motifs.tomtom import false_discovery_rates
 
@@ -21,9 +22,6 @@ MOST_NULL = 20_000
 #: Permutations of each sequence, for a null from permuted values.
 _PERMUTATIONS = 5
 _BLOCK = 3
-#: A run ends where this many bases have, on average, less than this fraction of the mean of its bases.
-_GAP = 8
-_GAP_SHARE = 0.1
 
 
 @dataclass(frozen=True)
@@ -250,66 +248,13 @@ def _runs(block: Block, drift: float, most: int) -> tuple[Seqlets, Floats]:
     """Return up to ``most`` best runs of each sequence, and the score of the best one of each (0 if there is none)."""
     values = block.values - drift
     values[block.codes >= 4] = -np.inf  # an unknown base is no evidence, and ends a run
-    parts = [empty()]
+    if values.shape[1] > LONG:
+        row, start, end, score = runs_of_long_rows(values, most)
+    else:
+        row, start, end, score = runs_of_rows(values, most)
     tops = np.zeros(len(values))
-    alive = np.arange(len(values))
-    for turn in range(most):
-        score, start, end = _unbroken(values, alive)
-        if not turn:
-            tops = score
-        found = score > 0
-        alive, score, start, end = alive[found], score[found], start[found], end[found]
-        if not len(alive):
-            break
-        parts.append(_seqlets(block.rows[alive], start, end, score))
-        place = np.arange(values.shape[1])
-        inside = (place >= start[:, None]) & (place < end[:, None])
-        values[alive] = np.where(inside, -np.inf, values[alive])
-    return _join(parts), tops
-
-
-def _unbroken(values: Floats, alive: Ints) -> tuple[Floats, Ints, Ints]:
-    """Return the best run of some rows without a gap; a gap then ends runs in ``values``.
-
-    Two strong sites far apart would otherwise become one run, as the bases between them cost little.
-    """
-    score, start, end = best_run(values[alive])
-    length = values.shape[1]
-    check = np.flatnonzero(end - start > _GAP)
-    while len(check):
-        finite = np.where(np.isfinite(values[alive[check]]), values[alive[check]], 0.0)
-        sums = np.pad(np.cumsum(finite, axis=1), ((0, 0), (1, 0)))
-        window = sums[:, _GAP:] - sums[:, :-_GAP]
-        place = np.arange(length - _GAP + 1)
-        inside = (place > start[check, None]) & (place + _GAP < end[check, None])
-        window = np.where(inside, window, np.inf)
-        gap = window.argmin(axis=1)
-        share = window[np.arange(len(check)), gap] / _GAP / (score[check] / (end - start)[check])
-        broken = share < _GAP_SHARE
-        check, gap = check[broken], gap[broken]
-        for shift in range(_GAP):
-            values[alive[check], gap + shift] = -np.inf
-        score[check], start[check], end[check] = best_run(values[alive[check]])
-        check = check[(end - start)[check] > _GAP]
-    return score, start, end
-
-
-def best_run(values: Floats) -> tuple[Floats, Ints, Ints]:
-    """Return score, start and end of the stretch with the highest sum in each row; a score of 0 if no value is
-    positive.
-    """
-    n, length = values.shape
-    best, start, end = np.zeros(n), np.zeros(n, np.int64), np.zeros(n, np.int64)
-    here, since = np.zeros(n), np.zeros(n, np.int64)
-    for place in range(length):
-        fresh = here <= 0
-        since = np.where(fresh, place, since)
-        here = np.where(fresh, 0.0, here) + values[:, place]
-        better = here > best
-        best = np.where(better, here, best)
-        start = np.where(better, since, start)
-        end = np.where(better, place + 1, end)
-    return best, start, end
+    np.maximum.at(tops, row, score)
+    return _join([empty(), _seqlets(block.rows[row], start, end, score)]), tops
 
 
 def _seqlets(row: Ints, start: Ints, end: Ints, score: Floats) -> Seqlets:

@@ -3,10 +3,10 @@ import itertools
 import numpy as np
 import pytest
 from demo_motifs import per_base_scores
+from demo_motifs.best_runs import best_run, runs_of_long_rows, runs_of_rows
 from demo_motifs.seqlets import (
     Null,
     _in_blocks,
-    best_run,
     best_windows,
     null_from_rows,
     null_from_values,
@@ -31,6 +31,23 @@ def test_the_best_run_is_that_of_all_runs(values):
         assert score[row] == max(0, *every)
         if score[row] > 0:
             assert line[start[row] : end[row]].sum() == score[row]
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.integers(0, 2**32), st.integers(1, 80), st.integers(1, 5), st.sampled_from([0.0, 0.05, 0.4]))
+def test_runs_of_long_rows_are_those_of_rows(seed, length, most, unknown):
+    """With gaps: values that are high in stretches, with weak bases between."""
+    random = np.random.default_rng(seed)
+    values = random.normal(-0.3, 1, (4, length)) + 2 * (random.random((4, length)) < 0.3)
+    values[random.random(values.shape) < unknown] = -np.inf
+    runs = [
+        sorted(zip(*(column.tolist() for column in method(values.copy(), most)), strict=True))
+        for method in (runs_of_rows, runs_of_long_rows)
+    ]
+    assert [run[:3] for run in runs[0]] == [run[:3] for run in runs[1]]
+    assert [run[3] for run in runs[0]] == pytest.approx([run[3] for run in runs[1]], rel=1e-9)
+    for row, start, end, score in runs[1]:
+        assert score == pytest.approx(values[row, start:end].sum())
 
 
 def test_best_windows_are_those_of_a_loop():
