@@ -49,21 +49,20 @@ class ClassOptimization(PatternExplainer):
         free = uniform.view(-1, letters, length).to(model.dtype)
         if options.parameters == "softmax":
             free = (free * 2 - 1) * _SPREAD
-        free = free.clone().requires_grad_(True)
-        optimizer = torch.optim.RMSprop([free], lr=options.step_size, alpha=_SMOOTHING, eps=_EPSILON)
+        free = free.clone()
+        squares = torch.zeros_like(free)
         ends = _Ends(options.restarts, options.patience, free.device)
         for step in range(options.steps):
             random.progress(step, options.steps)
             objective, gradient = self._objective_and_gradient(model, target, free)
-            running = ends.running(objective, free.detach())
+            running = ends.running(objective, free)
             if not running.any():
                 break
-            before = free.detach().clone()
-            free.grad = -gradient
-            with one_core():
-                optimizer.step()
-            with torch.no_grad():  # a finished restart does not change while others run
-                free.copy_(torch.where(running[:, None, None], free, before))
+            with torch.no_grad(), one_core():  # RMSprop, in the operations of torch.optim
+                squares.mul_(_SMOOTHING).addcmul_(gradient, gradient, value=1 - _SMOOTHING)
+                further = free.addcdiv(gradient, squares.sqrt().add_(_EPSILON), value=options.step_size)
+                # a finished restart does not change while others run
+                free = further if running.all() else torch.where(running[:, None, None], further, free)
             ends.steps += running
         with torch.no_grad():
             if options.patience:
@@ -81,6 +80,10 @@ class ClassOptimization(PatternExplainer):
 
     def _objective_and_gradient(self, model: Model, target: Target, free: Tensor) -> tuple[Tensor, Tensor]:
         """Return objectives (R,), and their gradients with respect to ``free``."""
+        if self.options.parameters == "input":
+            outputs, gradient = outputs_and_gradients(model, free, target)
+            norm = self.options.penalty * free.square().sum(dim=(1, 2))
+            return target(outputs) - norm, torch.sub(gradient, free, alpha=2 * self.options.penalty)
         start = free.detach().requires_grad_(True)
         with torch.enable_grad():
             x = self._input(start)
@@ -109,9 +112,7 @@ class _Ends:
     def running(self, objective: Tensor, free: Tensor) -> Tensor:
         grown = objective > self.best
         if self.patience:
-            self.best_free = (
-                torch.where(grown[:, None, None], free, self.best_free) if len(self.best_free) else free.clone()
-            )
+            self.best_free = torch.where(grown[:, None, None], free, self.best_free) if len(self.best_free) else free
         self.best = torch.maximum(self.best, objective)
         self.since = torch.where(grown, 0, self.since + 1)
         return self.since < self.patience if self.patience else torch.ones_like(grown)
