@@ -57,7 +57,8 @@ def bar_of(table: str, row: dict[str, object]) -> float | None:
     what, architecture = str(row.get("what", row.get("ours", ""))), str(row.get("architecture", ""))
     if "ratio" not in row:
         return None
-    return BARS.get((table, what, architecture), BARS.get((table, what, "")))
+    keys = ((table, what, architecture), (table, what, ""), (table, "", ""))
+    return next((BARS[key] for key in keys if key in BARS), None)
 
 
 def about() -> dict[str, object]:

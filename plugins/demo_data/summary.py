@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 
 from demo_core.data import NO_SPLIT, SPLITS, SequenceDataset
-from demo_core.sequences import strand_free_keys
+from demo_core.sequences import number_equal, strand_free_keys
 
 _ENDS = ((np.min, np.inf), (np.max, -np.inf))
 
@@ -28,10 +27,11 @@ def summarise(dataset: SequenceDataset) -> dict[str, Any]:
     tallies: dict[str, np.ndarray[Any, Any]] = {}
     ranges: dict[str, np.ndarray[Any, Any]] = {}
     classes = np.ones(len(dataset.targets), bool)
-    seen: dict[str, dict[bytes, int]] = {}
+    keys, splits = [], []
     for block in dataset.blocks():
         counts += np.bincount(block.codes.ravel(), minlength=len(counts))
-        keys = strand_free_keys(block.codes, dataset.alphabet)
+        keys.append(strand_free_keys(block.codes, dataset.alphabet))
+        splits.append(block.split)
         labels = np.asarray(block.labels)
         unknown = np.isnan(labels)
         positive = np.where(unknown, 0, labels) > 0.5
@@ -50,11 +50,9 @@ def summarise(dataset: SequenceDataset) -> dict[str, Any]:
             low, high = (f(labels[mine], axis=0, initial=v, where=~unknown[mine]) for f, v in _ENDS)
             before = ranges.get(name, np.stack([low, high]))
             ranges[name] = np.stack([np.minimum(before[0], low), np.maximum(before[1], high)])
-            held = seen.setdefault(name, {})
-            for row in np.flatnonzero(mine):
-                digest = hashlib.blake2b(keys[row], digest_size=16).digest()
-                held[digest] = held.get(digest, 0) + 1
     present = [s for s in (*SPLITS, "none") if s in tallies]
+    numbers, split = number_equal(np.concatenate(keys)), np.concatenate(splits)
+    seen = {name: numbers[split == code] for code, name in names.items() if name in present}
     total = max(1, int(counts.sum()))
     letters = [*dataset.alphabet.letters, "unknown"]
     return {
@@ -73,11 +71,11 @@ def summarise(dataset: SequenceDataset) -> dict[str, Any]:
             for split in present
         },
         "composition": {letter: int(n) / total for letter, n in zip(letters, counts, strict=True)},
-        "duplicates_within": sum(sum(held.values()) - len(held) for held in seen.values()),
+        "duplicates_within": sum(len(held) - len(np.unique(held)) for held in seen.values()),
         "duplicates_across": {
             f"{a} and {b}": found
             for a, b in combinations(present, 2)
-            if (found := sum(n for key, n in seen[b].items() if key in seen[a]))
+            if (found := int(np.isin(seen[b], seen[a]).sum()))
         },
     }
 
