@@ -21,7 +21,7 @@ from demo_core.errors import DemoError, UsageProblem, counted, printable, unknow
 from demo_core.results.provenance import Provenance
 from demo_core.storage import hdf5
 from demo_core.storage.hdf5 import Field
-from demo_core.storage.hdf5_columns import Column
+from demo_core.storage.hdf5_columns import CHECKSUMS, Column
 from demo_core.storage.limits import rows_of
 
 FORMAT = "demo-explanation"
@@ -152,7 +152,7 @@ class Explanation:
         """
         from demo_core.results.writer import columns_of, write_explanation
 
-        record = {name: value for name, value in self.metadata.items() if name not in ("format", hdf5.CHECKSUMS)}
+        record = {name: value for name, value in self.metadata.items() if name not in ("format", CHECKSUMS)}
         write_explanation(
             Path(path), (columns_of(self, rows) for rows in self.blocks()), lambda: record, replace=replace
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from demo_core.errors import UsageProblem, printable, unknown_name
 #: An array of codes: uint8, see the module.
 Codes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
+Small = TypeVar("Small", np.uint8, np.int8)
 
 _ILLEGAL = 255
 
@@ -81,7 +83,7 @@ class Alphabet:
 
     def encode_bytes(self, letters: NDArray[np.uint8]) -> Codes:
         """Encode ASCII letters (..., L) as codes of the same shape. Raises IllegalLetter for the first illegal one."""
-        codes = _translated(letters, self._codes)
+        codes = translated(letters, self._codes)
         if codes.size and codes.max() == _ILLEGAL:
             place = int(np.argmax(codes == _ILLEGAL))
             raise IllegalLetter(chr(letters.flat[place]), place % letters.shape[-1] + 1, self)
@@ -110,7 +112,7 @@ class Alphabet:
 
     def reverse_complement(self, codes: Codes) -> Codes:
         """Return codes (..., L) of the other strand."""
-        return _translated(codes[..., ::-1], self._complements)
+        return translated(codes[..., ::-1], self._complements)
 
     @property
     def complement_order(self) -> list[int]:
@@ -118,10 +120,10 @@ class Alphabet:
         return [int(c) for c in self._complements[:-1]]
 
 
-def _translated(values: Codes, table: Codes) -> Codes:
-    # much faster than indexing of arrays, which makes 64-bit indices first
+def translated(values: Codes, table: NDArray[Small]) -> NDArray[Small]:
+    """Return ``table[values]`` for a table of bytes. Indexing is much slower, since it makes 64-bit indices first."""
     whole = table.tobytes().ljust(256, bytes([_ILLEGAL]))
-    return np.frombuffer(bytearray(values.tobytes()).translate(whole), np.uint8).reshape(values.shape)
+    return np.frombuffer(bytearray(values.tobytes()).translate(whole), table.dtype).reshape(values.shape)
 
 
 #: The alphabet of DNA. IUPAC codes for more than one base are read as unknown. U is an error: RNA is another alphabet.

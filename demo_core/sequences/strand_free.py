@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from demo_core.sequences.alphabets import Alphabet, Codes
+from demo_core.sequences.alphabets import Alphabet, Codes, translated
 
 #: Number of letters that one matrix product covers. Its sums stay below 2**53, so they are exact in float64.
 _TILE = 4096
@@ -43,31 +43,37 @@ def strand_free_keys(codes: Codes, alphabet: Alphabet) -> NDArray[np.uint64]:
     """
     random = np.random.default_rng(0)
     weights = random.integers(1, 1 << _WEIGHT_BITS, (min(codes.shape[1], _TILE), 4)).astype(np.float64)
+    values, strands = np.arange(alphabet.unknown + 1, dtype=np.int8), 1
+    if alphabet.complement:  # a letter and its complement are k and -k, so the other strand needs no array of its own
+        order, strands = np.array(alphabet.complement_order), 2
+        ranks = np.arange(1, len(order) + 1)
+        values = np.append(np.where(ranks <= order, ranks, -order - 1), 0).astype(np.int8)
     rows = max(1, _CACHED // max(1, codes.shape[1]))
     space = np.empty((rows, len(weights)))  # memory from the system would be slower than the arithmetic
-    found = [_keys(codes[start : start + rows], alphabet, weights, space) for start in range(0, len(codes), rows)]
+    found = []
+    for start in range(0, len(codes), rows):
+        lanes = _hashes(translated(codes[start : start + rows], values), strands, weights, space)
+        less = (lanes[0] < lanes[-1])[:, :1] | ((lanes[0] == lanes[-1])[:, :1] & (lanes[0] < lanes[-1])[:, 1:])
+        found.append(np.where(less, lanes[0], lanes[-1]))
     return np.concatenate(found) if found else np.empty((0, 2), np.uint64)
 
 
-def _keys(
-    codes: Codes, alphabet: Alphabet, weights: NDArray[np.float64], space: NDArray[np.float64]
+def _hashes(
+    values: NDArray[np.int8], strands: int, weights: NDArray[np.float64], space: NDArray[np.float64]
 ) -> NDArray[np.uint64]:
-    forward = _hashes(codes, weights, space)
-    if not alphabet.complement:
-        return forward
-    backward = _hashes(alphabet.reverse_complement(codes), weights, space)
-    less = (forward[:, 0] < backward[:, 0]) | ((forward[:, 0] == backward[:, 0]) & (forward[:, 1] < backward[:, 1]))
-    return np.where(less[:, None], forward, backward)
-
-
-def _hashes(codes: Codes, weights: NDArray[np.float64], space: NDArray[np.float64]) -> NDArray[np.uint64]:
-    length = codes.shape[1]
-    lanes = np.full((len(codes), 2), length, np.uint64)
+    """Return two lanes (strands, n, 2) for each sequence, read along each strand."""
+    length = values.shape[1]
+    lanes = np.full((strands, len(values), 2), length, np.uint64)
     for start in range(0, length, _TILE):
-        tile = space[: len(codes), : length - start]
-        tile[:] = codes[:, start : start + _TILE]
-        sums = (tile @ weights[: tile.shape[1]]).astype(np.uint64)
-        lanes = ((lanes ^ (lanes >> np.uint64(29))) * _JOIN[0] + sums[:, :2]) * _JOIN[1] + sums[:, 2:]
+        width, there = min(_TILE, length - start), -1
+        tile = space[: len(values), :width]
+        for strand, first in enumerate((start, length - start - width)[:strands]):
+            if first != there:
+                tile[:], there = values[:, first : first + width], first
+            factors = -weights[:width][::-1] if strand else weights[:width]
+            sums = (tile @ factors).astype(np.int64).view(np.uint64)
+            lanes[strand] = ((lanes[strand] ^ (lanes[strand] >> np.uint64(29))) * _JOIN[0] + sums[:, :2]) * _JOIN[1]
+            lanes[strand] += sums[:, 2:]
     return lanes
 
 
@@ -91,14 +97,16 @@ def number_equal(keys: NDArray[np.uint64]) -> NDArray[np.int64]:
     >>> number_equal(np.array([[7, 1], [3, 3], [7, 1]], np.uint64)).tolist()
     [0, 1, 0]
     """
-    order = np.argsort(keys[:, 0], kind="stable")
-    differ = np.diff(keys[order], axis=0) != 0
+    order = np.argsort(keys[:, 0])
+    ordered = keys.take(order, axis=0)
+    differ = ordered[1:] != ordered[:-1]
     if (differ[:, 1] & ~differ[:, 0]).any():  # almost never: the first numbers are equal and the second are not
         order = np.lexsort(keys.T)
-        differ = np.diff(keys[order], axis=0) != 0
-    new = np.append(True, differ.any(axis=1))[: len(keys)]
-    place = np.empty(int(new.sum()), np.int64)
-    place[np.argsort(order[new])] = np.arange(len(place))  # lexsort is stable: the first of a run appears first
+        differ = keys[order][1:] != keys[order][:-1]
+    starts = np.flatnonzero(np.append(True, differ.any(axis=1))[: len(keys)])
+    first = np.minimum.reduceat(order, starts) if len(keys) else order
+    appears = np.zeros(len(keys), np.int64)
+    appears[first] = 1
     numbers = np.empty(len(keys), np.int64)
-    numbers[order] = place[np.cumsum(new) - 1]
+    numbers[order] = np.repeat((np.cumsum(appears) - 1)[first], np.diff(np.append(starts, len(keys))))
     return numbers

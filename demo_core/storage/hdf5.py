@@ -17,24 +17,23 @@ from typing import Any
 
 import h5py
 import numpy as np
+from numpy.typing import NDArray
 
 from demo_core.errors import DemoError, UsageProblem, one_line, printable
 from demo_core.storage.atomic_files import check_regular, parse_json
 from demo_core.storage.hdf5_chunks import ChunkWriter
 from demo_core.storage.hdf5_heap import damaged_heap
 from demo_core.storage.hdf5_output import OutputFile, check_written
-from demo_core.storage.limits import ROW_BYTES, ROWS
+from demo_core.storage.limits import ID_LENGTH, ROW_BYTES, ROWS
 
 ATTRIBUTE = "demo"
 _SUM_OF_TEXT = "demo-crc32"
-#: Entry of the metadata with a checksum for each page of each column of strings.
-CHECKSUMS = "text_checksums"
-#: Number of strings of a page.
-PAGE = 256
 #: Rows per chunk are a power of two, such that chunks have at most this many bytes.
 CHUNK_BYTES = 1 << 16
 _MOST_CHUNK_BYTES = 64 << 20
 _MOST_RATIO = 1100
+#: Bytes of a string: an id has at most 10,000 characters, and a column is at most four times as wide as its strings.
+_MOST_TEXT_BYTES = 16 * ID_LENGTH
 _MOST_METADATA = 64 << 20
 # deflate, shuffle and Fletcher's checksum: any other filter would load a library by name
 _FILTERS = {1, 2, 3}
@@ -62,49 +61,36 @@ def create(path: Path) -> OutputFile:
 
 
 def describe(file: h5py.File, metadata: Mapping[str, Any]) -> None:
-    """Write the metadata, with checksums of this text and of the strings in the file."""
-    sums = {name: _checksums(file[name]) for name in file if h5py.check_string_dtype(file[name].dtype)}
-    text = json.dumps({**metadata, CHECKSUMS: sums}, ensure_ascii=False, allow_nan=False)
+    """Write the metadata, with a checksum of this text."""
+    text = json.dumps(metadata, ensure_ascii=False, allow_nan=False)
     file.attrs.create(ATTRIBUTE, text, dtype=h5py.string_dtype("utf-8"))
     file.attrs.create(_SUM_OF_TEXT, np.uint32(zlib.crc32(text.encode())))
     check_written()
-
-
-def checksum(texts: Sequence[bytes]) -> int:
-    """Return the CRC-32 of a page of strings, which HDF5's own checksums do not cover."""
-    return zlib.crc32(b"\0".join(texts))
-
-
-def _checksums(dataset: h5py.Dataset) -> list[int]:
-    at_once = 64 * PAGE
-    blocks = (dataset[start : start + at_once] for start in range(0, dataset.shape[0], at_once))
-    return [checksum(list(block[i : i + PAGE])) for block in blocks for i in range(0, len(block), PAGE)]
 
 
 def add_column(file: h5py.File, name: str, field: Field, like: Any) -> h5py.Dataset:
     """Make an empty dataset that grows along its first axis, for rows like those given. Numbers are compressed if that
     saves a quarter (benchmarks/files.py).
     """
-    row_shape = tuple(like.shape[1:])
-    dtype = h5py.string_dtype("utf-8") if field.dtype == "str" else np.dtype(field.dtype)
-    row_bytes = max(1, math.prod(row_shape) * (16 if field.dtype == "str" else np.dtype(dtype).itemsize))
+    text, row_shape = field.dtype == "str", tuple(like.shape[1:])
+    # Twice the longest string, since later ones may be longer; compression removes the padding
+    width = 1 << (2 * like.dtype.itemsize - 1).bit_length()
+    dtype = h5py.string_dtype("utf-8", width) if text else np.dtype(field.dtype)
+    row_bytes = max(1, math.prod(row_shape) * dtype.itemsize)
     rows = 1 << max(1, min(65536, CHUNK_BYTES // row_bytes)).bit_length() - 1
     inner = [max(1, n) for n in row_shape]
     while row_bytes > _MOST_CHUNK_BYTES // 4:  # a row too large for a chunk is split along its longest axis
         longest = inner.index(max(inner))
         inner[longest] = -(-inner[longest] // 2)
-        row_bytes = math.prod(inner) * np.dtype(dtype).itemsize
-    text = field.dtype == "str"
-    gzip = (
-        {"compression": "gzip", "compression_opts": 1, "shuffle": not text} if text or _compresses(like, rows) else {}
-    )
+        row_bytes = math.prod(inner) * dtype.itemsize
+    gzip = {"compression": "gzip", "compression_opts": 1, "shuffle": True} if text or _compresses(like, rows) else {}
     return file.create_dataset(
         name,
         shape=(0, *row_shape),
         maxshape=(None, *row_shape),
         chunks=(rows, *inner),
         dtype=dtype,
-        fletcher32=not text,
+        fletcher32=True,
         **gzip,
     )
 
@@ -128,14 +114,44 @@ def append_columns(
     for name, field in fields.items():
         if (column := block.get(name)) is None:
             continue
-        dataset = file[name] if name in file else add_column(file, name, field, column)
+        rows = encoded(column[:]) if field.dtype == "str" else column[:]
+        dataset = file.get(name) or add_column(file, name, field, rows)
+        if field.dtype == "str" and rows.itemsize > dataset.dtype.itemsize:
+            if chunks is not None:
+                chunks.finish()
+            dataset = _widened(file, name, rows)
         start = dataset.shape[0]
-        dataset.resize(start + len(column), axis=0)
+        dataset.resize(start + len(rows), axis=0)
+        rows = rows.astype(dataset.dtype, copy=False)
         if chunks is None:
-            dataset[start:] = column[:]
+            dataset[start:] = rows
         else:
-            chunks.write(dataset, start, column[:])
+            chunks.write(dataset, start, rows)
     check_written()
+
+
+def encoded(texts: Sequence[str]) -> NDArray[np.bytes_]:
+    """Return strings as UTF-8 of the length of the longest. Raises UsageProblem for a string with a NUL character."""
+    joined = "".join(texts)
+    if "\0" in joined:
+        raise UsageProblem("a string has a NUL character, which HDF5 cannot store; remove it")
+    # numpy encodes ASCII itself, in a fifth of the time
+    made = np.array(list(texts) if joined.isascii() else [text.encode() for text in texts], np.bytes_)
+    if made.itemsize > 4 * ID_LENGTH:
+        raise UsageProblem(f"a string has {made.itemsize:,} bytes; {4 * ID_LENGTH:,} are allowed; shorten it")
+    return made
+
+
+def _widened(file: h5py.File, name: str, like: NDArray[np.bytes_]) -> h5py.Dataset:
+    """Copy a column of strings to one for longer strings, which takes its place."""
+    file.move(name, f"{name} before")
+    before, dataset = file[f"{name} before"], add_column(file, name, Field("str", 1), like)
+    dataset.resize(len(before), axis=0)
+    for start in range(0, len(before), dataset.chunks[0]):
+        rows = slice(start, start + dataset.chunks[0])
+        dataset[rows] = before[rows].astype(dataset.dtype)
+    del file[f"{name} before"]
+    return dataset
 
 
 def open_checked(path: Path, what: str, version: int, fields: Mapping[str, Field]) -> tuple[h5py.File, Any]:
@@ -242,7 +258,7 @@ def _check_contents(file: h5py.File, fields: Mapping[str, Field]) -> None:
 def _check_type(name: str, dataset: h5py.Dataset, field: Field) -> None:
     if field.dtype == "str":
         text = h5py.check_string_dtype(dataset.dtype)
-        right = text is not None and text.encoding == "utf-8"
+        right = text is not None and text.encoding == "utf-8" and (text.length or 0) <= _MOST_TEXT_BYTES
     else:
         right = dataset.dtype == np.dtype(field.dtype)
     if not right or dataset.ndim != field.axes:

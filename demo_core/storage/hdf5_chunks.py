@@ -1,4 +1,4 @@
-"""Compress chunks of codes in threads, while the program prepares the next rows.
+"""Compress chunks in threads, while the program prepares the next rows.
 
 The HDF5 library compresses in the thread that writes, and holds Python's lock meanwhile. Chunks from here have the same
 bytes as those from the library.
@@ -6,6 +6,7 @@ bytes as those from the library.
 
 from __future__ import annotations
 
+import math
 import os
 import zlib
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,37 +16,50 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-#: Filters of a column of codes, in the order of HDF5. Shuffling does nothing to bytes.
+#: Filters of a compressed column, in the order of HDF5.
 _FILTERS = [h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_FLETCHER32]
 _MOST_CHUNK_BYTES = 1 << 20
 
 
 class ChunkWriter:
-    """Write rows to columns of an open file. ``finish`` writes what is still being compressed."""
+    """Append rows to columns of an open file. ``finish`` writes what is not written yet."""
 
     def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(min(4, os.cpu_count() or 1))
+        self._pool = ThreadPoolExecutor(max(1, min(4, (os.cpu_count() or 1) - 1)))
         self._waiting: list[tuple[h5py.Dataset, int, Future[bytes]]] = []
+        #: Rows after the last whole chunk of each column, and the place of the first
+        self._rest: dict[str, tuple[h5py.Dataset, int, NDArray[Any]]] = {}
 
-    def write(self, dataset: h5py.Dataset, start: int, rows: Any) -> None:
-        """Write rows (n, ...) from row ``start`` on. The rows must not change before ``finish``."""
-        size, end = dataset.chunks[0], start + len(rows)
-        first, last = -(-start // size) * size, end // size * size
-        if not _is_packed_here(dataset) or first >= last:
-            dataset[start:end] = rows
+    def write(self, dataset: h5py.Dataset, start: int, rows: NDArray[Any]) -> None:
+        """Write rows (n, ...) to the end of a column, from row ``start`` on, or all its rows from 0 on."""
+        if not _is_packed_here(dataset):
+            dataset[start:] = rows
             return
-        self.finish()
-        for low, high in ((start, first), (last, end)):  # parts of chunks
-            if low < high:
-                dataset[low:high] = rows[low - start : high - start]
-        for place in range(first, last, size):
-            future = self._pool.submit(_packed, rows[place - start : place - start + size])
-            self._waiting.append((dataset, place, future))
+        if any(waiting == dataset for waiting, _, _ in self._waiting):
+            self._write_packed()  # and so hold a block of each column at most
+        if dataset.name in self._rest:
+            _, start, before = self._rest[dataset.name]
+            rows = np.concatenate([before, rows])
+        size = dataset.chunks[0]
+        head = min(-start % size, len(rows))  # of a chunk that has rows
+        if head:
+            dataset[start : start + head] = rows[:head]
+        last = max(head, (start + len(rows)) // size * size - start)
+        for place in range(head, last, size):
+            future = self._pool.submit(_packed, rows[place : place + size])
+            self._waiting.append((dataset, start + place, future))
+        self._rest[dataset.name] = dataset, start + last, rows[last:]
 
     def finish(self) -> None:
-        """Write the chunks of earlier calls."""
+        """Write the rows of earlier calls."""
+        self._write_packed()
+        for dataset, start, rows in self._rest.values():
+            dataset[start : start + len(rows)] = rows
+        self._rest.clear()
+
+    def _write_packed(self) -> None:
         for dataset, place, future in self._waiting:
-            dataset.id.write_direct_chunk((place, 0), future.result())
+            dataset.id.write_direct_chunk((place, *(0,) * (dataset.ndim - 1)), future.result())
         self._waiting.clear()
 
     def close(self) -> None:
@@ -54,15 +68,15 @@ class ChunkWriter:
 
 
 def _is_packed_here(dataset: h5py.Dataset) -> bool:
-    if dataset.dtype != np.uint8 or dataset.ndim != 2 or dataset.chunks[1] != dataset.shape[1]:
-        return False
     properties = dataset.id.get_create_plist()
     filters = [properties.get_filter(i)[0] for i in range(properties.get_nfilters())]
-    return filters == _FILTERS and dataset.chunks[0] * dataset.chunks[1] <= _MOST_CHUNK_BYTES
+    small = math.prod(dataset.chunks) * dataset.dtype.itemsize <= _MOST_CHUNK_BYTES
+    return small and filters == _FILTERS and dataset.chunks[1:] == dataset.shape[1:]
 
 
-def _packed(rows: NDArray[np.uint8]) -> bytes:
-    data = zlib.compress(rows.tobytes(), 1)
+def _packed(rows: NDArray[Any]) -> bytes:
+    apart = np.ascontiguousarray(rows).view(np.uint8).reshape(-1, rows.dtype.itemsize).T  # the first byte of all, ...
+    data = zlib.compress(apart.tobytes(), 1)
     return data + _fletcher32(data).to_bytes(4, "little")
 
 

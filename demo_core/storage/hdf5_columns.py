@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -12,9 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from demo_core.errors import DemoError, UsageProblem, one_line, printable
-from demo_core.storage.hdf5 import CHECKSUMS, PAGE, checksum
 
 _log = logging.getLogger(__name__)
+#: Entry of the metadata of earlier versions: a CRC-32 for each page of strings of variable length
+CHECKSUMS = "text_checksums"
+PAGE = 256
 
 
 class Column:
@@ -113,37 +116,40 @@ class TextColumn:
     def __init__(self, dataset: h5py.Dataset, checksums: Sequence[int] | None = None) -> None:
         self._dataset = dataset
         self._checksums = checksums
+        fixed = h5py.check_string_dtype(dataset.dtype).length if checksums is None else None
+        self._page_rows = PAGE if fixed is None else max(1, min(8192, self._MOST_BYTES // fixed))
 
     def __len__(self) -> int:
         return int(self._dataset.shape[0])
 
     def __getitem__(self, key: int | slice) -> Any:
+        size = self._page_rows
         if isinstance(key, slice):
             start, stop, step = key.indices(len(self))
-            first = start - start % PAGE
-            found = [self._page(i) for i in range(first, stop, PAGE)]
+            first = start - start % size
+            found = [self._page(i) for i in range(first, stop, size)]
             return np.concatenate(found)[start - first : stop - first : step] if found else np.array([], dtype=object)
         row = range(len(self))[key]
-        return self._page(row - row % PAGE)[row % PAGE]
+        return self._page(row - row % size)[row % size]
 
     def _page(self, start: int) -> NDArray[np.object_]:
         name = printable(self._dataset.file.filename)
         with reading(self._dataset):
-            raw = self._dataset[start : start + PAGE]
-        if sum(map(len, raw)) > self._MOST_BYTES:
+            raw = self._dataset[start : start + self._page_rows]
+        if self._page_rows == PAGE and sum(map(len, raw)) > self._MOST_BYTES:
             raise DemoError(f"{name} is refused: its ids are too long, from row {start + 1} on")
-        if self._checksums is not None and self._checksums[start // PAGE] != checksum(list(raw)):
+        if self._checksums is not None and self._checksums[start // PAGE] != zlib.crc32(b"\0".join(list(raw))):
             raise DemoError(
                 f"{name} is damaged: checksum mismatch in ids from row {start + 1} (1-based); copy the file again"
             )
         try:
-            return np.array([text.decode("utf-8") for text in raw], dtype=object)
+            return np.array([text.decode("utf-8") for text in raw.tolist()], dtype=object)
         except UnicodeDecodeError:
             raise DemoError(f"{name} is damaged: an id after row {start} is not text") from None
 
 
 def text_checksums(metadata: Mapping[str, Any], name: str, rows: int) -> list[int] | None:
-    """Return the checksums of a column of strings; None for files without checksums. Raises ValueError."""
+    """Return the checksums of a column of strings, which earlier versions wrote. Raises ValueError."""
     found = metadata.get(CHECKSUMS, {})
     sums: list[int] | None = found.get(name) if isinstance(found, dict) else []
     if sums is not None and (not isinstance(sums, list) or len(sums) != -(-rows // PAGE)):

@@ -171,19 +171,22 @@ def _of_one_length(text: str) -> tuple[list[str], Codes]:
 def _whole_entries(source: Path) -> Iterator[tuple[int, str]]:
     """Yield number of the first line and text of some whole entries."""
     begun: list[str] = []  # pieces of an entry that goes on
-    number, size, most = 1, 0, RECORD.value
-    for _, text in text_blocks(source, _BLOCK):
+    number, lines, size, most = 1, 0, 0, RECORD.value
+    for first, text in text_blocks(source, _BLOCK):
         last = text.rfind("\n>") + 1  # where its last entry starts
+        number = first - lines
         if last or text[0] == ">":
             whole = "".join([*begun, text[:last]])
             if whole:
                 yield number, whole
-            number, begun, size = number + whole.count("\n"), [], 0
+            number = 0  # is known when the next block comes
+            begun, lines, size = [], 0, 0
         begun.append(text[last:])
-        size += len(begun[-1]) - begun[-1].count("\n")
+        more = begun[-1].count("\n")
+        lines, size = lines + more, size + len(begun[-1]) - more
         if size - len(begun[0].partition("\n")[0]) > most:
             break
-    yield number, "".join(begun)
+    yield number or first + text.count("\n", 0, last), "".join(begun)
 
 
 def _entries(source: Path, first: int, text: str) -> Iterator[tuple[str, str, str]]:
