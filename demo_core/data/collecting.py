@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from demo_core.data.dataset import BLOCK, NO_INTERVAL, NO_SPLIT, SequenceDataset
+from demo_core.data.dataset import BLOCK, NO_SPLIT, SequenceDataset
+from demo_core.data.interval_table import IntervalTable
 from demo_core.data.record import SPLITS, Record, RecordBlock
 from demo_core.data.splits import ImportSettings
 from demo_core.errors import DemoError, UsageProblem, counted, printable, unknown_name
@@ -18,7 +19,6 @@ from demo_core.sequences.alphabets import Codes, IllegalLetter, fit_length
 from demo_core.sequences.strand_free import number_equal, strand_free_keys
 from demo_core.storage.limits import BLOCK_BYTES, ID_LENGTH, ROWS
 
-_STRANDS = {"+": 1, "-": -1, ".": 0}
 _COLUMNS = ("codes", "labels", "ids", "intervals", "splits", "groups", "sites")
 
 
@@ -134,11 +134,11 @@ class Collector:
 
     def _of_records(self, records: list[Record]) -> RecordBlock:
         parts, start = [], 0
+        table = IntervalTable.of([record.interval for record in records])
         for _, run in groupby(records, lambda record: len(record.sequence)):
             some = list(run)
-            intervals = [record.interval for record in some]
             sites = self._marks(start, some) if any(record.sites is not None for record in some) else None
-            block = RecordBlock(self._encoded(start, some), intervals=intervals, sites=sites)
+            block = RecordBlock(self._encoded(start, some), intervals=table[start : start + len(some)], sites=sites)
             parts.append(self._fitted(start, block))
             start += len(some)
         sites = None
@@ -148,7 +148,9 @@ class Collector:
             codes=np.concatenate([part.codes for part in parts]),
             labels=self._labels(records),
             ids=[record.id for record in records],
-            intervals=list(chain.from_iterable(part.intervals or () for part in parts)),
+            intervals=IntervalTable(
+                table.chroms, np.concatenate([IntervalTable.of(part.intervals or ()).rows for part in parts])
+            ),
             splits=[record.split for record in records],
             groups=[record.group for record in records],
             sites=sites,
@@ -206,13 +208,16 @@ class Collector:
         n, length = block.codes.shape
         if not length:
             raise self._bad(start, "has no sequence")
-        for row, interval in enumerate(block.intervals or (), start):
-            if interval is not None and len(interval) != length:
-                raise self._bad(row, f"has {length} bases, but its interval has {len(interval)}")
+        table = None if block.intervals is None else IntervalTable.of(block.intervals)
+        if table is not None:
+            spans = table.rows[:, 2] - table.rows[:, 1]
+            if (wrong := (table.rows[:, 0] >= 0) & (spans != length)).any():
+                row = int(wrong.argmax())
+                raise self._bad(start + row, f"has {length} bases, but its interval has {spans[row]}")
         if self.length is None:
             self.length = self.settings.length or length
         if length == self.length:
-            return block
+            return replace(block, intervals=table)
         if self.settings.length is None:
             problem = f"has {length} bases, but the first record has {self.length}"
             way = f"--length {self.length} crops or pads all sequences"
@@ -227,10 +232,7 @@ class Collector:
             kept = fit_length(sites, self.length, 0)[0]
             self.sites_cut += int((kept.sum(axis=1) < sites.sum(axis=1)).sum())
             sites = kept
-        fitted = None
-        if block.intervals is not None:
-            fitted = [i if i is None else i.part(shift, self.length) for i in block.intervals]
-        return replace(block, codes=codes, sites=sites, intervals=fitted)
+        return replace(block, codes=codes, sites=sites, intervals=table and table.part(shift, self.length))
 
     def _dataset(self, block: RecordBlock) -> SequenceDataset:
         targets, n = self.targets(), len(block.codes)
@@ -298,17 +300,10 @@ class Collector:
         return split
 
     def _intervals(self, block: RecordBlock) -> NDArray[np.int64] | None:
-        if not block.intervals or not any(interval is not None for interval in block.intervals):
+        if block.intervals is None:
             return None
-        chroms = self.chroms
-        made = np.tile(np.array(NO_INTERVAL, np.int64), (len(block.intervals), 1))
-        rows = [row for row, interval in enumerate(block.intervals) if interval is not None]
-        there = [interval for interval in block.intervals if interval is not None]
-        made[rows, 0] = [chroms.setdefault(interval.chrom, len(chroms)) for interval in there]
-        made[rows, 1] = [interval.start for interval in there]
-        made[rows, 2] = [interval.end for interval in there]
-        made[rows, 3] = [_STRANDS[interval.strand] for interval in there]
-        return made
+        rows = IntervalTable.of(block.intervals).numbered(self.chroms)
+        return rows if (rows[:, 0] >= 0).any() else None
 
     def _bad(self, row: int, problem: str) -> DemoError:
         record: Any = self._now[row] if isinstance(self._now, list) else self._now

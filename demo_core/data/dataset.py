@@ -13,6 +13,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from demo_core.data.interval_table import NO_INTERVAL, IntervalTable
 from demo_core.data.record import SPLITS
 from demo_core.errors import DemoError, UsageProblem, counted, unknown_name
 from demo_core.sequences.alphabets import ALPHABETS, DNA, Alphabet
@@ -20,15 +21,13 @@ from demo_core.sequences.intervals import LIMIT, Interval
 from demo_core.storage import hdf5
 from demo_core.storage.hdf5 import Field
 from demo_core.storage.hdf5_chunks import ChunkWriter
-from demo_core.storage.hdf5_columns import Column, TextColumn, text_checksums
+from demo_core.storage.hdf5_columns import Column, TextColumn, text_checksums_in
 from demo_core.storage.limits import BLOCK_BYTES, rows_of
 
 FORMAT = "demo-dataset"
 VERSION = 1
 #: Split code of a sequence without a split.
 NO_SPLIT = 255
-#: Row of ``intervals`` of a sequence without an interval.
-NO_INTERVAL = (-1, 0, 0, 0)
 BLOCK = 8192
 RowChoice: TypeAlias = Sequence[int] | NDArray[np.int64] | NDArray[np.bool_] | slice
 
@@ -138,7 +137,7 @@ class SequenceDataset:
         if not targets and "labels" in file:
             raise ValueError("it has no target")
         length, alphabet, n_chroms = file["codes"].shape[1], ALPHABETS[meta["alphabet"]], len(chroms)
-        ids = TextColumn(file["ids"], text_checksums(meta, "ids", file["ids"].shape[0]))
+        ids = TextColumn(file["ids"], text_checksums_in(meta, "ids", file["ids"].shape[0]))
         if "intervals" in file:
             for start in range(0, file["intervals"].shape[0], 1 << 16):
                 some = Column(file["intervals"])[start : start + (1 << 16)]
@@ -241,12 +240,7 @@ class SequenceDataset:
 
     def interval(self, row: int) -> Interval | None:
         """Return the interval of a row, or None."""
-        if self.intervals is None:
-            return None
-        chrom, start, end, strand = (int(v) for v in self.intervals[row])
-        if not 0 <= chrom < len(self.chroms):
-            return None
-        return Interval(self.chroms[chrom], start, end, {1: "+", -1: "-"}.get(strand, "."))
+        return None if self.intervals is None else IntervalTable(self.chroms, self.intervals[row])[0]
 
     def digest(self) -> str:
         """SHA-256 of the content: alphabet, targets, and all columns."""

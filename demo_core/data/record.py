@@ -70,7 +70,7 @@ class RecordBlock:
     labels
         (n, T), NaN where unknown; None if nothing is known.
     ids, intervals, splits, groups
-        One for each sequence, as in ``Record``; None for none.
+        One for each sequence, as in ``Record``; None for none. An ``IntervalTable`` holds many intervals as an array.
     sites
         (n, L), 1 on a known site.
     where

@@ -1,6 +1,7 @@
 from .alphabets import DNA as DNA
 from .alphabets import Alphabet as Alphabet
 from .alphabets import Codes as Codes
+from .alphabets import IllegalLetter as IllegalLetter
 from .alphabets import alphabet_named as alphabet_named
 from .intervals import Interval as Interval
 from .intervals import locus_in as locus_in

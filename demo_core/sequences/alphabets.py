@@ -24,7 +24,17 @@ _ILLEGAL = 255
 
 
 class IllegalLetter(ValueError):
-    """A letter outside the alphabet; ``column`` counts from 1."""
+    """A letter outside the alphabet; ``column`` counts from 1.
+
+    Examples
+    --------
+    >>> from demo_core.sequences import DNA, IllegalLetter
+    >>> try:
+    ...     DNA.encode("AC*T")
+    ... except IllegalLetter as error:
+    ...     print(error.letter, error.column)
+    * 3
+    """
 
     def __init__(self, letter: str, column: int, alphabet: Alphabet) -> None:
         self.letter, self.column = letter, column

@@ -22,9 +22,10 @@ from numpy.typing import NDArray
 from demo_core.errors import DemoError, UsageProblem, one_line, printable
 from demo_core.storage.atomic_files import check_regular, parse_json
 from demo_core.storage.hdf5_chunks import ChunkWriter
+from demo_core.storage.hdf5_columns import CHECKSUMS, text_checksums
 from demo_core.storage.hdf5_heap import damaged_heap
 from demo_core.storage.hdf5_output import OutputFile, check_written
-from demo_core.storage.limits import ID_LENGTH, ROW_BYTES, ROWS
+from demo_core.storage.limits import ROW_BYTES, ROWS
 
 ATTRIBUTE = "demo"
 _SUM_OF_TEXT = "demo-crc32"
@@ -32,8 +33,8 @@ _SUM_OF_TEXT = "demo-crc32"
 CHUNK_BYTES = 1 << 16
 _MOST_CHUNK_BYTES = 64 << 20
 _MOST_RATIO = 1100
-#: Bytes of a string: an id has at most 10,000 characters, and a column is at most four times as wide as its strings.
-_MOST_TEXT_BYTES = 16 * ID_LENGTH
+#: Longest strings of fixed length, in bytes, to write and to read
+_MOST_FIXED, _MOST_FIXED_READ = 1 << 10, 1 << 16
 _MOST_METADATA = 64 << 20
 # deflate, shuffle and Fletcher's checksum: any other filter would load a library by name
 _FILTERS = {1, 2, 3}
@@ -61,8 +62,9 @@ def create(path: Path) -> OutputFile:
 
 
 def describe(file: h5py.File, metadata: Mapping[str, Any]) -> None:
-    """Write the metadata, with a checksum of this text."""
-    text = json.dumps(metadata, ensure_ascii=False, allow_nan=False)
+    """Write the metadata, with a checksum of this text, and checksums of strings of variable length in the file."""
+    sums = {name: text_checksums(file[name]) for name in file if file[name].dtype.kind == "O"}
+    text = json.dumps({**metadata, **({CHECKSUMS: sums} if sums else {})}, ensure_ascii=False, allow_nan=False)
     file.attrs.create(ATTRIBUTE, text, dtype=h5py.string_dtype("utf-8"))
     file.attrs.create(_SUM_OF_TEXT, np.uint32(zlib.crc32(text.encode())))
     check_written()
@@ -73,9 +75,11 @@ def add_column(file: h5py.File, name: str, field: Field, like: Any) -> h5py.Data
     saves a quarter (benchmarks/files.py).
     """
     text, row_shape = field.dtype == "str", tuple(like.shape[1:])
-    # Twice the longest string, since later ones may be longer; compression removes the padding
+    # Up to four times the longest string, since later ones may be longer; compression removes the padding
     width = 1 << (2 * like.dtype.itemsize - 1).bit_length()
-    dtype = h5py.string_dtype("utf-8", width) if text else np.dtype(field.dtype)
+    of_text = h5py.string_dtype("utf-8", width if width <= _MOST_FIXED else None)
+    dtype = of_text if text else np.dtype(field.dtype)
+    fixed = dtype.kind != "O"  # HDF5 holds strings of variable length elsewhere, where no filter reaches them
     row_bytes = max(1, math.prod(row_shape) * dtype.itemsize)
     rows = 1 << max(1, min(65536, CHUNK_BYTES // row_bytes)).bit_length() - 1
     inner = [max(1, n) for n in row_shape]
@@ -83,14 +87,14 @@ def add_column(file: h5py.File, name: str, field: Field, like: Any) -> h5py.Data
         longest = inner.index(max(inner))
         inner[longest] = -(-inner[longest] // 2)
         row_bytes = math.prod(inner) * dtype.itemsize
-    gzip = {"compression": "gzip", "compression_opts": 1, "shuffle": True} if text or _compresses(like, rows) else {}
+    gzip = {"compression": "gzip", "compression_opts": 1, "shuffle": fixed} if text or _compresses(like, rows) else {}
     return file.create_dataset(
         name,
         shape=(0, *row_shape),
         maxshape=(None, *row_shape),
         chunks=(rows, *inner),
         dtype=dtype,
-        fletcher32=True,
+        fletcher32=fixed,
         **gzip,
     )
 
@@ -116,13 +120,13 @@ def append_columns(
             continue
         rows = encoded(column[:]) if field.dtype == "str" else column[:]
         dataset = file.get(name) or add_column(file, name, field, rows)
-        if field.dtype == "str" and rows.itemsize > dataset.dtype.itemsize:
+        if dataset.dtype.kind == "S" and rows.itemsize > dataset.dtype.itemsize:
             if chunks is not None:
                 chunks.finish()
             dataset = _widened(file, name, rows)
         start = dataset.shape[0]
         dataset.resize(start + len(rows), axis=0)
-        rows = rows.astype(dataset.dtype, copy=False)
+        rows = rows.astype(dataset.dtype, copy=rows.dtype.kind == "S")  # a copy has the encoding in its type, too
         if chunks is None:
             dataset[start:] = rows
         else:
@@ -136,10 +140,7 @@ def encoded(texts: Sequence[str]) -> NDArray[np.bytes_]:
     if "\0" in joined:
         raise UsageProblem("a string has a NUL character, which HDF5 cannot store; remove it")
     # numpy encodes ASCII itself, in a fifth of the time
-    made = np.array(list(texts) if joined.isascii() else [text.encode() for text in texts], np.bytes_)
-    if made.itemsize > 4 * ID_LENGTH:
-        raise UsageProblem(f"a string has {made.itemsize:,} bytes; {4 * ID_LENGTH:,} are allowed; shorten it")
-    return made
+    return np.array(list(texts) if joined.isascii() else [text.encode() for text in texts], np.bytes_)
 
 
 def _widened(file: h5py.File, name: str, like: NDArray[np.bytes_]) -> h5py.Dataset:
@@ -258,7 +259,7 @@ def _check_contents(file: h5py.File, fields: Mapping[str, Field]) -> None:
 def _check_type(name: str, dataset: h5py.Dataset, field: Field) -> None:
     if field.dtype == "str":
         text = h5py.check_string_dtype(dataset.dtype)
-        right = text is not None and text.encoding == "utf-8" and (text.length or 0) <= _MOST_TEXT_BYTES
+        right = text is not None and text.encoding == "utf-8" and (text.length or 0) <= _MOST_FIXED_READ
     else:
         right = dataset.dtype == np.dtype(field.dtype)
     if not right or dataset.ndim != field.axes:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from demo_core.errors import DemoError, UsageProblem, one_line, printable
 
 _log = logging.getLogger(__name__)
-#: Entry of the metadata of earlier versions: a CRC-32 for each page of strings of variable length
+#: Entry of the metadata with a CRC-32 for each page of each column of strings of variable length
 CHECKSUMS = "text_checksums"
 PAGE = 256
 
@@ -138,7 +138,7 @@ class TextColumn:
             raw = self._dataset[start : start + self._page_rows]
         if self._page_rows == PAGE and sum(map(len, raw)) > self._MOST_BYTES:
             raise DemoError(f"{name} is refused: its ids are too long, from row {start + 1} on")
-        if self._checksums is not None and self._checksums[start // PAGE] != zlib.crc32(b"\0".join(list(raw))):
+        if self._checksums is not None and self._checksums[start // PAGE] != _checksum(raw):
             raise DemoError(
                 f"{name} is damaged: checksum mismatch in ids from row {start + 1} (1-based); copy the file again"
             )
@@ -148,13 +148,23 @@ class TextColumn:
             raise DemoError(f"{name} is damaged: an id after row {start} is not text") from None
 
 
-def text_checksums(metadata: Mapping[str, Any], name: str, rows: int) -> list[int] | None:
-    """Return the checksums of a column of strings, which earlier versions wrote. Raises ValueError."""
+def text_checksums(dataset: h5py.Dataset) -> list[int]:
+    """Return the CRC-32 of each page of strings of variable length, which HDF5's own checksums do not cover."""
+    pages = (dataset[start : start + PAGE] for start in range(0, dataset.shape[0], PAGE))
+    return [_checksum(page) for page in pages]
+
+
+def text_checksums_in(metadata: Mapping[str, Any], name: str, rows: int) -> list[int] | None:
+    """Return the checksums of a column; None for files and columns without checksums. Raises ValueError."""
     found = metadata.get(CHECKSUMS, {})
     sums: list[int] | None = found.get(name) if isinstance(found, dict) else []
     if sums is not None and (not isinstance(sums, list) or len(sums) != -(-rows // PAGE)):
         raise ValueError(f"{CHECKSUMS} must have a list of {-(-rows // PAGE)} checksums of {name}")
     return sums
+
+
+def _checksum(page: Any) -> int:
+    return zlib.crc32(b"\0".join(page.tolist()))
 
 
 @contextmanager

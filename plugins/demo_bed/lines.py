@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from demo_core import BadSource, text_lines
 from demo_core.errors import counted, printable
@@ -16,27 +19,43 @@ _LABELS = {
     **dict.fromkeys(("0", "0.0", "False", "FALSE", "false"), 0.0),
     **dict.fromkeys(("-1", "-1.0"), float("nan")),
 }
+_STRANDS = {"+": 1, "-": -1, ".": 0}
 _NOT_DATA = frozenset({"track", "browser"})
 
 
-class Line(NamedTuple):
-    """One line of an interval file.
+@dataclass(frozen=True)
+class Lines:
+    """Lines of an interval file, as columns.
 
-    ``summit`` is its position in the chromosome, None if the file has none. ``labels`` are the labels of the columns
-    from the fourth on, if they hold labels.
+    ``chrom`` are indices into ``chroms``, ``strands`` 1, -1 or 0. ``summits`` are positions in the chromosome, -1 where
+    the file has none. ``labels`` (n, T) are the columns from the fourth on, if they hold labels.
     """
 
-    number: int
-    chrom: str
-    start: int
-    end: int
-    name: str
-    strand: str
-    summit: int | None
-    labels: tuple[float, ...] = ()
+    numbers: NDArray[np.int64]
+    chroms: list[str]
+    chrom: NDArray[np.int64]
+    starts: NDArray[np.int64]
+    ends: NDArray[np.int64]
+    names: list[str]
+    strands: NDArray[np.int64]
+    summits: NDArray[np.int64]
+    labels: NDArray[np.float64] | None = None
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def take(self, rows: NDArray[np.int64]) -> Lines:
+        """Return some lines."""
+        columns = ("numbers", "chrom", "starts", "ends", "strands", "summits")
+        return replace(
+            self,
+            **{name: getattr(self, name)[rows] for name in columns},
+            names=[self.names[row] for row in rows.tolist()] if self.names else [],
+            labels=None if self.labels is None else self.labels[rows],
+        )
 
 
-def read_intervals(path: Path, *, summits: bool = True, labels: bool = True) -> list[Line]:
+def read_intervals(path: Path, *, summits: bool = True, labels: bool = True) -> Lines:
     """Read the lines of an interval file. Each inference is logged once, with counts.
 
     The suffix says what to expect: ``.narrowPeak`` has a summit in column 10, whatever columns follow, and
@@ -49,7 +68,7 @@ def read_intervals(path: Path, *, summits: bool = True, labels: bool = True) -> 
     kind = _kind(path)
     numbers, cells = _macs(path) if kind == "MACS table" else _columns(path)
     if not numbers:
-        return []
+        return _lines(path, [], [[], [], []], summits=False, labelled=False)
     while len(cells) > 3 and not any(cells[-1]):  # tabs at the ends of lines
         cells.pop()
     columns = len(cells)
@@ -76,7 +95,7 @@ def read_intervals(path: Path, *, summits: bool = True, labels: bool = True) -> 
         _say_other_labels(path, known)
     found = _lines(path, numbers, cells, summits and kind in ("narrowPeak", "MACS table"), labelled and labels)
     if summits and kind in ("narrowPeak", "MACS table"):
-        without = sum(line.summit is None for line in found)
+        without = int((found.summits < 0).sum())
         if without:
             _log.warning(
                 "%s: %s of %d without a summit, centred on the midpoint",
@@ -185,40 +204,41 @@ def _macs(path: Path) -> tuple[list[int], list[list[str]]]:
     return numbers, [list(column) for column in zip(*rows, strict=True)]
 
 
-def _lines(path: Path, numbers: list[int], cells: list[list[str]], summits: bool, labelled: bool) -> list[Line]:
+def _lines(path: Path, numbers: list[int], cells: list[list[str]], summits: bool, labelled: bool) -> Lines:
     n, columns = len(numbers), len(cells)
+    chroms = {name: code for code, name in enumerate(dict.fromkeys(cells[0]))}
     starts, ends = _positions(path, cells[1], numbers), _positions(path, cells[2], numbers)
-    for number, start, end in zip(numbers, starts, ends, strict=True):
-        if start > end:
-            problem = f"the interval starts at {start}, after its end {end}; correct the line"
-            raise BadSource(path, problem, f"line {number}")
-    names, strands = [""] * n, ["."] * n
-    labels: list[tuple[float, ...]] = [()] * n
-    found: list[int | None] = [None] * n
+    if (wrong := starts > ends).any():
+        row = int(wrong.argmax())
+        problem = f"the interval starts at {starts[row]}, after its end {ends[row]}; correct the line"
+        raise BadSource(path, problem, f"line {numbers[row]}")
+    names: list[str] = []
+    strands, found, labels = np.zeros(n, np.int64), np.full(n, -1), None
     if labelled:
-        labels = list(zip(*([_LABELS[cell] for cell in column] for column in cells[3:]), strict=True))
+        labels = np.array([[_LABELS[cell] for cell in column] for column in cells[3:]]).T
     else:
         if columns > 3:
             names = ["" if cell == "." else cell for cell in cells[3]]
         if columns > 5:
-            strands = cells[5]
-            if strange := set(strands) - {"+", "-", "."}:
-                row = next(i for i, strand in enumerate(strands) if strand in strange)
-                problem = f"the strand (column 6) must be +, - or ., not '{printable(strands[row], 20)}'"
+            if strange := set(cells[5]) - _STRANDS.keys():
+                row = next(i for i, strand in enumerate(cells[5]) if strand in strange)
+                problem = f"the strand (column 6) must be +, - or ., not '{printable(cells[5][row], 20)}'"
                 raise BadSource(path, problem, f"line {numbers[row]}")
+            strands = np.array([_STRANDS[cell] for cell in cells[5]])
         if summits:
-            rows = zip(cells[9], starts, ends, numbers, strict=True)
-            found = [_summit(path, cell, start, end, f"line {number}") for cell, start, end, number in rows]
-    return list(map(Line, numbers, cells[0], starts, ends, names, strands, found, labels))
+            rows = zip(cells[9], starts.tolist(), ends.tolist(), numbers, strict=True)
+            found = np.array([_summit(path, cell, start, end, f"line {number}") for cell, start, end, number in rows])
+    chrom = np.fromiter(map(chroms.__getitem__, cells[0]), np.int64, n)
+    return Lines(np.array(numbers), list(chroms), chrom, starts, ends, names, strands, found, labels)
 
 
-def _positions(path: Path, cells: list[str], numbers: list[int]) -> list[int]:
+def _positions(path: Path, cells: list[str], numbers: list[int]) -> NDArray[np.int64]:
     # No genome has a position of more digits, and int() accepts "1_000" and digits of other scripts
     joined = "".join(cells)
     if not (joined.isascii() and joined.isdecimal() and all(cells) and max(map(len, cells)) <= 15):
         for number, cell in zip(numbers, cells, strict=True):
             _position(path, cell, f"line {number}")
-    return list(map(int, cells))
+    return np.fromiter(map(int, cells), np.int64, len(cells))
 
 
 def _like_narrowpeak(cells: list[list[str]]) -> bool:
@@ -233,16 +253,16 @@ def _like_narrowpeak(cells: list[list[str]]) -> bool:
 _NO_SUMMIT = ("-1", "NA", "NaN", "nan", ".", "")
 
 
-def _summit(path: Path, text: str, start: int, end: int, where: str) -> int | None:
+def _summit(path: Path, text: str, start: int, end: int, where: str) -> int:
     if text in _NO_SUMMIT:
-        return None
+        return -1
     offset = _whole(text)
     if offset is None:
         raise BadSource(
             path, f"the summit (column 10) must be a whole number or NA, not '{printable(text, 20)}'", where
         )
     if offset == -1:
-        return None
+        return -1
     if not 0 <= offset < max(1, end - start):
         problem = f"the summit (column 10) is {offset}, outside its interval of {end - start} bases"
         raise BadSource(path, f"{problem}; if it is not a summit, use --center midpoint", where)

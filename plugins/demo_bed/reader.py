@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from demo_bed.genome import Genome
-from demo_bed.lines import Line, read_intervals
+from demo_bed.lines import Lines, read_intervals
 from demo_bed.options import BedOptions
-from demo_core import BadSource, Interval, Reader, Record, RecordBlock
-from demo_core.errors import printable
+from demo_core import BadSource, Reader, Record, RecordBlock
+from demo_core.data import IntervalTable
+from demo_core.errors import counted, printable
 from demo_core.sequences import DNA
 
 if TYPE_CHECKING:
     from demo_core.testing import ReaderExample
 
 _log = logging.getLogger(__name__)
-#: Windows to read at a time.
-_ROWS = 4096
+#: Windows, and their bases, to read at a time.
+_ROWS, _BASES = 4096, 1 << 20
 
 
 class BedReader(Reader):
@@ -47,29 +50,24 @@ class BedReader(Reader):
     def read(self, source: Path) -> Iterator[Record | RecordBlock]:
         """Yield records in the order of the lines. Raises BadSource, naming the line."""
         negatives = self.options.negatives_from
-        label: tuple[float, ...] = () if self.options.unlabelled else (1.0,)
         with Genome(self.options.genome) as genome:
-            files: list[tuple[Path, tuple[float, ...]]] = [(source, label)]
-            files += [(negatives, (0.0,))] if negatives else []
-            windows = [(path, label, *self._windows(path, genome)) for path, label in files]
-            kept = [window for _, _, _, placed in windows for window in placed]
-            if not kept and not any(read for read in self._read):
+            files = [self._windows(source, None if self.options.unlabelled else 1.0, genome)]
+            files += [self._windows(negatives, 0.0, genome)] if negatives else []
+            if not any(self._read):
                 raise BadSource(source, "has no intervals, only comments; give a BED or peak file")
-            if not kept:
+            if not any(len(file.lines) for file in files):
                 raise BadSource(
                     source, f"no window of {self.options.width} bases fits within its chromosome; use a smaller --width"
                 )
-            self._check_chromosomes(source, genome, {window.chrom for window in kept})
-            self._name_targets(windows)
-            groups = _overlapping(kept)
-            count = 0
-            for path, label, lines, placed in windows:
-                for first in range(0, len(lines), _ROWS):
-                    rows = slice(first, first + _ROWS)
-                    numbers = groups[count : count + len(lines[rows])]
-                    yield from self._records(path, lines[rows], placed[rows], label, numbers, genome)
-                    count += len(numbers)
-            used = dict.fromkeys(window.chrom for window in kept)
+            used = list(dict.fromkeys(name for file in files for name in file.chroms()))
+            self._check_chromosomes(source, genome, set(used))
+            self._name_targets(files)
+            groups = np.split(_overlapping(files), [len(files[0].lines)])
+            for file, numbers in zip(files, groups, strict=False):
+                size = max(1, min(_ROWS, _BASES // max(1, int((file.ends - file.starts).max(initial=1)))))
+                for first in range(0, len(file.lines), size):
+                    some = np.arange(first, min(first + size, len(file.lines)))
+                    yield from self._records(file.take(some), numbers[some], genome)
             self.info = {
                 "genome": {
                     "file": genome.path.name,
@@ -78,85 +76,86 @@ class BedReader(Reader):
                 }
             }
 
-    def _name_targets(self, windows: list[tuple[Path, tuple[float, ...], list[Line], list[Interval]]]) -> None:
+    def _name_targets(self, files: list[_Windows]) -> None:
         """Make a target for each label column. Raises BadSource if negatives also come from another file."""
-        columns = max((len(line.labels) for _, _, lines, _ in windows for line in lines), default=0)
-        if columns and self.options.negatives_from:
-            path = next(path for path, _, lines, _ in windows if any(line.labels for line in lines))
-            raise BadSource(path, "has its own labels (columns of 0 and 1); omit --negatives-from")
-        if columns > 1:
-            self.targets = tuple(f"label-{i + 1}" for i in range(columns))
+        for file in files:
+            if file.lines.labels is None or not len(file.lines):
+                continue
+            if self.options.negatives_from:
+                raise BadSource(file.path, "has its own labels (columns of 0 and 1); omit --negatives-from")
+            if (columns := file.lines.labels.shape[1]) > 1:
+                self.targets = tuple(f"label-{i + 1}" for i in range(columns))
 
-    def _records(
-        self, path: Path, lines: list[Line], windows: list[Interval], label: tuple[float, ...], groups: list[int],
-        genome: Genome,
-    ) -> Iterator[Record | RecordBlock]:  # fmt: skip
+    def _records(self, file: _Windows, groups: NDArray[np.int64], genome: Genome) -> Iterator[Record | RecordBlock]:
         """Yield a block of windows; single records if widths differ or a letter is illegal, to name the line."""
-        bases = [genome.bases(window.chrom, window.start, window.end) for window in windows]
-        labels = [line.labels or label for line in lines]
-        ids = [line.name or str(window) for line, window in zip(lines, windows, strict=True)]
-        splits = [self._split(window.chrom) for window in windows]
-        minus = [window.strand == "-" for window in windows]
+        lines, starts, ends = file.lines, file.starts, file.ends
+        strands = lines.strands if self.options.stranded else np.zeros_like(starts)
+        table = IntervalTable(lines.chroms, np.stack([lines.chrom, starts, ends, strands], axis=1))
+        signs, names = {1: "(+)", -1: "(-)", 0: ""}, lines.names or [""] * len(lines)
+        ids = [
+            name or f"{lines.chroms[chrom]}:{start}-{end}{signs[strand]}"
+            for name, (chrom, start, end, strand) in zip(names, table.rows.tolist(), strict=True)
+        ]
+        labels = (
+            lines.labels if file.label is None or lines.labels is not None else np.full((len(lines), 1), file.label)
+        )
+        of_chroms = [self._split(chrom) for chrom in lines.chroms]
+        splits = [of_chroms[chrom] for chrom in lines.chrom.tolist()] if any(of_chroms) else None
         try:
-            if len(set(map(len, bases))) > 1:
+            if (ends - starts != ends[0] - starts[0]).any():
                 raise ValueError("widths differ")
-            codes = DNA.encode("".join(bases)).reshape(len(windows), -1)
+            codes = DNA.encode_bytes(genome.windows(lines.chroms, lines.chrom, starts, int(ends[0] - starts[0])))
         except ValueError:
-            for row, (line, window) in enumerate(zip(lines, windows, strict=True)):
-                where = f"{path.name} line {line.number}"
-                text = DNA.decode(DNA.reverse_complement(DNA.encode(bases[row]))) if minus[row] else bases[row]
-                yield Record(ids[row], text, labels[row], window, splits[row], groups[row], where=where)
+            for row, window in enumerate(table):
+                assert window is not None  # each line has one
+                yield Record(
+                    ids[row],
+                    genome.sequence(window),
+                    () if labels is None else tuple(labels[row].tolist()),
+                    window,
+                    splits[row] if splits else None,
+                    int(groups[row]),
+                    where=f"{file.path.name} line {lines.numbers[row]}",
+                )
             return
-        codes[minus] = DNA.reverse_complement(codes[minus])
-        yield RecordBlock(
-            codes, labels if labels[0] else None, ids, windows, splits, groups,
-            where=f"{path.name} from line {lines[0].number}",
-        )  # fmt: skip
+        codes[strands < 0] = DNA.reverse_complement(codes[strands < 0])
+        where = f"{file.path.name} from line {lines.numbers[0]}"
+        yield RecordBlock(codes, labels, ids, table, splits, groups.tolist(), where=where)
 
     def _split(self, chrom: str) -> str | None:
         if chrom in self.options.test_chrom:
             return "test"
         return "validation" if chrom in self.options.validation_chrom else None
 
-    def _windows(self, path: Path, genome: Genome) -> tuple[list[Line], list[Interval]]:
-        """Return lines whose windows lie within their chromosomes, and those windows; report the number of others."""
-        lines, windows, over = [], [], []
-        self._read.append(0)
-        centred = self.options.width is not None and self.options.center != "midpoint"
-        for line in read_intervals(path, summits=centred, labels=not self.options.unlabelled):
-            self._read[-1] += 1
-            size = genome.sizes.get(line.chrom)
-            if size is None:
-                problem = f"the genome has no chromosome '{printable(line.chrom, 40)}': {genome.near(line.chrom)}"
-                raise BadSource(path, problem, f"line {line.number}")
-            if self.options.center == "summit" and line.summit is None:
-                raise BadSource(path, "has no summit; choose --center midpoint, or auto", f"line {line.number}")
-            window = self._window(path, line)
-            if window.start < 0 or window.end > size:
-                over.append((line, size))
-                continue
-            lines.append(line)
-            windows.append(window)
-        if over:
-            line, size = over[0]
-            far = ", which ends beyond it; the genome may be another assembly" if line.end > size else ""
+    def _windows(self, path: Path, label: float | None, genome: Genome) -> _Windows:
+        """Return windows that lie within their chromosomes; report the number of others."""
+        width = self.options.width
+        centred = width is not None and self.options.center != "midpoint"
+        lines = read_intervals(path, summits=centred, labels=not self.options.unlabelled)
+        self._read.append(len(lines))
+        sizes = np.array([genome.sizes.get(chrom, -1) for chrom in lines.chroms], np.int64)[lines.chrom]
+        if (row := _first(sizes < 0)) is not None:
+            chrom = lines.chroms[lines.chrom[row]]
+            problem = f"the genome has no chromosome '{printable(chrom, 40)}': {genome.near(chrom)}"
+            raise BadSource(path, problem, f"line {lines.numbers[row]}")
+        if self.options.center == "summit" and (row := _first(lines.summits < 0)) is not None:
+            problem = "has no summit; choose --center midpoint, or auto"
+            raise BadSource(path, problem, f"line {lines.numbers[row]}")
+        starts, ends = lines.starts, lines.ends
+        if width is not None:  # the middle base of an even width is the one after the middle, on the forward strand
+            starts = np.where(lines.summits < 0, (starts + ends) // 2, lines.summits) - width // 2
+            ends = starts + width
+        elif (row := _first(starts == ends)) is not None:
+            raise BadSource(path, "is an empty interval; choose a --width", f"line {lines.numbers[row]}")
+        over = (starts < 0) | (ends > sizes)
+        if over.any():
+            far = int((lines.ends > sizes).sum())
+            also = f"; {counted(far, 'line')} of the file, too: is the genome another assembly?"
             _log.warning(
                 "%d of %d windows extend beyond their chromosome and were dropped, the first at line %d%s",
-                len(over), len(over) + len(lines), line.number, far,
+                over.sum(), len(lines), lines.numbers[over.argmax()], also if far else "",
             )  # fmt: skip
-        return lines, windows
-
-    def _window(self, path: Path, line: Line) -> Interval:
-        strand = line.strand if self.options.stranded else "."
-        width = self.options.width
-        if width is None:
-            if line.start == line.end:
-                raise BadSource(path, "is an empty interval; choose a --width", f"line {line.number}")
-            return Interval(line.chrom, line.start, line.end, strand)
-        middle = line.summit if line.summit is not None else (line.start + line.end) // 2
-        # The middle base of an even width is the one after the middle, on the forward strand
-        start = middle - width // 2
-        return Interval(line.chrom, start, start + width, strand)
+        return _Windows(path, label, lines, starts, ends).take(np.flatnonzero(~over))
 
     def _check_chromosomes(self, source: Path, genome: Genome, used: set[str]) -> None:
         for flag, chosen in (
@@ -172,16 +171,37 @@ class BedReader(Reader):
                     raise BadSource(source, f"{flag}: no window lies on '{printable(chrom, 40)}'")
 
 
-def _overlapping(windows: list[Interval]) -> list[int]:
+@dataclass(frozen=True)
+class _Windows:
+    """Lines of a file with the starts and ends of their windows, and the label of lines without labels."""
+
+    path: Path
+    label: float | None
+    lines: Lines
+    starts: NDArray[np.int64]
+    ends: NDArray[np.int64]
+
+    def take(self, rows: NDArray[np.int64]) -> _Windows:
+        return replace(self, lines=self.lines.take(rows), starts=self.starts[rows], ends=self.ends[rows])
+
+    def chroms(self) -> list[str]:
+        return [self.lines.chroms[code] for code in dict.fromkeys(self.lines.chrom.tolist())]
+
+
+def _first(wrong: NDArray[np.bool_]) -> int | None:
+    return int(wrong.argmax()) if wrong.any() else None
+
+
+def _overlapping(files: list[_Windows]) -> NDArray[np.int64]:
     """Return the number of each window's cluster: windows that share bases, directly or in a chain."""
-    chroms = {chrom: number for number, chrom in enumerate(sorted({window.chrom for window in windows}))}
-    chrom = np.array([chroms[window.chrom] for window in windows], np.int64)
-    start = np.array([window.start for window in windows], np.int64)
-    end = np.array([window.end for window in windows], np.int64)
+    chroms: dict[str, int] = {}
+    codes = [np.array([chroms.setdefault(c, len(chroms)) for c in f.lines.chroms], np.int64) for f in files]
+    chrom = np.concatenate([code[file.lines.chrom] for code, file in zip(codes, files, strict=True)])
+    start, end = np.concatenate([f.starts for f in files]), np.concatenate([f.ends for f in files])
     order = np.lexsort((start, chrom))
     far = chrom * 2**40  # beyond any position, so that chromosomes follow each other
     reached = np.maximum.accumulate((far + end)[order])
-    new = np.append(True, (far + start)[order][1:] >= reached[:-1])[: len(windows)]
-    clusters = np.empty(len(windows), np.int64)
+    new = np.append(True, (far + start)[order][1:] >= reached[:-1])[: len(chrom)]
+    clusters = np.empty(len(chrom), np.int64)
     clusters[order] = np.cumsum(new) - 1
-    return clusters.tolist()
+    return clusters

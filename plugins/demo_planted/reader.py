@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from demo_core import Interval, Reader, RecordBlock, UsageProblem
+from demo_core import Reader, RecordBlock, UsageProblem
+from demo_core.data import IntervalTable
 from demo_core.errors import unknown_name
 from demo_core.sequences import DNA, Motif, read_meme
 from demo_planted.background import Background
@@ -73,9 +74,9 @@ class PlantedReader(Reader):
                 codes=codes,
                 labels=np.array([[1.0 - number % 2] for number in numbers]),
                 ids=[f"{('positive', 'negative')[number % 2]}-{number // 2 + 1}" for number in numbers],
-                intervals=[
-                    Interval("planted", number * options.bases, (number + 1) * options.bases, "+") for number in numbers
-                ],
+                intervals=IntervalTable(
+                    ["planted"], [(0, number * options.bases, (number + 1) * options.bases, 1) for number in numbers]
+                ),
                 sites=sites,
             )
 

@@ -10,8 +10,9 @@ from demo_core import BadSource, Interval, Record, RecordBlock, SequenceDataset
 from demo_core.data.collecting import Groups
 from demo_core.data.dataset import DatasetWriter
 from demo_core.data.importing import AS_IS, import_records
+from demo_core.data.interval_table import IntervalTable
 from demo_core.data.splits import ImportSettings
-from demo_core.errors import DemoError
+from demo_core.errors import DemoError, UsageProblem
 from demo_core.sequences import DNA, number_equal, strand_free_keys, text_blocks, text_lines
 from demo_core.storage.hdf5_chunks import ChunkWriter
 from demo_core.testing import tiny_dataset
@@ -120,28 +121,39 @@ def test_names_that_look_generated_do_not_collide(tmp_path):
     assert list(data.ids) == ["record-3", "record-2", "record-3.2", "record-4"]
 
 
-@settings(max_examples=40, deadline=None)
-@given(st.lists(st.integers(1, 300), min_size=1, max_size=8), st.sampled_from([1, 7, 101]), st.booleans())
-def test_chunks_packed_in_threads_are_read_by_hdf5(tmp_path_factory, steps, width, empty):
-    path = tmp_path_factory.mktemp("chunks") / "c.h5"
-    codes = np.random.default_rng(0).integers(0, 5, (sum(steps), width)).astype(np.uint8)
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.integers(0, 300), min_size=1, max_size=8),
+    st.sampled_from([((), "i8"), ((), "S9"), ((), "f4"), ((7,), "u1"), ((101,), "u1"), ((4,), "i8"), ((4, 11), "f4")]),
+    st.booleans(),
+    st.integers(0, 8),
+)
+def test_chunks_packed_in_threads_are_read_by_hdf5(tmp_path_factory, steps, kind, empty, pause):
+    path, (inner, dtype) = tmp_path_factory.mktemp("chunks") / "c.h5", kind
+    rows = np.random.default_rng(0).integers(0, 500, (sum(steps), *inner)).astype(dtype)
     if empty:
-        codes[:] = 0
+        rows[:] = 0
     writer = ChunkWriter()
     with h5py.File(path, "w") as file:
         made = file.create_dataset(
-            "c", (0, width), "u1", maxshape=(None, width), chunks=(64, width), compression="gzip", compression_opts=1,
-            shuffle=True, fletcher32=True,
+            "c", (0, *inner), dtype, maxshape=(None, *inner), chunks=(64, *inner), compression="gzip",
+            compression_opts=1, shuffle=True, fletcher32=True,
         )  # fmt: skip
         start = 0
-        for step in steps:
+        for number, step in enumerate(steps):
             made.resize(start + step, axis=0)
-            writer.write(made, start, codes[start : start + step])
+            writer.write(made, start, rows[start : start + step])
             start += step
+            if number == pause:  # as when a column is read before more rows are written
+                writer.finish()
+                assert (made[:] == rows[:start]).all()
+        writer.finish()
+        rows = rows[::-1].copy()
+        writer.write(made, 0, rows)
         writer.finish()
     writer.close()
     with h5py.File(path) as file:  # which checks the sums
-        assert (file["c"][:] == codes).all()
+        assert (file["c"][:] == rows).all()
 
 
 def test_a_damaged_chunk_that_was_packed_in_a_thread_is_noticed(tmp_path):
@@ -197,3 +209,26 @@ def test_a_line_with_a_zero_byte_is_named(tmp_path):
     path.write_bytes(b"one\ntwo\nth\0ree\n")
     with pytest.raises(BadSource, match="line 3: this is not a text file"):
         list(text_lines(path))
+
+
+@given(
+    places=st.lists(
+        st.none() | st.tuples(st.sampled_from("abc"), st.integers(-50, 50), st.sampled_from("+-.")), max_size=9
+    ),
+    first=st.integers(-20, 20),
+    length=st.integers(0, 30),
+)
+def test_a_table_of_intervals_is_a_list_of_them(places, first, length):
+    intervals = [p and Interval(p[0], p[1], p[1] + 12, p[2]) for p in places]
+    table = IntervalTable.of(intervals)
+    assert list(table) == intervals and list(table[1:]) == intervals[1:]
+    assert list(table.part(first, length)) == [i and i.part(first, length) for i in intervals]
+    chroms = {"c": 0}
+    assert list(IntervalTable([*chroms, *(c for c in dict.fromkeys(p[0] for p in places if p) if c != "c")],
+                              table.numbered(chroms))) == intervals  # fmt: skip
+
+
+@pytest.mark.parametrize("row", [(2, 0, 5, 1), (-2, 0, 5, 1), (0, 5, 4, 1), (0, 0, 5, 2)])
+def test_a_table_refuses_what_is_no_interval(row):
+    with pytest.raises(UsageProblem, match="row 1 of intervals is invalid"):
+        IntervalTable(["a", "b"], [(0, 0, 5, 1), row])

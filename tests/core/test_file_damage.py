@@ -6,6 +6,7 @@ import random
 import resource
 import subprocess
 import sys
+import zlib
 
 import h5py
 import numpy as np
@@ -52,17 +53,42 @@ def test_a_flipped_byte_is_refused_or_changes_nothing(explained, tmp_path):
     assert refused > 50
 
 
+def as_written_before(path):
+    """Give a file ids of variable length and their checksums, as earlier versions wrote them."""
+    with h5py.File(path, "r+") as file:
+        ids = [text.decode() for text in file["ids"][:]]
+        del file["ids"], file.attrs["demo-crc32"]
+        file.create_dataset("ids", data=ids, dtype=h5py.string_dtype("utf-8"), chunks=True, compression="gzip")
+        pages = [ids[i : i + 256] for i in range(0, len(ids), 256)]
+        sums = [zlib.crc32("\0".join(page).encode()) for page in pages]
+        about = json.loads(file.attrs["demo"]) | {"text_checksums": {"ids": sums}}
+        file.attrs["demo"] = json.dumps(about)
+
+
 @pytest.mark.parametrize(("object_", "damage"), [(0, bytes(16)), (3, b"\x04\0\1\0\0\0\0\0" + b"\xff" * 8)])
 def test_strings_that_hdf5_would_read_forever_are_refused(tmp_path, object_, damage):
     tiny_dataset(60).save(tmp_path / "d.h5")
+    as_written_before(tmp_path / "d.h5")
     whole = bytearray((tmp_path / "d.h5").read_bytes())
-    place = whole.find(b"GCOL") + 16
+    place = whole.rfind(b"GCOL", 0, whole.find(b"positive-1")) + 16
     for _ in range(object_):  # index and references take 8 bytes, sizes 8, contents are padded to 8
         place += 16 + (int.from_bytes(whole[place + 8 : place + 16], "little") + 7) // 8 * 8
     whole[place : place + 16] = damage
     (tmp_path / "d.h5").write_bytes(whole)
     with pytest.raises(DemoError, match=r"d\.h5 is damaged: its strings cannot be read"):
         SequenceDataset.open(tmp_path / "d.h5")
+
+
+def test_a_flipped_byte_in_the_ids_is_an_error(tmp_path):
+    path, data = tmp_path / "d.h5", tiny_dataset(600)
+    data.save(path)
+    with h5py.File(path) as file:
+        chunk = file["ids"].id.get_chunk_info(0)
+    whole = bytearray(path.read_bytes())
+    whole[chunk.byte_offset + chunk.size // 2] ^= 1
+    path.write_bytes(whole)
+    with SequenceDataset.open(path) as opened, pytest.raises(DemoError, match=r"d\.h5 is damaged"):
+        opened.ids[:]
 
 
 def test_files_without_checksums_still_open(explained, tmp_path):
@@ -72,9 +98,28 @@ def test_files_without_checksums_still_open(explained, tmp_path):
             kind = h5py.string_dtype("utf-8") if name == "ids" else None
             old.create_dataset(name, data=new[name][:], dtype=kind, chunks=True, compression="gzip")
         about = json.loads(new.attrs["demo"])
-        del about["text_checksums"], about["third_party_plugins"]
+        del about["third_party_plugins"]
         old.attrs["demo"] = json.dumps(about)
     assert content(path)[:-1] == content(explained)[:-1]
+
+
+@pytest.mark.parametrize("long", [False, True])
+def test_strings_of_variable_length_are_read_and_compared_with_their_checksums(tmp_path, long):
+    """Earlier versions wrote all strings so; now only columns with long ones are."""
+    path, data = tmp_path / "d.h5", tiny_dataset(600)
+    data.ids[300] = "Zürich"
+    data.ids[599] = "x" * 5000 if long else "last"
+    data.save(path)
+    if not long:
+        as_written_before(path)
+    with SequenceDataset.open(path) as opened:
+        assert opened.ids[:].tolist() == data.ids.tolist() and opened.ids[300] == "Zürich"
+        assert opened.digest() == data.digest()
+        assert opened.take([599, 0]).ids.tolist() == [data.ids[599], data.ids[0]]
+    whole = path.read_bytes()
+    path.write_bytes(whole.replace("Zürich".encode(), b"Zurich!"))
+    with SequenceDataset.open(path) as opened, pytest.raises(DemoError, match=r"checksum mismatch in ids from row 257"):
+        opened.ids[:]
 
 
 @pytest.mark.parametrize("sums", [[], 3, {"ids": {"a": 1}}, {"ids": 1}, {"ids": []}])

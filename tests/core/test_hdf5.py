@@ -5,11 +5,13 @@ import json
 import h5py
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from demo_core.data.dataset import SequenceDataset
-from demo_core.errors import DemoError
+from demo_core.errors import DemoError, UsageProblem
 from demo_core.results.explanation import Explanation
-from demo_core.storage import hdf5
+from demo_core.storage import TextColumn, hdf5
 from demo_core.testing import tiny_dataset
 
 
@@ -223,3 +225,52 @@ def test_an_impossible_interval_is_refused_when_the_file_is_opened(path, interva
         file["intervals"][3] = interval
     with pytest.raises(DemoError, match=r"data.h5 is refused: row 4 .* has an invalid interval"):
         SequenceDataset.open(path)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.lists(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])), max_size=6)))
+def test_strings_of_any_length_come_back(tmp_path_factory, blocks):
+    path = tmp_path_factory.mktemp("text") / "t.h5"
+    with hdf5.create(path) as file:
+        for block in blocks:
+            hdf5.append_columns(file, {"ids": hdf5.Field("str", 1)}, {"ids": np.array(block, dtype=object)})
+        hdf5.describe(file, {"format": "text", "version": 1})
+    file, _ = hdf5.open_checked(path, "text", 1, {"ids": hdf5.Field("str", 1, required=False)})
+    wanted = [text for block in blocks for text in block]
+    with file:
+        assert list(file) == (["ids"] if blocks else [])
+        if blocks:
+            assert TextColumn(file["ids"])[:].tolist() == file["ids"].asstr()[:].tolist() == wanted
+            assert [TextColumn(file["ids"])[i] for i in range(len(wanted))] == wanted
+
+
+@pytest.mark.parametrize("longest", [0, 10, 200, 10_000])
+def test_a_longer_string_widens_the_column(tmp_path, longest):
+    names = [f"peak_{i}" for i in range(20_000)] + ["é" * longest, ""]
+    with hdf5.create(tmp_path / "t.h5") as file:
+        for start in range(0, len(names), 5000):
+            column = np.array(names[start : start + 5000], dtype=object)
+            hdf5.append_columns(file, {"ids": hdf5.Field("str", 1)}, {"ids": column})
+        hdf5.describe(file, {"format": "text", "version": 1})
+    file, _ = hdf5.open_checked(tmp_path / "t.h5", "text", 1, {"ids": hdf5.Field("str", 1)})
+    with file:
+        assert TextColumn(file["ids"])[:].tolist() == names
+    assert (tmp_path / "t.h5").stat().st_size < 1e6
+
+
+def test_a_string_that_hdf5_would_change_is_refused(tmp_path):
+    data = tiny_dataset(20)
+    data.ids[3] = "a\0b"
+    with pytest.raises(UsageProblem, match="has a NUL character"):
+        data.save(tmp_path / "d.h5")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_strings_too_wide_for_memory_are_refused(tmp_path):
+    tiny_dataset(20).save(tmp_path / "d.h5")
+    with h5py.File(tmp_path / "d.h5", "r+") as file:
+        del file["ids"]
+        wide = h5py.string_dtype("utf-8", 1 << 24)
+        file.create_dataset("ids", (20,), wide, chunks=(1,), compression="gzip")
+    with pytest.raises(DemoError, match="is refused: 'ids' has type"):
+        SequenceDataset.open(tmp_path / "d.h5")

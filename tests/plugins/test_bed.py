@@ -200,3 +200,21 @@ def test_bases_are_those_of_pyfaidx_whatever_the_lines(tmp_path):
                 low, high = sorted((int(start), int(end)))
                 for chrom in ("chr1", "chr2"):
                     assert genome.bases(chrom, low, high) == str(theirs[chrom][low:high]) == text[low:high]
+            for bases in (1, 6, 7, 60, 333):
+                chrom, starts = random.integers(0, 2, 50), random.integers(0, 334 - bases, 50)
+                found = genome.windows(["chr2", "chr1"], chrom, starts, bases)
+                assert [row.tobytes().decode() for row in found] == [text[start : start + bases] for start in starts]
+
+
+def test_a_letter_that_is_no_dna_is_named_with_its_position_in_the_genome(tmp_path):
+    (tmp_path / "g.fa").write_text(">chr1\n" + "ACGT" * 10 + "AC*T" + "ACGT" * 10 + "\n")
+    for strand in "+-":
+        with pytest.raises(BadSource, match=r"g\.fa: '\*' at chr1:42 \(0-based\) is not DNA"):
+            read(tmp_path, tmp_path / "g.fa", f"chr1\t38\t48\tx\t0\t{strand}\n", width=11, stranded=True)
+
+
+def test_another_assembly_is_suspected_whatever_the_first_window_is(tmp_path, genome, caplog):
+    read(tmp_path, genome, "chr1\t0\t4\nchr1\t100\t110\n", width=11)
+    assert "assembly" not in caplog.text
+    read(tmp_path, genome, "chr1\t0\t4\nchr1\t100\t110\nchr1\t900\t990\n", width=11)
+    assert "first at line 1; 1 line of the file, too: is the genome another assembly?" in caplog.text

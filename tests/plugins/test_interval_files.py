@@ -37,8 +37,9 @@ def lines(tmp_path, name, text, **how):
     ],
 )
 def test_a_suffix_says_what_the_columns_are(tmp_path, caplog, name, text, summit, said):
-    (line,) = lines(tmp_path, name, text + "\n")
-    assert (line.chrom, line.start, line.end, line.summit) == ("chr1", 100, 200, summit)
+    found = lines(tmp_path, name, text + "\n")
+    places = (found.chroms, found.starts.tolist(), found.ends.tolist(), found.summits.tolist())
+    assert places == (["chr1"], [100], [200], [-1 if summit is None else summit])
     assert said in caplog.text if said else caplog.text == "" or "without a summit" in caplog.text
 
 
@@ -148,13 +149,13 @@ def test_labels_that_are_measured_are_no_classes(tmp_path, demo):
 def test_labels_in_other_spellings(tmp_path, caplog, text):
     one, zero = text.split("|")
     found = lines(tmp_path, "a.bed", f"chr1\t1\t9\t{one}\nchr1\t20\t29\t{zero}\n")
-    assert [line.labels for line in found] == [(1.0,), (0.0,)]
+    assert found.labels.tolist() == [[1.0], [0.0]]
     assert "column 4 is read as labels, 1 positive, 1 negative" in caplog.text
 
 
 def test_a_column_that_may_be_labels_is_not_passed_over_in_silence(tmp_path, caplog):
     found = lines(tmp_path, "a.bed", "chr1\t1\t9\tx\t1\nchr1\t20\t29\ty\t0\n")
-    assert [line.labels for line in found] == [(), ()]
+    assert found.labels is None
     assert "column 5 holds 0 and 1, and is not read as labels" in caplog.text
 
 
@@ -171,13 +172,14 @@ def test_lines_with_comments_spaces_and_empty_cells_are_those_of_regular_lines(t
     mixed = [line.replace("\t", " ") if i % 4 == 1 else line for i, line in enumerate(regular)]
     mixed[100:100] = ["# a comment", "track name=x", "", "browser position chr1:1-2"]
     found = lines(tmp_path, "b.bed", "\n".join(mixed) + "\n")
-    assert [line[1:] for line in found] == [line[1:] for line in wanted]
-    assert [line.number for line in found] == [*range(1, 101), *range(105, 5005)]
+    for name in ("chroms", "chrom", "starts", "ends", "names", "strands", "summits", "labels"):
+        assert np.array_equal(getattr(found, name), getattr(wanted, name)), name
+    assert found.numbers.tolist() == [*range(1, 101), *range(105, 5005)]
     # one word too many in one line and one too few in another is not a regular file
     swapped = [*regular[:10], "chr1\t5\t9\tp q\t0\t+", "chr1\t5\t9\t\t0\t+", *regular[10:]]
     found = lines(tmp_path, "c.bed", "\n".join(swapped))
-    assert (found[10].name, found[11].name, found[11].strand) == ("p q", "", "+")
-    assert [line[1:] for line in found[12:]] == [line[1:] for line in wanted[10:]]
+    assert (found.names[10], found.names[11], found.strands[11]) == ("p q", "", 1)
+    assert found.names[12:] == wanted.names[10:] and np.array_equal(found.starts[12:], wanted.starts[10:])
 
 
 @pytest.mark.parametrize(("cell", "column"), [("1_000", 1), ("\u0663", 1), ("-5", 2), ("1" * 16, 2), ("", 1)])
