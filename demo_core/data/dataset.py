@@ -13,7 +13,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from demo_core.data.interval_table import NO_INTERVAL, IntervalTable
+from demo_core.data.interval_table import NO_INTERVAL, interval_of
 from demo_core.data.record import SPLITS
 from demo_core.errors import DemoError, UsageProblem, counted, unknown_name
 from demo_core.sequences.alphabets import ALPHABETS, DNA, Alphabet
@@ -240,7 +240,7 @@ class SequenceDataset:
 
     def interval(self, row: int) -> Interval | None:
         """Return the interval of a row, or None."""
-        return None if self.intervals is None else IntervalTable(self.chroms, self.intervals[row])[0]
+        return None if self.intervals is None else interval_of(self.chroms, self.intervals[row])
 
     def digest(self) -> str:
         """SHA-256 of the content: alphabet, targets, and all columns."""

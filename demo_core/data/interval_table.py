@@ -69,8 +69,7 @@ class IntervalTable(Sequence[Interval | None]):
     def __getitem__(self, key: int | slice) -> Interval | IntervalTable | None:
         if isinstance(key, slice):
             return IntervalTable(self.chroms, self.rows[key])
-        chrom, start, end, strand = self.rows[key].tolist()
-        return Interval(self.chroms[chrom], start, end, _SIGNS.get(strand, ".")) if chrom >= 0 else None
+        return interval_of(self.chroms, self.rows[key])
 
     def part(self, first: int, length: int) -> IntervalTable:
         """Return the part of each interval that ``Interval.part`` returns."""
@@ -86,3 +85,9 @@ class IntervalTable(Sequence[Interval | None]):
             if code >= 0:
                 numbers[code] = chroms.setdefault(self.chroms[code], len(chroms))
         return np.concatenate([numbers[self.rows[:, :1]], self.rows[:, 1:]], axis=1)
+
+
+def interval_of(chroms: Sequence[str], row: NDArray[np.int64]) -> Interval | None:
+    """Return the interval of a row (4,) of numbers."""
+    chrom, start, end, strand = row.tolist()
+    return Interval(chroms[chrom], start, end, _SIGNS[strand]) if chrom >= 0 else None

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from demo_core.results.explanation import FIELDS, FORMAT, VERSION
 from demo_core.storage import hdf5
 from demo_core.storage.atomic_files import whole_file
+from demo_core.storage.hdf5_chunks import ChunkWriter
 
 if TYPE_CHECKING:
     from demo_core.results.explanation import Explanation
@@ -33,9 +35,14 @@ def write_explanation(
     replace, within
         As ``demo_core.storage.whole_file`` takes them.
     """
-    with whole_file(path, within=within, replace=replace) as temporary, hdf5.create(temporary) as file:
+    with (
+        whole_file(path, within=within, replace=replace) as temporary,
+        hdf5.create(temporary) as file,
+        closing(ChunkWriter()) as chunks,
+    ):
         for block in blocks:
-            hdf5.append_columns(file, FIELDS, block)
+            hdf5.append_columns(file, FIELDS, block, chunks)
+        chunks.finish()
         hdf5.describe(file, {**record(), "format": FORMAT, "version": VERSION})
 
 

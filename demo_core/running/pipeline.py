@@ -93,17 +93,14 @@ def _compute(
     sizes = [source.n_rows(batch, size) for batch in range(source.n_batches(size))]
     done, names = begun.done, begun.names
     on_start(sum(n for batch, n in enumerate(sizes) if batch in done), sum(sizes))
-    try:
-        for batch in range(len(sizes)):
-            if batch in done:
-                continue
-            part = source.compute(calculator, batch, on_start)
-            names = names or set(part)
-            check_same_names(calculator.job, names, set(part))
-            sink.add(batch, part)
-            on_batch(len(part["values"]))
-    finally:
-        sink.flush()  # keep computed batches after an error too
+    for batch in range(len(sizes)):
+        if batch in done:
+            continue
+        part = source.compute(calculator, batch, on_start)
+        names = names or set(part)
+        check_same_names(calculator.job, names, set(part))
+        sink.add(batch, part)
+        on_batch(len(part["values"]))
 
 
 def _in_order(calculator: Calculator, source: Source, sink: Sink[Any]) -> Iterator[Part]:

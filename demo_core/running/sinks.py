@@ -25,9 +25,11 @@ from demo_core.storage.part_files import Parts
 
 R = TypeVar("R")
 Record = Callable[[], dict[str, Any]]
-# A part file is written once it has this size, or was started this long ago
+#: Size of a part file.
 _PART_BYTES = 16 << 20
-_PART_SECONDS = 5.0
+#: Parts are written once they hold this much memory, or this long after the first was computed.
+_HELD_BYTES = 512 << 20
+_HELD_SECONDS = 30.0
 
 
 class DataChanged(DemoError):
@@ -65,9 +67,6 @@ class Sink(Protocol[R]):
     def add(self, batch: int, part: Part) -> None:
         """Keep a batch."""
 
-    def flush(self) -> None:
-        """Write pending batches; called at the end of a run and after an error."""
-
     def read(self, batch: int) -> Part | None:
         """Return the part that begins with a batch; None if it is lost and must be computed again."""
 
@@ -100,9 +99,6 @@ class Memory:
     def add(self, batch: int, part: Part) -> None:
         """Keep a batch."""
         self._parts[batch] = part
-
-    def flush(self) -> None:
-        """Do nothing: no batch is pending."""
 
     def read(self, batch: int) -> Part | None:
         """Each batch is a part."""
@@ -189,6 +185,8 @@ class File:
             try:
                 yield self._begun(source, here, batch_size)
             except BaseException as error:
+                with suppress(OSError, DemoError):  # as on a full disk
+                    self._pending.write()
                 # without finished parts, or with parts of other data, the folder would block the next run
                 if not self._parts.finished() or isinstance(error, DataChanged):
                     self._parts.remove()
@@ -213,16 +211,12 @@ class File:
         return Begun(size, done=done, names=names)
 
     def add(self, batch: int, part: Part) -> None:
-        """Keep a batch until its part file is written."""
+        """Hold a batch in memory until its part file is written. A short run writes no part files."""
         self._pending.add(batch, part)
 
-    def flush(self) -> None:
-        """Write pending batches to a part file."""
-        self._pending.write()
-
     def read(self, batch: int) -> Part | None:
-        """Read a part file."""
-        part = self._parts.read(batch)
+        """Return a part from memory, or read its file."""
+        part = self._pending.batches.get(batch) or self._parts.read(batch)
         return part if part is not None and "codes" in part else None
 
     def finish(self, parts: Iterable[Part], record: Record) -> Outcome:
@@ -232,9 +226,10 @@ class File:
 
         def blocks() -> Iterator[Part]:
             nonlocal n
-            for part in parts:
-                n += len(part["values"])
-                yield _as_columns(part)
+            for some in _of_a_size(parts):
+                block = joined(some)
+                n += len(block["values"])
+                yield _as_columns(block)
 
         def recorded() -> dict[str, Any]:
             about.update(record())
@@ -255,27 +250,45 @@ class File:
 
 
 class _Pending:
-    """Computed batches that are not written yet. A part file is written after some megabytes or seconds."""
+    """Computed batches that are not written yet."""
 
     def __init__(self, parts: Parts) -> None:
-        self.parts = parts
-        self.batches: list[Part] = []
-        self.first, self.size, self.since = 0, 0, 0.0
+        self._parts = parts
+        self.batches: dict[int, Part] = {}
+        self._held, self._since = 0, 0.0
 
     def add(self, batch: int, part: Part) -> None:
-        if self.batches and batch != self.first + len(self.batches):
-            self.write()
         if not self.batches:
-            self.first, self.since = batch, time.monotonic()
-        self.batches.append(part)
-        self.size += part["values"].nbytes
-        if self.size >= _PART_BYTES or time.monotonic() - self.since >= _PART_SECONDS:
+            self._since = time.monotonic()
+        self.batches[batch] = part
+        self._held += part["values"].nbytes
+        if self._held >= _HELD_BYTES or time.monotonic() - self._since >= _HELD_SECONDS:
             self.write()
 
     def write(self) -> None:
-        if self.batches:
-            self.parts.write(self.first, joined(self.batches))
-        self.batches, self.size = [], 0
+        """Write part files, each with some consecutive batches."""
+        run: list[int] = []
+        for batch in [*self.batches, None]:
+            size = sum(self.batches[b]["values"].nbytes for b in run)
+            if run and (batch != run[-1] + 1 or size >= _PART_BYTES):
+                self._parts.write(run[0], joined([self.batches[b] for b in run]))
+                for written in run:
+                    del self.batches[written]
+                run = []
+            run += [] if batch is None else [batch]
+        self._held = 0
+
+
+def _of_a_size(parts: Iterable[Part]) -> Iterator[list[Part]]:
+    """Group parts to some megabytes."""
+    some: list[Part] = []
+    for part in parts:
+        some.append(part)
+        if sum(p["values"].nbytes for p in some) >= _PART_BYTES:
+            yield some
+            some = []
+    if some:
+        yield some
 
 
 def extra_names(part: Part) -> list[str]:

@@ -70,6 +70,8 @@ class Rows:
         self.dataset, self._path = dataset, dataset.path
         self.rows = row_numbers(slice(None) if rows is None else rows, len(dataset))
         self._version = _version_of(self._path)
+        #: Rows that are read already, and the place of the first in ``rows``
+        self._ahead = 0, dataset.take([])
 
     def check(self, job: Job) -> None:
         """Raise unless the model accepts such data, and there is at least one sequence."""
@@ -89,8 +91,13 @@ class Rows:
 
     def compute(self, calculator: Calculator, batch: int, on_progress: Progress) -> Part:
         """Read the rows of a batch and explain them."""
-        index = self.rows[batch * calculator.job.batch_size :][: calculator.job.batch_size]
-        return calculator.sequences(batch, self.dataset.take(index), index)
+        start, size = batch * calculator.job.batch_size, calculator.job.batch_size
+        index = self.rows[start : start + size]
+        first, ahead = self._ahead
+        if not first <= start <= start + len(index) <= first + len(ahead):  # one large read is faster than many
+            first, ahead = start, self.dataset.take(self.rows[start : start + max(size, self.dataset.rows_at_once())])
+            self._ahead = first, ahead
+        return calculator.sequences(batch, ahead.take(slice(start - first, start - first + len(index))), index)
 
     def about(self, job: Job) -> dict[str, Any]:
         """Return the metadata of the dataset."""

@@ -25,7 +25,7 @@ class ChunkWriter:
     """Append rows to columns of an open file. ``finish`` writes what is not written yet."""
 
     def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(max(1, min(4, (os.cpu_count() or 1) - 1)))
+        self._pool = ThreadPoolExecutor(min(4, os.cpu_count() or 1))
         self._waiting: list[tuple[h5py.Dataset, int, Future[bytes]]] = []
         #: Rows after the last whole chunk of each column, and the place of the first
         self._rest: dict[str, tuple[h5py.Dataset, int, NDArray[Any]]] = {}

@@ -116,27 +116,28 @@ class TextColumn:
     def __init__(self, dataset: h5py.Dataset, checksums: Sequence[int] | None = None) -> None:
         self._dataset = dataset
         self._checksums = checksums
-        fixed = h5py.check_string_dtype(dataset.dtype).length if checksums is None else None
-        self._page_rows = PAGE if fixed is None else max(1, min(8192, self._MOST_BYTES // fixed))
+        fixed = h5py.check_string_dtype(dataset.dtype).length
+        self._at_once = PAGE if fixed is None else max(1, self._MOST_BYTES // fixed)
 
     def __len__(self) -> int:
         return int(self._dataset.shape[0])
 
     def __getitem__(self, key: int | slice) -> Any:
-        size = self._page_rows
         if isinstance(key, slice):
             start, stop, step = key.indices(len(self))
-            first = start - start % size
-            found = [self._page(i) for i in range(first, stop, size)]
+            first = start - start % (1 if self._checksums is None else PAGE)
+            found = [self._rows(i, stop) for i in range(first, stop, self._at_once)]
             return np.concatenate(found)[start - first : stop - first : step] if found else np.array([], dtype=object)
         row = range(len(self))[key]
-        return self._page(row - row % size)[row % size]
+        return self[row : row + 1][0]
 
-    def _page(self, start: int) -> NDArray[np.object_]:
+    def _rows(self, start: int, stop: int) -> NDArray[np.object_]:
+        """Read rows from ``start`` on, as many as are read at once; whole pages if they have checksums."""
         name = printable(self._dataset.file.filename)
+        end = start + self._at_once
         with reading(self._dataset):
-            raw = self._dataset[start : start + self._page_rows]
-        if self._page_rows == PAGE and sum(map(len, raw)) > self._MOST_BYTES:
+            raw = self._dataset[start : end if self._checksums is not None else min(end, stop)]
+        if self._at_once == PAGE and sum(map(len, raw)) > self._MOST_BYTES:
             raise DemoError(f"{name} is refused: its ids are too long, from row {start + 1} on")
         if self._checksums is not None and self._checksums[start // PAGE] != _checksum(raw):
             raise DemoError(

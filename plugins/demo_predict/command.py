@@ -105,13 +105,16 @@ def _write(file: TextIO, model: Any, dataset: Any, rows: Any, batch_size: int | 
                 outputs = model.predict(block.codes, batch_size)
             lost += int((~np.isfinite(outputs)).any(axis=1).sum())
             predictions, labels = model.activate(outputs), labels_for(model, block)
-            for i in range(len(block)):
-                split = SPLITS[block.split[i]] if block.split[i] < len(SPLITS) else ""
-                cells = [printable(block.ids[i], 10_000), printable(block.interval(i) or "", 200), split]
-                for j in range(len(names)):
-                    label = "" if math.isnan(labels[i, j]) else f"{labels[i, j]:g}"
-                    cells += [label, f"{outputs[i, j]:.6g}", f"{predictions[i, j]:.6g}"]
-                file.write("\t".join(cells) + "\n")
+            splits = dict(enumerate(SPLITS))
+            cells = [
+                [printable(name, 10_000) for name in block.ids],
+                [printable(block.interval(i) or "", 200) for i in range(len(block))],
+                [splits.get(code, "") for code in block.split.tolist()],
+            ]
+            for j in range(len(names)):  # Python's numbers are formatted faster than numpy's
+                cells.append(["" if math.isnan(v) else f"{v:g}" for v in labels[:, j].tolist()])
+                cells += [[f"{v:.6g}" for v in values[:, j].tolist()] for values in (outputs, predictions)]
+            file.writelines("\t".join(row) + "\n" for row in zip(*cells, strict=True))
             advance(len(block))
         if lost:
             say(f"warning: outputs of {lost:,} of {counted(len(rows), 'sequence')} are NaN or infinite")

@@ -56,7 +56,7 @@ def test_resuming_changes_nothing(registry, tmp_path, monkeypatch, explainer, ar
     data, model = tiny_dataset(30), tiny_model(architecture, registry=registry, **options)
     job = make_job(registry.find(Explainer, explainer), model, batch_size=7)
     rows = np.arange(30)
-    monkeypatch.setattr("demo_core.running.sinks._PART_SECONDS", 0.0)  # one part per batch
+    monkeypatch.setattr("demo_core.running.sinks._HELD_SECONDS", 0.0)  # one part per batch
     seen = []
 
     def stop(n):
