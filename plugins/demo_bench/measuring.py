@@ -18,6 +18,8 @@ from demo_core.running import Memory, Patterns, Rows, make_job, run
 #: Batch sizes that are tried if none are given, and the largest number of letters in a batch
 SIZES, MOST_LETTERS = (16, 64, 256, 1024, 4096), 420_000
 _FIRST = 4
+#: Most letters in a batch that the user chooses: their activations may take several gigabytes
+_MOST_GIVEN = 10_000_000
 
 
 @dataclass
@@ -41,8 +43,15 @@ class Rates:
 
 def sizes_for(model: Model, given: Sequence[int]) -> list[int]:
     """Return the given batch sizes, or usual ones for this length, in increasing order."""
-    usual = {size for size in SIZES if size * model.length <= MOST_LETTERS} or {1}
-    return sorted(set(given) or usual | {model.automatic_batch_size()})
+    for size in given:
+        if size * model.length > _MOST_GIVEN:
+            raise UsageProblem(
+                f"--batch-size {size}: {size * model.length:,} letters in a batch; use at most {_MOST_GIVEN:,}, "
+                f"{_MOST_GIVEN // model.length:,} sequences of this length"
+            )
+    automatic = model.automatic_batch_size()
+    usual = {size for size in SIZES if size * model.length <= MOST_LETTERS and abs(size - automatic) > automatic / 10}
+    return sorted(set(given) or usual | {automatic})
 
 
 def random_sequences(model: Model, n: int) -> SequenceDataset:
@@ -64,7 +73,9 @@ def measure(
     model: Model, registry: Registry, names: Sequence[str], sizes: Sequence[int], seconds: float
 ) -> Iterator[Rates]:
     """Yield rates of predictions, then of each explainer, each within about ``seconds``."""
-    explainers = [registry.find(Explainer, name) for name in names] or registry.all(Explainer)
+    explainers = [registry.find(Explainer, name) for name in dict.fromkeys(names)] or registry.all(Explainer)
+    for registered in explainers:  # a wrong option is reported before anything is measured
+        from_environment(registered.spec.options, registered.spec.name, os.environ)
     yield Rates("predict", _rates(lambda data, size: model.predict(data.codes, size), model, sizes, seconds))
     for registered in explainers:
         yield _of_explainer(registered, model, registry, sizes, seconds, asked=bool(names))
@@ -109,10 +120,12 @@ def _rates(
     compute(random_sequences(model, _FIRST), _FIRST)  # loads libraries
     rate, found = _rate(compute, model, _FIRST, 1), dict[int, float]()
     for size in sizes:
-        often = int(seconds / len(sizes) / 2 * rate / size)  # in two halves, of which the faster counts
-        if found and not often and size / rate > seconds:
+        if found and size / rate > seconds:
             break
-        rate = found[size] = max(_rate(compute, model, size, max(1, often)) for _ in range(2))
+        share = seconds / len(sizes)
+        first = _rate(compute, model, size, max(1, int(share / 2 * rate / size)))
+        rest = int(share / 2 * first / size)  # the second half, of which the rate is known better
+        rate = found[size] = max(first, _rate(compute, model, size, max(1, rest)))
     return found
 
 

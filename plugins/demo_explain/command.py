@@ -61,6 +61,13 @@ ALL = "all"
 class ExplainGroup(click.Group):
     """The registered explainers as commands, and ``all``."""
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command. An interrupted run keeps its finished batches."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise Interrupted("interrupted; run the same command again to resume") from None
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of the explainers."""
         state: State = ctx.obj

@@ -13,7 +13,7 @@ import numpy as np
 
 from demo_core import BadSource, Interval, Reader, Record, RecordBlock
 from demo_core.errors import counted, printable
-from demo_core.sequences import DNA, Codes, locus_in, text_blocks
+from demo_core.sequences import DNA, Codes, IllegalLetter, locus_in, text_blocks
 from demo_core.storage import RECORD
 from demo_fasta.options import FastaOptions
 
@@ -24,7 +24,8 @@ _log = logging.getLogger(__name__)
 
 #: Bytes of text to read at a time.
 _BLOCK = 1 << 20
-_LABELS = {"1": 1.0, "0": 0.0}
+_LABELS = {"1": 1.0, "0": 0.0, "1.0": 1.0, "0.0": 0.0}
+_LETTERS = DNA.letters + DNA.ambiguous + (DNA.letters + DNA.ambiguous).lower()
 
 
 @dataclass
@@ -39,7 +40,10 @@ class _File:
 
 
 class FastaReader(Reader):
-    """Read sequences with labels from ``>1`` and ``>0`` headers, or by file."""
+    """Read sequences with labels from ``>1`` and ``>0`` headers, or by file.
+
+    The id is the first word of the header, or the second if the first is a label.
+    """
 
     targets = ("bound",)
 
@@ -85,7 +89,9 @@ class FastaReader(Reader):
             return None
         n, length = codes.shape
         only_labels = set(headers) <= _LABELS.keys()
-        words = headers if only_labels else [h.split(maxsplit=1)[0] if h else "" for h in headers]
+        words, names = headers, None
+        if not only_labels:
+            words, names = map(list, zip(*map(_label_and_name, headers), strict=True))
         different = set(words)
         labels: list[float] | None = None
         if file.label is not None:
@@ -100,7 +106,7 @@ class FastaReader(Reader):
         return RecordBlock(
             codes=codes,
             labels=None if labels is None else np.array(labels, np.float32)[:, None],
-            ids=None if only_labels else ["" if word in _LABELS else word for word in words],
+            ids=names,
             intervals=None if only_labels else [self._interval(header, length) for header in headers],
             splits=[file.split] * n if file.split else None,
             where=f"{file.path.name} from line {number}",
@@ -108,7 +114,7 @@ class FastaReader(Reader):
 
     def _records(self, file: _File, first: int, text: str) -> Iterator[Record]:
         for header, sequence, where in _entries(file.path, first, text):
-            word = header.split(maxsplit=1)[0] if header else ""
+            word, name = _label_and_name(header)
             label = _LABELS.get(word) if file.label is None else file.label
             shown = f"header '>{printable(header, 40)}'"
             if file.label == 1.0 and word == "0":
@@ -124,7 +130,7 @@ class FastaReader(Reader):
             file.labelled = label is not None
             self._length = self._length or len(sequence)
             yield Record(
-                id="" if word in _LABELS else word,
+                id=name,
                 sequence=sequence,
                 labels=() if label is None else (label,),
                 interval=self._interval(header, len(sequence)),
@@ -142,6 +148,12 @@ class FastaReader(Reader):
             return None
         self._forms[found[1]] += 1
         return found[0]
+
+
+def _label_and_name(header: str) -> tuple[str, str]:
+    """Return the first word, which may be a label, and the first word that is none."""
+    first, *others = header.split(maxsplit=2) or [""]
+    return first, first if first not in _LABELS else others[0] if others else ""
 
 
 def _of_labels_only(text: str) -> tuple[list[str], Codes] | None:
@@ -202,6 +214,11 @@ def _entries(source: Path, first: int, text: str) -> Iterator[tuple[str, str, st
         elif line.strip():
             if header is None:
                 raise BadSource(source, "the first line of a FASTA file must begin with '>'", f"line {number}")
+            if line.strip().strip(_LETTERS):
+                try:
+                    DNA.encode(line.strip())
+                except IllegalLetter as error:
+                    raise BadSource(source, str(error), f"line {number}") from None
             parts.append(line.strip())
             size += len(parts[-1])
             if size > most:

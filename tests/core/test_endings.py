@@ -130,3 +130,16 @@ def test_a_second_interrupt_counts_once_the_first_is_long_ago(monkeypatch):
         except KeyboardInterrupt:
             raised.append(step)
     assert raised == [0, 3, 6]
+
+
+def test_an_interrupt_promises_to_resume_only_what_can_be_resumed(trained, tmp_path, demo, monkeypatch):
+    import demo_core.models.model as module
+
+    def interrupt(*arguments, **named):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module.Model, "load", interrupt)
+    code, _, err = demo("explain", "saliency", trained / "one", trained / "data.h5", "-o", tmp_path)
+    assert code == 130 and "interrupted; run the same command again to resume" in err
+    code, _, err = demo("predict", trained / "one", trained / "data.h5", "-o", tmp_path / "p.tsv")
+    assert code == 130 and "interrupted; no incomplete file was left" in err

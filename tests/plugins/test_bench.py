@@ -114,3 +114,30 @@ def test_a_named_explainer_that_cannot_run_is_an_error(registry, monkeypatch):
         list(measure(model, registry, ["saliency"], [4], 0.1))
     skipped = [r for r in measure(model, registry, [], [4], 0.1) if r.skipped]
     assert len(skipped) == len(registry.all(Explainer))
+
+
+def test_a_size_near_the_automatic_one_is_not_measured_beside_it(registry):
+    model = tiny_model("cnn", registry=registry)
+    automatic = model.automatic_batch_size()
+    sizes = sizes_for(model, [])
+    assert automatic in sizes
+    assert all(size == automatic or abs(size - automatic) > automatic / 10 for size in sizes)
+
+
+def test_a_batch_of_too_many_letters_is_refused(trained, demo):
+    code, _, err = demo("bench", trained / "one", "--batch-size", "300000")
+    assert code == 2
+    assert "--batch-size 300000: 12,000,000 letters in a batch; use at most 10,000,000, 250,000 sequences" in err
+
+
+def test_a_wrong_option_in_the_environment_is_reported_before_anything_is_measured(trained, demo, monkeypatch):
+    monkeypatch.setenv("DEMO_CLASS_OPTIMIZATION_STEPS", "many")
+    code, _, err = demo("bench", trained / "one", "--explainer", "class-optimization")
+    assert code == 2 and "DEMO_CLASS_OPTIMIZATION_STEPS" in err and "measured" not in err
+
+
+def test_an_explainer_is_measured_once(trained, demo):
+    code, out, _ = demo(
+        "bench", trained / "one", "--explainer", "saliency", "--explainer", "saliency", "--seconds", "0.1", "--json"
+    )
+    assert code == 0 and [r["name"] for r in json.loads(out)["results"]] == ["predict", "saliency"]

@@ -95,7 +95,7 @@ def test_fasta_in_any_line_width_and_line_ending(tmp_path_factory, registry, pai
 
 def test_labels_from_headers(tmp_path, registry):
     records = read(registry, "fasta", fasta(tmp_path, ">1\nACGT\n>0 chr1\nACGA\n"))
-    assert [(r.id, r.labels) for r in records] == [("", (1.0,)), ("", (0.0,))]
+    assert [(r.id, r.labels) for r in records] == [("", (1.0,)), ("chr1", (0.0,))]
 
 
 @given(
@@ -117,7 +117,8 @@ def test_labelled_entries_of_one_line_in_blocks_of_any_size(tmp_path_factory, re
 @pytest.mark.parametrize(
     ("bad", "said"),
     [
-        (">1\nAC*T\n", r"\(x.fa line {line}\) illegal letter '\*' in column 3"),
+        (">1\nAC*T\n", r"x.fa: line {after}: illegal letter '\*' in column 3"),
+        (">1\nAC\nGT\n>0\nA\n", r"\(x.fa line {last}\) has 1 bases"),
         (">1\nACGTA\n", r"\(x.fa line {line}\) has 5 bases, but the first record has 4"),
         (">0 chr1\n\n", "line {line}: header '>0 chr1' has no sequence"),
         (">c\nACGT\n", "line {line}: header '>c' is not >1 or >0"),
@@ -126,8 +127,18 @@ def test_labelled_entries_of_one_line_in_blocks_of_any_size(tmp_path_factory, re
 def test_a_bad_entry_among_many_is_named_by_its_line(tmp_path, demo, many, bad, said):
     path = fasta(tmp_path, ">1\nACGT\n>0\nACGA\n" * many + bad + ">1\nACGT\n")
     code, _, err = demo("data", "import", path, "-o", tmp_path / "d.h5")
-    assert code == 1 and re.search(said.format(line=4 * many + 1), err), err
+    assert code == 1 and re.search(said.format(line=4 * many + 1, after=4 * many + 2, last=4 * many + 4), err), err
     assert not (tmp_path / "d.h5").exists()
+
+
+def test_the_id_follows_the_label(tmp_path, registry):
+    text = ">1 peak_1 more\nACGT\n>0.0\nACGA\n>1.0 chr1:10-14(-)\nACGC\n>0  x\nAC\nGG\n"
+    for other in ("", ">0\nACG\n"):  # in a block, and record by record
+        records = read(registry, "fasta", fasta(tmp_path, text + other))[:4]
+        assert [(r.id, r.labels) for r in records] == [
+            ("peak_1", (1.0,)), ("", (0.0,)), ("chr1:10-14(-)", (1.0,)), ("x", (0.0,))
+        ]  # fmt: skip
+        assert records[2].interval == Interval("chr1", 10, 14, "-")
 
 
 def test_labels_from_files(tmp_path, registry):
