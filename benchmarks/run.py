@@ -21,6 +21,8 @@ import time
 from importlib import metadata
 from pathlib import Path
 
+from minimums import minimum_of
+
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "docs" / "benchmarks"
 #: Arguments of the quick form of each table; None if it has none
@@ -34,31 +36,8 @@ TABLES: dict[str, list[str] | None] = {
     "files": None,
     "batch_sizes": None,
     "where": None,
+    "growth": None,
 }
-#: Lowest ratio of a row: the table, what it measures, and the architecture ("" for any)
-BARS = {
-    ("gradients", "saliency", "cnn"): 1.4,
-    ("gradients", "saliency", "rnn"): 1.2,
-    ("gradients", "saliency", "cnn-rnn"): 1.2,
-    ("gradients", "predict", "cnn"): 1.2,
-    ("gradients", "predict", ""): 1.0,
-    ("explainers", "temporal", ""): 1.5,
-    ("explainers", "class-optimization", ""): 0.9,
-    ("training", "", "cnn"): 1.3,
-    ("training", "", ""): 1.0,
-    ("commands", "demo explain", ""): 0.9,
-    ("importing", "", ""): 1.0,
-    ("speed", "dinucleotide_shuffle, 100,000 x 101", ""): 1.0,
-    ("batch_sizes", "", ""): 0.9,
-}
-
-
-def bar_of(table: str, row: dict[str, object]) -> float | None:
-    what, architecture = str(row.get("what", row.get("ours", ""))), str(row.get("architecture", ""))
-    if "ratio" not in row:
-        return None
-    keys = ((table, what, architecture), (table, what, ""), (table, "", ""))
-    return next((BARS[key] for key in keys if key in BARS), None)
 
 
 def about() -> dict[str, object]:
@@ -97,7 +76,7 @@ def main() -> None:
             rows = run(table, results, quick=given.quick)
         seconds = round(time.perf_counter() - started)
         for row in rows:
-            if (bar := bar_of(table, row)) is None:
+            if (bar := minimum_of(table, row)) is None:
                 continue
             below = float(str(row["ratio"])) < bar
             low |= below

@@ -48,7 +48,7 @@ def bench(
     Uses random sequences of the model's length, held in memory. Explainers have default options, except those set with
     environment variables. An explainer of patterns runs once, whatever --seconds is.
 
-    The best batch size is the smallest with at least 98% of the highest rate, since larger batches need more memory.
+    The best batch size is the smallest with at least 98% of the highest rate.
     """
     import torch
 
