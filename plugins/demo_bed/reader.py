@@ -16,7 +16,7 @@ from demo_bed.lines import Lines, read_intervals
 from demo_bed.options import BedOptions
 from demo_core import BadSource, Reader, Record, RecordBlock
 from demo_core.data import IntervalTable
-from demo_core.errors import counted, printable
+from demo_core.errors import printable
 from demo_core.sequences import DNA
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ class BedReader(Reader):
         over = (starts < 0) | (ends > sizes)
         if over.any():
             far = int((lines.ends > sizes).sum())
-            also = f"; {counted(far, 'line')} of the file, too: is the genome another assembly?"
+            also = f"; intervals that end beyond their chromosome: {far} (the genome may be another assembly)"
             _log.warning(
                 "%d of %d windows extend beyond their chromosome and were dropped, the first at line %d%s",
                 over.sum(), len(lines), lines.numbers[over.argmax()], also if far else "",
