@@ -72,7 +72,7 @@ def for_length(model: Model, length: int) -> Model:
 
 
 def run(*words: object) -> tuple[float, float]:
-    """Run a command. Return its seconds and its peak memory in MB."""
+    """Run a command. Return its seconds and its peak memory in MiB."""
     line = [sys.executable, "-c", LAUNCHER, sys.executable, "-m", "demo_core", *map(str, words)]
     done = subprocess.run(line, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -104,13 +104,13 @@ def measure(folder: Path, model: Model, n: int, length: int) -> list[dict[str, o
 
 
 def draw(rows: list[dict[str, object]], path: Path) -> None:
-    """Draw seconds and megabytes against the number of sequences, and against their length."""
+    """Plot seconds and MiB against the number of sequences, and against their length."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, 6), layout="constrained")
     axes = figure.subplots(2, 2, sharex="col")
     for column, (by, label) in enumerate((("sequences", "sequences of 101 bases"), ("length", "length in bases"))):
-        for row, (value, unit) in enumerate((("seconds", "seconds"), ("megabytes", "peak memory, MB"))):
+        for row, (value, unit) in enumerate((("seconds", "seconds"), ("megabytes", "peak memory, MiB"))):
             for what in COMMANDS:
                 points = [(r[by], r[value]) for r in rows if r["what"] == what and r["by"] == by]
                 axes[row, column].plot(*zip(*points, strict=True), marker="o", label=what)

@@ -3,10 +3,11 @@
     python benchmarks/values.py OTHER [--tolerance 1e-5]
 
 The other checkout runs ``demo quickstart --small`` and makes untrained networks of all architectures. Both checkouts
-then explain the same sequences with each network: as it is, in float64, in bfloat16, with a hook, and sequences of one
-repeated base, whose maxima have ties. A network of a third party is explained too. Differences are relative to the
-largest value. bfloat16 has a tolerance of 0.05, since its values have 8 bits. Class optimisation is compared in float64
-only: in float32, rounding grows with each step. Exits with code 1 if a difference is above the tolerance.
+then explain the same sequences with each network in four variants: float32, float64, bfloat16, and with a forward hook.
+Some sequences repeat one base, so that maxima have ties. A third-party network is explained too. Differences are
+relative to the largest value. bfloat16 has a tolerance of 0.05, since its values have 8 significant bits. Class
+optimisation is compared in float64 only: in float32, rounding grows with each step. Exits with code 1 if a difference
+is above the tolerance.
 """
 
 from __future__ import annotations
@@ -77,7 +78,7 @@ for explainer in ("saliency", "temporal", "class-optimization"):
 np.savez(result, **found)
 """
 VARIANTS = ("float32", "float64", "bfloat16", "hook")
-#: Tolerance of bfloat16, which has 8 bits
+#: Tolerance of bfloat16, whose values have 8 significant bits
 ROUGH = 0.05
 
 

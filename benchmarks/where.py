@@ -41,7 +41,7 @@ GROUPS = {
     "pooling and ReLU": ("pool", "threshold", "relu", "maximum", "clamp", "::sub"),
     "random numbers": ("bernoulli", "random", "uniform"),
 }
-#: Parts of commands, by file and function. The last is the whole command, without imports
+#: Parts of commands, by file and function. The last is the whole command, without the time to import modules
 PARTS = {
     "data import": {
         "reading FASTA": ("reader.py", "read"),

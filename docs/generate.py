@@ -281,7 +281,7 @@ def where() -> str:
 def batch_sizes() -> str:
     """The table of benchmarks/batch_sizes.py."""
     rows = [
-        "| network | length | computes in pieces | chosen | seconds | best of the sweep | rate, of the best |",
+        "| network | length | computes in pieces | chosen | seconds | best of the sweep | share of the best rate |",
         "|---|---|---|---|---|---|---|",
     ]
     for r in _rows("batch_sizes"):
@@ -310,7 +310,7 @@ def growth() -> str:
         names = list(dict.fromkeys(r["what"] for r in mine))
         rows += [f"| {heading} | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|"]
         for size in dict.fromkeys(r[by] for r in mine):
-            cells = {r["what"]: f"{r['seconds']:.1f} s, {r['megabytes']:.0f} MB" for r in mine if r[by] == size}
+            cells = {r["what"]: f"{r['seconds']:.1f} s, {r['megabytes']:.0f} MiB" for r in mine if r[by] == size}
             rows.append(f"| {size:,} | {' | '.join(cells[name] for name in names)} |")
         rows.append("")
     return "\n".join(rows).rstrip()

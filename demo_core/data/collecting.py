@@ -23,7 +23,10 @@ _COLUMNS = ("codes", "labels", "ids", "intervals", "splits", "groups", "sites")
 
 
 class Groups:
-    """Numbers of groups of sequences: equal ones on either strand, and those that a reader groups, linked in chains."""
+    """Assign group numbers. Sequences that are equal on either strand share a group, as do those that a reader groups.
+
+    Groups that share a sequence are merged.
+    """
 
     def __init__(self) -> None:
         self._keys: list[NDArray[np.uint64]] = []
@@ -31,7 +34,7 @@ class Groups:
         self._given: list[NDArray[np.int64]] = []
 
     def add(self, keys: NDArray[np.uint64], names: Iterable[Hashable | None] | None) -> None:
-        """Add sequences by their keys (n, 2) and the names of their groups, None for no name."""
+        """Add sequences by their keys (n, 2) and the group names from the reader, None for an ungrouped sequence."""
         self._keys.append(keys)
         if names is None:
             self._given.append(np.full(len(keys), -1))
@@ -100,7 +103,7 @@ class Collector:
                     yield self._dataset(self._fitted(0, self._of_block(self._now)))
 
     def unique(self, names: list[str]) -> list[str]:
-        """Return names without those taken: a number is added to them."""
+        """Make names unique: repeated ones get a number (NAME.2, NAME.3, ...)."""
         new = dict.fromkeys(names, 1)
         if len(new) == len(names) and self.names.keys().isdisjoint(names):
             self.names.update(new)
@@ -192,7 +195,7 @@ class Collector:
         try:
             self.settings.alphabet.check(codes)
         except UsageProblem as error:
-            raise self._bad(0, f"is in a block whose {error}") from None
+            raise self._bad(0, f"is in an invalid block: {error}") from None
         labels = None if block.labels is None else np.asarray(block.labels, np.float64)
         shapes = {"labels": (n, len(self.targets())), "sites": codes.shape}
         for name in _COLUMNS[1:]:
@@ -266,7 +269,7 @@ class Collector:
 
     def _named(self, block: RecordBlock) -> list[str]:
         numbered = self._numbered(self.count + 1, self.count + len(block.codes))
-        if block.ids is None and not self.names:  # they are unique without a look at others
+        if block.ids is None and not self.names:  # generated names are unique
             return numbered
         if not self.names:
             self.unique(self._numbered(1, self.count))

@@ -18,7 +18,7 @@ _SIGNS = {number: sign for sign, number in _STRANDS.items()}
 
 
 class IntervalTable(Sequence[Interval | None]):
-    """A sequence of intervals, held as an array. Readers of large files should return it in a ``RecordBlock``.
+    """Intervals of many sequences, held as an array. Readers of large files should return it in a ``RecordBlock``.
 
     Parameters
     ----------
@@ -45,11 +45,14 @@ class IntervalTable(Sequence[Interval | None]):
         wrong = (chrom < -1) | (chrom >= len(self.chroms)) | (end < start) | (np.abs(strand) > 1)
         if wrong.any():
             row = int(wrong.argmax())
-            raise UsageProblem(f"row {row} of intervals is invalid: chromosome, start, end, strand {self.rows[row]}")
+            raise UsageProblem(
+                f"row {row} (0-based) of intervals is invalid: {self.rows[row].tolist()}; it must be a chromosome from "
+                f"-1 to {len(self.chroms) - 1}, start, an end not before it, and a strand from -1 to 1"
+            )
 
     @classmethod
     def of(cls, intervals: Sequence[Interval | None]) -> IntervalTable:
-        """Return a table of intervals; a table unchanged."""
+        """Convert intervals to a table; return a table unchanged."""
         if isinstance(intervals, cls):
             return intervals
         chroms: dict[str, int] = {}
@@ -72,14 +75,14 @@ class IntervalTable(Sequence[Interval | None]):
         return interval_of(self.chroms, self.rows[key])
 
     def part(self, first: int, length: int) -> IntervalTable:
-        """Return the part of each interval that ``Interval.part`` returns."""
+        """Apply ``Interval.part`` to each interval."""
         chrom, start, end, strand = self.rows.T
         start = np.where(strand < 0, end - first - length, start + first)
         rows = np.stack([chrom, start, start + length, strand], axis=1)
         return IntervalTable(self.chroms, np.where(chrom[:, None] < 0, NO_INTERVAL, rows))
 
     def numbered(self, chroms: dict[str, int]) -> NDArray[np.int64]:
-        """Return the rows (n, 4) with chromosomes as numbered in ``chroms``, to which new ones are added."""
+        """Return rows (n, 4) with the chromosome numbers of ``chroms``; add missing names to it."""
         numbers = np.full(len(self.chroms) + 1, -1)
         for code in dict.fromkeys(self.rows[:, 0].tolist()):
             if code >= 0:

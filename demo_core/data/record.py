@@ -70,7 +70,8 @@ class RecordBlock:
     labels
         (n, T), NaN where unknown; None if nothing is known.
     ids, intervals, splits, groups
-        One for each sequence, as in ``Record``; None for none. An ``IntervalTable`` holds many intervals as an array.
+        One for each sequence, as in ``Record``; None if no sequence has one. An ``IntervalTable`` holds
+        many intervals as an array.
     sites
         (n, L), 1 on a known site.
     where

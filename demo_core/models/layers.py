@@ -80,8 +80,8 @@ class Lstm(nn.Module):
         The other direction runs once per length. Several layers, a unidirectional LSTM, an LSTM with hooks, and other
         devices than a CPU run in full for each length.
 
-        If ``x`` comes from a padded convolution, its last q positions differ from part to part. ``edges`` (B, C, q, L)
-        holds them: of prefix x[0..i] in ``edges[..., i]``, and for suffixes the first q of x[i..L-1].
+        Near the cut, features from a padded convolution depend on where the sequence is cut. ``edges[..., i]``, of
+        ``edges`` (B, C, q, L), replaces the last q positions of prefix x[0..i], or the first q of suffix x[i..L-1].
         """
         edges = x.new_zeros(*x.shape[:2], 0, x.shape[2]) if edges is None else edges
         if of == "suffixes":  # prefixes of the reverse
@@ -111,7 +111,7 @@ class Lstm(nn.Module):
             _, state, cell = self._run(x[:, :, place : place + 1], end, states[-1], cells[-1])
             states.append(state)
             cells.append(cell)
-        if length >= width:  # these start at the state before their last positions, and run together
+        if length >= width:  # the last q positions of these prefixes run as one batch, each from its state
             own = edges[:, :, :, width - 1 :].permute(3, 0, 1, 2).flatten(0, 1)
             last = self._run(own, end, torch.cat(states), torch.cat(cells))[0].sum(dim=2)
             before = torch.stack(states).cumsum(dim=0)  # the first state is zero
@@ -130,7 +130,7 @@ class Lstm(nn.Module):
 
 
 def _part(x: Tensor, edges: Tensor, length: int) -> Tensor:
-    """Return the first positions of ``x``, the last of them replaced by the edges of this length."""
+    """Return the prefix of ``length`` positions, the last q taken from ``edges``."""
     width = edges.shape[2]
     own = edges[:, :, max(0, width - length) :, length - 1]
     return torch.cat([x[:, :, : max(0, length - width)], own], dim=2) if width else x[:, :, :length]

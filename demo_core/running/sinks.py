@@ -185,7 +185,7 @@ class File:
             try:
                 yield self._begun(source, here, batch_size)
             except BaseException as error:
-                with suppress(OSError, DemoError):  # as on a full disk
+                with suppress(OSError, DemoError):  # the disk may be full
                     self._pending.write()
                 # without finished parts, or with parts of other data, the folder would block the next run
                 if not self._parts.finished() or isinstance(error, DataChanged):
@@ -266,7 +266,7 @@ class _Pending:
             self.write()
 
     def write(self) -> None:
-        """Write part files, each with some consecutive batches."""
+        """Write all batches to part files of about ``_PART_BYTES``, each with consecutive batches."""
         run: list[int] = []
         for batch in [*self.batches, None]:
             size = sum(self.batches[b]["values"].nbytes for b in run)
@@ -280,7 +280,7 @@ class _Pending:
 
 
 def _of_a_size(parts: Iterable[Part]) -> Iterator[list[Part]]:
-    """Group parts to some megabytes."""
+    """Group parts until each group reaches ``_PART_BYTES``."""
     some: list[Part] = []
     for part in parts:
         some.append(part)

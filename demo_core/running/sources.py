@@ -70,7 +70,7 @@ class Rows:
         self.dataset, self._path = dataset, dataset.path
         self.rows = row_numbers(slice(None) if rows is None else rows, len(dataset))
         self._version = _version_of(self._path)
-        #: Rows that are read already, and the place of the first in ``rows``
+        #: Position in ``rows`` of the first row read ahead, and the rows read ahead
         self._ahead = 0, dataset.take([])
 
     def check(self, job: Job) -> None:

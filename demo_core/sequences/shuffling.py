@@ -15,7 +15,7 @@ from demo_core.sequences.alphabets import Codes
 
 #: Number of rows to shuffle at once: enough to make the steps of a walk cheap, and few enough for the cache.
 _BLOCK = 2000
-#: Bits of a letter in a key, and random bits beside two letters
+#: Bits of a letter in a sort key, and random bits in a key of two letters
 _BITS = 3
 _RANDOM_BITS = 64 - 2 * _BITS
 #: A last-exit tree is drawn from a full list of (letters - 1) ** (letters - 1) of them for each root.
@@ -118,7 +118,7 @@ def _shuffle_runs(runs: Codes, lengths: NDArray[np.int64], random: Generator, le
     exits = _last_exits(counts, last, random)
 
     # All edges in random order, grouped by the letter they leave, its last exit at the end of each group. A key holds,
-    # from the highest bit, the letter that is left, random bits, and the next letter.
+    # from the highest bit, the letter that the edge leaves, random bits, and the letter that it enters.
     keys = random.integers(0, 1 << _RANDOM_BITS, here.shape, dtype=np.uint64)
     keys <<= np.uint64(_BITS)
     keys |= there

@@ -12,14 +12,15 @@ _TILE = 4096
 _WEIGHT_BITS = 38
 #: Letters that are hashed at once, so that they stay in the cache.
 _CACHED = 1 << 16
-#: Odd multipliers that join the sums of a lane
+#: Odd multipliers that combine the sums of each 64-bit half of a hash
 _JOIN = np.array([[0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F], [0xD6E8FEB86659FD93, 0xA0761D6478BD642F]], np.uint64)
 
 
 def strand_free_keys(codes: Codes, alphabet: Alphabet) -> NDArray[np.uint64]:
-    """Return two numbers for each row of (N, L), equal for a sequence and its reverse complement, and only then.
+    """Return a 128-bit key for each row of (N, L), as two numbers.
 
-    Keys are random linear hashes of 128 bits. Two sequences that differ have equal keys with a probability below 1e-30.
+    A sequence and its reverse complement have equal keys. Keys are random linear hashes with a fixed seed: two other
+    sequences have equal keys with a probability below 1e-30.
 
     Parameters
     ----------
@@ -49,7 +50,7 @@ def strand_free_keys(codes: Codes, alphabet: Alphabet) -> NDArray[np.uint64]:
         ranks = np.arange(1, len(order) + 1)
         values = np.append(np.where(ranks <= order, ranks, -order - 1), 0).astype(np.int8)
     rows = max(1, _CACHED // max(1, codes.shape[1]))
-    space = np.empty((rows, len(weights)))  # memory from the system would be slower than the arithmetic
+    space = np.empty((rows, len(weights)))  # reused: new memory would be slower than the arithmetic
     found = []
     for start in range(0, len(codes), rows):
         lanes = _hashes(translated(codes[start : start + rows], values), strands, weights, space)
@@ -61,7 +62,7 @@ def strand_free_keys(codes: Codes, alphabet: Alphabet) -> NDArray[np.uint64]:
 def _hashes(
     values: NDArray[np.int8], strands: int, weights: NDArray[np.float64], space: NDArray[np.float64]
 ) -> NDArray[np.uint64]:
-    """Return two lanes (strands, n, 2) for each sequence, read along each strand."""
+    """Return hashes (strands, n, 2) of each sequence on each strand."""
     length = values.shape[1]
     lanes = np.full((strands, len(values), 2), length, np.uint64)
     for start in range(0, length, _TILE):
@@ -83,7 +84,7 @@ def number_equal(keys: NDArray[np.uint64]) -> NDArray[np.int64]:
     Parameters
     ----------
     keys
-        (N, 2), as of ``strand_free_keys``.
+        (N, 2), as returned by ``strand_free_keys``.
 
     Returns
     -------

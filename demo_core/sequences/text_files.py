@@ -105,7 +105,7 @@ def text_blocks(path: Path, size: int = 1 << 16) -> Iterator[tuple[int, str]]:
     import zlib
 
     number, most = 1, RECORD.value
-    begun: list[str] = []  # pieces of a line that goes on
+    begun: list[str] = []  # pieces of a line that continues in the next block
     decoder = io.IncrementalNewlineDecoder(codecs.getincrementaldecoder("utf-8-sig")("replace"), translate=True)
     try:
         with open_source(path) as raw:

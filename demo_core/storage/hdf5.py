@@ -79,7 +79,7 @@ def add_column(file: h5py.File, name: str, field: Field, like: Any) -> h5py.Data
     width = 1 << (2 * like.dtype.itemsize - 1).bit_length()
     of_text = h5py.string_dtype("utf-8", width if width <= _MOST_FIXED else None)
     dtype = of_text if text else np.dtype(field.dtype)
-    fixed = dtype.kind != "O"  # HDF5 holds strings of variable length elsewhere, where no filter reaches them
+    fixed = dtype.kind != "O"  # HDF5 stores strings of variable length outside the dataset, unfiltered
     row_bytes = max(1, math.prod(row_shape) * dtype.itemsize)
     rows = 1 << max(1, min(65536, CHUNK_BYTES // row_bytes)).bit_length() - 1
     inner = [max(1, n) for n in row_shape]
@@ -113,7 +113,7 @@ def append_columns(
 ) -> None:
     """Append rows to columns. The first block makes the columns; None for an absent column.
 
-    With ``chunks``, codes are compressed in threads, and are in the file only after its ``finish``.
+    With ``chunks``, threads compress the columns. Rows may be missing from the file until ``chunks.finish()``.
     """
     for name, field in fields.items():
         if (column := block.get(name)) is None:
@@ -126,7 +126,9 @@ def append_columns(
             dataset = _widened(file, name, rows)
         start = dataset.shape[0]
         dataset.resize(start + len(rows), axis=0)
-        rows = rows.astype(dataset.dtype, copy=rows.dtype.kind == "S")  # a copy has the encoding in its type, too
+        rows = rows.astype(
+            dataset.dtype, copy=rows.dtype.kind == "S"
+        )  # text is copied: the new type records UTF-8, too
         if chunks is None:
             dataset[start:] = rows
         else:
@@ -135,16 +137,17 @@ def append_columns(
 
 
 def encoded(texts: Sequence[str]) -> NDArray[np.bytes_]:
-    """Return strings as UTF-8 of the length of the longest. Raises UsageProblem for a string with a NUL character."""
+    """Encode strings as UTF-8, padded to the longest. Raises UsageProblem for a string with a NUL character."""
     joined = "".join(texts)
     if "\0" in joined:
-        raise UsageProblem("a string has a NUL character, which HDF5 cannot store; remove it")
+        text = next(text for text in texts if "\0" in text)
+        raise UsageProblem(f"{printable(repr(text), 60)} contains a NUL character, which HDF5 cannot store; remove it")
     # numpy encodes ASCII itself, in a fifth of the time
     return np.array(list(texts) if joined.isascii() else [text.encode() for text in texts], np.bytes_)
 
 
 def _widened(file: h5py.File, name: str, like: NDArray[np.bytes_]) -> h5py.Dataset:
-    """Copy a column of strings to one for longer strings, which takes its place."""
+    """Replace a column of strings by a copy that can hold longer ones."""
     file.move(name, f"{name} before")
     before, dataset = file[f"{name} before"], add_column(file, name, Field("str", 1), like)
     dataset.resize(len(before), axis=0)

@@ -1,7 +1,7 @@
 """Compress chunks in threads, while the program prepares the next rows.
 
-The HDF5 library compresses in the thread that writes, and holds Python's lock meanwhile. Chunks from here have the same
-bytes as those from the library.
+HDF5 compresses in the thread that writes, and holds the GIL meanwhile. These chunks have the same filters and settings,
+so HDF5 reads them like its own.
 """
 
 from __future__ import annotations
@@ -27,21 +27,21 @@ class ChunkWriter:
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(min(4, os.cpu_count() or 1))
         self._waiting: list[tuple[h5py.Dataset, int, Future[bytes]]] = []
-        #: Rows after the last whole chunk of each column, and the place of the first
+        #: For each column: dataset, position of the first row after the last whole chunk, and the rows from there on
         self._rest: dict[str, tuple[h5py.Dataset, int, NDArray[Any]]] = {}
 
     def write(self, dataset: h5py.Dataset, start: int, rows: NDArray[Any]) -> None:
-        """Write rows (n, ...) to the end of a column, from row ``start`` on, or all its rows from 0 on."""
+        """Write rows (n, ...) from row ``start`` on: the last rows of the column, or with ``start`` 0 all of them."""
         if not _is_packed_here(dataset):
             dataset[start:] = rows
             return
         if any(waiting == dataset for waiting, _, _ in self._waiting):
-            self._write_packed()  # and so hold a block of each column at most
+            self._write_packed()  # so at most one block of each column is held
         if dataset.name in self._rest:
             _, start, before = self._rest[dataset.name]
             rows = np.concatenate([before, rows])
         size = dataset.chunks[0]
-        head = min(-start % size, len(rows))  # of a chunk that has rows
+        head = min(-start % size, len(rows))  # rows of a chunk that already has some
         if head:
             dataset[start : start + head] = rows[:head]
         last = max(head, (start + len(rows)) // size * size - start)
@@ -51,7 +51,7 @@ class ChunkWriter:
         self._rest[dataset.name] = dataset, start + last, rows[last:]
 
     def finish(self) -> None:
-        """Write the rows of earlier calls."""
+        """Write all rows that are still in memory."""
         self._write_packed()
         for dataset, start, rows in self._rest.values():
             dataset[start : start + len(rows)] = rows
@@ -75,13 +75,16 @@ def _is_packed_here(dataset: h5py.Dataset) -> bool:
 
 
 def _packed(rows: NDArray[Any]) -> bytes:
-    apart = np.ascontiguousarray(rows).view(np.uint8).reshape(-1, rows.dtype.itemsize).T  # the first byte of all, ...
+    apart = np.ascontiguousarray(rows).view(np.uint8).reshape(-1, rows.dtype.itemsize).T  # HDF5's shuffle
     data = zlib.compress(apart.tobytes(), 1)
     return data + _fletcher32(data).to_bytes(4, "little")
 
 
 def _fletcher32(data: bytes) -> int:
-    """Return HDF5's checksum: two sums of big-endian 16-bit words modulo 65535, which is written instead of 0."""
+    """Return HDF5's Fletcher-32 checksum: two sums of big-endian 16-bit words modulo 65535.
+
+    A sum above 0 that is divisible by 65535 is stored as 65535.
+    """
     words = np.frombuffer(data + b"\0" * (len(data) % 2), ">u2").astype(np.uint64)
     sums = int(words.sum()), int((words * np.arange(len(words), 0, -1, dtype=np.uint64)).sum())
     one, two = ((x - 1) % 65535 + 1 if x else 0 for x in sums)

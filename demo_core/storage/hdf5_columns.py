@@ -132,7 +132,7 @@ class TextColumn:
         return self[row : row + 1][0]
 
     def _rows(self, start: int, stop: int) -> NDArray[np.object_]:
-        """Read rows from ``start`` on, as many as are read at once; whole pages if they have checksums."""
+        """Read at most ``_at_once`` rows from ``start`` on; whole pages if the column has checksums."""
         name = printable(self._dataset.file.filename)
         end = start + self._at_once
         with reading(self._dataset):

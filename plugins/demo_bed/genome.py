@@ -89,7 +89,10 @@ class Genome:
             codes = DNA.encode(text)
         except IllegalLetter as error:
             place = f"{window.chrom}:{window.start + error.column - 1}"
-            raise BadSource(self.path, f"'{printable(error.letter, 10)}' at {place} (0-based) is not DNA") from None
+            raise BadSource(
+                self.path,
+                f"'{printable(error.letter, 10)}' at {place} (0-based) is not DNA; write N for an unknown base",
+            ) from None
         return DNA.decode(DNA.reverse_complement(codes)) if window.strand == "-" else text
 
     def windows(
@@ -107,7 +110,7 @@ class Genome:
         first, last = (begin + place // bases * lines + place % bases for place in (starts, starts + width - 1))
         offsets = np.arange(int((last - first).max()) + 1)
         found = self._bytes.take(first[:, None] + offsets, mode="clip")
-        # without line ends, and without what follows the windows that have fewer line ends than others
+        # drop line ends, and the extra bytes read for windows that span fewer line ends than the widest
         inside = (found > ord("\r")) & (offsets <= (last - first)[:, None])
         letters: NDArray[np.uint8] = found[inside].reshape(len(starts), width)
         return letters

@@ -159,7 +159,7 @@ def _columns(path: Path) -> tuple[list[int], list[list[str]]]:
 
 
 def _is_regular(block: str, lines: list[str], words: list[str], columns: int) -> bool:
-    """Return whether all lines have that many cells (0: any number), separated by single tabs, and no comment."""
+    """Return whether all lines have ``columns`` cells (0: any number), single tabs between them, and no comment."""
     tabs = lines[0].count("\t")
     names = words[:: tabs + 1]
     return (

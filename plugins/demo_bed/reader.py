@@ -142,7 +142,7 @@ class BedReader(Reader):
             problem = "has no summit; choose --center midpoint, or auto"
             raise BadSource(path, problem, f"line {lines.numbers[row]}")
         starts, ends = lines.starts, lines.ends
-        if width is not None:  # the middle base of an even width is the one after the middle, on the forward strand
+        if width is not None:  # an even width is centred on the base after its midpoint
             starts = np.where(lines.summits < 0, (starts + ends) // 2, lines.summits) - width // 2
             ends = starts + width
         elif (row := _first(starts == ends)) is not None:
@@ -150,7 +150,7 @@ class BedReader(Reader):
         over = (starts < 0) | (ends > sizes)
         if over.any():
             far = int((lines.ends > sizes).sum())
-            also = f"; intervals that end beyond their chromosome: {far} (the genome may be another assembly)"
+            also = f"; {far} intervals end beyond their chromosome, check that --genome is the same assembly"
             _log.warning(
                 "%d of %d windows extend beyond their chromosome and were dropped, the first at line %d%s",
                 over.sum(), len(lines), lines.numbers[over.argmax()], also if far else "",

@@ -34,7 +34,7 @@ from demo_core.plugins import Explainer
 )  # fmt: skip
 @click.option(
     "--seconds", type=click.FloatRange(0.1, 3600), default=5.0, show_default=True,
-    help="Approximate time for each explainer.",
+    help="Approximate seconds for predictions and for each explainer.",
 )  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, with the rates of all batch sizes.")
 @device
@@ -45,8 +45,8 @@ def bench(
 ) -> None:  # fmt: skip
     """Measure sequences per second of predictions and explainers for MODEL.
 
-    Uses random sequences of the model's length, held in memory. Explainers have default options, except those set with
-    environment variables. An explainer of patterns runs once, whatever --seconds is.
+    Uses random sequences of the model's length, held in memory. Explainers use default options; set others with
+    environment variables. Pattern explainers run once and ignore --seconds.
 
     The best batch size is the smallest with at least 98% of the highest rate.
     """

@@ -26,7 +26,7 @@ _MOST_GIVEN = 10_000_000
 class Rates:
     """Sequences per second by batch size, or why they were not measured.
 
-    ``patterns`` is set for explainers without sequences: their single rate, in patterns per second, is of batch size 0.
+    ``patterns`` is set for explainers without sequences: their rate, in patterns per second, has the key 0.
     """
 
     name: str
@@ -46,8 +46,8 @@ def sizes_for(model: Model, given: Sequence[int]) -> list[int]:
     for size in given:
         if size * model.length > _MOST_GIVEN:
             raise UsageProblem(
-                f"--batch-size {size}: {size * model.length:,} letters in a batch; use at most {_MOST_GIVEN:,}, "
-                f"{_MOST_GIVEN // model.length:,} sequences of this length"
+                f"--batch-size {size}: a batch would hold {size * model.length:,} letters, and the limit is "
+                f"{_MOST_GIVEN:,}; use at most {_MOST_GIVEN // model.length}"
             )
     automatic = model.automatic_batch_size()
     usual = {size for size in SIZES if size * model.length <= MOST_LETTERS and abs(size - automatic) > automatic / 10}
@@ -92,7 +92,7 @@ def _of_explainer(
         return Rates(name, skipped=why)
     options = from_environment(spec.options, spec.name, os.environ)
     if missing := [o.flag for o in options_of(spec.options) if o.required and o.name not in options]:
-        return Rates(name, skipped=f"needs {', '.join(missing)}; set them with environment variables")
+        return Rates(name, skipped=f"requires {', '.join(missing)}; set the environment variable (demo explain --help)")
     target = model.outputs[0].name if len(model.outputs) > 1 else None
 
     def explained(data: SequenceDataset | None, size: int | None) -> int:
@@ -124,7 +124,7 @@ def _rates(
             break
         share = seconds / len(sizes)
         first = _rate(compute, model, size, max(1, int(share / 2 * rate / size)))
-        rest = int(share / 2 * first / size)  # the second half, of which the rate is known better
+        rest = int(share / 2 * first / size)  # the second half of the time, planned with the rate just measured
         rate = found[size] = max(first, _rate(compute, model, size, max(1, rest)))
     return found
 

@@ -14,7 +14,7 @@ from demo_core.models import Dropout, Lstm, MeanReadout, fast_convolution
 if TYPE_CHECKING:
     from demo_cnn_rnn.options import CnnRnnOptions
 
-#: Methods that ``prefix_logits`` stands for, besides ``forward``
+#: Methods that ``prefix_logits`` reproduces, besides ``forward``
 _OF_FEATURES = ("position_features", "from_position_features")
 
 
@@ -22,7 +22,7 @@ class CnnRnn(nn.Module, Network):
     """A convolution padded to keep the length, ReLU, an LSTM, dropout, the mean over positions, and a linear layer.
 
     Architecture: Lanchantin, Singh, Wang & Qi, PSB 2017. Maps (B, A, L), for any L of at least 1, to (B, T). When not
-    to use it: if speed matters; bases are processed one after the other, and the cnn trains several times as fast.
+    to use it: if speed matters. The LSTM processes bases one after the other; the cnn trains about twice as fast.
     """
 
     min_length = 1
@@ -93,7 +93,7 @@ class CnnRnn(nn.Module, Network):
     def _edges(self, x: Tensor, *, at_end: bool) -> Tensor:
         """Return features (B, filters, q, L) at the last q positions of every prefix, or the first of every suffix.
 
-        They are those whose filter reaches into the padding. There, the filter reads fewer bases.
+        There, the filter extends into the padding, and so reads fewer bases.
         """
         weight, bias = self.convolution.weight, self.convolution.bias
         width = weight.shape[2]
@@ -109,7 +109,7 @@ class CnnRnn(nn.Module, Network):
         return features
 
     def _exchanged(self) -> bool:
-        """Return whether someone put other layers into the network, or the class computes other features."""
+        """Return whether layers were replaced or reconfigured, or a subclass computes other features."""
         expected = {
             self.padding: (nn.ZeroPad1d,), self.convolution: (nn.Conv1d,), self.relu: (nn.ReLU,),
             self.recurrent: (Lstm,), self.dropout: (Dropout, nn.Dropout), self.readout: (MeanReadout,),

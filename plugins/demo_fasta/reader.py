@@ -82,7 +82,7 @@ class FastaReader(Reader):
             )
 
     def _block(self, file: _File, number: int, text: str) -> RecordBlock | None:
-        """Return all entries at once. None if lengths differ or anything is wrong, for records one by one."""
+        """Return all entries as a block. None if lengths differ or one is invalid: they are then read one by one."""
         try:
             headers, codes = _of_labels_only(text) or _of_one_length(text)
         except ValueError:
@@ -151,7 +151,7 @@ class FastaReader(Reader):
 
 
 def _label_and_name(header: str) -> tuple[str, str]:
-    """Return the first word, which may be a label, and the first word that is none."""
+    """Return the first word of a header, and the id: the second word if the first is a label, else the first."""
     first, *others = header.split(maxsplit=2) or [""]
     return first, first if first not in _LABELS else others[0] if others else ""
 
@@ -182,7 +182,7 @@ def _of_one_length(text: str) -> tuple[list[str], Codes]:
 
 def _whole_entries(source: Path) -> Iterator[tuple[int, str]]:
     """Yield number of the first line and text of some whole entries."""
-    begun: list[str] = []  # pieces of an entry that goes on
+    begun: list[str] = []  # pieces of an entry that continues in the next block
     number, lines, size, most = 1, 0, 0, RECORD.value
     for first, text in text_blocks(source, _BLOCK):
         last = text.rfind("\n>") + 1  # where its last entry starts

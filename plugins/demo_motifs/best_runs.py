@@ -16,7 +16,7 @@ Runs = tuple[Ints, Ints, Ints, Floats]
 #: A run ends where this many bases have, on average, less than this fraction of the mean of its bases.
 _GAP = 8
 _GAP_SHARE = 0.1
-#: Longer rows are handled one by one: all rows together take a time that is quadratic in the length
+#: Longer rows are handled one by one, since handling all together takes time quadratic in the length
 LONG = 1500
 
 
@@ -38,10 +38,10 @@ def runs_of_rows(values: Floats, most: int) -> Runs:
 
 
 def runs_of_long_rows(values: Floats, most: int) -> Runs:
-    """Return the same runs, in a time that grows with the length of a row and not with its square.
+    """Return the same runs as ``runs_of_rows``, in time linear in the length of a row.
 
-    No best run crosses the start of an excursion, a position where the sum of all values before is as low as never
-    before. A row is therefore cut into excursions. Only the one with the best run is looked at, and its pieces.
+    An excursion starts where the running sum of values reaches a new minimum. No best run crosses that position, so
+    each row is cut there. Only the excursion with the best run is searched, and then its pieces.
     """
     found: list[Runs] = []
     for row, line in enumerate(values):
@@ -55,7 +55,7 @@ def runs_of_long_rows(values: Floats, most: int) -> Runs:
 def _runs_of_row(line: Floats, most: int) -> list[tuple[float, int, int]]:
     """Return score, start and end of the best runs of one row (L,)."""
     finite = np.where(np.isneginf(line), 0.0, line)
-    line = np.where(np.isneginf(line), -1.0 - np.abs(finite).sum(), line)  # a gap leads to a new lowest sum
+    line = np.where(np.isneginf(line), -1.0 - np.abs(finite).sum(), line)  # an unknown base starts an excursion
     sums = np.append(0.0, np.cumsum(line))
     starts = np.flatnonzero(sums[:-1] <= np.minimum.accumulate(sums[:-1]))
     ends = np.append(starts[1:], len(line))

@@ -18,7 +18,7 @@ class Rnn(nn.Module, Network):
     """LSTM over the bases, dropout on its states, their mean over positions, and a linear layer.
 
     Architecture: Lanchantin, Singh, Wang & Qi, PSB 2017. Maps (B, A, L), for any L of at least 1, to (B, T). When not
-    to use it: if speed matters; bases are processed one after the other, and the cnn trains several times as fast.
+    to use it: for long sequences. The LSTM processes bases one after the other, and averages its states over all.
     """
 
     min_length = 1

@@ -1,4 +1,4 @@
-"""Test that imports in blocks give what records one by one give, against naive loops."""
+"""Test that importing blocks gives the same dataset as importing single records, against naive loops."""
 
 import h5py
 import numpy as np
@@ -37,7 +37,7 @@ def test_keys_of_many_sequences_differ():
     codes = np.random.default_rng(0).integers(0, 5, (20_000, 24)).astype(np.uint8)
     keys = strand_free_keys(codes, DNA)
     assert len(np.unique(keys[:, 0])) == len(np.unique(keys[:, 1])) == 20_000
-    # of neighbours too: every substitution in a long sequence
+    # also for similar sequences: every single substitution of a long sequence
     one = np.tile(codes[:1].repeat(250, axis=1), (4000, 1))
     one[np.arange(4000), np.arange(4000)] = (one[0, :4000] + 1) % 5
     assert len(np.unique(strand_free_keys(one, DNA)[:, 0])) == 4000
@@ -230,5 +230,5 @@ def test_a_table_of_intervals_is_a_list_of_them(places, first, length):
 
 @pytest.mark.parametrize("row", [(2, 0, 5, 1), (-2, 0, 5, 1), (0, 5, 4, 1), (0, 0, 5, 2)])
 def test_a_table_refuses_what_is_no_interval(row):
-    with pytest.raises(UsageProblem, match="row 1 of intervals is invalid"):
+    with pytest.raises(UsageProblem, match=r"row 1 \(0-based\) of intervals is invalid: .*chromosome from -1 to 1"):
         IntervalTable(["a", "b"], [(0, 0, 5, 1), row])

@@ -105,7 +105,7 @@ def test_files_without_checksums_still_open(explained, tmp_path):
 
 @pytest.mark.parametrize("long", [False, True])
 def test_strings_of_variable_length_are_read_and_compared_with_their_checksums(tmp_path, long):
-    """Earlier versions wrote all strings so; now only columns with long ones are."""
+    """Earlier versions stored all ids with variable length; now only columns with long ids have it."""
     path, data = tmp_path / "d.h5", tiny_dataset(600)
     data.ids[300] = "Zürich"
     data.ids[599] = "x" * 5000 if long else "last"

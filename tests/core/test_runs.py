@@ -101,7 +101,7 @@ def test_an_interrupted_run_goes_on_within_its_batch_boundaries(tmp_path, regist
 
 
 def test_a_short_run_writes_no_part_files(tmp_path, registry, data, monkeypatch):
-    """A part is written after a time or a size, or when the run fails, also while its file is written."""
+    """Part files are written after a time or size limit, and when the run fails, even at its end."""
     import demo_core.running.sinks as module
     from demo_core.storage.part_files import Parts
 
@@ -323,7 +323,7 @@ def test_selections(data):
 
 
 def test_memory_does_not_grow_with_the_number_of_parts(tmp_path, registry, monkeypatch):
-    """Memory is bounded by part files: a run of four times the parts holds no more arrays."""
+    """A run with four times as many parts needs less than 1.6 times the memory."""
     import tracemalloc
 
     import demo_core.running.sinks as module

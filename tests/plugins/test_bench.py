@@ -35,7 +35,7 @@ def test_the_table_names_the_best_batch_size(trained, demo):
 
 
 def test_a_rate_is_sequences_by_seconds(registry, monkeypatch):
-    """With a clock that the computation moves: 2 ms per sequence, and 1 ms per batch."""
+    """Use a fake clock: each sequence takes 2 ms, and each batch 1 ms."""
     import demo_bench.measuring as module
 
     now = [0.0]
@@ -127,7 +127,7 @@ def test_a_size_near_the_automatic_one_is_not_measured_beside_it(registry):
 def test_a_batch_of_too_many_letters_is_refused(trained, demo):
     code, _, err = demo("bench", trained / "one", "--batch-size", "300000")
     assert code == 2
-    assert "--batch-size 300000: 12,000,000 letters in a batch; use at most 10,000,000, 250,000 sequences" in err
+    assert "a batch would hold 12,000,000 letters, and the limit is 10,000,000; use at most 250000" in err
 
 
 def test_a_wrong_option_in_the_environment_is_reported_before_anything_is_measured(trained, demo, monkeypatch):

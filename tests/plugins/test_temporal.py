@@ -151,7 +151,7 @@ def test_one_pass_where_the_network_offers_it(registry, monkeypatch):
 @pytest.mark.parametrize("width", [1, 2, 3, 8, 9])
 @pytest.mark.parametrize("options", [{}, {"unidirectional": True}, {"layers": 2}])
 def test_prefixes_of_a_padded_convolution_are_those_of_each_alone(registry, width, options):
-    """As by a loop in float64, also for sequences shorter than the filter."""
+    """Compare with a loop over prefixes and suffixes in float64, also for sequences shorter than the filter."""
     module = tiny_model("cnn-rnn", registry=registry, width=width, **options).module.double()
     for length in (1, 2, 3, 8, 21):
         x = torch.randn(3, 4, length, dtype=torch.float64)
