@@ -29,9 +29,9 @@ class Groups:
     """
 
     def __init__(self) -> None:
-        self._keys: list[NDArray[np.uint64]] = []
+        self._keys: list[NDArray[np.uint64]] = [np.empty((0, 2), np.uint64)]
         self._names: dict[Hashable, int] = {}
-        self._given: list[NDArray[np.int64]] = []
+        self._given: list[NDArray[np.int64]] = [np.empty(0, np.int64)]
 
     def add(self, keys: NDArray[np.uint64], names: Iterable[Hashable | None] | None) -> None:
         """Add sequences by their keys (n, 2) and the group names from the reader, None for an ungrouped sequence."""
@@ -251,7 +251,8 @@ class Collector:
                 problem = "has a label too large for a 32-bit float (beyond 3.4e38); rescale the labels"
                 raise self._bad(int(infinite.argmax()), problem)
         keys = strand_free_keys(block.codes, self.settings.alphabet)
-        self.groups.add(keys, block.groups if block.groups and any(g is not None for g in block.groups) else None)
+        named = block.groups is not None and any(group is not None for group in block.groups)
+        self.groups.add(keys, block.groups if named else None)
         made = SequenceDataset(
             codes=block.codes,
             labels=labels,
@@ -295,7 +296,7 @@ class Collector:
         if self.settings.split is not None:
             return np.full(len(block.codes), SPLITS.index(self.settings.split), np.uint8)
         split = np.full(len(block.codes), NO_SPLIT, np.uint8)
-        for row, name in enumerate(block.splits or ()):
+        for row, name in enumerate(() if block.splits is None else block.splits):
             if name is not None:
                 if name not in SPLITS:
                     raise self._bad(row, unknown_name("split", name, SPLITS))

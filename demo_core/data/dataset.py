@@ -324,7 +324,7 @@ class DatasetWriter:
 
     def rewrite(self, name: str, values: Any) -> None:
         """Replace a whole column that is known only at the end."""
-        self._chunks.write(self._file[name], 0, values)
+        self._chunks.write(self.column(name), 0, values)
 
     def _describe(self) -> None:
         block = self._last

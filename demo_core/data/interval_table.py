@@ -93,4 +93,4 @@ class IntervalTable(Sequence[Interval | None]):
 def interval_of(chroms: Sequence[str], row: NDArray[np.int64]) -> Interval | None:
     """Return the interval of a row (4,) of numbers."""
     chrom, start, end, strand = row.tolist()
-    return Interval(chroms[chrom], start, end, _SIGNS[strand]) if chrom >= 0 else None
+    return Interval(chroms[chrom], start, end, _SIGNS.get(strand, ".")) if 0 <= chrom < len(chroms) else None

@@ -255,40 +255,50 @@ class _Pending:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self.batches: dict[int, Part] = {}
-        self._held, self._since = 0, 0.0
+        self._held, self._since = 0, time.monotonic()
 
     def add(self, batch: int, part: Part) -> None:
-        if not self.batches:
-            self._since = time.monotonic()
         self.batches[batch] = part
-        self._held += part["values"].nbytes
+        self._held += _bytes_of(part)
         if self._held >= _HELD_BYTES or time.monotonic() - self._since >= _HELD_SECONDS:
             self.write()
 
     def write(self) -> None:
         """Write all batches to part files of about ``_PART_BYTES``, each with consecutive batches."""
-        run: list[int] = []
-        for batch in [*self.batches, None]:
-            size = sum(self.batches[b]["values"].nbytes for b in run)
-            if run and (batch != run[-1] + 1 or size >= _PART_BYTES):
-                self._parts.write(run[0], joined([self.batches[b] for b in run]))
-                for written in run:
-                    del self.batches[written]
-                run = []
-            run += [] if batch is None else [batch]
-        self._held = 0
+        some: list[int] = []
+        size = 0
+        for batch in [*self.batches]:
+            if some and (batch != some[-1] + 1 or size >= _PART_BYTES):
+                self._write(some)
+                some, size = [], 0
+            some.append(batch)
+            size += _bytes_of(self.batches[batch])
+        if some:
+            self._write(some)
+        self._held, self._since = 0, time.monotonic()
+
+    def _write(self, batches: list[int]) -> None:
+        self._parts.write(batches[0], joined([self.batches[batch] for batch in batches]))
+        for batch in batches:
+            del self.batches[batch]
 
 
 def _of_a_size(parts: Iterable[Part]) -> Iterator[list[Part]]:
     """Group parts until each group reaches ``_PART_BYTES``."""
     some: list[Part] = []
+    size = 0
     for part in parts:
         some.append(part)
-        if sum(p["values"].nbytes for p in some) >= _PART_BYTES:
+        size += _bytes_of(part)
+        if size >= _PART_BYTES:
             yield some
-            some = []
+            some, size = [], 0
     if some:
         yield some
+
+
+def _bytes_of(part: Part) -> int:
+    return sum(column.nbytes for column in part.values())
 
 
 def extra_names(part: Part) -> list[str]:

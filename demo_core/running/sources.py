@@ -75,6 +75,7 @@ class Rows:
 
     def check(self, job: Job) -> None:
         """Raise unless the model accepts such data, and there is at least one sequence."""
+        self._ahead = 0, self.dataset.take([])  # data in memory may have changed since an earlier run
         job.model.check_data(self.dataset, "the data")
         if job.spec.kind == "pattern":
             raise UsageProblem(f"'{job.spec.name}' reads no sequences; omit them")

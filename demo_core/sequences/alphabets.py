@@ -121,8 +121,9 @@ class Alphabet:
         return np.equal(codes[..., None, :], rows, out=hot, casting="unsafe")
 
     def reverse_complement(self, codes: Codes) -> Codes:
-        """Return codes (..., L) of the other strand."""
-        return translated(codes[..., ::-1], self._complements)
+        """Return codes (..., L) of the other strand. Raises UsageProblem."""
+        self.check(codes)
+        return translated(codes[..., ::-1].astype(np.uint8, copy=False), self._complements)
 
     @property
     def complement_order(self) -> list[int]:

@@ -42,6 +42,7 @@ def strand_free_keys(codes: Codes, alphabet: Alphabet) -> NDArray[np.uint64]:
     >>> forward.tolist() == reverse.tolist()
     True
     """
+    alphabet.check(codes)
     random = np.random.default_rng(0)
     weights = random.integers(1, 1 << _WEIGHT_BITS, (min(codes.shape[1], _TILE), 4)).astype(np.float64)
     values, strands = np.arange(alphabet.unknown + 1, dtype=np.int8), 1
@@ -53,7 +54,9 @@ def strand_free_keys(codes: Codes, alphabet: Alphabet) -> NDArray[np.uint64]:
     space = np.empty((rows, len(weights)))  # reused: new memory would be slower than the arithmetic
     found = []
     for start in range(0, len(codes), rows):
-        lanes = _hashes(translated(codes[start : start + rows], values), strands, weights, space)
+        lanes = _hashes(
+            translated(codes[start : start + rows].astype(np.uint8, copy=False), values), strands, weights, space
+        )
         less = (lanes[0] < lanes[-1])[:, :1] | ((lanes[0] == lanes[-1])[:, :1] & (lanes[0] < lanes[-1])[:, 1:])
         found.append(np.where(less, lanes[0], lanes[-1]))
     return np.concatenate(found) if found else np.empty((0, 2), np.uint64)

@@ -76,7 +76,7 @@ def add_column(file: h5py.File, name: str, field: Field, like: Any) -> h5py.Data
     """
     text, row_shape = field.dtype == "str", tuple(like.shape[1:])
     # Up to four times the longest string, since later ones may be longer; compression removes the padding
-    width = 1 << (2 * like.dtype.itemsize - 1).bit_length()
+    width = 1 << (2 * like.dtype.itemsize - 1).bit_length() if like.dtype.kind == "S" else _MOST_FIXED + 1
     of_text = h5py.string_dtype("utf-8", width if width <= _MOST_FIXED else None)
     dtype = of_text if text else np.dtype(field.dtype)
     fixed = dtype.kind != "O"  # HDF5 stores strings of variable length outside the dataset, unfiltered
@@ -120,7 +120,7 @@ def append_columns(
             continue
         rows = encoded(column[:]) if field.dtype == "str" else column[:]
         dataset = file.get(name) or add_column(file, name, field, rows)
-        if dataset.dtype.kind == "S" and rows.itemsize > dataset.dtype.itemsize:
+        if dataset.dtype.kind == "S" and (rows.dtype.kind == "O" or rows.itemsize > dataset.dtype.itemsize):
             if chunks is not None:
                 chunks.finish()
             dataset = _widened(file, name, rows)
@@ -136,17 +136,22 @@ def append_columns(
     check_written()
 
 
-def encoded(texts: Sequence[str]) -> NDArray[np.bytes_]:
-    """Encode strings as UTF-8, padded to the longest. Raises UsageProblem for a string with a NUL character."""
+def encoded(texts: Sequence[str]) -> NDArray[Any]:
+    """Encode strings as UTF-8, padded to the longest, or as objects if one is long.
+
+    Raises UsageProblem for a string with a NUL character.
+    """
     joined = "".join(texts)
     if "\0" in joined:
         text = next(text for text in texts if "\0" in text)
         raise UsageProblem(f"{printable(repr(text), 60)} contains a NUL character, which HDF5 cannot store; remove it")
     # numpy encodes ASCII itself, in a fifth of the time
-    return np.array(list(texts) if joined.isascii() else [text.encode() for text in texts], np.bytes_)
+    ready: list[Any] = list(texts) if joined.isascii() else [text.encode() for text in texts]
+    long = max(map(len, ready), default=0) > _MOST_FIXED  # padding all to the longest could take gigabytes
+    return np.array(ready, object if long else np.bytes_)
 
 
-def _widened(file: h5py.File, name: str, like: NDArray[np.bytes_]) -> h5py.Dataset:
+def _widened(file: h5py.File, name: str, like: NDArray[Any]) -> h5py.Dataset:
     """Replace a column of strings by a copy that can hold longer ones."""
     file.move(name, f"{name} before")
     before, dataset = file[f"{name} before"], add_column(file, name, Field("str", 1), like)

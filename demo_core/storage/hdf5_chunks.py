@@ -40,6 +40,8 @@ class ChunkWriter:
         if dataset.name in self._rest:
             _, start, before = self._rest[dataset.name]
             rows = np.concatenate([before, rows])
+        else:
+            rows = rows.copy()  # the caller may use its memory again
         size = dataset.chunks[0]
         head = min(-start % size, len(rows))  # rows of a chunk that already has some
         if head:

@@ -143,6 +143,8 @@ class TextColumn:
             raise DemoError(
                 f"{name} is damaged: checksum mismatch in ids from row {start + 1} (1-based); copy the file again"
             )
+        if b"\0" in b"".join(raw.tolist()):
+            raise DemoError(f"{name} is refused: an id after row {start} has a NUL character")
         try:
             return np.array([text.decode("utf-8") for text in raw.tolist()], dtype=object)
         except UnicodeDecodeError:

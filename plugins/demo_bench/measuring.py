@@ -130,7 +130,9 @@ def _rates(
 
 
 def _rate(compute: Callable[[SequenceDataset, int], object], model: Model, size: int, batches: int) -> float:
-    data = random_sequences(model, size * batches)
+    at_once = min(batches, max(1, MOST_LETTERS * 4 // (size * model.length)))  # results stay in memory
+    data, often = random_sequences(model, size * at_once), -(-batches // at_once)
     started = time.perf_counter()
-    compute(data, size)
-    return len(data) / (time.perf_counter() - started)
+    for _ in range(often):
+        compute(data, size)
+    return len(data) * often / (time.perf_counter() - started)

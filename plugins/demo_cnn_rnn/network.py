@@ -42,6 +42,9 @@ class CnnRnn(nn.Module, Network):
         )
         self.dropout = Dropout(options.dropout)
         self.readout = MeanReadout(self.recurrent.features, n_targets, warm_start=options.warm_start)
+        self.provides = {"gradients", "conv-filters", "recurrent", "variable-length"}
+        if options.layers == 1 and not options.unidirectional:  # otherwise no states are shared
+            self.provides.add("prefix-logits")
 
     @property
     def first_layer(self) -> nn.Conv1d:

@@ -189,7 +189,7 @@ def _whole_entries(source: Path) -> Iterator[tuple[int, str]]:
         number = first - lines
         if last or text[0] == ">":
             whole = "".join([*begun, text[:last]])
-            if whole:
+            if not whole.isspace() and whole:
                 yield number, whole
             number = 0  # is known when the next block comes
             begun, lines, size = [], 0, 0
@@ -197,7 +197,10 @@ def _whole_entries(source: Path) -> Iterator[tuple[int, str]]:
         more = begun[-1].count("\n")
         lines, size = lines + more, size + len(begun[-1]) - more
         if size - len(begun[0].partition("\n")[0]) > most:
-            break
+            stripped = (line.strip() for piece in begun for line in piece.split("\n") if line[:1] != ">")
+            size = sum(map(len, stripped))
+            if size > most:
+                break
     yield number or first + text.count("\n", 0, last), "".join(begun)
 
 

@@ -54,8 +54,8 @@ def runs_of_long_rows(values: Floats, most: int) -> Runs:
 
 def _runs_of_row(line: Floats, most: int) -> list[tuple[float, int, int]]:
     """Return score, start and end of the best runs of one row (L,)."""
-    finite = np.where(np.isneginf(line), 0.0, line)
-    line = np.where(np.isneginf(line), -1.0 - np.abs(finite).sum(), line)  # an unknown base starts an excursion
+    total = np.abs(line[~np.isneginf(line)]).sum()
+    line = np.where(np.isneginf(line), -2 * total or -1.0, line)  # an unknown base starts an excursion
     sums = np.append(0.0, np.cumsum(line))
     starts = np.flatnonzero(sums[:-1] <= np.minimum.accumulate(sums[:-1]))
     ends = np.append(starts[1:], len(line))

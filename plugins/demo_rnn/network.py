@@ -26,7 +26,9 @@ class Rnn(nn.Module, Network):
     def __init__(self, options: RnnOptions, *, letters: int, length: int, n_targets: int) -> None:
         super().__init__()
         both = not options.unidirectional
-        self.provides = {"gradients", "recurrent", "variable-length", "prefix-logits"}
+        self.provides = {"gradients", "recurrent", "variable-length"}
+        if options.layers == 1 or options.unidirectional:  # otherwise no states are shared
+            self.provides.add("prefix-logits")
         self.recurrent = Lstm(
             letters, options.units, layers=options.layers, bidirectional=both, dropout=options.dropout
         )

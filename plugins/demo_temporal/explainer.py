@@ -64,6 +64,8 @@ class Temporal(SequenceExplainer):
 
 def _instead_of_forward(model: Model, member: str) -> Callable[[Tensor], Tensor] | None:
     """Return a method that computes all prefixes or suffixes; None if it is missing, or ``forward`` was changed."""
+    if "recurrent" in model.capabilities and model.device.type != "cpu":  # where recurrent layers share no states
+        return None
     if "prefix-logits" not in model.capabilities or not stands_in(model.module, member):
         return None
     return cast("Callable[[Tensor], Tensor]", getattr(model.module, member))

@@ -232,3 +232,35 @@ def test_a_table_of_intervals_is_a_list_of_them(places, first, length):
 def test_a_table_refuses_what_is_no_interval(row):
     with pytest.raises(UsageProblem, match=r"row 1 \(0-based\) of intervals is invalid: .*chromosome from -1 to 1"):
         IntervalTable(["a", "b"], [(0, 0, 5, 1), row])
+
+
+def test_a_reader_may_use_its_memory_again(tmp_path):
+    buffer = np.empty((1000, 200), np.uint8)
+
+    def blocks():
+        for number in range(5):
+            buffer[:] = number % 4
+            yield RecordBlock(buffer, labels=np.full((1000, 1), float(number)))
+
+    data = load(blocks(), tmp_path / "d.h5")
+    assert (data.codes == np.arange(5).repeat(1000)[:, None] % 4).all()
+
+
+def test_columns_of_a_block_may_be_arrays(tmp_path):
+    codes = np.array([[0, 1, 2], [1, 1, 2], [2, 2, 0], [3, 3, 1]], np.uint8)
+    splits, ids = np.array(["train", "test", "test", "train"]), np.array(["a", "b", "c", "d"])
+    data = load([RecordBlock(codes, groups=np.array([5, 5, 7, 5]), splits=splits, ids=ids)], tmp_path / "d.h5")
+    assert data.group.tolist() == [0, 0, 1, 0] and data.split.tolist() == [0, 2, 2, 0] and list(data.ids) == list(ids)
+
+
+def test_a_column_can_be_replaced_right_after_it_was_written(tmp_path):
+    data = tiny_dataset(50)
+    with DatasetWriter(tmp_path / "d.h5") as writer:
+        writer.append(data)
+        writer.rewrite("group", np.arange(100, 150))
+    with SequenceDataset.open(tmp_path / "d.h5") as opened:
+        assert opened.group[:].tolist() == list(range(100, 150)) and (opened.codes[:] == data.codes).all()
+
+
+def test_no_sequence_has_no_group():
+    assert Groups().numbers().tolist() == []

@@ -274,3 +274,25 @@ def test_strings_too_wide_for_memory_are_refused(tmp_path):
         file.create_dataset("ids", (20,), wide, chunks=(1,), compression="gzip")
     with pytest.raises(DemoError, match="is refused: 'ids' has type"):
         SequenceDataset.open(tmp_path / "d.h5")
+
+
+def test_one_long_string_does_not_widen_all_in_memory(tmp_path):
+    import tracemalloc
+
+    data = tiny_dataset(8000, 20)
+    data.ids[10] = "é" * 50_000
+    tracemalloc.start()
+    data.save(tmp_path / "d.h5")
+    assert tracemalloc.get_traced_memory()[1] < 50e6
+    tracemalloc.stop()
+    with SequenceDataset.open(tmp_path / "d.h5") as opened:
+        assert opened.ids[10] == data.ids[10] and opened.ids[:].tolist() == data.ids.tolist()
+
+
+def test_a_string_with_a_nul_inside_is_refused_when_it_is_read(path):
+    with h5py.File(path, "r+") as file:
+        ids = file["ids"][:]
+        ids[3] = b"n\0gative"
+        file["ids"][:] = ids
+    with SequenceDataset.open(path) as data, pytest.raises(DemoError, match=r"an id after row \d has a NUL character"):
+        data.take([3])

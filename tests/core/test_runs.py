@@ -100,25 +100,6 @@ def test_an_interrupted_run_goes_on_within_its_batch_boundaries(tmp_path, regist
     assert sorted(os.listdir(tmp_path)) == ["a.h5", "b.h5"]
 
 
-def test_a_short_run_writes_no_part_files(tmp_path, registry, data, monkeypatch):
-    """Part files are written after a time or size limit, and when the run fails, even at its end."""
-    import demo_core.running.sinks as module
-    from demo_core.storage.part_files import Parts
-
-    written, write = [], Parts.write
-    monkeypatch.setattr(Parts, "write", lambda self, number, part: (written.append(number), write(self, number, part)))
-    explain_to_file(job(registry), data, np.arange(N), tmp_path / "a.h5")
-    assert written == []
-    monkeypatch.setattr(module, "write_explanation", lambda *a, **k: 1 / 0)
-    with pytest.raises(ZeroDivisionError):
-        explain_to_file(job(registry), data, np.arange(N), tmp_path / "b.h5")
-    monkeypatch.undo()
-    assert "000000.npz" in os.listdir(tmp_path / "b.partial")
-    assert explain_to_file(job(registry), data, np.arange(N), tmp_path / "b.h5").state == "continued"
-    with Explanation.open(tmp_path / "a.h5") as one, Explanation.open(tmp_path / "b.h5") as other:
-        assert np.array_equal(one.values[:], other.values[:])
-
-
 def test_a_slow_run_keeps_each_batch(tmp_path, registry, data, monkeypatch):
     import demo_core.running.sinks as module
 
@@ -374,3 +355,14 @@ def test_another_version_of_what_a_plugin_requires_makes_another_run(registry, d
     monkeypatch.setattr(metadata, "version", lambda name: "99.0" if name == "h5py" else version(name))
     with pytest.raises(DemoError, match="differs in version of h5py"):
         explain_to_file(made, data, np.arange(50), tmp_path / "a.h5")
+
+
+def test_rows_that_are_used_again_see_what_changed(registry):
+    from demo_core.running import Memory, Rows, run
+
+    data = tiny_dataset(20, 20)
+    rows = Rows(data)
+    before = run(job(registry), rows, Memory())
+    data.codes[:] = (data.codes + 1) % 4
+    after = run(job(registry), rows, Memory())
+    assert (after.sequences.codes == data.codes).all() and (before.sequences.codes != data.codes).all()

@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from demo_core.errors import UsageProblem
 from demo_core.sequences.alphabets import DNA, IllegalLetter, fit_length
 from demo_core.sequences.strand_free import strand_free_keys
 
@@ -61,3 +62,13 @@ def test_strand_free_keys_are_equal_for_one_sequence_on_two_strands_only(texts):
         for j in range(len(codes)):
             same = (codes[i] == codes[j]).all() or (codes[i] == DNA.reverse_complement(codes[j])).all()
             assert (keys[i] == keys[j]).all() == same
+
+
+def test_codes_of_any_integer_type_have_a_reverse_complement():
+    codes = DNA.encode("AACGN")
+    for dtype in (np.int64, np.int32, np.uint16, np.int8):
+        found = DNA.reverse_complement(codes.astype(dtype))
+        assert DNA.decode(found) == "NCGTT" and found.dtype == np.uint8
+        assert (strand_free_keys(codes[None].astype(dtype), DNA) == strand_free_keys(codes[None], DNA)).all()
+    with pytest.raises(UsageProblem, match="from 0 to 4, not 5"):
+        DNA.reverse_complement(np.array([0, 5], np.uint8))

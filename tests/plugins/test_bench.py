@@ -141,3 +141,19 @@ def test_an_explainer_is_measured_once(trained, demo):
         "bench", trained / "one", "--explainer", "saliency", "--explainer", "saliency", "--seconds", "0.1", "--json"
     )
     assert code == 0 and [r["name"] for r in json.loads(out)["results"]] == ["predict", "saliency"]
+
+
+def test_results_of_many_batches_are_not_held_at_once(registry, monkeypatch):
+    import demo_bench.measuring as module
+
+    monkeypatch.setattr(module, "MOST_LETTERS", 1000)
+    now, sizes = [0.0], []
+    monkeypatch.setattr(module.time, "perf_counter", lambda: now[0])
+    model = tiny_model("cnn", registry=registry)
+
+    def compute(data, size):
+        sizes.append(len(data))
+        now[0] += 0.001 * len(data)
+
+    assert module._rate(compute, model, 10, 50) == pytest.approx(1000)
+    assert sum(sizes) >= 500 and max(sizes) * model.length <= 4000

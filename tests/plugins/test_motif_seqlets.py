@@ -202,3 +202,14 @@ def test_without_labels_the_model_says_which_are_positive():
     assert rows.tolist() == list(range(0, 40, 2))
     assert negatives.tolist() == []  # selected by the model, so not a null distribution
     assert len(per_base_scores.split_rows(explanation, every=True)[0]) == 40
+
+
+@pytest.mark.parametrize("scale", [1e-20, 1e-13, 1.0, 1e6])
+def test_runs_of_long_rows_do_not_depend_on_the_scale(scale):
+    random = np.random.default_rng(0)
+    values = random.normal(-0.2, 1, (4, 3000))
+    values[:, random.choice(3000, 1000, replace=False)] = -np.inf
+    found, wanted = (
+        np.array(sorted(zip(*method(values * scale, 20), strict=True))) for method in (runs_of_long_rows, runs_of_rows)
+    )
+    assert np.allclose(found, wanted, rtol=1e-9, atol=0)

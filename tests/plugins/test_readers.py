@@ -15,6 +15,7 @@ from demo_core.errors import DemoError, UsageProblem
 from demo_core.plugins.options import build
 from demo_core.plugins.specs import DatasetReader
 from demo_core.sequences.intervals import Interval
+from demo_core.sequences.text_files import BadSource
 
 HEADER = "FoldID\tEventID\tseq\tBound\n"
 
@@ -192,3 +193,21 @@ def test_missing_files_and_folders(tmp_path, registry):
         read(registry, "fasta", tmp_path / "none.fa")
     with pytest.raises(DemoError, match="this is a folder"):
         read(registry, "fasta", tmp_path)
+
+
+@pytest.mark.parametrize("text", ["\n>1 a\nACGT\n", "\n\n \n>1 a\nACGT\n>0 b\nACGA\n", ">1 a\n\nAC\n\nGT\n\n"])
+@pytest.mark.parametrize("size", [4, 1 << 20])
+def test_blank_lines_are_skipped(tmp_path, registry, monkeypatch, text, size):
+    monkeypatch.setattr("demo_fasta.reader._BLOCK", size)
+    first, *_ = read(registry, "fasta", fasta(tmp_path, text))
+    assert (first.id, first.sequence) == ("a", "ACGT")
+
+
+def test_white_space_does_not_count_as_letters(tmp_path, registry, monkeypatch):
+    monkeypatch.setenv("DEMO_MAX_RECORD_BYTES", "2000")
+    monkeypatch.setattr("demo_fasta.reader._BLOCK", 500)
+    text = ">a\n" + ("ACGT" + " " * 90 + "\n") * 60 + ">b\nACGT\n" * 50
+    records = read(registry, "fasta", fasta(tmp_path, text))
+    assert len(records) == 51 and records[0].sequence == "ACGT" * 60
+    with pytest.raises(BadSource, match="exceeds the limit of 2,000"):
+        read(registry, "fasta", fasta(tmp_path, ">a\n" + "ACGT\n" * 600 + ">b\nACGT\n" * 50))

@@ -98,7 +98,9 @@ def test_what_they_offer(registry):
         assert model.capabilities == both | {"prefix-logits"}
     of_cnn_rnn = both | {"conv-filters", "prefix-logits"}
     assert tiny_model("cnn-rnn", registry=registry).capabilities == of_cnn_rnn
-    assert tiny_model("cnn-rnn", registry=registry, unidirectional=True).capabilities == of_cnn_rnn
+    for options in ({"unidirectional": True}, {"layers": 2}):  # prefixes share no states, so forward is as fast
+        assert tiny_model("cnn-rnn", registry=registry, **options).capabilities == of_cnn_rnn - {"prefix-logits"}
+    assert tiny_model("rnn", registry=registry, layers=2).capabilities == both
 
 
 def test_the_readout_goes_from_maximum_to_mean_and_is_the_mean_in_use():
