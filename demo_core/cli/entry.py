@@ -43,7 +43,9 @@ def run(arguments: Sequence[str]) -> int:
         sys.stdout.flush()  # flush here, where a failed write can still be reported
         return code
     except KeyboardInterrupt:
-        return _end("interrupted; unfinished output files were removed; run the command again", ExitCode.INTERRUPTED)
+        return _end(
+            "interrupted; any unfinished output files were removed; run the command again", ExitCode.INTERRUPTED
+        )
     except Exception as error:  # noqa: BLE001 - all errors are classified and shown there
         return _failed(error, debug)
     finally:

@@ -138,11 +138,8 @@ def _add_negatives(
             shuffled, unchanged = _shuffled(writer, part, collector, settings, method, random)
             writer.append(shuffled)
             same += unchanged
-        notes.append(f"{SPLITS[code]}: {counted(len(rows), 'positive')}, no negatives; added a {word} of each")
-        if same:
-            notes.append(
-                f"{SPLITS[code]}: no negative for {counted(same, 'positive')} whose shuffles equal the original"
-            )
+        each = f"{len(rows) - same:,} of them; the shuffles of the others equal the original" if same else "each"
+        notes.append(f"{SPLITS[code]}: {counted(len(rows), 'positive')}, no negatives; added a {word} of {each}")
     return notes
 
 

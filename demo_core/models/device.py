@@ -12,6 +12,12 @@ from demo_core.errors import UsageProblem
 #: Texts in RuntimeErrors of torch's CPU allocator, CUDA, cuBLAS and cuDNN when memory runs out
 _OUT_OF_MEMORY = ("DefaultCPUAllocator", "CUDA error: out of memory", "STATUS_ALLOC_FAILED", "HOST_ALLOCATION_FAILED")
 
+# MKL chooses its code for a function in the first call. If two threads make it at once, results can differ in rounding
+# (benchmarks/repeatable.py), so one thread makes it here.
+for _function in (torch.exp, torch.log, torch.log1p, torch.sqrt, torch.tanh, torch.erf, torch.sin, torch.cos):
+    for _dtype in (torch.float32, torch.float64):
+        _function(torch.ones(1, dtype=_dtype))
+
 
 def choose_device(name: str) -> torch.device:
     """Return the device for ``auto``, ``cpu``, ``cuda`` or ``cuda:n``.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from importlib import metadata
@@ -21,6 +22,7 @@ from demo_core.running.sources import Source
 from demo_core.sequences.alphabets import alphabet_named
 
 R = TypeVar("R")
+_log = logging.getLogger(__name__)
 _LIBRARIES = ("deep-motif-dashboard", "torch", "numpy", "h5py")
 
 
@@ -72,6 +74,8 @@ def run(
     with sink.opened(source, fingerprint, lambda: job.batch_size or batch_size()) as begun:
         if begun.finished is not None:
             return begun.finished
+        if job.batch_size not in (None, begun.batch_size):
+            _log.warning("resuming with the batch size of the unfinished run, %d", begun.batch_size)
         job = replace(job, batch_size=begun.batch_size)
         described |= {"batch_size": job.batch_size, **source.about(job)}
         with calculating(job) as calculator:

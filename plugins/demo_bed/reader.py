@@ -16,7 +16,7 @@ from demo_bed.lines import Lines, read_intervals
 from demo_bed.options import BedOptions
 from demo_core import BadSource, Reader, Record, RecordBlock
 from demo_core.data import IntervalTable
-from demo_core.errors import printable
+from demo_core.errors import counted, printable
 from demo_core.sequences import DNA
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ class BedReader(Reader):
         self.targets: tuple[str, ...] = ("bound",)
         self.info: dict[str, Any] = {}
         self._read: list[int] = []
+        self._beyond = 0
 
     @staticmethod
     def example() -> ReaderExample:
@@ -52,13 +53,18 @@ class BedReader(Reader):
         negatives = self.options.negatives_from
         with Genome(self.options.genome) as genome:
             files = [self._windows(source, None if self.options.unlabelled else 1.0, genome)]
-            files += [self._windows(negatives, 0.0, genome)] if negatives else []
+            if negatives:
+                files.append(self._windows(negatives, 0.0, genome))
+                if n := len(files[0].places() & files[1].places()):
+                    _log.warning("%s in both files, as positives and as negatives", counted(n, "window"))
             if not any(self._read):
                 raise BadSource(source, "has no intervals, only comments; give a BED or peak file")
             if not any(len(file.lines) for file in files):
-                raise BadSource(
-                    source, f"no window of {self.options.width} bases fits within its chromosome; use a smaller --width"
-                )
+                way = "use a smaller --width"
+                if self._beyond:
+                    way = f"{self._beyond} intervals end beyond theirs, check that --genome is the same assembly"
+                problem = f"no window of {self.options.width} bases fits within its chromosome; {way}"
+                raise BadSource(source, problem)
             used = list(dict.fromkeys(name for file in files for name in file.chroms()))
             self._check_chromosomes(source, genome, set(used))
             self._name_targets(files)
@@ -141,6 +147,8 @@ class BedReader(Reader):
         if self.options.center == "summit" and (row := _first(lines.summits < 0)) is not None:
             problem = "has no summit; choose --center midpoint, or auto"
             raise BadSource(path, problem, f"line {lines.numbers[row]}")
+        if self.options.stranded and len(lines) and not lines.strands.any():
+            _log.warning("%s: no line has a strand, so --stranded has no effect", path.name)
         starts, ends = lines.starts, lines.ends
         if width is not None:  # an even width is centred on the base after its midpoint
             starts = np.where(lines.summits < 0, (starts + ends) // 2, lines.summits) - width // 2
@@ -150,6 +158,7 @@ class BedReader(Reader):
         over = (starts < 0) | (ends > sizes)
         if over.any():
             far = int((lines.ends > sizes).sum())
+            self._beyond += far
             also = f"; {far} intervals end beyond their chromosome, check that --genome is the same assembly"
             _log.warning(
                 "%d of %d windows extend beyond their chromosome and were dropped, the first at line %d%s",
@@ -183,6 +192,11 @@ class _Windows:
 
     def take(self, rows: NDArray[np.int64]) -> _Windows:
         return replace(self, lines=self.lines.take(rows), starts=self.starts[rows], ends=self.ends[rows])
+
+    def places(self) -> set[tuple[str, int, int]]:
+        """Return chromosome, start and end of each window."""
+        names = (self.lines.chroms[code] for code in self.lines.chrom.tolist())
+        return set(zip(names, self.starts.tolist(), self.ends.tolist(), strict=True))
 
     def chroms(self) -> list[str]:
         return [self.lines.chroms[code] for code in dict.fromkeys(self.lines.chrom.tolist())]

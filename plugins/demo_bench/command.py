@@ -30,7 +30,7 @@ from demo_core.plugins import Explainer
 )  # fmt: skip
 @click.option(
     "--batch-size", "sizes", type=click.IntRange(1, 10**6), multiple=True,
-    help="Measure this batch size; may be repeated. [default: 16 to 4,096, limited by the length]",
+    help="Measure this batch size; may be repeated. [default: 16 to 4,096, and the automatic size]",
 )  # fmt: skip
 @click.option(
     "--seconds", type=click.FloatRange(0.1, 3600), default=5.0, show_default=True,
@@ -52,7 +52,7 @@ def bench(
     """
     import torch
 
-    from demo_bench.measuring import measure, sizes_for
+    from demo_bench.measuring import measure
     from demo_core.models import Model, choose_device
 
     state: State = ctx.obj
@@ -63,7 +63,7 @@ def bench(
     rows: list[list[object]] = []
     found: list[dict[str, Any]] = []
     code = ExitCode.DONE
-    for rates in measure(loaded, state.registry, explainers, sizes_for(loaded, sizes), seconds):
+    for rates in measure(loaded, state.registry, explainers, sizes, seconds):
         if rates.skipped:
             say(f"{'demo:' if rates.failed else 'skipped'} {rates.name}: {rates.skipped}")
             code = ExitCode.PLUGIN if rates.failed else code

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -70,20 +71,25 @@ def random_sequences(model: Model, n: int) -> SequenceDataset:
 
 
 def measure(
-    model: Model, registry: Registry, names: Sequence[str], sizes: Sequence[int], seconds: float
+    model: Model, registry: Registry, names: Sequence[str], given: Sequence[int], seconds: float
 ) -> Iterator[Rates]:
-    """Yield rates of predictions, then of each explainer, each within about ``seconds``."""
+    """Yield rates of predictions, then of each explainer, each within about ``seconds``.
+
+    Given batch sizes are all measured; of the usual ones, those that would take too long are left out.
+    """
+    sizes = sizes_for(model, given)
+    limit = math.inf if given else seconds
     explainers = [registry.find(Explainer, name) for name in dict.fromkeys(names)] or registry.all(Explainer)
     for registered in explainers:  # a wrong option is reported before anything is measured
         from_environment(registered.spec.options, registered.spec.name, os.environ)
-    yield Rates("predict", _rates(lambda data, size: model.predict(data.codes, size), model, sizes, seconds))
+    yield Rates("predict", _rates(lambda data, size: model.predict(data.codes, size), model, sizes, seconds, limit))
     for registered in explainers:
-        yield _of_explainer(registered, model, registry, sizes, seconds, asked=bool(names))
+        yield _of_explainer(registered, model, registry, sizes, seconds, limit, asked=bool(names))
 
 
 def _of_explainer(
-    registered: Registered[Explainer], model: Model, registry: Registry, sizes: Sequence[int], seconds: float, *,
-    asked: bool,
+    registered: Registered[Explainer], model: Model, registry: Registry, sizes: Sequence[int], seconds: float,
+    limit: float, *, asked: bool,
 ) -> Rates:  # fmt: skip
     spec, name = registered.spec, registry.qualified(registered)
     if why := registered.why_unavailable():
@@ -106,7 +112,7 @@ def _of_explainer(
             started = time.perf_counter()
             n = explained(None, None)
             return Rates(name, {0: n / (time.perf_counter() - started)}, patterns=True)
-        return Rates(name, _rates(explained, model, sizes, seconds))
+        return Rates(name, _rates(explained, model, sizes, seconds, limit))
     except MisfitError as error:
         return Rates(name, skipped=str(error))
     except PluginError as error:
@@ -114,13 +120,13 @@ def _of_explainer(
 
 
 def _rates(
-    compute: Callable[[SequenceDataset, int], object], model: Model, sizes: Sequence[int], seconds: float
+    compute: Callable[[SequenceDataset, int], object], model: Model, sizes: Sequence[int], seconds: float, limit: float
 ) -> dict[int, float]:
-    """Return sequences per second by batch size. Sizes that would take too long are left out, except the smallest."""
+    """Return sequences per second by batch size, without sizes of which a batch takes longer than ``limit``."""
     compute(random_sequences(model, _FIRST), _FIRST)  # loads libraries
     rate, found = _rate(compute, model, _FIRST, 1), dict[int, float]()
     for size in sizes:
-        if found and size / rate > seconds:
+        if found and size / rate > limit:
             break
         share = seconds / len(sizes)
         first = _rate(compute, model, size, max(1, int(share / 2 * rate / size)))

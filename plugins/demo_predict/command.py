@@ -74,6 +74,8 @@ def predict(
     with open_data(state.registry, data, reader) as dataset:
         loaded.check_data(dataset, data)
         rows = dataset.rows_of_split(split)
+        if not len(rows):
+            say(f"warning: no sequence is in the split {split}")
         batch_size = batch_size or measured_batch_size(loaded, len(rows), gradients=False)
         if str(output) == "-":
             _write(sys.stdout, loaded, dataset, rows, batch_size)

@@ -142,4 +142,4 @@ def test_an_interrupt_promises_to_resume_only_what_can_be_resumed(trained, tmp_p
     code, _, err = demo("explain", "saliency", trained / "one", trained / "data.h5", "-o", tmp_path)
     assert code == 130 and "interrupted; run the same command again to resume" in err
     code, _, err = demo("predict", trained / "one", trained / "data.h5", "-o", tmp_path / "p.tsv")
-    assert code == 130 and "interrupted; unfinished output files were removed" in err
+    assert code == 130 and "interrupted; any unfinished output files were removed" in err

@@ -4,7 +4,7 @@ import os
 
 import numpy as np
 import pytest
-from run_cases import N, explain_to_file, job
+from run_cases import N, explain_to_file, interrupted, job
 
 import demo_core.running.sinks as module
 from demo_core.results.explanation import Explanation
@@ -57,3 +57,9 @@ def test_a_batch_that_took_long_is_written_at_once(tmp_path, registry, data, mon
         pending.write()
         assert parts.finished() == [0, 1, 5, 6, 8]
         assert len(parts.read(6)["values"]) == 4
+
+
+def test_a_resumed_run_says_that_it_keeps_its_batch_size(tmp_path, registry, data, caplog):
+    interrupted(registry, data, tmp_path / "a.h5", after=3)
+    explain_to_file(job(registry, batch_size=50), data, np.arange(N), tmp_path / "a.h5")
+    assert "resuming with the batch size of the unfinished run, 100" in caplog.text

@@ -221,3 +221,13 @@ def test_another_assembly_is_suspected_whatever_the_first_window_is(tmp_path, ge
         "first at line 1; 1 intervals end beyond their chromosome, check that --genome is the same assembly"
         in caplog.text
     )
+
+
+def test_options_without_effect_and_windows_with_two_labels_are_reported(tmp_path, genome, caplog):
+    (tmp_path / "n.bed").write_text("chr1\t100\t110\nchr2\t50\t60\n")
+    read(tmp_path, genome, "chr1\t100\t110\nchr1\t200\t210\n", width=11, negatives_from=tmp_path / "n.bed")
+    assert "1 window in both files, as positives and as negatives" in caplog.text and "strand" not in caplog.text
+    read(tmp_path, genome, "chr1\t100\t110\n", width=11, stranded=True)
+    assert "peaks.bed: no line has a strand, so --stranded has no effect" in caplog.text
+    with pytest.raises(BadSource, match="no window of 11 bases fits .* check that --genome is the same assembly"):
+        read(tmp_path, genome, "chr1\t9000\t9010\n", width=11)

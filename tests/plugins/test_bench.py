@@ -157,3 +157,18 @@ def test_results_of_many_batches_are_not_held_at_once(registry, monkeypatch):
 
     assert module._rate(compute, model, 10, 50) == pytest.approx(1000)
     assert sum(sizes) >= 500 and max(sizes) * model.length <= 4000
+
+
+def test_all_given_sizes_are_measured(registry, monkeypatch):
+    import demo_bench.measuring as module
+
+    now = [0.0]
+    monkeypatch.setattr(module.time, "perf_counter", lambda: now[0])
+    model = tiny_model("cnn", registry=registry)
+
+    def compute(codes, size):
+        now[0] += 0.01 * len(codes)
+
+    monkeypatch.setattr(model, "predict", compute)
+    assert list(next(measure(model, registry, [], [64, 256, 1024], 0.1)).rates) == [64, 256, 1024]
+    assert list(next(measure(model, registry, [], [], 0.5)).rates) == [16]
