@@ -27,9 +27,9 @@ ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "docs" / "benchmarks"
 #: Arguments of the quick form of each table; None if it has none
 TABLES: dict[str, list[str] | None] = {
-    "gradients": ["--sequences", "768", "--rounds", "3"],
+    "gradients": ["--sequences", "512", "--rounds", "3"],
     "explainers": ["--sequences", "64", "--rounds", "3"],
-    "training": ["--sequences", "6144", "--rounds", "3"],
+    "training": ["--sequences", "4096", "--rounds", "3"],
     "commands": None,
     "importing": ["--megabases", "4", "--rounds", "3"],
     "speed": None,

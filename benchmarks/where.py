@@ -28,12 +28,14 @@ from gradients import model_of
 from growth import trained, write_fasta
 from torch.profiler import profile
 
-from demo_core import Model, SequenceDataset
+from demo_core import Model, SequenceDataset, explain
 from demo_core.models import fast_convolution, outputs_and_gradients
 from demo_core.testing import tiny_dataset
 
 ROOT = Path(__file__).parent.parent
 N = 1024
+#: Sequences for temporal scores, which take longer
+TEMPORAL = 64
 #: Groups of operators, by parts of their names
 GROUPS = {
     "convolutions": ("convolution", "::mm"),
@@ -118,6 +120,8 @@ def jobs(model: Model, data: SequenceDataset) -> dict[str, Callable[[], object]]
     return {
         "predict": lambda: model.predict(data.codes[:]),
         "saliency": lambda: outputs_and_gradients(model, x, model.target()),
+        "temporal": lambda: explain("temporal", model, data.take(slice(0, TEMPORAL))),
+        "class-optimization": lambda: explain("class-optimization", model, steps=20),
         "train": lambda: train(model, data, TrainingSettings(epochs=1)),
     }
 

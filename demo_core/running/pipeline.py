@@ -74,7 +74,7 @@ def run(
     with sink.opened(source, fingerprint, lambda: job.batch_size or batch_size()) as begun:
         if begun.finished is not None:
             return begun.finished
-        if job.batch_size not in (None, begun.batch_size):
+        if job.batch_size and job.batch_size != begun.batch_size:  # 0: the size is chosen
             _log.warning("resuming with the batch size of the unfinished run, %d", begun.batch_size)
         job = replace(job, batch_size=begun.batch_size)
         described |= {"batch_size": job.batch_size, **source.about(job)}

@@ -63,3 +63,11 @@ def test_a_resumed_run_says_that_it_keeps_its_batch_size(tmp_path, registry, dat
     interrupted(registry, data, tmp_path / "a.h5", after=3)
     explain_to_file(job(registry, batch_size=50), data, np.arange(N), tmp_path / "a.h5")
     assert "resuming with the batch size of the unfinished run, 100" in caplog.text
+
+
+@pytest.mark.parametrize("size", [0, 100])
+def test_a_new_run_says_nothing_about_its_batch_size(tmp_path, registry, data, caplog, size):
+    explain_to_file(job(registry, batch_size=size), data, np.arange(N), tmp_path / "a.h5")
+    interrupted(registry, data, tmp_path / "b.h5", after=3)
+    explain_to_file(job(registry, batch_size=size), data, np.arange(N), tmp_path / "b.h5")
+    assert caplog.text == ""
