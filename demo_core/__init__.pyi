@@ -9,6 +9,7 @@ from .errors import Unsuitable as Unsuitable
 from .errors import UsageProblem as UsageProblem
 from .models.model import Model as Model
 from .models.targets import Target as Target
+from .plugins.dataset_option import DatasetFile as DatasetFile
 from .plugins.hookspecs import hookimpl as hookimpl
 from .plugins.interfaces import Network as Network
 from .plugins.interfaces import PatternExplainer as PatternExplainer
@@ -18,6 +19,7 @@ from .plugins.specs import Architecture as Architecture
 from .plugins.specs import Command as Command
 from .plugins.specs import DatasetReader as DatasetReader
 from .plugins.specs import Explainer as Explainer
+from .plugins.specs import Extra as Extra
 from .plugins.specs import Register as Register
 from .results.explanation import Explanation as Explanation
 from .running.batch import Batch as Batch

@@ -25,7 +25,9 @@ FIRST = {
         "demo_core.views": ["explanation_figure"],
     },
     "Register a plugin": {
-        "demo_core": ["hookimpl", "Architecture", "DatasetReader", "Explainer", "Command", "Register"],
+        "demo_core": [
+            "hookimpl", "Architecture", "DatasetReader", "Explainer", "Extra", "DatasetFile", "Command", "Register",
+        ],
     },
     "Write an explainer": {
         "demo_core": ["SequenceExplainer", "PatternExplainer", "Batch", "BatchRandom", "Result", "RunRandom"],

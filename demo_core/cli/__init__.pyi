@@ -4,8 +4,6 @@ from .completing import words as words
 from .data_arguments import ExistingPath as ExistingPath
 from .data_arguments import batch_size_option as batch_size_option
 from .data_arguments import device as device
-from .data_arguments import find_reader as find_reader
-from .data_arguments import import_source as import_source
 from .data_arguments import open_data as open_data
 from .data_arguments import reader_option as reader_option
 from .data_arguments import seed as seed

@@ -12,6 +12,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from demo_core.errors import UsageProblem
+from demo_core.plugins.dataset_option import DatasetFile
 from demo_core.plugins.options import Option, describe, metavar, options_of, usage, variable
 
 
@@ -145,7 +146,7 @@ class _Value(click.ParamType[Any]):
         return [rv]  # commas separate values there, as after a flag
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
-        if self.option.scalar is Path:
+        if self.option.scalar in (Path, DatasetFile):
             return [CompletionItem(incomplete, type="file")]
         known = self.option.choices or (("true", "false") if self.option.scalar is bool else ())
         before, comma, last = incomplete.rpartition(",") if self.option.items is not None else ("", "", incomplete)

@@ -3,6 +3,9 @@ from .dataset import SequenceDataset as SequenceDataset
 from .dataset import take_rows as take_rows
 from .importing import import_records as import_records
 from .interval_table import IntervalTable as IntervalTable
+from .opening import import_source as import_source
+from .opening import opened as opened
+from .reader_choice import find_reader as find_reader
 from .record import SPLITS as SPLITS
 from .record import Record as Record
 from .record import RecordBlock as RecordBlock

@@ -62,8 +62,8 @@ class Target:
         """
         return self if self.labels is None else replace(self, labels=self.labels.repeat(k))
 
-    def rows(self, some: slice) -> Target:
-        """Return this target for some rows of its batch; the loss needs it."""
+    def rows(self, some: slice | Tensor) -> Target:
+        """Return this target for some rows of its batch, a slice or row numbers; the loss needs it."""
         return self if self.labels is None else replace(self, labels=self.labels[some])
 
     def __call__(self, outputs: Tensor) -> Tensor:

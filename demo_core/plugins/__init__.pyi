@@ -1,3 +1,4 @@
+from .dataset_option import DatasetFile as DatasetFile
 from .discovery import SLOW as SLOW
 from .discovery import Candidate as Candidate
 from .discovery import Discovery as Discovery
@@ -26,3 +27,4 @@ from .specs import Architecture as Architecture
 from .specs import Command as Command
 from .specs import DatasetReader as DatasetReader
 from .specs import Explainer as Explainer
+from .specs import Extra as Extra

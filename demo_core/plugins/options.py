@@ -14,8 +14,11 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from demo_core.errors import PluginError, UsageProblem, one_line, printable, unknown_name
+from demo_core.plugins.dataset_option import DatasetFile, as_dataset_file
 
-_SCALARS: dict[type, str] = {bool: "boolean", int: "integer", float: "number", str: "string", Path: "path"}
+_SCALARS: dict[type, str] = {
+    bool: "boolean", int: "integer", float: "number", str: "string", Path: "path", DatasetFile: "dataset",
+}  # fmt: skip
 _METADATA = frozenset({"help", "minimum", "maximum", "choices"})
 
 O = TypeVar("O")  # noqa: E741 - the options class
@@ -90,6 +93,8 @@ class Option:
             value = float(value)
         if scalar is Path and isinstance(value, str):
             value = Path(value)
+        if scalar is DatasetFile:
+            value = as_dataset_file(value)
         # isinstance counts bool as int, and `--layers true` is a mistake
         if not isinstance(value, scalar) or (isinstance(value, bool) and scalar is not bool):
             raise ValueError(f"expected {_SCALARS[scalar]}, got {_quoted(value)}")
@@ -174,7 +179,7 @@ def _option(field: dataclasses.Field[Any], hint: Any) -> Option:
             raise TypeError(f"field '{field.name}': choices must be of one type")
         hint = type(choices[0])
     if hint not in _SCALARS:
-        supported = "bool, int, float, str, Path, Literal, tuples and Optional of these"
+        supported = "bool, int, float, str, Path, DatasetFile, Literal, tuples and Optional of these"
         raise TypeError(f"field '{field.name}' has type {hint!r}; options can be {supported}")
     default = field.default
     if default is dataclasses.MISSING and field.default_factory is not dataclasses.MISSING:
@@ -510,7 +515,7 @@ def _from_text(scalar: type, text: str) -> Any:
 def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return [_plain(v) for v in value]
-    return str(value) if isinstance(value, Path) else value
+    return str(value) if isinstance(value, Path | DatasetFile) else value
 
 
 def _quoted(value: Any) -> str:

@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from demo_core.plugins.dataset_option import DatasetFile
 from demo_core.plugins.options import options_of
 from demo_core.plugins.registry import Registered
 
@@ -80,12 +81,14 @@ def _package_of(top: str) -> dict[str, Path]:
 
 
 def option_files(options: object) -> dict[str, str | None]:
-    """Return the SHA-256 of the content of each option that is a path; None for a missing file."""
+    """Return the SHA-256 of the content of each option that is a path or a dataset; None for a missing file."""
     found: dict[str, str | None] = {}
     for option in options_of(type(options)):
+        value = getattr(options, option.name)
+        if isinstance(value, DatasetFile):
+            found[option.name] = value.sequences.digest()
         if option.scalar is not Path:
             continue
-        value = getattr(options, option.name)
         for place, path in enumerate(value if isinstance(value, tuple) else () if value is None else (value,)):
             label = option.name if option.items is None else f"{option.name} {place + 1}"
             inside = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]

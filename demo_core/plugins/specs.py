@@ -16,6 +16,9 @@ from demo_core.plugins.options import NO_OPTIONS, check_options_class
 #: Capabilities of a model. Each word promises a member; see docs/contract.md.
 CAPABILITIES = frozenset({"gradients", "variable-length", "recurrent", "prefix-logits", "conv-filters", "attention"})
 
+#: Capabilities of third parties: the name of a package and a word.
+_FOREIGN_CAPABILITY = re.compile(r"[a-z][a-z0-9_-]*:[a-z][a-z0-9-]*")
+
 #: Kinds of explanation, fixed in version 1.
 KINDS = ("attribution", "trace", "pattern", "interaction")
 
@@ -198,6 +201,31 @@ class DatasetReader(Spec):
         object.__setattr__(self, "suffixes", suffixes)
 
 
+@dataclass(frozen=True)
+class Extra:
+    """A number that an explainer returns for each sequence, in ``Result.per_sequence``.
+
+    Parameters
+    ----------
+    name
+        Its key in ``Result.per_sequence``, and the heading of its column.
+    help
+        What it measures, in one sentence.
+    unit
+        Its unit, such as "logit" or "steps".
+
+    Examples
+    --------
+    >>> from demo_core import Extra
+    >>> Extra("steps", "Number of gradients along the path.", "steps").unit
+    'steps'
+    """
+
+    name: str
+    help: str
+    unit: str = ""
+
+
 @_spec
 class Explainer(Spec):
     """An explainer: the target is a class with ``__init__(options)`` and ``explain(model, batch, target)``.
@@ -218,6 +246,10 @@ class Explainer(Spec):
     tolerance
         Largest mean completeness error, as a fraction of the mean sum of ``|values * x|``. A path integral of 50 steps
         reaches about 0.01.
+    extras
+        Numbers for each sequence, with help text and unit.
+    expensive
+        Whether ``demo explain all`` omits it unless ``--also NAME`` is given.
 
     Examples
     --------
@@ -234,6 +266,8 @@ class Explainer(Spec):
     hypothetical: bool = True
     adds_up: bool = False
     tolerance: float = 0.01
+    extras: tuple[Extra, ...] = ()
+    expensive: bool = False
 
     def __post_init__(self) -> None:
         """Check kind, channels and needs too."""
@@ -250,6 +284,8 @@ class Explainer(Spec):
             raise SpecError(f"'{self.name}': only attributions can add up")
         if not isinstance(self.tolerance, int | float) or not 0 < self.tolerance < 1:
             raise SpecError(f"'{self.name}': tolerance must be a number between 0 and 1, not {self.tolerance!r}")
+        if not isinstance(self.extras, tuple) or not all(isinstance(extra, Extra) for extra in self.extras):
+            raise SpecError(f"'{self.name}': extras must be a tuple of Extra, not {self.extras!r}")
 
 
 @_spec
@@ -275,7 +311,7 @@ AnySpec: TypeAlias = Architecture | DatasetReader | Explainer | Command
 def check_capabilities(name: str, words: Iterable[str]) -> frozenset[str]:
     """Return the capabilities as a set. Raises SpecError on an unknown word."""
     found = frozenset(_words("capabilities", name, tuple(words) if not isinstance(words, str) else words))
-    for word in sorted(found - CAPABILITIES):
+    for word in sorted(w for w in found - CAPABILITIES if not _FOREIGN_CAPABILITY.fullmatch(w)):
         raise SpecError(f"'{name}': " + unknown_name("capability", word, CAPABILITIES))
     return found
 

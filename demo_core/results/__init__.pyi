@@ -1,3 +1,7 @@
+from .completeness import COMPLETENESS as COMPLETENESS
+from .completeness import SMALL_DIFFERENCE as SMALL_DIFFERENCE
+from .completeness import completeness_error as completeness_error
+from .completeness import completeness_sentence as completeness_sentence
 from .explanation import Explanation as Explanation
 from .provenance import ExplainerInfo as ExplainerInfo
 from .provenance import ModelInfo as ModelInfo

@@ -1,3 +1,4 @@
+from .background import Background as Background
 from .batch import Batch as Batch
 from .batch import Result as Result
 from .batch import RunRandom as RunRandom

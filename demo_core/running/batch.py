@@ -10,6 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from demo_core.sequences.shuffling import dinucleotide_shuffle
+
 
 class BatchRandom:
     """Random numbers that depend only on the seed, the row in the dataset, and the number of the call.
@@ -33,20 +35,67 @@ class BatchRandom:
         self._device = device
         self._calls = 0
 
-    def uniform(self, k: int) -> Tensor:
-        """Draw a tensor (B, k) of float32 in [0, 1). Each call gives new numbers."""
+    def bits(self, k: int) -> NDArray[np.uint64]:
+        """Draw an array (B, k) of 64 random bits each. Each call gives new numbers; those of a row begin alike for any
+        k.
+        """
         self._calls += 1
         with np.errstate(over="ignore"):
             start = _mix(self._key + _mix(self._index + np.uint64(1)))
             start = _mix(start + np.uint64(self._calls) * _GAMMA)
             state = start[:, None] + np.arange(1, k + 1, dtype=np.uint64) * _GAMMA
+        return _mix(state)
+
+    def uniform(self, k: int) -> Tensor:
+        """Draw a tensor (B, k) of float32 in [0, 1). Each call gives new numbers."""
         # a float32 holds 24 bits exactly, so 1.0 is never reached
-        numbers = (_mix(state) >> np.uint64(40)).astype(np.float32) * np.float32(2.0**-24)
+        numbers = (self.bits(k) >> np.uint64(40)).astype(np.float32) * np.float32(2.0**-24)
         return torch.from_numpy(numbers).to(self._device)
+
+    def normal(self, k: int) -> Tensor:
+        """Draw a tensor (B, k) of float32 from the standard normal distribution (Box & Muller 1958)."""
+        radius, angle = ((self.bits(k) >> np.uint64(11)) + 0.5) * 2.0**-53, (self.bits(k) >> np.uint64(11)) * 2.0**-53
+        numbers = np.sqrt(-2 * np.log(radius)) * np.cos(2 * np.pi * angle)
+        return torch.from_numpy(numbers.astype(np.float32)).to(self._device)
 
     def permutations(self, k: int) -> Tensor:
         """Draw a tensor (B, k) of int64; each row is a random permutation of 0 to k - 1."""
         return self.uniform(k).argsort(dim=1, stable=True)
+
+    def dinucleotide_shuffles(self, codes: Tensor, k: int, letters: int = 4) -> Tensor:
+        """Shuffle each sequence k times, keeping how often each letter follows each other letter.
+
+        See ``demo_core.sequences.dinucleotide_shuffle`` for the method.
+
+        Parameters
+        ----------
+        codes
+            (B, L) uint8, such as ``batch.codes``.
+        k
+            Number of shuffles of each sequence.
+        letters
+            Number of letters of the alphabet, at most 6; larger codes stay in place.
+
+        Returns
+        -------
+        Tensor
+            (B, k, L) uint8, on the device of the batch.
+        """
+        n, length = codes.shape
+        copies = np.repeat(codes.cpu().numpy(), k, axis=0)
+        shuffled = dinucleotide_shuffle(copies, _Copies(self, k), letters)
+        return torch.from_numpy(shuffled.reshape(n, k, length)).to(self._device)
+
+
+class _Copies:
+    """Random numbers for k copies of each row, next to each other."""
+
+    def __init__(self, random: BatchRandom, k: int) -> None:
+        self._random, self._k = random, k
+
+    def bits(self, k: int) -> NDArray[np.uint64]:
+        # one call of the stream for each copy, so that the numbers of a copy do not depend on k
+        return np.stack([self._random.bits(k) for _ in range(self._k)], axis=1).reshape(-1, k)
 
 
 class RunRandom:
@@ -99,6 +148,8 @@ class Batch:
         (B,) int64: row of each sequence in the dataset.
     random
         The only source of random numbers that an explainer may use.
+    progress
+        ``progress(done, total)`` moves the progress bar inside a batch. Call it in a method that takes seconds.
 
     Examples
     --------
@@ -123,6 +174,7 @@ class Batch:
     labels: Tensor
     index: Tensor
     random: BatchRandom
+    progress: Callable[[int, int], None] = lambda done, total: None
 
     def __len__(self) -> int:
         return len(self.x)

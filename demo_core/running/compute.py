@@ -18,6 +18,7 @@ from demo_core.errors import DemoError, PluginError, counted, printable
 from demo_core.models.device import exact_arithmetic, out_of_memory
 from demo_core.models.model import Model, blaming_network
 from demo_core.plugins.interrupts import passes
+from demo_core.results.completeness import COMPLETENESS, completeness_error
 from demo_core.results.explanation import FIELDS, expected_shape
 from demo_core.running.batch import Batch, BatchRandom, Result, RunRandom
 from demo_core.running.guard import Guard, guarded
@@ -39,6 +40,8 @@ class Calculator:
         self._chunk = job.batch_size
         #: Whether outputs of the explainer were compared with the model's
         self._compared = False
+        self._on_progress: Callable[[float], None] = lambda rows: None
+        self._done, self._share = 0.0, 0.0
         self._forward(np.zeros((1, job.model.length), np.uint8))
         guard.note_own_changes()
 
@@ -56,9 +59,16 @@ class Calculator:
             f"out of memory in batches of {self.job.batch_size}; computed {counted(self._chunk, 'sequence')} at a time"
         )
 
-    def sequences(self, number: int, block: SequenceDataset, index: NDArray[np.int64]) -> Part:
-        """Explain one batch; ``index`` holds the row numbers of its sequences in the dataset."""
+    def sequences(
+        self, number: int, block: SequenceDataset, index: NDArray[np.int64],
+        on_progress: Callable[[float], None] = lambda rows: None,
+    ) -> Part:  # fmt: skip
+        """Explain one batch; ``index`` holds the row numbers of its sequences in the dataset.
+
+        ``on_progress`` is called with the number of rows that are done.
+        """
         started = time.perf_counter()
+        self._on_progress = on_progress
         with _naming_batch(number, block):
             part = self._in_chunks(block, index)
             self._check_unchanged()
@@ -107,7 +117,7 @@ class Calculator:
             try:
                 if len(slices) == 1:
                     return self._both_strands(block, index)
-                found = [self._both_strands(block.take(some), index[some]) for some in slices]
+                found = [self._both_strands(block.take(some), index[some], some.start) for some in slices]
                 for one in found[1:]:
                     check_same_names(self.job, set(found[0]), set(one))
                 return joined(found)
@@ -124,15 +134,24 @@ class Calculator:
                 torch.cuda.empty_cache()
             self._guard.restore()
 
-    def _both_strands(self, block: SequenceDataset, index: NDArray[np.int64]) -> Part:
+    def _both_strands(self, block: SequenceDataset, index: NDArray[np.int64], first: int = 0) -> Part:
+        self._done, self._share = float(first), len(index) / (2 if self.job.average_strands else 1)
         part = self._one_strand(block, block.codes, index, stream=0)
         if not self.job.average_strands:
-            return part
+            return self._with_completeness(part, block)
+        self._done += self._share
         other = self._one_strand(block, block.alphabet.reverse_complement(block.codes), index, stream=1)
         check_same_names(self.job, set(part), set(other))
         letters = block.alphabet.complement_order if self._spec.kind == "attribution" else slice(None, None, -1)
         other["values"] = other["values"][:, letters, ::-1]
-        return {name: (part[name] + other[name]) / 2 for name in part}
+        return self._with_completeness({name: (part[name] + other[name]) / 2 for name in part}, block)
+
+    def _with_completeness(self, part: Part, block: SequenceDataset) -> Part:
+        if not self._spec.adds_up:
+            return part
+        present = part["values"].astype(np.float64) * block.alphabet.one_hot(block.codes)
+        error = completeness_error(present, part["target_values"].astype(np.float64) - part["baseline"])
+        return {**part, f"extra:{COMPLETENESS}": error}
 
     def _one_strand(
         self, block: SequenceDataset, codes: NDArray[np.uint8], index: NDArray[np.int64], stream: int
@@ -148,6 +167,7 @@ class Calculator:
             labels=labels,
             index=torch.tensor(index, device=self._device),
             random=BatchRandom(job.seed, index, self._device, stream),
+            progress=lambda done, total: self._on_progress(self._done + self._share * min(1, done / max(1, total))),
         )
         version = x._version
         with self._blaming(f"{counted(len(index), 'sequence')} at a time", codes):

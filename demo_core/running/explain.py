@@ -100,5 +100,6 @@ def explain(
         average_strands=average_strands,
         batch_size=batch_size,
         third_party=registry.third_party(),
+        registry=registry,
     )
     return run(job, Patterns() if sequences is None else Rows(sequences, rows), Memory())

@@ -6,15 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from demo_core.data.opening import opened
 from demo_core.errors import DemoError, MisfitError, printable
 from demo_core.models.device import device_name
 from demo_core.models.model import Model
 from demo_core.models.targets import Target
+from demo_core.plugins.dataset_option import DatasetFile
+from demo_core.plugins.discovery import installed
 from demo_core.plugins.failures import pass_on_refusal
 from demo_core.plugins.interrupts import passes
-from demo_core.plugins.options import as_json, build, changed
+from demo_core.plugins.options import as_json, build, changed, options_of
 from demo_core.plugins.owner import Owner
-from demo_core.plugins.registry import Registered
+from demo_core.plugins.registry import Registered, Registry
 from demo_core.plugins.specs import Explainer
 
 
@@ -60,6 +63,7 @@ def make_job(
     average_strands: bool = False,
     batch_size: int | None = None,
     third_party: tuple[Owner, ...] = (),
+    registry: Registry | None = None,
 ) -> Job:
     """Make a checked job.
 
@@ -81,6 +85,8 @@ def make_job(
         Sequences per batch. Default: measured for large data, otherwise derived from the length.
     third_party
         Owners of active third-party plugins, for the record.
+    registry
+        Registry, whose readers open the files of dataset options. Default: installed plugins.
 
     Returns
     -------
@@ -116,7 +122,26 @@ def make_job(
         raise MisfitError(f"target '{chosen.name}' needs labels, but {spec.name} reads no data; choose another target")
     if average_strands and chosen.form == "loss":
         raise MisfitError("--average-strands does not apply to a loss; omit it or choose another target")
+    _open_datasets(resolved, model, registry)
     return Job(registered, resolved, model, chosen, seed, average_strands, batch_size or 0, third_party)
+
+
+def _open_datasets(options: Any, model: Model, registry: Registry | None) -> None:
+    """Open the files of dataset options. Raises MisfitError on another alphabet or length than the model's."""
+    for option in options_of(type(options)):
+        given = getattr(options, option.name)
+        if not isinstance(given, DatasetFile):
+            continue
+        if given.path is not None:
+            context = opened(registry or installed(), given.path)
+            given.hold(context.__enter__(), context)  # closed when the option is deleted
+        found = given.sequences
+        if found.alphabet != model.alphabet:
+            said = f"{option.flag} {given} is {found.alphabet.name}, but model '{model.name}' reads"
+            raise MisfitError(f"{said} {model.alphabet.name}; give sequences of that alphabet")
+        if found.length != model.length:
+            said = f"{option.flag} {given} has sequences of {found.length} bases, but model '{model.name}' takes"
+            raise MisfitError(f"{said} {model.length}; give sequences of that length")
 
 
 def misfit(spec: Explainer, model: Model) -> str:
@@ -165,6 +190,23 @@ def new_explainer(job: Job) -> Any:
         if isinstance(error, DemoError) or passes(error):
             raise
         raise job.registered.failed(error) from error
+
+
+def expansion_of(job: Job) -> int:
+    """Return how many copies of each sequence the explainer computes at once: its ``expansion(model)``, or 1."""
+    if not callable(getattr(job.registered.load(), "expansion", None)):
+        return 1
+    try:
+        copies = new_explainer(job).expansion(job.model)
+    except BaseException as error:
+        if isinstance(error, DemoError) or passes(error):
+            raise
+        raise job.registered.failed(error) from error
+    if not isinstance(copies, int) or isinstance(copies, bool) or copies < 1:
+        raise job.registered.broke_contract(
+            f"expansion(model) must return a whole number of at least 1, not {copies!r}"
+        )
+    return copies
 
 
 def unit_of(job: Job, explainer: Any) -> str:

@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from demo_core.models.batch_size import measured_batch_size
+from demo_core.results.completeness import COMPLETENESS, described_extras, summary_of
 from demo_core.running.compute import Calculator, Part, calculating, check_same_names
 from demo_core.running.fingerprint import distributions_of, fingerprint_of_run
 from demo_core.running.guard import guarded
-from demo_core.running.job import Job, describe_job
+from demo_core.running.job import Job, describe_job, expansion_of
 from demo_core.running.sinks import Begun, DataChanged, Sink, extra_names
 from demo_core.running.sources import Source
-from demo_core.sequences.alphabets import alphabet_named
 
 R = TypeVar("R")
 _log = logging.getLogger(__name__)
@@ -68,6 +68,8 @@ def run(
     def batch_size() -> int:
         gradients, about = "gradients" in job.spec.needs, {key: described[key] for key in ("explainer", "options")}
         ours = gradients and job.registered.owner.origin == "built-in"  # computes in pieces
+        if (copies := expansion_of(job)) > 1:
+            return max(1, job.model.automatic_batch_size() // copies)
         with guarded(job.model):
             return measured_batch_size(job.model, source.n_batches(1), gradients=gradients, in_pieces=ours, about=about)
 
@@ -95,15 +97,25 @@ def _compute(
     """Compute the batches that are not finished."""
     size = calculator.job.batch_size
     sizes = [source.n_rows(batch, size) for batch in range(source.n_batches(size))]
-    done, names = begun.done, begun.names
-    on_start(sum(n for batch, n in enumerate(sizes) if batch in done), sum(sizes))
+    done, names, inside = begun.done, begun.names, False
+    rows, total = sum(n for batch, n in enumerate(sizes) if batch in done), sum(sizes)
+
+    def on_progress(some: int, of: int) -> None:
+        nonlocal inside
+        inside = True
+        on_start(rows + some, total or of)
+
+    on_start(rows, total)
     for batch in range(len(sizes)):
         if batch in done:
             continue
-        part = source.compute(calculator, batch, on_start)
+        part = source.compute(calculator, batch, on_progress)
         names = names or set(part)
         check_same_names(calculator.job, names, set(part))
         sink.add(batch, part)
+        if inside and total:  # on_batch counts all rows of the batch
+            on_start(rows, total)
+        rows, inside = rows + len(part["values"]), False
         on_batch(len(part["values"]))
 
 
@@ -130,9 +142,9 @@ class _Summary:
         self._calculator, self._described, self._fingerprint = calculator, described, dict(fingerprint)
         self._spec = calculator.job.spec
         self._source, self._digest = source, source.digest()
-        self._alphabet = alphabet_named(described["alphabet"])
         self._seconds, self._rows, self._bad, self._lost = 0.0, 0, 0, 0
-        self._gaps: list[NDArray[np.float64]] = []
+        self._errors: list[NDArray[np.float32]] = []
+        self._unchanged = 0
         self._extras: list[str] = []
 
     def of(self, parts: Iterable[Part]) -> Iterator[Part]:
@@ -146,8 +158,9 @@ class _Summary:
             if self._digest is not None:
                 self._digest.add(part)
             if self._spec.adds_up:
-                total = (part["values"].astype(np.float64) * self._alphabet.one_hot(part["codes"])).sum(axis=(1, 2))
-                self._gaps.append(np.abs(total - (part["target_values"].astype(np.float64) - part["baseline"])))
+                self._errors.append(part[f"extra:{COMPLETENESS}"])
+                difference = np.abs(part["target_values"] - part["baseline"])
+                self._unchanged += int((difference <= 1e-6 * np.maximum(1, np.abs(part["target_values"]))).sum())
             yield part
 
     def record(self) -> dict[str, Any]:
@@ -162,6 +175,7 @@ class _Summary:
             **self._described,
             "unit": self._calculator.unit,
             "extras": self._extras,
+            "extras_about": {e.name: {"help": e.help, "unit": e.unit} for e in described_extras(self._spec)},
             "additivity": self._additivity(),
             "fingerprint": self._fingerprint,
             "data_digest": self._fingerprint.get("sequences"),
@@ -178,12 +192,12 @@ class _Summary:
             found.append(f"{self._bad} of {self._rows} {what} have NaN or infinite values")
         if self._lost:
             found.append(f"outputs of {self._lost} of {self._rows} {what} are NaN or infinite")
+        if self._unchanged:
+            said = f"{self._unchanged} of {self._rows} sequences have the same output as their reference, so"
+            next_step = "; choose another background" if self._unchanged == self._rows else ""
+            found.append(f"{said} there is no difference to explain{next_step}")
         return found + [text for text in (self._calculator.shortage,) if text]
 
     def _additivity(self) -> dict[str, float | None] | None:
-        """Return largest and median completeness error."""
-        if not self._spec.adds_up:
-            return None
-        gaps = np.concatenate(self._gaps)
-        ends = {"largest_gap": float(gaps.max()), "median_gap": float(np.median(gaps))}
-        return {name: value if np.isfinite(value) else None for name, value in ends.items()}
+        """Return largest and median completeness error, and how many sequences exceed the tolerance."""
+        return summary_of(np.concatenate(self._errors), self._spec.tolerance) if self._spec.adds_up else None

@@ -34,7 +34,7 @@ class Source(Protocol):
         """Return the number of rows of a batch; 0 if it is known only after computing."""
 
     def compute(self, calculator: Calculator, batch: int, on_progress: Progress) -> Part:
-        """Compute one batch. Batch k starts with row k * batch_size."""
+        """Compute one batch. Batch k starts with row k * batch_size. ``on_progress(done, total)`` counts its rows."""
 
     def about(self, job: Job) -> dict[str, Any]:
         """Return alphabet, targets, chromosomes and source of the sequences, for the provenance."""
@@ -98,7 +98,8 @@ class Rows:
         if not first <= start <= start + len(index) <= first + len(ahead):  # one large read is faster than many
             first, ahead = start, self.dataset.take(self.rows[start : start + max(size, self.dataset.rows_at_once())])
             self._ahead = first, ahead
-        return calculator.sequences(batch, ahead.take(slice(start - first, start - first + len(index))), index)
+        block = ahead.take(slice(start - first, start - first + len(index)))
+        return calculator.sequences(batch, block, index, lambda rows: on_progress(int(rows), len(index)))
 
     def about(self, job: Job) -> dict[str, Any]:
         """Return the metadata of the dataset."""

@@ -6,6 +6,7 @@ Unknown letters stay where they are. Sequences are shuffled many at a time: no P
 from __future__ import annotations
 
 import itertools
+from typing import Protocol
 
 import numpy as np
 from numpy.random import Generator
@@ -22,6 +23,14 @@ _RANDOM_BITS = 64 - 2 * _BITS
 _MOST_LETTERS = 6
 
 
+class RowRandom(Protocol):
+    """Random numbers of each row by itself, such as ``batch.random`` of an explainer."""
+
+    def bits(self, k: int) -> NDArray[np.uint64]:
+        """Return new random numbers (N, k) of 64 bits for N rows. The first of a row do not depend on k."""
+        ...
+
+
 def shuffle(codes: Codes, random: Generator, unknown: int = 4) -> Codes:
     """Permute the known letters of each row of (N, L) codes, every order equally likely."""
     known = codes < unknown
@@ -34,7 +43,7 @@ def shuffle(codes: Codes, random: Generator, unknown: int = 4) -> Codes:
     return np.where(known, dealt, codes)
 
 
-def dinucleotide_shuffle(codes: Codes, random: Generator, unknown: int = 4) -> Codes:
+def dinucleotide_shuffle(codes: Codes, random: Generator | RowRandom, unknown: int = 4) -> Codes:
     """Shuffle each row of (N, L) codes, keeping exactly how often each letter follows each other letter.
 
     Every sequence with the same first letter, last letter and dinucleotide counts is equally likely. Unknown
@@ -53,7 +62,8 @@ def dinucleotide_shuffle(codes: Codes, random: Generator, unknown: int = 4) -> C
     codes
         (N, L) uint8.
     random
-        Random generator.
+        Random generator; or an object whose ``bits(k)`` returns (N, k) uint64 for the N rows, such as ``batch.random``
+        of an explainer. The shuffle of a row then does not depend on the other rows.
     unknown
         Code of unknown letters.
 
@@ -61,6 +71,7 @@ def dinucleotide_shuffle(codes: Codes, random: Generator, unknown: int = 4) -> C
     -------
     ndarray
         (N, L) uint8, shuffled.
+
     Raises
     ------
     ValueError
@@ -82,6 +93,7 @@ def dinucleotide_shuffle(codes: Codes, random: Generator, unknown: int = 4) -> C
     # the path through three letters or fewer is determined by its ends
     long_enough = lengths > 3
     rows, starts, lengths = rows[long_enough], starts[long_enough], lengths[long_enough]
+    draws = _Generated(random) if isinstance(random, Generator) else _OfRows(random, shuffled.shape[1], rows, unknown)
     for first in range(0, len(rows), _BLOCK):
         part = slice(first, first + _BLOCK)
         row, start, length = rows[part], starts[part], lengths[part]
@@ -89,7 +101,7 @@ def dinucleotide_shuffle(codes: Codes, random: Generator, unknown: int = 4) -> C
         inside = np.arange(columns.shape[1]) < length[:, None]
         columns = np.minimum(columns, shuffled.shape[1] - 1)
         runs = np.where(inside, shuffled[row[:, None], columns], 0)
-        done = _shuffle_runs(runs, length, random, unknown)
+        done = _shuffle_runs(runs, length, draws, part, row[:, None], columns[:, :-1], unknown)
         shuffled[np.broadcast_to(row[:, None], columns.shape)[inside], columns[inside]] = done[inside]
     return shuffled
 
@@ -102,8 +114,57 @@ def _known_runs(known: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np
     return rows, starts, ends - starts
 
 
-def _shuffle_runs(runs: Codes, lengths: NDArray[np.int64], random: Generator, letters: int) -> Codes:
-    """Shuffle the first ``lengths[i]`` letters of each row i of (N, M)."""
+class _Draws(Protocol):
+    """Random numbers for stretches of known letters."""
+
+    def edges(self, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[np.uint64]:
+        """Return ``_RANDOM_BITS`` bits for each edge; ``columns`` (stretches, edges) are places in the sequence."""
+
+    def gumbel(self, stretches: NDArray[np.int64], k: int) -> NDArray[np.float64]:
+        """Return (stretches, k) numbers of the standard Gumbel distribution."""
+
+
+class _Generated:
+    """Draws of a generator, which depend on all rows before."""
+
+    def __init__(self, random: Generator) -> None:
+        self._random = random
+
+    def edges(self, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[np.uint64]:
+        return self._random.integers(0, 1 << _RANDOM_BITS, columns.shape, dtype=np.uint64)
+
+    def gumbel(self, stretches: NDArray[np.int64], k: int) -> NDArray[np.float64]:
+        return self._random.gumbel(size=(len(stretches), k))
+
+
+class _OfRows:
+    """Draws that depend on the row alone: one number for each position, and some for each stretch of a row."""
+
+    def __init__(self, random: RowRandom, length: int, rows: NDArray[np.int64], letters: int) -> None:
+        self._trees = letters ** max(0, letters - 2)  # of each root (Cayley's formula)
+        self._edges = random.bits(length) >> np.uint64(64 - _RANDOM_BITS)
+        self._rows, first = rows, np.searchsorted(rows, rows)
+        self._number = np.arange(len(rows)) - first  # of each stretch in its row
+        most = int(self._number.max(initial=-1)) + 1
+        self._uniform = (random.bits(most * self._trees) >> np.uint64(11)) * 2.0**-53
+
+    def edges(self, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[np.uint64]:
+        return self._edges[rows, columns]
+
+    def gumbel(self, stretches: NDArray[np.int64], k: int) -> NDArray[np.float64]:
+        columns = self._number[stretches, None] * self._trees + np.arange(k)
+        uniform = self._uniform[self._rows[stretches, None], columns]
+        return np.asarray(-np.log(-np.log(np.maximum(uniform, 2.0**-54))))
+
+
+def _shuffle_runs(
+    runs: Codes, lengths: NDArray[np.int64], draws: _Draws, part: slice, rows: NDArray[np.int64],
+    columns: NDArray[np.int64], letters: int,
+) -> Codes:  # fmt: skip
+    """Shuffle the first ``lengths[i]`` letters of each row i of (N, M), the stretches ``part`` of all.
+
+    ``rows`` (N, 1) and ``columns`` (N, M - 1) are the places of their edges in the sequences.
+    """
     n, width = runs.shape
     each = np.arange(n)
     here, there = runs[:, :-1], runs[:, 1:]
@@ -115,11 +176,11 @@ def _shuffle_runs(runs: Codes, lengths: NDArray[np.int64], random: Generator, le
     flat = (each[:, None] << 2 * _BITS) + edges
     side = 1 << _BITS
     counts = np.bincount(flat[real], minlength=n * side * side).reshape(n, side, side)[:, :letters, :letters]
-    exits = _last_exits(counts, last, random)
+    exits = _last_exits(counts, last, draws, part.start)
 
     # All edges in random order, grouped by the letter they leave, its last exit at the end of each group. A key holds,
     # from the highest bit, the letter that the edge leaves, random bits, and the letter that it enters.
-    keys = random.integers(0, 1 << _RANDOM_BITS, here.shape, dtype=np.uint64)
+    keys = draws.edges(rows, columns)
     keys <<= np.uint64(_BITS)
     keys |= there
     keys |= here.astype(np.uint64) << np.uint64(64 - _BITS)
@@ -152,7 +213,7 @@ def _shuffle_runs(runs: Codes, lengths: NDArray[np.int64], random: Generator, le
     return walked.T
 
 
-def _last_exits(counts: NDArray[np.int64], last: NDArray[np.int64], random: Generator) -> NDArray[np.int64]:
+def _last_exits(counts: NDArray[np.int64], last: NDArray[np.int64], draws: _Draws, first: int) -> NDArray[np.int64]:
     """Return, for each row and letter, the letter that its last edge leads to: a random tree rooted at ``last``."""
     n, letters, _ = counts.shape
     exits = np.zeros((n, letters), np.int64)
@@ -174,7 +235,7 @@ def _last_exits(counts: NDArray[np.int64], last: NDArray[np.int64], random: Gene
         for column, letter in enumerate(others):
             total += logs[:, letter, trees[:, column]]
         # the Gumbel maximum is a draw in proportion to exp(total)
-        draw = (total + random.gumbel(size=total.shape)).argmax(axis=1)
+        draw = (total + draws.gumbel(first + mine, total.shape[1])).argmax(axis=1)
         exits[mine[:, None], others] = trees[draw]
     return exits
 

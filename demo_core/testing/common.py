@@ -10,15 +10,19 @@ from functools import cached_property
 from importlib import metadata
 from importlib.util import find_spec
 from types import SimpleNamespace
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from demo_core.errors import DemoError
+from demo_core.plugins.dataset_option import DatasetFile
 from demo_core.plugins.discovery import installed
 from demo_core.plugins.options import Option, options_of
 from demo_core.plugins.owner import Owner
 from demo_core.plugins.registry import Registered
 from demo_core.plugins.specs import Command, Spec
 from demo_core.testing.check import DoesNotApply, expect, rule
+
+if TYPE_CHECKING:
+    from demo_core.data.dataset import SequenceDataset
 
 S = TypeVar("S", bound=Spec)
 
@@ -123,8 +127,10 @@ def module_of(owner: Owner) -> str:
     return owner.entry_point
 
 
-def settings_of(options: type, given: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield options with each choice, each flag either way and each smallest value, one at a time.
+def settings_of(
+    options: type, given: Mapping[str, Any], dataset: SequenceDataset | None = None
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield options with each choice, each flag either way, each smallest value and each dataset, one at a time.
 
     Yields
     ------
@@ -133,7 +139,7 @@ def settings_of(options: type, given: Mapping[str, Any]) -> Iterator[tuple[str, 
     for option in options_of(options):
         if option.name in given:
             continue
-        for value in _values_of(option):
+        for value in [dataset] if option.scalar is DatasetFile and dataset is not None else _values_of(option):
             yield f"{option.name}={value}", {**given, option.name: value}
 
 

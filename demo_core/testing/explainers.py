@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from demo_core.errors import DemoError, MisfitError
+from demo_core.plugins.dataset_option import DatasetFile
+from demo_core.plugins.options import options_of
 from demo_core.plugins.registry import Registered
 from demo_core.plugins.specs import Architecture, Explainer
 from demo_core.results.explanation import Explanation
@@ -55,8 +57,9 @@ class ExplainerChecks(CommonChecks[Explainer]):
         """Return the target to explain."""
         from demo_core.running.job import make_job
 
-        given = {"options": self.options, **more}
-        return make_job(self.registered, model or self.make_model(), batch_size=batch_size, **given)
+        model = model or self.make_model()
+        options = {**_required_datasets(self.spec.options, model), **more.pop("options", self.options)}
+        return make_job(self.registered, model, batch_size=batch_size, options=options, **more)
 
     def run(
         self, model: Model | None = None, *, n: int = 6, rows: Any = None, unknown: bool = True, **more: Any
@@ -242,13 +245,20 @@ class ExplainerChecks(CommonChecks[Explainer]):
         """Check one at a time."""
         from demo_core.errors import PluginError
 
-        for what, options in settings_of(self.spec.options, self.options):
+        length = self.make_model().length
+        for what, options in settings_of(self.spec.options, self.options, tiny_dataset(32, length, seed=1)):
             try:
                 self.run(n=2, options=options)
             except PluginError as error:
                 raise Breach(f"with {what}: {error}") from error
             except DemoError:
                 continue
+
+
+def _required_datasets(options: type, model: Model) -> dict[str, Any]:
+    """Return a small dataset for each required option that names one."""
+    found = [o for o in options_of(options) if o.scalar is DatasetFile and o.required]
+    return {option.name: tiny_dataset(32, model.length, seed=1) for option in found}
 
 
 def _rounding(found: Explanation) -> float:

@@ -74,6 +74,15 @@ class Cnn(nn.Module, Network):
         """Return the same outputs, faster on a CPU."""
         return cast("Tensor", self.linear(self.global_max(fast_layers(self.features, x))))
 
+    @property
+    def local_layers(self) -> nn.Sequential:
+        """Layers whose outputs depend on few neighbouring positions."""
+        return self.features
+
+    def from_channel_maxima(self, maxima: Tensor) -> Tensor:
+        """Return outputs (B, T) of the maximum over positions of each channel of ``local_layers``, (B, C)."""
+        return cast("Tensor", self.linear(maxima))
+
     def prefix_logits(self, x: Tensor) -> Tensor:
         """Return outputs (B, T, L) of every prefix, NaN below ``min_length``, in one pass.
 

@@ -15,8 +15,6 @@ from demo_core.cli import (
     click_options,
     echo,
     emit_json,
-    find_reader,
-    import_source,
     reader_option,
     say,
     seed,
@@ -25,6 +23,7 @@ from demo_core.cli import (
     take_options,
     words,
 )
+from demo_core.data import find_reader
 from demo_core.errors import DemoError, UsageProblem, counted, printable
 from demo_core.plugins import DatasetReader, Registered, Registry, build, options_of
 from demo_core.storage import check_not_an_input
@@ -158,7 +157,7 @@ def import_(
 
     A positive and its shuffle stay in the same split. So do identical sequences and reverse complements.
     """
-    from demo_core.data import ImportSettings
+    from demo_core.data import ImportSettings, import_source
     from demo_core.sequences import alphabet_named
 
     state: State = ctx.obj

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import functools
-import os
-import sys
 from collections import Counter
 from collections.abc import Callable
-from contextlib import nullcontext, redirect_stdout
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,9 +18,8 @@ from demo_core.cli import (
     batch_size_option,
     click_options,
     device,
-    echo,
+    names_of,
     open_data,
-    progress,
     reader_option,
     say,
     seed,
@@ -34,17 +31,15 @@ from demo_core.errors import (
     DemoError,
     ExitCode,
     Interrupted,
-    MisfitError,
-    PluginError,
     UsageProblem,
     counted,
     printable,
 )
 from demo_core.models import is_model_folder
-from demo_core.plugins import Explainer, Registered, Registry, build, from_environment, options_of
+from demo_core.plugins import Explainer, Registered, Registry, build, options_of
 from demo_core.sequences import text_lines
-from demo_explain.pattern_report import report_patterns
 from demo_explain.requests import Request, load_config, state_of
+from demo_explain.runs import chosen_explainers, run_all, run_one
 
 if TYPE_CHECKING:
     import numpy as np
@@ -52,7 +47,6 @@ if TYPE_CHECKING:
 
     from demo_core.data import SequenceDataset
     from demo_core.models import Model
-    from demo_core.running import Job, Outcome
     from demo_explain.selection import Selection
 
 ALL = "all"
@@ -137,6 +131,7 @@ def _command(registered: Registered[Explainer] | None, name: str) -> click.Comma
         metavar="NAME",
         help="File name without .h5, for a single run. [default: MODEL.EXPLAINER and changed options]",
     )
+    @_about_all(registered is None)
     @click.option("--force", is_flag=True, help="Compute again and replace an existing file.")
     @seed
     @device
@@ -149,6 +144,18 @@ def _command(registered: Registered[Explainer] | None, name: str) -> click.Comma
     if registered:
         command.params += click_options(registered.spec.options, registered.spec.name, command.params)
     return command
+
+
+def _about_all(wanted: bool) -> Callable[[Any], Any]:
+    """Return the options of ``all``."""
+    names = names_of(Explainer)
+    options = (
+        click.option("--except", "without", multiple=True, metavar="NAME", shell_complete=names,
+                     help="Omit this explainer. Repeatable."),
+        click.option("--also", multiple=True, metavar="NAME", shell_complete=names,
+                     help="Include this expensive explainer, which is omitted otherwise. Repeatable."),
+    )  # fmt: skip
+    return lambda command: functools.reduce(lambda made, add: add(made), reversed(options if wanted else ()), command)
 
 
 def _about_data(wanted: bool) -> Callable[[Any], Any]:
@@ -194,6 +201,7 @@ def _explain(
                 model.check_data(dataset, others[0])
         if registered is None:
             _check_tables(ctx, registry)
+            chosen = chosen_explainers(registry, request)
         for model in opened:
             for target in _targets(request, model):
                 one = replace(request, target=target)
@@ -202,10 +210,10 @@ def _explain(
                     rows = _selection(one).rows(dataset, model.target(target).outputs[0].name)
                     _say_selected(one, dataset, rows)
                 if registered:
-                    _run(registry, registered, options, model, dataset, rows, one, source)
+                    run_one(registry, registered, options, model, dataset, rows, one, source)
                 else:
                     tables = ctx.meta.get("demo.tables", {})
-                    code = max(code, _run_all(registry, tables, model, dataset, rows, one, source))
+                    code = max(code, run_all(registry, chosen, tables, model, dataset, rows, one, source))
     if code:
         ctx.exit(code)
     if request.made and registered and registered.spec.kind in ("attribution", "trace"):
@@ -278,116 +286,6 @@ def _targets(request: Request, model: Model) -> list[str | None]:
     if request.name and len(names) > 1:
         raise UsageProblem("--name names one file; omit it with --target all")
     return list(names)
-
-
-def _run_all(
-    registry: Registry,
-    tables: dict[str, Any],
-    model: Model,
-    dataset: SequenceDataset | None,
-    rows: NDArray[np.int64] | None,
-    request: Request,
-    source: Path | None,
-) -> ExitCode:
-    """Run every explainer that fits, with options from the environment and the config file; return 4 if one failed."""
-    code = ExitCode.DONE
-    for registered in registry.all(Explainer):
-        name = registry.qualified(registered)
-        if why := registered.why_unavailable():
-            say(f"skipped {name}: {why}")
-            continue
-        spec = registered.spec
-        options = {**tables.get(name, {}), **from_environment(spec.options, spec.name, os.environ)}
-        missing = [o.flag for o in options_of(spec.options) if o.required and o.name not in options]
-        if missing:
-            say(f"skipped {name}: needs {', '.join(missing)}; run demo explain {name}")
-            continue
-        try:
-            _run(registry, registered, options, model, dataset, rows, request, source)
-        except MisfitError as error:
-            say(f"skipped {name}: {error}")
-        except UsageProblem:
-            raise
-        except DemoError as error:  # the failure of one explainer does not stop the others
-            say(f"demo: {error}")
-            code = ExitCode.PLUGIN if isinstance(error, PluginError) else max(code, ExitCode.FAILED)
-    return code
-
-
-def _run(
-    registry: Registry,
-    registered: Registered[Explainer],
-    options: dict[str, Any],
-    model: Model,
-    dataset: SequenceDataset | None,
-    rows: NDArray[np.int64] | None,
-    request: Request,
-    source: Path | None,
-) -> None:
-    from demo_core.running import make_job
-    from demo_core.storage import check_not_an_input, make_folder
-    from demo_explain.run_names import run_name
-
-    pattern = registered.spec.kind == "pattern"
-    job = make_job(
-        registered,
-        model,
-        options=options,
-        target=request.target,
-        seed=request.seed,
-        average_strands=request.average_strands and not pattern,
-        batch_size=request.batch_size,
-        third_party=registry.third_party(),
-    )
-    if request.output.suffix == ".h5" and not request.output.exists():
-        raise UsageProblem(f"-o {request.output}: expected a folder; use --name for the file name")
-    if request.output.exists() and not request.output.is_dir():
-        raise DemoError(f"{request.output} is a file; -o names a folder for explanations")
-    make_folder(request.output)
-    output = (
-        request.output
-        / f"{(request.name or '').removesuffix('.h5') or run_name(job, registry.qualified(registered))}.h5"
-    )
-    check_not_an_input(output, source)
-    outcome = _run_into(output, job, dataset, rows, request.force)
-    for warning in outcome.warnings:
-        say(f"warning: {model.name} {registered.spec.name}: {warning}")
-    said = {
-        "written": "",
-        "continued": ", resumed",
-        "skipped": ", skipped: already finished",
-    }
-    what = counted(outcome.sequences, "pattern" if pattern else "sequence")
-    echo(f"{outcome.path}: {what}{said[outcome.state]}")
-    if pattern:
-        report_patterns(outcome.path)
-    request.made.append(outcome.path)
-
-
-def _run_into(
-    output: Path, job: Job, dataset: SequenceDataset | None, rows: NDArray[np.int64] | None, force: bool
-) -> Outcome:
-    """Run a job into a file, with a progress bar. Output of the plugin goes to stderr."""
-    from demo_core.running import File, Patterns, Rows, run
-
-    spec = job.spec
-    title, sink = f"{job.model.name} {spec.name}", File(output, force=force)
-    with progress(title) as (start, advance), redirect_stdout(sys.stderr):
-        if dataset is not None and spec.kind != "pattern":
-            return run(job, Rows(dataset, rows), sink, on_start=start, on_batch=advance)
-        begun = False
-
-        def on_start(done: int, total: int) -> None:
-            nonlocal begun
-            if not begun:
-                say(f"{title}: optimising inputs for {job.target.name}")
-            begun = True
-            start(done, total)
-
-        try:
-            return run(job, Patterns(), sink, on_start=on_start)
-        except KeyboardInterrupt:
-            raise Interrupted("interrupted; patterns are computed in one batch, so nothing was kept") from None
 
 
 def _selection(request: Request) -> Selection:

@@ -32,6 +32,8 @@ class Request:
     average_strands: bool = False
     batch_size: int | None = None
     reader: str | None = None
+    without: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
     #: Files of this command, in the order of creation
     made: list[Path] = field(default_factory=list)
 
@@ -50,7 +52,7 @@ def load_config(ctx: click.Context, param: click.Parameter, path: Path | None) -
     own = {str(p.name): str(p.name) for p in options if not isinstance(p, PluginOption)}
     of_plugin = {p.field: str(p.name) for p in options if isinstance(p, PluginOption)}
     # one file serves several explainers, including those that read no data
-    known = {one.name: one.name for one in fields(Request) if one.name != "made"}
+    known = {one.name: one.name for one in fields(Request) if one.name != "made"} | {"except": "without"}
     flat = {key: value for key, value in values.items() if not isinstance(value, dict)}
     registry, tables = state_of(ctx).registry, dict[str, dict[str, Any]]()
     for table, value in values.items():

@@ -6,9 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from demo_core.plugins import options_of
+from demo_core.plugins import DatasetFile, options_of
 
-_TYPES: dict[type, str] = {bool: "boolean", int: "integer", float: "number", str: "string", Path: "string"}
+_TYPES: dict[type, str] = {
+    bool: "boolean", int: "integer", float: "number", str: "string", Path: "string", DatasetFile: "string",
+}  # fmt: skip
 
 
 def json_schema(cls: type) -> dict[str, Any]:

@@ -74,10 +74,11 @@ def test_explaining_a_fasta_directly_and_several_models(here, trained, demo, qui
         "explain", "all", trained / "one", trained / "two", here / "peaks.fa", "-o", "e", "--limit", "5"
     )
     assert code == 0, err
-    explainers = ("saliency", "temporal")
+    explainers = ("input-x-gradient", "integrated-gradients", "saliency", "smooth-grad", "temporal")
     of_data = [name for name in sorted(os.listdir("e")) if "class-optimization" not in name]
     assert of_data == [f"{m}.{e}.h5" for m in ("one", "two") for e in explainers]
-    assert len(os.listdir("e")) == 6
+    assert len(os.listdir("e")) == 2 * (len(explainers) + 1)
+    assert "skipped ism: it is expensive; add --also ism to run it" in err
     with Explanation.open("e/one.saliency.h5") as found:
         assert len(found) == 5
         assert found.sequences.labels[:, 0].tolist() == [1, 0, 1, 0, 1]

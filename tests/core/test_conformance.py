@@ -38,6 +38,8 @@ _REGISTRY = discover(environ={"DEMO_LOAD_PLUGINS": ""}).registry
 #: Options that a plugin requires.
 SHORT = {
     "class-optimization": {"steps": 10, "restarts": 3},
+    "expected-gradients": {"references": 3},
+    "smooth-grad": {"samples": 3},
     "adapted": {
         "network": "broken_networks:Foreign",
         "arguments": '{"letters": "$letters", "n_targets": "$targets", "length": "$length"}',
@@ -61,8 +63,10 @@ NOTHING_TO_CHECK = {
     # reads no data
     *(f"class-optimization:{name}" for name in ("batch-size", "order", "memory", "outputs", "hypothetical")),
     "temporal:hypothetical",  # of kind trace
-    *(f"{n}:{name}" for n in ("class-optimization", "saliency", "temporal")
+    *(f"{n}:{name}" for n in ("class-optimization", "ism", "saliency", "smooth-grad", "temporal")
       for name in ("only-letters-that-are-there", "adds-up")),
+    *(f"{n}:only-letters-that-are-there" for n in ("expected-gradients", "integrated-gradients")),
+    "input-x-gradient:adds-up", "input-x-gradient:hypothetical",
 }  # fmt: skip
 
 

@@ -179,7 +179,7 @@ def test_the_command_imports_with_negatives_sizes_and_digest(tmp_path, genome, d
 def test_suffixes_choose_the_reader():
     from pathlib import Path
 
-    from demo_core.cli.data_arguments import find_reader
+    from demo_core.data import find_reader
 
     for name in ("x.bed", "x.bed.gz", "x.narrowPeak", "x.narrowPeak.gz"):
         assert find_reader(State().registry, Path(name), None).spec.name == "bed"

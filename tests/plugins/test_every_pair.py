@@ -1,5 +1,7 @@
 """Test every explainer on every architecture: results do not depend on batch size, order or resuming."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -19,7 +21,16 @@ from demo_core.storage.part_files import Parts
 from demo_core.testing import tiny_dataset, tiny_model
 
 ARCHITECTURES = ["cnn", "cnn-rnn", "rnn"]
-EXPLAINERS = ["saliency", "temporal"]
+OPTIONS = {
+    "expected-gradients": {"references": 2, "tolerance": 0.05},
+    "input-x-gradient": {},
+    "integrated-gradients": {},
+    "ism": {},
+    "saliency": {},
+    "smooth-grad": {"samples": 2},
+    "temporal": {},
+}
+EXPLAINERS = list(OPTIONS)
 VARIANTS = [*((a, {}) for a in ARCHITECTURES), ("rnn", {"unidirectional": True}), ("cnn-rnn", {"unidirectional": True})]
 
 
@@ -29,9 +40,16 @@ def test_these_are_all_there_are(registry):
     assert sorted(of_data) == EXPLAINERS
 
 
-def same(one, other):
+def same(one, other, floor=0.0):
+    """Compare to 1e-5, or to ``floor``: the rounding error of outputs whose differences the values are."""
     largest = np.nanmax(np.abs(other))
-    return np.allclose(one, other, rtol=1e-5, atol=1e-5 * largest, equal_nan=True)
+    return np.allclose(one, other, rtol=1e-5, atol=1e-5 * largest + floor, equal_nan=True)
+
+
+def rounding(explainer, found):
+    """Return the floor of differences of outputs, and of path integrals, which are refined by such differences."""
+    shares = {"ism": 1e-6, "expected-gradients": 1e-5, "integrated-gradients": 1e-5}
+    return shares.get(explainer, 0) * np.abs(found.outputs).max()
 
 
 @pytest.mark.parametrize(("architecture", "options"), VARIANTS, ids=str)
@@ -42,19 +60,20 @@ def test_batch_size_and_order_change_nothing(registry, explainer, architecture, 
     shuffled = np.random.default_rng(0).permutation(30)
 
     def values(batch_size, rows):
-        return run(make_job(found, model, batch_size=batch_size), Rows(data, rows), Memory()).values
+        job = make_job(found, model, batch_size=batch_size, options=OPTIONS[explainer])
+        return run(job, Rows(data, rows), Memory())
 
     whole = values(512, np.arange(30))
-    assert np.nanstd(whole) > 0
+    assert np.nanstd(whole.values) > 0
     for batch_size in (1, 7, 512):
-        assert same(values(batch_size, shuffled), whole[shuffled])
+        assert same(values(batch_size, shuffled).values, whole.values[shuffled], rounding(explainer, whole))
 
 
 @pytest.mark.parametrize(("architecture", "options"), VARIANTS, ids=str)
 @pytest.mark.parametrize("explainer", EXPLAINERS)
 def test_resuming_changes_nothing(registry, tmp_path, monkeypatch, explainer, architecture, options):
     data, model = tiny_dataset(30), tiny_model(architecture, registry=registry, **options)
-    job = make_job(registry.find(Explainer, explainer), model, batch_size=7)
+    job = make_job(registry.find(Explainer, explainer), model, batch_size=7, options=OPTIONS[explainer])
     rows = np.arange(30)
     monkeypatch.setattr("demo_core.running.sinks._HELD_SECONDS", 0.0)  # one part per batch
     seen = []
@@ -70,9 +89,8 @@ def test_resuming_changes_nothing(registry, tmp_path, monkeypatch, explainer, ar
         assert len(parts.finished()) == 2
     assert run(job, Rows(data, rows), File(tmp_path / "x.h5")).state == "continued"
     with Explanation.open(tmp_path / "x.h5") as found:
-        assert same(
-            found.values[:], run(make_job(job.registered, model, batch_size=512), Rows(data, rows), Memory()).values
-        )
+        whole = run(replace(job, batch_size=512), Rows(data, rows), Memory())
+        assert same(found.values[:], whole.values, rounding(explainer, whole))
         assert found.sequences.ids[:].tolist() == data.ids.tolist()
 
 
@@ -113,10 +131,12 @@ def test_temporal_refuses_a_network_of_one_length(registry):
 def test_the_same_on_cuda(registry, explainer, architecture, options):
     data, model = tiny_dataset(30), tiny_model(architecture, registry=registry, **options)
     found = registry.find(Explainer, explainer)
-    cpu = run(make_job(found, model), Rows(data, np.arange(30)), Memory()).values
+    cpu = run(make_job(found, model, options=OPTIONS[explainer]), Rows(data, np.arange(30)), Memory())
     model.to("cuda")
     for batch_size in (1, 7, 512):
-        assert same(run(make_job(found, model, batch_size=batch_size), Rows(data, np.arange(30)), Memory()).values, cpu)
+        job = make_job(found, model, batch_size=batch_size, options=OPTIONS[explainer])
+        cuda = run(job, Rows(data, np.arange(30)), Memory())
+        assert same(cuda.values, cpu.values, rounding(explainer, cpu))
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
@@ -138,7 +158,7 @@ def test_trained_explained_and_resumed_on_cuda(registry, tmp_path, architecture,
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-@pytest.mark.parametrize("explainer", EXPLAINERS)
+@pytest.mark.parametrize("explainer", ["saliency", "temporal"])
 def test_goes_on_when_a_gpu_is_full(registry, explainer):
     data = tiny_dataset(256, length=1000)
     model = tiny_model("cnn", length=1000, registry=registry, filters=(64, 64)).to("cuda")
