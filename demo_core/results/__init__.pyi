@@ -1,7 +1,9 @@
 from .completeness import COMPLETENESS as COMPLETENESS
 from .completeness import SMALL_DIFFERENCE as SMALL_DIFFERENCE
 from .completeness import completeness_error as completeness_error
+from .completeness import completeness_errors as completeness_errors
 from .completeness import completeness_sentence as completeness_sentence
+from .completeness import tolerance_of as tolerance_of
 from .explanation import Explanation as Explanation
 from .provenance import ExplainerInfo as ExplainerInfo
 from .provenance import ModelInfo as ModelInfo

@@ -11,7 +11,7 @@ from demo_core.errors import counted
 from demo_core.plugins.specs import Explainer, Extra
 
 if TYPE_CHECKING:
-    from demo_core.results.provenance import Provenance
+    from demo_core.results.explanation import Explanation
 
 #: Name of the extra that holds the completeness error of each sequence.
 COMPLETENESS = "completeness-error"
@@ -62,20 +62,59 @@ def summary_of(errors: NDArray[np.float32], tolerance: float) -> dict[str, float
     return {**finite, "tolerance": tolerance, "failing": int((~(errors <= tolerance)).sum())}
 
 
-def described_extras(spec: Explainer) -> tuple[Extra, ...]:
+def extras_of(spec: Explainer) -> tuple[Extra, ...]:
     """Return the extras that an explainer describes, and the completeness error if it promises a sum."""
     return (*spec.extras, _EXTRA) if spec.adds_up else spec.extras
 
 
-def completeness_sentence(provenance: Provenance, n: int) -> str:
+def completeness_errors(explanation: Explanation) -> NDArray[np.float32] | None:
+    """Return the completeness error of each sequence, as stored or computed from the values.
+
+    Parameters
+    ----------
+    explanation
+        An explanation.
+
+    Returns
+    -------
+    ndarray or None
+        (N,) float32; None if the method promises no sum.
+
+    Examples
+    --------
+    >>> from demo_core import explain
+    >>> from demo_core.results import completeness_errors
+    >>> from demo_core.testing import tiny_dataset, tiny_model
+    >>> explanation = explain("integrated-gradients", tiny_model(), tiny_dataset(8))
+    >>> bool((completeness_errors(explanation) < 0.01).all())
+    True
+    """
+    if not explanation.provenance.adds_up or explanation.baseline is None or explanation.kind != "attribution":
+        return None
+    if COMPLETENESS in explanation.provenance.extras:
+        return explanation.extra(COMPLETENESS)
+    found = []
+    for rows in explanation.blocks():
+        present = np.asarray(explanation.values[rows], np.float64) * explanation.one_hot(rows)
+        target = np.asarray(explanation.target_values[rows], np.float64)
+        found.append(completeness_error(present, target - np.asarray(explanation.baseline[rows], np.float64)))
+    return np.concatenate(found)
+
+
+def tolerance_of(explanation: Explanation) -> float:
+    """Return the largest completeness error that a run allows; 1 % if its file does not state it."""
+    about = explanation.metadata.get("additivity")
+    value = about.get("tolerance") if isinstance(about, dict) else None
+    return float(value) if isinstance(value, int | float) else 0.01
+
+
+def completeness_sentence(explanation: Explanation) -> str:
     """Say in one sentence how far the values of a run are from adding up.
 
     Parameters
     ----------
-    provenance
-        Provenance of the run.
-    n
-        Number of its sequences.
+    explanation
+        An explanation.
 
     Returns
     -------
@@ -87,26 +126,26 @@ def completeness_sentence(provenance: Provenance, n: int) -> str:
     >>> from demo_core import explain
     >>> from demo_core.results import completeness_sentence
     >>> from demo_core.testing import tiny_dataset, tiny_model
-    >>> provenance = explain("saliency", tiny_model(), tiny_dataset(8)).provenance
-    >>> completeness_sentence(provenance, 8)
+    >>> completeness_sentence(explain("saliency", tiny_model(), tiny_dataset(8)))
     'saliency promises no sum: its values need not add up to a difference of outputs'
     """
-    if provenance.kind != "attribution":
+    if explanation.kind != "attribution":
         return ""
-    name = provenance.explainer.name
-    if not provenance.adds_up:
-        return f"{name} promises no sum: its values need not add up to a difference of outputs"
-    about = provenance.record.get("additivity") or {}
-    largest, failing = about.get("largest_error"), about.get("failing")
-    if failing is None:
-        return "the file does not state the completeness error"
-    if not failing and largest is not None:
-        return f"values sum to the output difference within {_share(largest)} (worst of {counted(n, 'sequence')})"
-    middle, worst = about.get("median_error"), "without limit" if largest is None else _share(largest)
-    said = f"values miss the output difference by more than {_share(about['tolerance'])}"
-    typical = "" if middle is None else f", median {_share(middle)}"
-    return f"{said} on {failing} of {counted(n, 'sequence')} (worst {worst}{typical}): do not use the values of these"
+    errors, tolerance = completeness_errors(explanation), tolerance_of(explanation)
+    if errors is None:
+        return f"{explanation.explainer} promises no sum: its values need not add up to a difference of outputs"
+    failing = int((~(errors <= tolerance)).sum())
+    worst, middle = _share(float(errors.max())), _share(float(np.median(errors)))
+    of = counted(len(errors), "sequence")
+    if not failing:
+        return f"values sum to the output difference within {worst} (worst of {of}; median {middle})"
+    return (
+        f"values miss the output difference by more than {_share(tolerance)} on {failing} of {of} "
+        f"(worst {worst}, median {middle}): do not use the values of these"
+    )
 
 
 def _share(value: float) -> str:
+    if not np.isfinite(value):
+        return "an infinite share"
     return f"{value:.1e}" if value < 0.001 else f"{100 * value:.2g} %"

@@ -8,7 +8,7 @@ from typing import Any, TypeVar, cast
 
 from demo_core.errors import printable, unknown_name
 from demo_core.models.outputs import Output
-from demo_core.plugins.specs import KINDS
+from demo_core.plugins.specs import KINDS, Extra
 
 T = TypeVar("T")
 
@@ -130,6 +130,14 @@ class Provenance:
     extras: tuple[str, ...]
     fingerprint: Mapping[str, Any]
     warnings: tuple[str, ...]
+
+    @property
+    def described_extras(self) -> tuple[Extra, ...]:
+        """The extras with help text and unit, '' where the file states none."""
+        about = self.record.get("extras_about")
+        found = {name: one for name, one in about.items() if isinstance(one, dict)} if isinstance(about, dict) else {}
+        texts = {name: [printable(one.get(key, ""), 200) for key in ("help", "unit")] for name, one in found.items()}
+        return tuple(Extra(name, *texts.get(name, ["", ""])) for name in self.extras)
 
     @classmethod
     def parse(cls, record: Mapping[str, Any]) -> Provenance:

@@ -94,8 +94,8 @@ class _Copies:
         self._random, self._k = random, k
 
     def bits(self, k: int) -> NDArray[np.uint64]:
-        # one call of the stream for each copy, so that the numbers of a copy do not depend on k
-        return np.stack([self._random.bits(k) for _ in range(self._k)], axis=1).reshape(-1, k)
+        drawn = np.stack([self._random.bits(k) for _ in range(self._k)], axis=1)
+        return drawn.reshape(len(drawn) * self._k, k)
 
 
 class RunRandom:

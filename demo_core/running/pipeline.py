@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from demo_core.models.batch_size import measured_batch_size
-from demo_core.results.completeness import COMPLETENESS, described_extras, summary_of
+from demo_core.results.completeness import COMPLETENESS, extras_of, summary_of
 from demo_core.running.compute import Calculator, Part, calculating, check_same_names
 from demo_core.running.fingerprint import distributions_of, fingerprint_of_run
 from demo_core.running.guard import guarded
@@ -175,7 +175,7 @@ class _Summary:
             **self._described,
             "unit": self._calculator.unit,
             "extras": self._extras,
-            "extras_about": {e.name: {"help": e.help, "unit": e.unit} for e in described_extras(self._spec)},
+            "extras_about": {e.name: {"help": e.help, "unit": e.unit} for e in extras_of(self._spec)},
             "additivity": self._additivity(),
             "fingerprint": self._fingerprint,
             "data_digest": self._fingerprint.get("sequences"),

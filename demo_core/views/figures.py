@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from demo_core.errors import UsageProblem, printable
 from demo_core.models.outputs import logistic
+from demo_core.results.completeness import COMPLETENESS
 from demo_core.results.explanation import Explanation
 from demo_core.views.rows import (
     Draw,
@@ -315,6 +316,8 @@ def _said(explanation: Explanation, row: int) -> str:
         if output.name in names:
             unit = "P" if output.is_probability else ""
             parts.append(f"{unit}({printable(output.name, 30)}) = {output.predict(outputs[column]):.3f}")
+    if COMPLETENESS in explanation.provenance.extras:
+        parts.append(f"completeness error {100 * float(explanation.extra(COMPLETENESS)[row]):.2g} %")
     if not np.isfinite(explanation.values[row]).all():
         parts.append("grey: no score" if explanation.kind == "trace" else "some values are NaN or infinite")
     return "   ".join(parts)

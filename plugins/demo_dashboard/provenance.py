@@ -5,12 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import numpy as np
-
 from demo_core.errors import printable
-from demo_dashboard.numbers import number
+from demo_core.results import completeness_errors, completeness_sentence, tolerance_of
 from demo_dashboard.runs import Run
-from demo_dashboard.sequence import GAP_SHARE, GAP_SIZE
 
 #: Maximum characters of a run's metadata shown.
 _MOST = 200_000
@@ -38,7 +35,7 @@ def provenance(run: Run) -> dict[str, Any]:
         "created": meta.get("created", "unknown"),
         "wall time": f"{meta.get('wall_seconds', '?')} s",
         "libraries": ", ".join(f"{k} {v}" for k, v in _dict(meta.get("libraries")).items()),
-        "adds up": _adds_up(run),
+        "completeness": completeness_sentence(e) or f"a {e.kind} has no sum",
     }
     text = json.dumps(meta, indent=1, ensure_ascii=False)
     return {
@@ -51,41 +48,10 @@ def provenance(run: Run) -> dict[str, Any]:
 def doubts(run: Run) -> list[str]:
     """Reasons to distrust a run: its own warnings, and a failed completeness check."""
     found = [printable(w, 400) for w in run.explanation.provenance.warnings]
-    due = _due(run)
-    if due is not None:
-        gaps, sizes = due
-        off = gaps > np.maximum(GAP_SIZE, GAP_SHARE * sizes)
-        if off.any():
-            found.append(
-                f"the values of {int(off.sum()):,} of {len(off):,} sequences do not add up to the target less its "
-                f"baseline, by more than {GAP_SHARE:.0%} of it"
-            )
+    errors = completeness_errors(run.explanation)
+    if errors is not None and not (errors <= tolerance_of(run.explanation)).all():
+        found.append(completeness_sentence(run.explanation))
     return found
-
-
-def _adds_up(run: Run) -> str:
-    due = _due(run)
-    if due is None:
-        return "the method does not promise completeness"
-    gaps, sizes = due
-    return (
-        f"the sum of values is off by {number(np.median(gaps), 3)} in the median and {number(gaps.max(), 3)} at most, "
-        f"where it should be {number(np.median(sizes), 3)} in the median"
-    )
-
-
-def _due(run: Run) -> tuple[Any, Any] | None:
-    """Return the completeness error and the expected sum of each sequence, as magnitudes."""
-    e = run.explanation
-    if not e.provenance.adds_up or e.baseline is None or e.kind != "attribution":
-        return None
-    gaps, sizes = [], []
-    for rows in e.blocks():
-        values = np.asarray(e.values[rows], np.float64)
-        due = np.asarray(e.target_values[rows], np.float64) - np.asarray(e.baseline[rows], np.float64)
-        gaps.append(np.abs((values * e.one_hot(rows)).sum(axis=(1, 2)) - due))
-        sizes.append(np.abs(due))
-    return np.nan_to_num(np.concatenate(gaps), nan=np.inf), np.concatenate(sizes)
 
 
 def _dict(value: Any) -> dict[str, Any]:

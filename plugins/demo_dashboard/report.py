@@ -172,7 +172,20 @@ def _table(shown: Shown) -> dict[str, Any]:
         "wrongness": numbers(wrongness(aligned), 4),
         "disagreement": numbers(disagreement(aligned), 4),
         "hits": [_hits(shown, place) for place in range(len(aligned))],
+        "extras": [extra for index in range(len(aligned.runs)) for extra in _extras(aligned, index)],
     }
+
+
+def _extras(aligned: Aligned, index: int) -> list[dict[str, Any]]:
+    """Return the further numbers of a run, as columns of the table."""
+    run, found = aligned.runs[index], []
+    rows = aligned.rows[index]
+    for extra in run.explanation.provenance.described_extras:
+        column = np.where(rows >= 0, run.explanation.extra(extra.name)[np.maximum(rows, 0)], np.nan)
+        unit = f" Unit: {extra.unit}." if extra.unit else ""
+        about = f"{extra.name} of {run.label}. {extra.help}{unit}"
+        found.append({"title": printable(extra.name, 40), "about": printable(about, 400), "values": numbers(column, 4)})
+    return found
 
 
 def _hits(shown: Shown, place: int) -> dict[str, int]:

@@ -10,13 +10,11 @@ import numpy as np
 
 from demo_core.data import take_rows
 from demo_core.errors import printable
+from demo_core.results import completeness_error, tolerance_of
 from demo_dashboard.alignment import Aligned, Floats
 from demo_dashboard.motifs import Motifs, Site
 from demo_dashboard.numbers import bytes_of, number, quantised
 from demo_dashboard.runs import Run
-
-#: A completeness error above this fraction of the expected sum, and above this value, is marked.
-GAP_SHARE, GAP_SIZE = 0.05, 0.01
 
 
 @dataclass(frozen=True)
@@ -104,8 +102,8 @@ def _gap(run: Run, row: int, values: Floats, codes: Any) -> list[float | None] |
     e = run.explanation
     if not e.provenance.adds_up or e.baseline is None or e.kind != "attribution":
         return None
-    x = e.sequences.alphabet.one_hot(codes)
-    total, due = float((values * x).sum()), float(e.target_values[row]) - float(e.baseline[row])
-    if not abs(total - due) > max(GAP_SIZE, GAP_SHARE * abs(due)):
+    present = np.asarray(values * e.sequences.alphabet.one_hot(codes), np.float64)
+    due = float(e.target_values[row]) - float(e.baseline[row])
+    if completeness_error(present[None], np.array([due]))[0] <= tolerance_of(e):
         return None
-    return [number(total), number(due)]
+    return [number(float(present.sum())), number(due)]

@@ -133,7 +133,7 @@ def _say_completeness(path: Path) -> None:
     from demo_core.results import Explanation, completeness_sentence
 
     with Explanation.open(path) as found:
-        if sentence := completeness_sentence(found.provenance, len(found)):
+        if sentence := completeness_sentence(found):
             say(f"{path.name}: {sentence}")
 
 

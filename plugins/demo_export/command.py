@@ -1,4 +1,4 @@
-"""``demo export EXPLANATION --npz|--tsv|--bedgraph|--bigwig``."""
+"""``demo export EXPLANATION --npz|--tsv|--table|--bedgraph|--bigwig``."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ _MODISCO_WINDOW = 400
 @click.argument("explanation", type=click.Path(path_type=Path))
 @click.option("--npz", is_flag=True, help="Write X.sequences.npz and X.attributions.npz for modisco.")
 @click.option("--tsv", is_flag=True, help="Write a table with one row per base. Positions are 0-based.")
+@click.option("--table", is_flag=True, help="Write a table with one row per sequence: labels, outputs, extras.")
 @click.option(
     "--bedgraph",
     is_flag=True,
@@ -45,7 +46,7 @@ def export(explanation: Path, output: Path | None, chrom_sizes: Path | None, for
     """Export an explanation in one or several formats for other programs."""
     forms = [form for form, wanted in chosen.items() if wanted]
     if not forms:
-        raise UsageProblem("no format given; choose --npz, --tsv, --bedgraph or --bigwig")
+        raise UsageProblem("no format given; choose --npz, --tsv, --table, --bedgraph or --bigwig")
     if output and len(forms) > 1:
         raise UsageProblem("-o names one file; omit it with several formats")
     from demo_core.results import Explanation

@@ -63,6 +63,31 @@ def write_tsv(explanation: Explanation, paths: Sequence[Path]) -> None:
                     file.write("\t".join([name, str(place), *where, base, *cells]) + "\n")
 
 
+def write_table(explanation: Explanation, paths: Sequence[Path]) -> None:
+    """Write one row per sequence: id, interval, labels, outputs, target, baseline, and the explainer's own numbers."""
+    told, sequences = explanation.provenance, explanation.sequences
+    labels = [f"label:{printable(name)}" for name in sequences.targets]
+    outputs = [f"output:{printable(output.name)}" for output in told.model.outputs]
+    extras = [printable(name) for name in told.extras]
+    columns = [sequences.labels, explanation.outputs, explanation.target_values]
+    heads = [*labels, *outputs, "target"]
+    if explanation.baseline is not None:
+        heads.append("baseline")
+        columns.append(explanation.baseline)
+    if extras:
+        columns.append(explanation.extras)
+    with paths[0].open("w", encoding="utf-8") as file:
+        file.write("\t".join(["id", "chrom", "start", "end", "strand", *heads, *extras]) + "\n")
+        for block in explanation.blocks():
+            some = sequences.take(block)
+            numbers = np.concatenate([np.asarray(c[block]).reshape(len(some), -1) for c in columns], axis=1)
+            for row in range(len(some)):
+                at = some.interval(row)
+                where = [printable(at.chrom), str(at.start), str(at.end), at.strand] if at is not None else [""] * 4
+                cells = ["" if np.isnan(v) else f"{v:.6g}" for v in numbers[row]]
+                file.write("\t".join([printable(some.ids[row], 10_000), *where, *cells]) + "\n")
+
+
 def _numbers(explanation: Explanation, block: slice) -> NDArray[Any]:
     values = np.asarray(explanation.values[block])
     if explanation.kind == "trace":
@@ -86,6 +111,7 @@ def _write_array(path: Path, shape: tuple[int, ...], blocks: Iterator[NDArray[np
 WRITERS: dict[str, tuple[str, Callable[[Explanation, Sequence[Path]], None]]] = {
     "npz": ("", write_npz),
     "tsv": (".tsv", write_tsv),
+    "table": (".table.tsv", write_table),
     "bedgraph": (".bedgraph", write_bedgraph),
     "bigwig": (".bw", write_bigwig),
 }

@@ -41,7 +41,7 @@ class Ism(SequenceExplainer):
     Schreiber & Kundaje, Bioinformatics 2022, 38:2397-2403.
 
     When not to use it: to see elements that stand in for each other, since single substitutions of redundant sites
-    have no effect (take ``expected-gradients``, which changes all bases at once). It needs three forward passes for
+    have no effect (take ``occlusion``, which replaces whole windows). It needs three forward passes for
     each base (take ``saliency`` for many sequences).
     """
 

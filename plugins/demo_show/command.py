@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from demo_core.cli import Sections, echo, suggest
 from demo_core.errors import DemoError, UsageProblem, printable, unknown_name
+
+if TYPE_CHECKING:
+    from demo_core.results import Explanation
 
 FORMATS = ("png", "svg", "pdf")
 
@@ -62,7 +66,22 @@ def show(explanations: tuple[Path, ...], name: str | None, output: Path, force: 
             row = best_restart(first)
         figure = explanation_figure(opened, row, restarts)
         shown = printable(first.sequences.ids[row])
+        notes = [line for e in of_data for line in _numbers_of(e, e.row_of(str(first.sequences.ids[row])))]
     with whole_file(output, replace=force) as temporary:
         save_figure(figure, temporary, kind)
     echo(f"{output}: {shown}")
+    for line in dict.fromkeys(notes):
+        echo(line)
     suggest("demo", "dashboard", *explanations, "-o", "report.html")
+
+
+def _numbers_of(explanation: Explanation, row: int) -> list[str]:
+    """Return the further numbers of a sequence, a line each; or that the values promise no sum."""
+    told = explanation.provenance
+    run = f"{explanation.model_name} {explanation.explainer}"
+    found = [] if told.adds_up or explanation.kind != "attribution" else [f"{run}: promises no sum"]
+    for extra in told.described_extras:
+        value = f"{float(explanation.extra(extra.name)[row]):.4g}"
+        help_text = f" ({extra.help.removesuffix('.')})" if extra.help else ""
+        found.append(f"{run}: {extra.name} {value}{help_text}")
+    return [printable(line, 400) for line in found]

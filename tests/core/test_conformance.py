@@ -39,6 +39,7 @@ _REGISTRY = discover(environ={"DEMO_LOAD_PLUGINS": ""}).registry
 SHORT = {
     "class-optimization": {"steps": 10, "restarts": 3},
     "expected-gradients": {"references": 3},
+    "occlusion": {"stride": 5, "references": 2},
     "smooth-grad": {"samples": 3},
     "adapted": {
         "network": "broken_networks:Foreign",
@@ -66,7 +67,7 @@ NOTHING_TO_CHECK = {
     *(f"{n}:{name}" for n in ("class-optimization", "ism", "saliency", "smooth-grad", "temporal")
       for name in ("only-letters-that-are-there", "adds-up")),
     *(f"{n}:only-letters-that-are-there" for n in ("expected-gradients", "integrated-gradients")),
-    "input-x-gradient:adds-up", "input-x-gradient:hypothetical",
+    "input-x-gradient:adds-up", "input-x-gradient:hypothetical", "occlusion:adds-up", "occlusion:hypothetical",
 }  # fmt: skip
 
 

@@ -231,7 +231,7 @@ def test_show_chooses_a_sequence_that_all_files_explain(trained, tmp_path, demo)
     assert demo(*line, "--name", "last", "--ids", "positive-3,negative-2")[0] == 0
     code, out, err = demo("show", tmp_path / "every.h5", tmp_path / "last.h5", "-o", tmp_path / "f.png")
     assert code == 0, err
-    assert out.endswith("f.png: positive-3\n")
+    assert out.splitlines()[0].endswith("f.png: positive-3")
 
 
 def test_labels_in_svg_and_pdf_are_text(tmp_path):

@@ -26,6 +26,7 @@ OPTIONS = {
     "input-x-gradient": {},
     "integrated-gradients": {},
     "ism": {},
+    "occlusion": {"stride": 5, "references": 2},
     "saliency": {},
     "smooth-grad": {"samples": 2},
     "temporal": {},
@@ -48,7 +49,7 @@ def same(one, other, floor=0.0):
 
 def rounding(explainer, found):
     """Return the floor of differences of outputs, and of path integrals, which are refined by such differences."""
-    shares = {"ism": 1e-6, "expected-gradients": 1e-5, "integrated-gradients": 1e-5}
+    shares = {"ism": 1e-6, "occlusion": 1e-6, "expected-gradients": 1e-5, "integrated-gradients": 1e-5}
     return shares.get(explainer, 0) * np.abs(found.outputs).max()
 
 

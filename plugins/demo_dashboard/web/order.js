@@ -1,6 +1,7 @@
 // Sorting and filtering the sequences of a report.
 
 import { clean } from "./dom.js";
+import { short } from "./numbers.js";
 
 export function intervalText(head, index) {
   const found = head.table.intervals[index];
@@ -77,6 +78,16 @@ export function columns(head) {
       about: "largest difference between two models",
     });
   }
+  table.extras.forEach((extra, k) =>
+    found.push({
+      key: `extra:${k}`,
+      title: extra.title,
+      value: (i) => extra.values[i],
+      text: (i) => (extra.values[i] === null ? "" : short(extra.values[i])),
+      numeric: true,
+      about: extra.about,
+    }),
+  );
   if (table.hits.some((hits) => Object.keys(hits).length)) {
     found.push({
       key: "motifs",
