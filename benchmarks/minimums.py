@@ -17,6 +17,9 @@ MINIMUMS = {
     ("training", "", ""): 1.0,
     ("commands", "demo explain", ""): 0.9,
     ("importing", "", ""): 1.0,
+    ("mutagenesis", "tangermeme, plain", "cnn"): 3.0,
+    ("mutagenesis", "tangermeme, fast", "cnn"): 1.5,
+    ("mutagenesis", "", ""): 1.0,
     ("speed", "dinucleotide_shuffle, 100,000 x 101", ""): 1.0,
     ("batch_sizes", "", ""): 0.9,
 }

@@ -32,6 +32,7 @@ TABLES: dict[str, list[str] | None] = {
     "training": ["--sequences", "4096", "--rounds", "3"],
     "commands": None,
     "importing": ["--megabases", "4", "--rounds", "3"],
+    "mutagenesis": ["--rounds", "1"],
     "speed": None,
     "files": None,
     "batch_sizes": None,

@@ -21,6 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import method_tables
 import motif_tables
 import reference_tables
 
@@ -380,6 +381,8 @@ GENERATED: dict[str, Callable[[], str]] = {
     "where": where,
     "dashboard": dashboard,
     "known_sites": known_sites,
+    "methods": method_tables.methods,
+    "mutagenesis": method_tables.mutagenesis,
     **motif_tables.TABLES,
     **reference_tables.TABLES,
 }

@@ -102,7 +102,26 @@ def completeness_errors(explanation: Explanation) -> NDArray[np.float32] | None:
 
 
 def tolerance_of(explanation: Explanation) -> float:
-    """Return the largest completeness error that a run allows; 1 % if its file does not state it."""
+    """Return the largest completeness error that a run allows, as a share of the output difference.
+
+    Parameters
+    ----------
+    explanation
+        An explanation.
+
+    Returns
+    -------
+    float
+        The tolerance of the explainer's spec; 0.01 if the file does not state it.
+
+    Examples
+    --------
+    >>> from demo_core import explain
+    >>> from demo_core.results import tolerance_of
+    >>> from demo_core.testing import tiny_dataset, tiny_model
+    >>> tolerance_of(explain("integrated-gradients", tiny_model(), tiny_dataset(8)))
+    0.01
+    """
     about = explanation.metadata.get("additivity")
     value = about.get("tolerance") if isinstance(about, dict) else None
     return float(value) if isinstance(value, int | float) else 0.01

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 import torch
@@ -150,6 +151,8 @@ class Batch:
         The only source of random numbers that an explainer may use.
     progress
         ``progress(done, total)`` moves the progress bar inside a batch. Call it in a method that takes seconds.
+    strand
+        "-" if ``x`` is the reverse complement of the data, as for the second strand of ``--average-strands``.
 
     Examples
     --------
@@ -175,6 +178,7 @@ class Batch:
     index: Tensor
     random: BatchRandom
     progress: Callable[[int, int], None] = lambda done, total: None
+    strand: Literal["+", "-"] = "+"
 
     def __len__(self) -> int:
         return len(self.x)

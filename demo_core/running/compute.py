@@ -167,6 +167,7 @@ class Calculator:
             labels=labels,
             index=torch.tensor(index, device=self._device),
             random=BatchRandom(job.seed, index, self._device, stream),
+            strand="-" if stream else "+",
             progress=lambda done, total: self._on_progress(self._done + self._share * min(1, done / max(1, total))),
         )
         version = x._version

@@ -26,7 +26,7 @@ from demo_core.plugins import Explainer
 @click.argument("model", type=ExistingPath(model=True))
 @click.option(
     "--explainer", "explainers", multiple=True, metavar="NAME", shell_complete=names_of(Explainer),
-    help="Measure this explainer; may be repeated. [default: all]",
+    help="Measure this explainer; may be repeated. [default: all except expensive ones]",
 )  # fmt: skip
 @click.option(
     "--batch-size", "sizes", type=click.IntRange(1, 10**6), multiple=True,

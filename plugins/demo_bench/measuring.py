@@ -79,7 +79,8 @@ def measure(
     """
     sizes = sizes_for(model, given)
     limit = math.inf if given else seconds
-    explainers = [registry.find(Explainer, name) for name in dict.fromkeys(names)] or registry.all(Explainer)
+    cheap = [registered for registered in registry.all(Explainer) if not registered.spec.expensive]
+    explainers = [registry.find(Explainer, name) for name in dict.fromkeys(names)] or cheap
     for registered in explainers:  # a wrong option is reported before anything is measured
         from_environment(registered.spec.options, registered.spec.name, os.environ)
     yield Rates("predict", _rates(lambda data, size: model.predict(data.codes, size), model, sizes, seconds, limit))

@@ -58,6 +58,8 @@ class Ism(SequenceExplainer):
     def explain(self, model: Model, batch: Batch, target: Target) -> Result:
         """Return effects (B, A, L)."""
         positions = self._positions(model)
+        if batch.strand == "-":  # the span counts from the start of the forward strand
+            positions = range(model.length - positions.stop, model.length - positions.start)
         front = self._front(model)
         outputs = model.outputs_without_gradients(batch.x)
         own = target(outputs)

@@ -16,7 +16,7 @@ class OcclusionOptions:
     )
     background_file: DatasetFile | None = field(
         default=None,
-        metadata={"help": "Draw replacements from this dataset or sequence file. [default: dinucleotide shuffles]"},
+        metadata={"help": "Draw replacements from this dataset or sequence file, instead of shuffles."},
     )
 
     def __post_init__(self) -> None:

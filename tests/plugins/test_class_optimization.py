@@ -216,7 +216,9 @@ def test_one_config_file_serves_explainers_of_both_sorts(trained, tmp_path, demo
             "explain", explainer, trained / "one", *data, "--config", config, "-o", tmp_path / explainer
         )
         assert code == 0, err
-    assert len(list(tmp_path.glob("all/*.h5"))) == 3
+    assert {path.name for path in tmp_path.glob("all/*.h5")} >= {
+        "one.class-optimization-restarts-1-steps-2.h5", "one.saliency.h5", "one.temporal.h5"
+    }  # fmt: skip
 
 
 def test_patterns_are_not_explained_from_data(registry):

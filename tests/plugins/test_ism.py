@@ -72,6 +72,14 @@ def test_a_span_leaves_the_rest_at_0():
     assert close(found[:, :, 5:9], every_substitution(model, data, range(5, 9))[:, :, 5:9])
 
 
+def test_a_span_means_the_same_bases_on_both_strands():
+    model, data = small("cnn", n=2)
+    whole = explain("ism", model, data, average_strands=True).values
+    found = explain("ism", model, data, average_strands=True, span="5:9").values
+    assert close(found[:, :, 5:9], whole[:, :, 5:9])
+    assert not np.delete(found, range(5, 9), axis=2).any()
+
+
 @pytest.mark.parametrize(
     ("span", "said"),
     [("30:41", "ends after the sequence of 40 bases"), ("9:9", "is not START:END"), ("a:b", "is not START:END"),
