@@ -157,7 +157,8 @@ def completeness_sentence(explanation: Explanation) -> str:
     worst, middle = _share(float(errors.max())), _share(float(np.median(errors)))
     of = counted(len(errors), "sequence")
     if not failing:
-        return f"values sum to the output difference within {worst} (worst of {of}; median {middle})"
+        spread = f"worst of {of}; median {middle}" if len(errors) > 1 else of
+        return f"values sum to the output difference within {worst} ({spread})"
     return (
         f"values miss the output difference by more than {_share(tolerance)} on {failing} of {of} "
         f"(worst {worst}, median {middle}): do not use the values of these"
