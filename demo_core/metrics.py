@@ -163,6 +163,28 @@ def pearson(labels: ArrayLike, values: ArrayLike) -> float:
     return float(np.corrcoef(label, value)[0, 1])
 
 
+def spearman(first: ArrayLike, second: ArrayLike) -> float:
+    """Spearman's rank correlation; equal values get their mean rank. NaN if either is constant.
+
+    Parameters
+    ----------
+    first, second
+        (N,), without NaN.
+
+    Returns
+    -------
+    float
+        Correlation from -1 to 1.
+
+    Examples
+    --------
+    >>> from demo_core.metrics import spearman
+    >>> round(spearman([1.0, 2.0, 4.0], [1.0, 8.0, 9.0]), 4)
+    1.0
+    """
+    return pearson(_mid_ranks(np.asarray(first, float)), _mid_ranks(np.asarray(second, float)))
+
+
 @dataclass(frozen=True)
 class SiteRecovery:
     """Recovery of known sites by explanations: mean AUROC, its interval, and the AUROC of each sequence.

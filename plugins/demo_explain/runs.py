@@ -52,7 +52,7 @@ def run_all(
     source: Path | None,
 ) -> ExitCode:
     """Run every explainer that fits, with options from the environment and the config file; return 4 if one failed."""
-    code = ExitCode.DONE
+    code, first = ExitCode.DONE, len(request.made)
     for registered in chosen:
         name = registry.qualified(registered)
         if why := registered.why_unavailable():
@@ -73,6 +73,10 @@ def run_all(
         except DemoError as error:  # the failure of one explainer does not stop the others
             say(f"demo: {error}")
             code = ExitCode.PLUGIN if isinstance(error, PluginError) else max(code, ExitCode.FAILED)
+    if made := request.made[first:]:
+        from demo_explain.comparison import print_comparison
+
+        print_comparison(made)
     return code
 
 

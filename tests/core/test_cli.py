@@ -294,7 +294,7 @@ def test_explain_all_takes_each_explainers_table(here, trained, demo, quick):
     line = ["explain", "all", trained / "one", trained / "data.h5", "--config", "run.toml"]
     code, out, err = demo(*line)
     assert code == 0, err
-    (path,) = [line.split(": ")[0] for line in out.splitlines() if "saliency" in line]
+    (path,) = [line.split(": ")[0] for line in out.splitlines() if "saliency" in line and ": " in line]
     with Explanation.open(path) as found:
         assert found.metadata["options"] == found.metadata["options_changed"] == {"simplex": True}
     (here / "run.toml").write_text("[saliency]\nsimplx = true\n")
