@@ -12,8 +12,9 @@ if TYPE_CHECKING:
 class DatasetFile:
     """The type of an option that names a dataset: a file of ``demo data import``, or any file that a reader knows.
 
-    The core opens the file before it makes the explainer, and refuses another length or alphabet than the model's. The
-    digest of the sequences is part of the run's fingerprint. From Python, the value may be a dataset in memory.
+    The core opens the file before it makes the explainer, and refuses sequences whose length or alphabet differs from
+    the model's. The digest of the sequences is part of the run's fingerprint. From Python, the value may be a dataset
+    in memory.
 
     Examples
     --------
@@ -41,7 +42,7 @@ class DatasetFile:
     def sequences(self) -> SequenceDataset:
         """The dataset. Only the core opens it, so an explainer can read it in ``__init__`` and later."""
         if self._dataset is None:
-            raise RuntimeError(f"{self} is not open; only an explainer that the core made can read it")
+            raise RuntimeError(f"{self} is not open; the core opens it before it creates the explainer")
         dataset: SequenceDataset = self._dataset
         return dataset
 

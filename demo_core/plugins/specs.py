@@ -244,8 +244,8 @@ class Explainer(Spec):
     adds_up
         Whether the sum of ``values * x`` equals the target minus ``Result.baseline``; checked and recorded.
     tolerance
-        Largest mean completeness error, as a fraction of the mean sum of ``|values * x|``. A path integral of 50 steps
-        reaches about 0.01.
+        Largest completeness error that a sequence may have, as a fraction of the output difference. ``demo check``
+        compares the mean absolute error with this fraction of the mean sum of ``|values * x|``.
     extras
         Numbers for each sequence, with help text and unit.
     expensive

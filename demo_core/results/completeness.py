@@ -18,10 +18,10 @@ COMPLETENESS = "completeness-error"
 
 _EXTRA = Extra(
     COMPLETENESS,
-    "Distance of the sum of values from the target minus its value at the reference, as a share of that difference.",
-    "share",
+    "Difference between the sum of values and the output difference, as a fraction of the latter.",
+    "fraction",
 )
-#: Share of the sum of magnitudes below which a difference counts as small.
+#: Fraction of the sum of magnitudes below which a difference counts as small.
 SMALL_DIFFERENCE = 0.1
 
 
@@ -102,7 +102,7 @@ def completeness_errors(explanation: Explanation) -> NDArray[np.float32] | None:
 
 
 def tolerance_of(explanation: Explanation) -> float:
-    """Return the largest completeness error that a run allows, as a share of the output difference.
+    """Return the largest completeness error that a run allows, as a fraction of the output difference.
 
     Parameters
     ----------
@@ -146,26 +146,23 @@ def completeness_sentence(explanation: Explanation) -> str:
     >>> from demo_core.results import completeness_sentence
     >>> from demo_core.testing import tiny_dataset, tiny_model
     >>> completeness_sentence(explain("saliency", tiny_model(), tiny_dataset(8)))
-    'saliency promises no sum: its values need not add up to a difference of outputs'
+    'saliency does not guarantee completeness: values need not sum to the output difference'
     """
     if explanation.kind != "attribution":
         return ""
     errors, tolerance = completeness_errors(explanation), tolerance_of(explanation)
     if errors is None:
-        return f"{explanation.explainer} promises no sum: its values need not add up to a difference of outputs"
+        return f"{explanation.explainer} does not guarantee completeness: values need not sum to the output difference"
     failing = int((~(errors <= tolerance)).sum())
-    worst, middle = _share(float(errors.max())), _share(float(np.median(errors)))
+    largest, middle = _percent(float(errors.max())), _percent(float(np.median(errors)))
     of = counted(len(errors), "sequence")
     if not failing:
-        spread = f"worst of {of}; median {middle}" if len(errors) > 1 else of
-        return f"values sum to the output difference within {worst} ({spread})"
+        return f"values sum to the output difference within {largest} ({of}, median {middle})"
     return (
-        f"values miss the output difference by more than {_share(tolerance)} on {failing} of {of} "
-        f"(worst {worst}, median {middle}): do not use the values of these"
+        f"values miss the output difference by more than {_percent(tolerance)} for {failing} of {of} "
+        f"(largest {largest}, median {middle}): do not use the values of these"
     )
 
 
-def _share(value: float) -> str:
-    if not np.isfinite(value):
-        return "an infinite share"
-    return f"{value:.1e}" if value < 0.001 else f"{100 * value:.2g} %"
+def _percent(value: float) -> str:
+    return f"{100 * value:.3g} %" if np.isfinite(value) else "infinite"

@@ -37,8 +37,8 @@ class BatchRandom:
         self._calls = 0
 
     def bits(self, k: int) -> NDArray[np.uint64]:
-        """Draw an array (B, k) of 64 random bits each. Each call gives new numbers; those of a row begin alike for any
-        k.
+        """Draw an array (B, k) of 64 random bits each. Each call gives new numbers; the first
+        numbers of a row do not depend on k.
         """
         self._calls += 1
         with np.errstate(over="ignore"):
@@ -54,7 +54,8 @@ class BatchRandom:
         return torch.from_numpy(numbers).to(self._device)
 
     def normal(self, k: int) -> Tensor:
-        """Draw a tensor (B, k) of float32 from the standard normal distribution (Box & Muller 1958)."""
+        """Draw a tensor (B, k) of float32 from the standard normal distribution (Box & Muller,
+        Annals of Mathematical Statistics 1958, 29:610-611)."""
         radius, angle = ((self.bits(k) >> np.uint64(11)) + 0.5) * 2.0**-53, (self.bits(k) >> np.uint64(11)) * 2.0**-53
         numbers = np.sqrt(-2 * np.log(radius)) * np.cos(2 * np.pi * angle)
         return torch.from_numpy(numbers.astype(np.float32)).to(self._device)

@@ -141,6 +141,7 @@ def _run(run: Run) -> dict[str, Any]:
         "kind": e.kind,
         "channels": [printable(c, 40) for c in e.provenance.channels],
         "hypothetical": e.provenance.hypothetical,
+        "addsUp": e.provenance.adds_up and e.kind == "attribution",
         "unit": printable(e.provenance.unit, 40),
         "note": run.note,
     }

@@ -32,7 +32,7 @@ def print_comparison(paths: Sequence[Path]) -> None:
 def _completeness(explanation: Explanation) -> str:
     errors = completeness_errors(explanation)
     if errors is None:
-        return "no sum promised" if completeness_sentence(explanation) else "-"
+        return "not guaranteed" if completeness_sentence(explanation) else "-"
     return f"{100 * float(errors.max()):.2g} %"
 
 

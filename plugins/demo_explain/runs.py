@@ -35,7 +35,7 @@ def chosen_explainers(registry: Registry, request: Request) -> list[Registered[E
         if name in named["except"]:
             continue
         if registered.spec.expensive and name not in named["also"]:
-            say(f"skipped {name}: it is expensive; add --also {name} to run it")
+            say(f"skipped {name}: it needs many passes of each sequence; add --also {name} to run it")
             continue
         found.append(registered)
     return found

@@ -5,9 +5,7 @@ from demo_gradients.options import ExpectedGradientsOptions, IntegratedGradients
 
 DEMO_API = 1
 
-_EVALUATIONS = Extra(
-    "gradients", "Number of gradients that were computed along the paths of the sequence.", "gradients"
-)
+_EVALUATIONS = Extra("gradients", "Gradients computed along all paths of the sequence.", "gradients")
 
 
 @hookimpl
@@ -20,7 +18,7 @@ def register_explainers(register: Register[Explainer]) -> None:
             kind="attribution",
             hypothetical=False,
             needs={"gradients"},
-            summary="Gradient of the target at the bases that are present, 0 elsewhere (Shrikumar 2016).",
+            summary="Gradient of the target at the bases that are present, 0 elsewhere (after Shrikumar 2016).",
             paper="Shrikumar, Greenside, Shcherbina & Kundaje 2016, arXiv:1605.01713",
         )
     )
@@ -32,7 +30,7 @@ def register_explainers(register: Register[Explainer]) -> None:
             kind="attribution",
             needs={"gradients"},
             summary="Mean gradient over copies of the input with Gaussian noise (Smilkov 2017).",
-            paper="Smilkov, Thorat, Kim, Viegas & Wattenberg 2017, arXiv:1706.03825",
+            paper="Smilkov, Thorat, Kim, Viégas & Wattenberg 2017, arXiv:1706.03825",
         )
     )
     register(
@@ -44,7 +42,7 @@ def register_explainers(register: Register[Explainer]) -> None:
             needs={"gradients"},
             adds_up=True,
             extras=(_EVALUATIONS,),
-            summary="Mean gradient on the way from a neutral input; adds up (Sundararajan 2017).",
+            summary="Mean gradient along the path from a neutral input; adds up (Sundararajan 2017).",
             paper="Sundararajan, Taly & Yan 2017, arXiv:1703.01365",
         )
     )

@@ -16,11 +16,11 @@ class Precision(Protocol):
 
     @property
     def steps(self) -> int:
-        """Intervals at first."""
+        """Initial number of intervals."""
 
     @property
     def max_steps(self) -> int:
-        """Gradients of a path at most."""
+        """Maximum number of gradients per path."""
 
     @property
     def tolerance(self) -> float:

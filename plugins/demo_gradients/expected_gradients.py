@@ -19,12 +19,12 @@ class ExpectedGradients(SequenceExplainer):
     ``values[b, a, i]`` is the hypothetical attribution of letter a at position i. ``values * x`` sums to the target
     minus the mean target of the references. The unit is that of the target.
 
-    Each path is integrated until the completeness error is below the tolerance. The original method draws one random
-    point of each path instead, which adds up in expectation only.
+    Each path is integrated until the completeness error is below the tolerance. The original method draws references
+    from the training data, and one random point of each path, which adds up in expectation only.
 
     Source: Erion, Janizek, Sturmfels, Lundberg & Lee, Nature Machine Intelligence 2021, 3:620-631, arXiv 1906.10670.
 
-    When not to use it: for a first look at many sequences, since it needs 100 gradients or more of each (take
+    When not to use it: for a first look at many sequences, since it needs at least 80 gradients of each (take
     ``saliency``). For sequences of low complexity, whose shuffles are almost equal to them, give ``--background-file``.
     """
 

@@ -23,8 +23,8 @@ class IntegratedGradients(SequenceExplainer):
     Source: Sundararajan, Taly & Yan, arXiv 1703.01365.
 
     When not to use it: if the output at the neutral reference means nothing, as in networks that react strongly to
-    inputs that are no DNA. Take ``expected-gradients``, whose references are sequences. A deletion or an insertion is
-    not on the path; take ``ism`` for effects of single substitutions.
+    inputs that are not DNA. Take ``expected-gradients``, whose references are sequences. Take ``ism`` for effects of
+    single substitutions.
     """
 
     def __init__(self, options: IntegratedGradientsOptions) -> None:

@@ -12,7 +12,12 @@ class SmoothGradOptions:
 
     samples: int = field(default=50, metadata={"help": "Noisy copies of each sequence.", "minimum": 1})
     noise: float = field(
-        default=0.1, metadata={"help": "Standard deviation of the noise; a base is 1.", "minimum": 0.0, "maximum": 10.0}
+        default=0.1,
+        metadata={
+            "help": "Standard deviation of the Gaussian noise; one-hot values are 0 and 1.",
+            "minimum": 0.0,
+            "maximum": 10.0,
+        },
     )
     simplex: bool = field(
         default=False,
@@ -21,7 +26,7 @@ class SmoothGradOptions:
 
 
 def _tolerance(default: float) -> float:
-    about = "Completeness error at which refinement ends, as a share of the output difference."
+    about = "Stop dividing intervals below this completeness error (fraction of the output difference)."
     return field(default=default, metadata={"help": about, "minimum": 1e-6, "maximum": 1.0})
 
 
@@ -31,13 +36,13 @@ class IntegratedGradientsOptions:
 
     background: Literal["uniform", "zeros"] = field(
         default="uniform",
-        metadata={"help": "Reference: an equal share of every letter, or no letter, at all positions."},
+        metadata={"help": "Reference input: equal values for all letters (uniform), or zeros."},
     )
     steps: int = field(
-        default=16, metadata={"help": "Intervals of the path at first. Those with the largest errors are divided.",
+        default=16, metadata={"help": "Initial number of intervals per path. Intervals with large errors are divided.",
                               "minimum": 1},
     )  # fmt: skip
-    max_steps: int = field(default=1024, metadata={"help": "Gradients of the path at most.", "minimum": 1})
+    max_steps: int = field(default=1024, metadata={"help": "Maximum number of gradients per path.", "minimum": 1})
     tolerance: float = _tolerance(0.005)
 
 
@@ -47,15 +52,15 @@ class ExpectedGradientsOptions:
 
     background: Literal["shuffle", "uniform", "zeros"] = field(
         default="shuffle",
-        metadata={"help": "References: dinucleotide shuffles, an equal share of every letter, or no letter."},
+        metadata={"help": "References: dinucleotide shuffles, equal values for all letters, or zeros."},
     )
     background_file: DatasetFile | None = field(
         default=None, metadata={"help": "Draw references from this dataset or sequence file, such as FASTA."}
     )
     references: int = field(default=20, metadata={"help": "References of each sequence.", "minimum": 1})
     steps: int = field(
-        default=4, metadata={"help": "Intervals of each path at first. Those with the largest errors are divided.",
+        default=4, metadata={"help": "Initial number of intervals per path. Intervals with large errors are divided.",
                              "minimum": 1},
     )  # fmt: skip
-    max_steps: int = field(default=256, metadata={"help": "Gradients for each path at most.", "minimum": 1})
+    max_steps: int = field(default=256, metadata={"help": "Maximum number of gradients per path.", "minimum": 1})
     tolerance: float = _tolerance(0.008)

@@ -2,7 +2,7 @@
 
 The difference of the target between both ends of an interval is known. It equals the integral of the gradient over the
 interval, so the error of each interval is known too. Intervals with large errors are divided. A network of ReLU and
-maxima has kinks along the path: division finds each kink in a few steps, equal steps would need many more.
+maxima has kinks along the path: division finds each kink in a few steps; equal steps would need many more.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from demo_core import Model, Target
 from demo_core.models import outputs_and_gradients
 from demo_core.results import SMALL_DIFFERENCE
 
-#: Bytes of the gradients with which the paths that are computed at a time begin.
+#: Memory limit, in bytes, of the initial gradients of the paths computed together.
 _HELD = 64 << 20
-#: Errors below this share of the outputs are not reduced: rounding changes them by up to a hundredth.
+#: Errors below this fraction of the outputs are rounding noise, and are not refined.
 _NOISE = 1e-5
 #: How often the limit of an interval may be lowered.
 _TIGHTENED = 4
@@ -69,7 +69,7 @@ def integrate(
     steps, most
         Number of intervals of a path at first, and of its gradients at most.
     tolerance
-        Completeness error of a group, as a share of its output difference, at which refinement ends.
+        Completeness error of a group, as a fraction of its output difference, at which refinement ends.
     progress
         Called with the numbers of finished and of all paths.
     """
@@ -92,15 +92,15 @@ class _Intervals:
     """Intervals of all paths."""
 
     path: Tensor
-    #: Share of the result of this interval; those that it was divided into have the rest
+    #: Weight of this interval in the result; its subintervals have the rest
     weight: Tensor
-    #: Left end and width, as shares of the path
+    #: Left end and width, as fractions of the path
     left: Tensor
     width: Tensor
     #: Target at both ends
     first: Tensor
     last: Tensor
-    #: Number of the point in the middle
+    #: Index of the midpoint
     middle: Tensor
     #: Midpoint rule minus the known difference, times the weight
     error: Tensor
@@ -113,7 +113,7 @@ class _Intervals:
 
 
 class _Paths:
-    """Paths that are integrated at the same time. Numbers of intervals are in double precision, gradients are not."""
+    """Paths that are integrated at the same time. Interval data are double precision; gradients are not."""
 
     def __init__(
         self, model: Model, x: Tensor, reference: Tensor, target: Target, group: int, tolerance: float

@@ -19,10 +19,10 @@ class SmoothGrad(SequenceExplainer):
     ``values[b, a, i]`` is the derivative of the target with respect to letter a at position i, averaged over copies of
     the one-hot input with Gaussian noise. The unit is that of the target, per unit of one-hot input.
 
-    Source: Smilkov, Thorat, Kim, Viegas & Wattenberg, arXiv 1706.03825.
+    Source: Smilkov, Thorat, Kim, Viégas & Wattenberg, arXiv 1706.03825.
 
-    When not to use it: to quantify evidence, since values promise no sum (take ``expected-gradients``). Noisy inputs
-    are no DNA, so the network computes on inputs unlike its training data. It is ``samples`` times as slow as
+    When not to use it: to quantify evidence, since values need not add up (take ``expected-gradients``). Noisy inputs
+    are not DNA, so the network computes on inputs unlike its training data. It is ``samples`` times as slow as
     ``saliency``.
     """
 

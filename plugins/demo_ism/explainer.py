@@ -31,18 +31,18 @@ class Ism(SequenceExplainer):
 
     ``values[b, a, i]`` is the target of the sequence with letter a at position i, minus the mean over all letters at
     that position. The difference of two letters is the effect of exchanging them. The unit is that of the target.
-    ``values * x`` does not add up: it ignores interactions between positions. Unknown bases get the values of four
-    substitutions.
+    ``values * x`` need not add up, because it ignores interactions between positions. Unknown bases get the
+    values of four substitutions.
 
     A network that offers ``local_layers`` is recomputed only where a substitution can reach. A sample of each run is
     computed both ways. If they differ, or if the network does not offer it, every edited sequence is computed in full.
 
-    Source: Zhou & Troyanskaya, Nature Methods 2015, 12:931-934. Recomputation of local windows: Nair, Shrikumar,
-    Schreiber & Kundaje, Bioinformatics 2022, 38:2397-2403.
+    Source: Zhou & Troyanskaya, Nature Methods 2015, 12:931-934, who report log2 fold changes of odds.
+    Recomputation of local windows: Nair, Shrikumar, Schreiber & Kundaje, Bioinformatics 2022, 38:2397-2403.
 
-    When not to use it: to see elements that stand in for each other, since single substitutions of redundant sites
-    have no effect (take ``occlusion``, which replaces whole windows). It needs three forward passes for
-    each base (take ``saliency`` for many sequences).
+    When not to use it: for redundant sites. If either of two sites suffices, a substitution in one of them does not
+    change the output (take ``expected-gradients``). It needs three forward passes for each base (take ``saliency`` for
+    many sequences).
     """
 
     def __init__(self, options: IsmOptions) -> None:

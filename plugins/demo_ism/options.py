@@ -10,11 +10,11 @@ class IsmOptions:
 
     span: str | None = field(
         default=None,
-        metadata={"help": "Only positions START to END - 1, as START:END; 0-based. Others get 0."},
+        metadata={"help": "Substitute only positions START:END (0-based, END excluded). Other values are 0."},
     )
     method: Literal["auto", "plain"] = field(
         default="auto",
-        metadata={"help": "auto recomputes only what a substitution reaches, where the network allows it."},
+        metadata={"help": "auto recomputes only affected activations, if possible; plain computes whole sequences."},
     )
 
     def __post_init__(self) -> None:
@@ -28,7 +28,7 @@ class IsmOptions:
             return range(length)
         start, colon, end = self.span.partition(":")
         if not (colon and start.isdecimal() and end.isdecimal() and int(start) < int(end)):
-            raise ValueError(f"--span '{self.span}' is not START:END with START below END, such as 400:600")
+            raise ValueError(f"--span '{self.span}': expected START:END with START below END, such as 400:600")
         if int(end) > length:
             raise ValueError(f"--span {self.span} ends after the sequence of {length} bases; lower END")
         return range(int(start), int(end))

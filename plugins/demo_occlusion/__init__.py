@@ -17,7 +17,7 @@ def register_explainers(register: Register[Explainer]) -> None:
             kind="attribution",
             hypothetical=False,
             expensive=True,
-            summary="Change of the target when windows are replaced by shuffled sequence (Zeiler 2014).",
+            summary="Change of the target when windows are replaced by shuffled sequence (after Zeiler 2014).",
             paper="Zeiler & Fergus 2014, arXiv:1311.2901",
         )
     )

@@ -20,13 +20,14 @@ class Occlusion(SequenceExplainer):
     A window is replaced by the same positions of a reference: a dinucleotide shuffle of the sequence, or a sequence of
     a file. The effect of the window is the target of the sequence minus its mean target over the references.
     ``values[b, a, i]`` is the mean effect of the windows that cover position i, for the base that is present, and 0 for
-    all other letters. The unit is that of the target. Values promise no sum.
+    all other letters. The unit is that of the target. Values need not add up.
 
-    Source: Zeiler & Fergus, arXiv 1311.2901. Windows are never set to zeros, which are no DNA.
+    Source: Zeiler & Fergus, arXiv 1311.2901. Windows are never set to zeros, which are not DNA. The
+    paper uses grey squares.
 
     When not to use it: to see single bases, since each value is a mean over windows (take ``ism``), or to find motifs,
-    which needs the values of absent letters (take ``ism`` or ``expected-gradients``). It needs hundreds of forward
-    passes of each sequence.
+    which needs the values of absent letters (take ``ism`` or ``expected-gradients``). Redundant sites are missed unless
+    one window covers both. It needs hundreds of forward passes of each sequence.
     """
 
     def __init__(self, options: OcclusionOptions) -> None:

@@ -22,4 +22,6 @@ class OcclusionOptions:
     def __post_init__(self) -> None:
         """Check that windows leave no gap."""
         if self.stride > self.window:
-            raise ValueError(f"--stride {self.stride} exceeds --window {self.window}, so bases would be left out")
+            raise ValueError(
+                f"--stride {self.stride} exceeds --window {self.window}, and would skip bases; lower --stride"
+            )

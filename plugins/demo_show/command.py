@@ -79,7 +79,7 @@ def _numbers_of(explanation: Explanation, row: int) -> list[str]:
     """Return the further numbers of a sequence, a line each; or that the values promise no sum."""
     told = explanation.provenance
     run = f"{explanation.model_name} {explanation.explainer}"
-    found = [] if told.adds_up or explanation.kind != "attribution" else [f"{run}: promises no sum"]
+    found = [] if told.adds_up or explanation.kind != "attribution" else [f"{run}: no completeness guarantee"]
     for extra in told.described_extras:
         value = f"{float(explanation.extra(extra.name)[row]):.4g}"
         help_text = f" ({extra.help.removesuffix('.')})" if extra.help else ""

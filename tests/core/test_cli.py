@@ -78,7 +78,7 @@ def test_explaining_a_fasta_directly_and_several_models(here, trained, demo, qui
     of_data = [name for name in sorted(os.listdir("e")) if "class-optimization" not in name]
     assert of_data == [f"{m}.{e}.h5" for m in ("one", "two") for e in explainers]
     assert len(os.listdir("e")) == 2 * (len(explainers) + 1)
-    assert "skipped ism: it is expensive; add --also ism to run it" in err
+    assert "skipped ism: it needs many passes of each sequence; add --also ism to run it" in err
     with Explanation.open("e/one.saliency.h5") as found:
         assert len(found) == 5
         assert found.sequences.labels[:, 0].tolist() == [1, 0, 1, 0, 1]

@@ -174,7 +174,7 @@ def test_all_omits_expensive_explainers_unless_they_are_named(demo, trained, her
     assert code == 0, err
     made = {path.name.split(".")[1] for path in here.glob("e/*.h5")}
     assert made == {"input-x-gradient", "integrated-gradients", "ism", "saliency", "smooth-grad"}
-    assert "skipped occlusion: it is expensive; add --also occlusion to run it" in err
+    assert "skipped occlusion: it needs many passes of each sequence; add --also occlusion to run it" in err
     for more, said in (
         (["--except", "salency"], "did you mean 'saliency'"),
         (["--except", "ism", "--also", "ism"], "'ism' is given to --except and to --also"),
@@ -215,7 +215,10 @@ def test_own_numbers_have_help_and_unit_in_every_listing(demo, trained, here):
     assert extras["gradients"].help
     code, out, _ = demo("show", file, "-o", "f.png", "--id", ids[3])
     assert code == 0
-    assert f"one integrated-gradients: gradients {gradients[3]:.4g} (Number of gradients" in out
+    assert (
+        f"one integrated-gradients: gradients {gradients[3]:.4g} (Gradients computed along all paths of the sequence)"
+        in out
+    )
     assert f"one integrated-gradients: completeness-error {error[3]:.4g} (" in out
     code, out, _ = demo("export", file, "--table")
     assert code == 0
@@ -234,11 +237,11 @@ def test_own_numbers_have_help_and_unit_in_every_listing(demo, trained, here):
 def test_methods_without_a_promise_say_so(demo, trained, here):
     code, _, err = demo("explain", "saliency", trained / "one", trained / "data.h5", "-o", "e")
     assert code == 0
-    assert "saliency promises no sum" in err
+    assert "saliency does not guarantee completeness" in err
     with Explanation.open(here / "e" / "one.saliency.h5") as found:
-        assert "promises no sum" in completeness_sentence(found)
+        assert "does not guarantee completeness" in completeness_sentence(found)
     code, out, _ = demo("show", here / "e" / "one.saliency.h5", "-o", "f.png")
-    assert "one saliency: promises no sum" in out
+    assert "one saliency: no completeness guarantee" in out
 
 
 def test_a_background_of_one_share_of_each_letter_leaves_unknown_bases_unknown():

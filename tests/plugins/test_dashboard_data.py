@@ -303,6 +303,6 @@ def test_values_that_do_not_add_up_are_marked(files, tmp_path):
     shown = Shown.load(aligned, Motifs())
     marked = [i for i in range(6) if "gap" in sequence_data(shown, i)["runs"][0]]
     assert marked == [2]
-    assert any("by more than 1 % on 1 of 6 sequences" in said for said in doubts(named))
+    assert any("by more than 1 % for 1 of 6 sequences" in said for said in doubts(named))
     retell(run, warnings=["the gradient was cut"])
     assert doubts(named)[0] == "the gradient was cut"

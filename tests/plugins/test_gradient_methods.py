@@ -200,4 +200,4 @@ def test_a_run_that_misses_its_sum_says_so():
     failing = int((found.extra(COMPLETENESS) > 0.01).sum())
     assert failing > 0
     said = completeness_sentence(found)
-    assert f"by more than 1 % on {failing} of 20 sequences" in said and "do not use" in said
+    assert f"by more than 1 % for {failing} of 20 sequences" in said and "do not use" in said

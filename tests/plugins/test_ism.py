@@ -82,8 +82,8 @@ def test_a_span_means_the_same_bases_on_both_strands():
 
 @pytest.mark.parametrize(
     ("span", "said"),
-    [("30:41", "ends after the sequence of 40 bases"), ("9:9", "is not START:END"), ("a:b", "is not START:END"),
-     ("7", "is not START:END"), ("-3:5", "is not START:END")],
+    [("30:41", "ends after the sequence of 40 bases"), ("9:9", "expected START:END"), ("a:b", "expected START:END"),
+     ("7", "expected START:END"), ("-3:5", "expected START:END")],
 )  # fmt: skip
 def test_a_wrong_span_is_refused_in_one_line(demo, trained, tmp_path, span, said):
     code, _, err = demo("explain", "ism", trained / "one", trained / "data.h5", "--span", span, "-o", tmp_path)

@@ -56,7 +56,7 @@ def test_all_ends_with_a_table_of_the_methods(demo, trained, here):
     heads = lines.index("method                seconds  largest completeness error  agreement with other methods")
     rows = {line.split()[0]: line for line in lines[heads + 1 :]}
     assert set(rows) == {"class-optimization", "input-x-gradient", "integrated-gradients", "saliency", "temporal"}
-    assert "no sum promised" in rows["saliency"]
+    assert "not guaranteed" in rows["saliency"]
     assert rows["temporal"].split()[2:] == ["-", "-"]
     with Explanation.open("e/one.integrated-gradients.h5") as found:
         assert f"{100 * found.extra('completeness-error').max():.2g} %" in rows["integrated-gradients"]

@@ -58,7 +58,7 @@ def test_the_effect_of_a_window_of_a_linear_network_is_known():
 
 @pytest.mark.parametrize(
     ("options", "said"),
-    [({"window": 41}, "exceeds the length of 40 bases"), ({"window": 3, "stride": 4}, "bases would be left out")],
+    [({"window": 41}, "exceeds the length of 40 bases"), ({"window": 3, "stride": 4}, "would skip bases")],
 )
 def test_unsuitable_windows_are_refused(options, said):
     with pytest.raises(DemoError, match=said):

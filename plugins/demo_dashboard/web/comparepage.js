@@ -123,9 +123,7 @@ export function comparePage(head, colours) {
       ),
     );
   }
-  const sums = head.runs.filter(
-    (run) => run.facts["adds up"] && !run.facts["adds up"].startsWith("the method does not promise"),
-  );
+  const sums = head.runs.filter((run) => run.addsUp);
   cards.push(
     h(
       "section",
@@ -134,10 +132,10 @@ export function comparePage(head, colours) {
       sums.length
         ? table(
             ["run", ""],
-            sums.map((run) => [run.label, run.facts["adds up"]]),
+            sums.map((run) => [run.label, run.facts.completeness]),
             "completeness",
           )
-        : h("p", { class: "note" }, "These methods do not promise completeness: their values need not add up to the prediction."),
+        : h("p", { class: "note" }, "None of these methods guarantees completeness: values need not sum to the output difference."),
     ),
   );
   return h("article", { class: "page" }, h("h2", { tabindex: -1 }, "Compare"), h("div", { class: "cards" }, cards));
