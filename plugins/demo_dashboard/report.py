@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import metadata
@@ -181,11 +182,13 @@ def _extras(aligned: Aligned, index: int) -> list[dict[str, Any]]:
     """Return the further numbers of a run, as columns of the table."""
     run, found = aligned.runs[index], []
     rows = aligned.rows[index]
+    shared = Counter(name for one in aligned.runs for name in one.explanation.provenance.extras)
     for extra in run.explanation.provenance.described_extras:
         column = np.where(rows >= 0, run.explanation.extra(extra.name)[np.maximum(rows, 0)], np.nan)
         unit = f" Unit: {extra.unit}." if extra.unit else ""
         about = f"{extra.name} of {run.label}. {extra.help}{unit}"
-        found.append({"title": printable(extra.name, 40), "about": printable(about, 400), "values": numbers(column, 4)})
+        title = extra.name if shared[extra.name] == 1 else f"{extra.name} ({run.explanation.explainer})"
+        found.append({"title": printable(title, 80), "about": printable(about, 400), "values": numbers(column, 4)})
     return found
 
 

@@ -306,3 +306,22 @@ def test_values_that_do_not_add_up_are_marked(files, tmp_path):
     assert any("by more than 1 % for 1 of 6 sequences" in said for said in doubts(named))
     retell(run, warnings=["the gradient was cut"])
     assert doubts(named)[0] == "the gradient was cut"
+
+
+def test_own_numbers_are_columns_and_completeness_is_stated(trained, demo, here):
+    for explainer in ("saliency", "integrated-gradients"):
+        assert demo("explain", explainer, trained / "one", trained / "data.h5", "-o", "e")[0] == 0
+    paths = sorted((here / "e").glob("*.h5"))
+    with open_runs(paths) as runs:
+        report = make_report(runs, [], Choice(), "")
+        (found,) = [run.explanation for run in runs if run.explanation.explainer == "integrated-gradients"]
+        columns = {column["title"]: column for column in report.head["table"]["extras"]}
+        assert set(columns) == {"gradients", "completeness-error"}
+        order = [found.row_of(name) for name in report.head["table"]["ids"]]
+        assert columns["gradients"]["values"] == pytest.approx(found.extra("gradients")[order].tolist())
+        assert "Gradients computed along all paths of the sequence. Unit: gradients." in columns["gradients"]["about"]
+    facts = {run["explainer"]: (run["addsUp"], run["facts"]["completeness"]) for run in report.head["runs"]}
+    assert facts["saliency"][0] is False
+    assert "does not guarantee completeness" in facts["saliency"][1]
+    assert facts["integrated-gradients"][0] is True
+    assert "values sum to the output difference within" in facts["integrated-gradients"][1]

@@ -130,10 +130,10 @@ export function comparePage(head, colours) {
       { class: "card" },
       h("h3", {}, "Completeness"),
       sums.length
-        ? table(
-            ["run", ""],
-            sums.map((run) => [run.label, run.facts.completeness]),
-            "completeness",
+        ? h(
+            "dl",
+            { class: "facts rows" },
+            sums.map((run) => h("div", {}, h("dt", {}, name(run.label, 120)), h("dd", {}, run.facts.completeness))),
           )
         : h("p", { class: "note" }, "None of these methods guarantees completeness: values need not sum to the output difference."),
     ),
