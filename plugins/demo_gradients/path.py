@@ -18,7 +18,7 @@ from demo_core.models import outputs_and_gradients
 from demo_core.results import SMALL_DIFFERENCE
 
 #: Memory limit, in bytes, of the initial gradients of the paths computed together.
-_HELD = 64 << 20
+_HELD = 16 << 20
 #: Errors below this fraction of the outputs are rounding noise, and are not refined.
 _NOISE = 1e-5
 #: How often the limit of an interval may be lowered.
