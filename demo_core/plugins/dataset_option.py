@@ -46,6 +46,16 @@ class DatasetFile:
         dataset: SequenceDataset = self._dataset
         return dataset
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the dataset can be read."""
+        return self._dataset is not None
+
+    def close(self) -> None:
+        """Close the file, if there is one."""
+        if self.path is not None:
+            self._dataset = self._open = None
+
     def hold(self, dataset: SequenceDataset, open_file: object) -> None:
         """Keep an opened dataset, and the object that closes its file when it is deleted."""
         self._dataset, self._open = dataset, open_file
@@ -53,6 +63,8 @@ class DatasetFile:
 
 def as_dataset_file(value: Any) -> Any:
     """Return a path or a dataset as a ``DatasetFile``, and any other value unchanged."""
+    if value == "":
+        raise ValueError("expected the path of a file, got ''")
     if isinstance(value, str | Path) or (hasattr(value, "codes") and hasattr(value, "alphabet")):
         return DatasetFile(value)
     return value

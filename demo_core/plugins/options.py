@@ -173,6 +173,8 @@ def _option(field: dataclasses.Field[Any], hint: Any) -> Option:
         if len({a for a in inner if a is not Ellipsis}) != 1:
             raise TypeError(f"field '{field.name}': a tuple's items must be of one type")
         hint = inner[0]
+    if items is not None and hint is DatasetFile:
+        raise TypeError(f"field '{field.name}': a dataset cannot be an item of a tuple; use one field for each")
     if get_origin(hint) is Literal:
         choices = get_args(hint)
         if len({type(c) for c in choices}) != 1:

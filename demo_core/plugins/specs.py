@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeAlias, TypeVar, cast, dataclass_transform
 
 from demo_core.errors import unknown_name
-from demo_core.plugins.options import NO_OPTIONS, check_options_class
+from demo_core.plugins.dataset_option import DatasetFile
+from demo_core.plugins.options import NO_OPTIONS, check_options_class, options_of
 
 #: Capabilities of a model. Each word promises a member; see docs/contract.md.
 CAPABILITIES = frozenset({"gradients", "variable-length", "recurrent", "prefix-logits", "conv-filters", "attention"})
@@ -123,6 +124,8 @@ class Spec:
         try:
             if self.options is not NO_OPTIONS:
                 check_options_class(self.options)
+                if self.what != "explainer" and any(o.scalar is DatasetFile for o in options_of(self.options)):
+                    raise TypeError("only explainers can have options of type DatasetFile")
         except TypeError as error:
             raise SpecError(f"options of '{self.name}': {error}") from None
 
@@ -225,6 +228,13 @@ class Extra:
     help: str
     unit: str = ""
 
+    def __post_init__(self) -> None:
+        """Check that all fields are one line of text."""
+        if not all(isinstance(text, str) and text.isprintable() for text in (self.name, self.help, self.unit)):
+            raise SpecError(f"name, help and unit of extra {self.name!r} must be one line of text")
+        if not self.name.strip() or not self.help.strip():
+            raise SpecError(f"extra {self.name!r} needs a name and a help text")
+
 
 @_spec
 class Explainer(Spec):
@@ -286,6 +296,9 @@ class Explainer(Spec):
             raise SpecError(f"'{self.name}': tolerance must be a number between 0 and 1, not {self.tolerance!r}")
         if not isinstance(self.extras, tuple) or not all(isinstance(extra, Extra) for extra in self.extras):
             raise SpecError(f"'{self.name}': extras must be a tuple of Extra, not {self.extras!r}")
+        names = [extra.name for extra in self.extras]
+        if len(set(names)) < len(names) or "completeness-error" in names:
+            raise SpecError(f"'{self.name}': names of extras must differ, and 'completeness-error' is the core's own")
 
 
 @_spec

@@ -21,22 +21,25 @@ _EXTRA = Extra(
     "Difference between the sum of values and the output difference, as a fraction of the latter.",
     "fraction",
 )
-#: Fraction of the sum of magnitudes below which a difference counts as small.
-SMALL_DIFFERENCE = 0.1
+#: A difference below this fraction of the sum of magnitudes, or of the outputs, counts as small.
+SMALL_DIFFERENCE, SMALL_OUTPUT = 0.1, 1e-4
 
 
-def completeness_error(present: NDArray[np.float64], difference: NDArray[np.float64]) -> NDArray[np.float32]:
+def completeness_error(
+    present: NDArray[np.float64], target: NDArray[np.float64], baseline: NDArray[np.float64]
+) -> NDArray[np.float32]:
     """Return the completeness error of each sequence.
 
-    It is ``|sum(values * x) - difference| / |difference|``. A difference below 10 % of ``sum(|values * x|)``, where
-    large values of both signs cancel, is replaced by these 10 %: otherwise small gaps would be divided by almost 0.
+    It is ``|sum(values * x) - difference| / |difference|``, where the difference is the target minus the baseline. A
+    difference below 10 % of ``sum(|values * x|)``, where large values of both signs cancel, is replaced by these 10 %.
+    A difference below 0.01 % of the target or of the baseline is replaced by that: it may be rounding.
 
     Parameters
     ----------
     present
         (N, A, L), ``values * x``.
-    difference
-        (N,), target minus its value at the reference.
+    target, baseline
+        (N,), the target of the sequences, and at their reference.
 
     Returns
     -------
@@ -47,11 +50,15 @@ def completeness_error(present: NDArray[np.float64], difference: NDArray[np.floa
     --------
     >>> import numpy as np
     >>> from demo_core.results import completeness_error
-    >>> float(completeness_error(np.array([[[1.0, 2.0]]]), np.array([4.0]))[0])
+    >>> float(completeness_error(np.array([[[1.0, 2.0]]]), np.array([5.0]), np.array([1.0]))[0])
     0.25
     """
-    gap = np.abs(present.sum(axis=(1, 2)) - difference)
-    scale = np.maximum(np.abs(difference), SMALL_DIFFERENCE * np.abs(present).sum(axis=(1, 2)))
+    target, baseline = np.asarray(target, np.float64), np.asarray(baseline, np.float64)
+    gap = np.abs(present.sum(axis=(1, 2)) - (target - baseline))
+    small = SMALL_OUTPUT * np.maximum(np.abs(target), np.abs(baseline))
+    scale = np.maximum(
+        np.maximum(np.abs(target - baseline), small), SMALL_DIFFERENCE * np.abs(present).sum(axis=(1, 2))
+    )
     return np.asarray(np.divide(gap, scale, out=np.where(gap > 0, np.inf, gap), where=scale > 0), np.float32)
 
 
@@ -96,8 +103,7 @@ def completeness_errors(explanation: Explanation) -> NDArray[np.float32] | None:
     found = []
     for rows in explanation.blocks():
         present = np.asarray(explanation.values[rows], np.float64) * explanation.one_hot(rows)
-        target = np.asarray(explanation.target_values[rows], np.float64)
-        found.append(completeness_error(present, target - np.asarray(explanation.baseline[rows], np.float64)))
+        found.append(completeness_error(present, explanation.target_values[rows], explanation.baseline[rows]))
     return np.concatenate(found)
 
 

@@ -13,6 +13,7 @@ from demo_core.errors import Unsuitable
 from demo_core.models.model import Model
 from demo_core.plugins.dataset_option import DatasetFile
 from demo_core.running.batch import Batch, BatchRandom
+from demo_core.sequences.shuffling import MOST_LETTERS
 
 Kind = Literal["shuffle", "uniform", "zeros"]
 
@@ -66,11 +67,16 @@ class Background:
         if self._kind != "shuffle":
             share = 1 / letters if self._kind == "uniform" else 0.0
             return known * torch.full((b, 1, letters, 1), share, dtype=batch.x.dtype, device=batch.x.device)
+        if self._file is None and letters > MOST_LETTERS:
+            said = f"sequences of {letters} letters cannot be shuffled (at most {MOST_LETTERS})"
+            raise Unsuitable(f"{said}; use --background-file, or --background uniform where there is one")
         if self._file is None:
             codes = batch.random.dinucleotide_shuffles(batch.codes, self.n, letters)
         else:
             codes = self._drawn(self._file, batch)
-        return model.one_hot(codes.reshape(b * self.n, length)).reshape(b, self.n, letters, length) * known
+        found = model.one_hot(codes.reshape(b * self.n, length)).reshape(b, self.n, letters, length) * known
+        # an unknown base of a file is no replacement: the sequence keeps its own
+        return torch.where(found.sum(dim=2, keepdim=True) > 0, found, batch.x[:, None])
 
     def _drawn(self, file: DatasetFile, batch: Batch) -> Tensor:
         rows = draw_without_replacement(batch.random, len(file.sequences), self.n)

@@ -150,7 +150,7 @@ class Calculator:
         if not self._spec.adds_up:
             return part
         present = part["values"].astype(np.float64) * block.alphabet.one_hot(block.codes)
-        error = completeness_error(present, part["target_values"].astype(np.float64) - part["baseline"])
+        error = completeness_error(present, part["target_values"], part["baseline"])
         return {**part, f"extra:{COMPLETENESS}": error}
 
     def _one_strand(

@@ -132,16 +132,23 @@ def _open_datasets(options: Any, model: Model, registry: Registry | None) -> Non
         given = getattr(options, option.name)
         if not isinstance(given, DatasetFile):
             continue
-        if given.path is not None:
+        if not given.is_open and given.path is not None:
             context = opened(registry or installed(), given.path)
-            given.hold(context.__enter__(), context)  # closed when the option is deleted
-        found = given.sequences
+            try:
+                given.hold(context.__enter__(), context)  # closed when the option is deleted
+            except DemoError as error:
+                raise type(error)(f"{option.flag}: {error}") from None
+        found, problem = given.sequences, ""
         if found.alphabet != model.alphabet:
             said = f"{option.flag} {given} is {found.alphabet.name}, but model '{model.name}' reads"
-            raise MisfitError(f"{said} {model.alphabet.name}; give sequences of that alphabet")
-        if found.length != model.length:
+            problem = f"{said} {model.alphabet.name}; give sequences of that alphabet"
+        elif found.length != model.length:
             said = f"{option.flag} {given} has sequences of {found.length} bases, but model '{model.name}' takes"
-            raise MisfitError(f"{said} {model.length}; give sequences of that length")
+            problem = f"{said} {model.length}; give sequences of that length"
+        if problem:
+            del found
+            given.close()
+            raise MisfitError(problem)
 
 
 def misfit(spec: Explainer, model: Model) -> str:

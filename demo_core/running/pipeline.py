@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from demo_core.models.batch_size import measured_batch_size
-from demo_core.results.completeness import COMPLETENESS, extras_of, summary_of
+from demo_core.results.completeness import COMPLETENESS, SMALL_OUTPUT, extras_of, summary_of
 from demo_core.running.compute import Calculator, Part, calculating, check_same_names
 from demo_core.running.fingerprint import distributions_of, fingerprint_of_run
 from demo_core.running.guard import guarded
@@ -68,9 +68,12 @@ def run(
     def batch_size() -> int:
         gradients, about = "gradients" in job.spec.needs, {key: described[key] for key in ("explainer", "options")}
         ours = gradients and job.registered.owner.origin == "built-in"  # computes in pieces
-        if (copies := expansion_of(job)) > 1:
-            return max(1, job.model.automatic_batch_size() // copies)
-        with guarded(job.model):
+        with guarded(job.model) as guard:
+            copies = expansion_of(job)
+            if changes := guard.changes():
+                raise job.registered.broke_contract(f"its expansion changed {' and '.join(changes[:3])}")
+            if copies > 1:
+                return max(1, job.model.automatic_batch_size() // copies)
             return measured_batch_size(job.model, source.n_batches(1), gradients=gradients, in_pieces=ours, about=about)
 
     with sink.opened(source, fingerprint, lambda: job.batch_size or batch_size()) as begun:
@@ -159,8 +162,9 @@ class _Summary:
                 self._digest.add(part)
             if self._spec.adds_up:
                 self._errors.append(part[f"extra:{COMPLETENESS}"])
-                difference = np.abs(part["target_values"] - part["baseline"])
-                self._unchanged += int((difference <= 1e-6 * np.maximum(1, np.abs(part["target_values"]))).sum())
+                target, baseline = part["target_values"], part["baseline"]
+                size = np.maximum(np.abs(target), np.abs(baseline))
+                self._unchanged += int((np.abs(target - baseline) <= 0.1 * SMALL_OUTPUT * size).sum())
             yield part
 
     def record(self) -> dict[str, Any]:

@@ -20,7 +20,7 @@ _BLOCK = 2000
 _BITS = 3
 _RANDOM_BITS = 64 - 2 * _BITS
 #: A last-exit tree is drawn from a full list of (letters - 1) ** (letters - 1) of them for each root.
-_MOST_LETTERS = 6
+MOST_LETTERS = 6
 
 
 class RowRandom(Protocol):
@@ -86,8 +86,8 @@ def dinucleotide_shuffle(codes: Codes, random: Generator | RowRandom, unknown: i
     >>> bool((np.bincount(shuffled[0]) == np.bincount(codes[0])).all())
     True
     """
-    if unknown > _MOST_LETTERS:
-        raise ValueError(f"dinucleotide_shuffle takes alphabets of at most {_MOST_LETTERS} letters, not {unknown}")
+    if unknown > MOST_LETTERS:
+        raise ValueError(f"dinucleotide_shuffle takes alphabets of at most {MOST_LETTERS} letters, not {unknown}")
     shuffled = np.array(codes, dtype=np.uint8)
     rows, starts, lengths = _known_runs(shuffled < unknown)
     # the path through three letters or fewer is determined by its ends

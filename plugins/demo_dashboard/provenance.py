@@ -41,6 +41,7 @@ def provenance(run: Run) -> dict[str, Any]:
     return {
         "facts": {key: printable(value, 2000) for key, value in facts.items()},
         "doubts": doubts(run),
+        "warnings": [printable(w, 400) for w in told.warnings],
         "metadata": text if len(text) <= _MOST else text[:_MOST] + "\n...",
     }
 

@@ -103,7 +103,7 @@ def _gap(run: Run, row: int, values: Floats, codes: Any) -> list[float | None] |
     if not e.provenance.adds_up or e.baseline is None or e.kind != "attribution":
         return None
     present = np.asarray(values * e.sequences.alphabet.one_hot(codes), np.float64)
-    due = float(e.target_values[row]) - float(e.baseline[row])
-    if completeness_error(present[None], np.array([due]))[0] <= tolerance_of(e):
+    target, baseline = float(e.target_values[row]), float(e.baseline[row])
+    if completeness_error(present[None], np.array([target]), np.array([baseline]))[0] <= tolerance_of(e):
         return None
-    return [number(float(present.sum())), number(due)]
+    return [number(float(present.sum())), number(target - baseline)]

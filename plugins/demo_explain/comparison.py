@@ -33,7 +33,7 @@ def _completeness(explanation: Explanation) -> str:
     errors = completeness_errors(explanation)
     if errors is None:
         return "not guaranteed" if completeness_sentence(explanation) else "-"
-    return f"{100 * float(errors.max()):.2g} %"
+    return f"{100 * float(errors.max()):.3g} %"
 
 
 def _importance(explanation: Explanation) -> NDArray[np.float64] | None:

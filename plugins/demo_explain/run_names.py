@@ -38,7 +38,8 @@ def _option_word(name: str, value: Any) -> str:
     flag = name.replace("_", "-")
     if isinstance(value, bool):
         return flag if value else f"no-{flag}"
-    return f"{flag}-{'_'.join(map(str, value)) if isinstance(value, list) else value}"
+    text = "_".join(map(str, value)) if isinstance(value, list) else str(value)
+    return f"{flag}-{text.replace(':', '-')}"
 
 
 def _file_word(text: str) -> str:

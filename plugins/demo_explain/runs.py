@@ -38,6 +38,8 @@ def chosen_explainers(registry: Registry, request: Request) -> list[Registered[E
             say(f"skipped {name}: it needs many passes of each sequence; add --also {name} to run it")
             continue
         found.append(registered)
+    if not found:
+        raise UsageProblem("no explainer is left to run; omit --except for at least one")
     return found
 
 

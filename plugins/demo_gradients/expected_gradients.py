@@ -19,7 +19,7 @@ class ExpectedGradients(SequenceExplainer):
     ``values[b, a, i]`` is the hypothetical attribution of letter a at position i. ``values * x`` sums to the target
     minus the mean target of the references. The unit is that of the target.
 
-    Each path is integrated until the completeness error is below the tolerance. The original method draws references
+    Paths are divided until the completeness error is about the tolerance. The original method draws references
     from the training data, and one random point of each path, which adds up in expectation only.
 
     Source: Erion, Janizek, Sturmfels, Lundberg & Lee, Nature Machine Intelligence 2021, 3:620-631, arXiv 1906.10670.
@@ -31,6 +31,10 @@ class ExpectedGradients(SequenceExplainer):
     def __init__(self, options: ExpectedGradientsOptions) -> None:
         self.options = options
         self._background = Background(options.background, options.references, options.background_file)
+
+    def expansion(self, model: Model) -> int:
+        """Return the number of copies of a sequence that are computed at once."""
+        return self._background.n
 
     def explain(self, model: Model, batch: Batch, target: Target) -> Result:
         """Return hypothetical attributions (B, A, L)."""

@@ -18,7 +18,7 @@ class IntegratedGradients(SequenceExplainer):
     m is the mean gradient of the target on the straight path from the reference r to the input. ``values[b, a, i]`` is
     the hypothetical attribution of letter a at position i: ``m[a] - sum_c r[c] m[c]``. ``values * x`` sums to the
     target minus the target of the reference. The unit is that of the target. Intervals of the path are divided until
-    the completeness error is below the tolerance.
+    the completeness error is about the tolerance.
 
     Source: Sundararajan, Taly & Yan, arXiv 1703.01365.
 

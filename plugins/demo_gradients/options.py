@@ -26,7 +26,7 @@ class SmoothGradOptions:
 
 
 def _tolerance(default: float) -> float:
-    about = "Stop dividing intervals below this completeness error (fraction of the output difference)."
+    about = "Approximate completeness error to reach (fraction of the output difference)."
     return field(default=default, metadata={"help": about, "minimum": 1e-6, "maximum": 1.0})
 
 
@@ -63,4 +63,4 @@ class ExpectedGradientsOptions:
                              "minimum": 1},
     )  # fmt: skip
     max_steps: int = field(default=256, metadata={"help": "Maximum number of gradients per path.", "minimum": 1})
-    tolerance: float = _tolerance(0.008)
+    tolerance: float = _tolerance(0.006)

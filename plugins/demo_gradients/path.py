@@ -87,6 +87,11 @@ def integrate(
     return Integral(*(torch.cat([getattr(one, f.name) for one in found]) for f in fields(Integral)))
 
 
+def _add_to(sums: Tensor, index: Tensor, values: Tensor) -> None:
+    """Add values to the rows of ``index``, which may repeat; in the same order in every run, also on CUDA."""
+    sums.index_put_((index,), values, accumulate=True)
+
+
 @dataclass
 class _Intervals:
     """Intervals of all paths."""
@@ -166,8 +171,8 @@ class _Paths:
         inner = [self._values(every.path, near), self._values(every.path, far)]
         added = [self._add(every.path, every.left + third / 2), self._add(every.path, far + third / 2)]
         change = self._gradients[added[0]] + self._gradients[added[1]] - 2 * self._gradients[every.middle]
-        self._integral.index_add_(0, every.path, (weight * third).to(change.dtype)[:, None, None] * change)
-        self._evaluations.index_add_(0, every.path, torch.full_like(every.path, 2))
+        _add_to(self._integral, every.path, (weight * third).to(change.dtype)[:, None, None] * change)
+        _add_to(self._evaluations, every.path, torch.full_like(every.path, 2))
         self._intervals.weight[chosen] *= 1 - moved
         self._intervals.error[chosen] *= 1 - moved
         self._intervals = self._intervals.take(self._intervals.weight.nonzero().squeeze(1)).joined(
@@ -183,8 +188,9 @@ class _Paths:
         if self._tightened > _TIGHTENED:
             return False
         group = self._group[self._intervals.path]
-        errors = torch.zeros_like(self._limit).index_add_(0, group, self._intervals.error).abs()
-        excess = (errors / self._limit - 1).clamp(0, 1)  # little excess lowers the limit a little
+        errors = torch.zeros_like(self._limit)
+        _add_to(errors, group, self._intervals.error)
+        excess = (errors.abs() / self._limit - 1).clamp(0, 1)  # little excess lowers the limit a little
         self._fair = self._fair / 4**excess
         free = torch.zeros_like(excess, dtype=torch.bool)
         free[self._group[self._evaluations + 2 <= most]] = True
@@ -210,8 +216,7 @@ class _Paths:
 
     def _of_groups(self, of_paths: Tensor) -> Tensor:
         """Return the sum of each group."""
-        sums = torch.zeros(self._n_groups, *of_paths.shape[1:], dtype=of_paths.dtype, device=of_paths.device)
-        return torch.index_add(sums, 0, self._group, of_paths)
+        return of_paths.reshape(self._n_groups, -1, *of_paths.shape[1:]).sum(dim=1)
 
     def _interval(
         self, path: Tensor, weight: Tensor, left: Tensor, width: Tensor, first: Tensor, last: Tensor, middle: Tensor

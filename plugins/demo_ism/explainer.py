@@ -53,7 +53,8 @@ class Ism(SequenceExplainer):
     def expansion(self, model: Model) -> int:
         """Return the number of copies of a sequence that are computed at once."""
         copies = (len(model.alphabet.letters) - 1) * len(self._positions(model))
-        return max(1, copies // 32 if self._front(model) else copies)
+        front = self._front(model)
+        return max(1, copies // 32 if front is not None and front.has_maxima else copies)
 
     def explain(self, model: Model, batch: Batch, target: Target) -> Result:
         """Return effects (B, A, L)."""
@@ -69,7 +70,7 @@ class Ism(SequenceExplainer):
         size = model.automatic_batch_size(in_pieces=True)
         with torch.no_grad():
             if front is not None and (fast := self._tested(front, compute, edits)) is not None:
-                compute, size = fast, _CHUNK
+                compute, size = fast, max(size, _CHUNK) if front.has_maxima else size
             done = 0
             for some in _chunks(edits, size):
                 found = target.rows(some.row)(compute(some))
@@ -99,7 +100,7 @@ class Ism(SequenceExplainer):
         places = torch.linspace(0, len(first) - 1, min(_SAMPLE, len(first)), device=edits.x.device).round().long()
         some = first.take(places)
         one, other = fast(some), plain(some)
-        if not torch.allclose(one, other, rtol=0, atol=_SAME * max(1.0, float(other.abs().max()))):
+        if not torch.allclose(one, other, rtol=0, atol=_SAME * float(other.abs().max())):
             gap = float((one - other).abs().max())
             _log.warning("ism: recomputing windows changes outputs by up to %.2g; computing whole sequences", gap)
             self._plain = True

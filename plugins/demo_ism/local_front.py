@@ -41,6 +41,11 @@ class LocalFront:
     def __init__(self, layers: nn.Sequential, network: nn.Module) -> None:
         self._layers, self._network = list(layers), network
 
+    @property
+    def has_maxima(self) -> bool:
+        """Whether the rest needs only the maximum of each channel, so that no whole activations are copied."""
+        return hasattr(self._network, "from_channel_maxima")
+
     @classmethod
     def of(cls, network: nn.Module) -> LocalFront | None:
         """Return the local front of a network; None if it has none, was altered, or has a layer without a rule."""

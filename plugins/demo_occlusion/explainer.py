@@ -36,7 +36,7 @@ class Occlusion(SequenceExplainer):
 
     def expansion(self, model: Model) -> int:
         """Return the number of copies of a sequence that are computed at once."""
-        return len(self._starts(model)) * self._background.n
+        return self._background.n
 
     def explain(self, model: Model, batch: Batch, target: Target) -> Result:
         """Return effects at the present bases (B, A, L)."""
@@ -46,20 +46,24 @@ class Occlusion(SequenceExplainer):
         own, k = target(outputs), self._background.n
         total, count = torch.zeros_like(batch.x[:, 0]), torch.zeros_like(batch.x[0, 0])
         for done, start in enumerate(starts):
-            effect = own - self._occluded(model, batch.x, reference, target, slice(start, start + width)) / k
-            total[:, start : start + width] += effect[:, None]
-            count[start : start + width] += 1
+            window = slice(start, start + width)
+            values = self._occluded(model, batch.x, reference, target, window)
+            # without the rounding error of a second computation where nothing is replaced
+            unchanged = (reference[:, :, :, window] == batch.x[:, None, :, window]).all(dim=3).all(dim=2)
+            effect = own - torch.where(unchanged, own[:, None], values).sum(dim=1) / k
+            total[:, window] += effect[:, None]
+            count[window] += 1
             batch.progress(done + 1, len(starts))
         return Result(batch.x * (total / count)[:, None], outputs=outputs)
 
     def _occluded(self, model: Model, x: Tensor, reference: Tensor, target: Target, window: slice) -> Tensor:
-        """Return the sum over references of the target with a window replaced, (B,)."""
+        """Return the target with a window replaced by each reference, (B, K)."""
         n, k, letters, length = reference.shape
         replaced = x[:, None].repeat(1, k, 1, 1)
         replaced[:, :, :, window] = reference[:, :, :, window]
         each = torch.arange(n, device=x.device).repeat_interleave(k)
         outputs = model.outputs_without_gradients(replaced.reshape(n * k, letters, length))
-        return target.rows(each)(outputs).reshape(n, k).sum(dim=1)
+        return target.rows(each)(outputs).reshape(n, k)
 
     def _starts(self, model: Model) -> list[int]:
         """Return the first positions of the windows; the last one ends with the sequence."""

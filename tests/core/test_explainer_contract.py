@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -89,7 +90,7 @@ def test_a_background_file_is_opened_checked_and_told_apart(demo, trained, here)
     assert digest in err
     for file_name, said in (
         ("short.fa", "--background-file short.fa has sequences of 4 bases, but model 'one' takes 40"),
-        ("none.fa", "none.fa: no such file"),
+        ("none.fa", "--background-file: none.fa: no such file"),
     ):
         code, _, err = demo(*words, "--background-file", file_name)
         assert code in (1, 3)
@@ -258,3 +259,59 @@ def test_a_background_of_one_share_of_each_letter_leaves_unknown_bases_unknown()
         known = batch.codes < 4
         assert (found[:, 0].transpose(1, 2)[known] == share).all()
         assert (found[:, 0].transpose(1, 2)[~known] == 0).all()
+
+
+@dataclass(frozen=True)
+class WithTuple:
+    files: tuple[DatasetFile, ...] = ()
+
+
+@dataclass(frozen=True)
+class WithFile:
+    file: DatasetFile | None = None
+
+
+def test_dataset_options_are_single_and_of_explainers():
+    about = {"name": "mine", "target": "mine:Mine", "summary": "s"}
+    with pytest.raises(SpecError, match="a dataset cannot be an item of a tuple"):
+        Explainer(kind="attribution", options=WithTuple, **about)
+    Explainer(kind="attribution", options=WithFile, **about)
+    with pytest.raises(SpecError, match="only explainers can have options of type DatasetFile"):
+        Architecture(options=WithFile, **about)
+
+
+def test_invalid_extras_are_refused():
+    about = {"name": "mine", "target": "mine:Mine", "summary": "s", "kind": "attribution"}
+    for name, text in (("", "help"), ("steps", ""), ("a\nb", "help"), ("steps", 5)):
+        with pytest.raises(SpecError):
+            Extra(name, text)
+    for extras in ((Extra("a", "h"), Extra("a", "h")), (Extra("completeness-error", "h"),)):
+        with pytest.raises(SpecError, match="names of extras must differ"):
+            Explainer(extras=extras, **about)
+
+
+def test_an_expansion_that_changes_the_model_is_blamed(copies, monkeypatch):
+    def expansion(self, model):
+        model.module.train()
+        return 2
+
+    monkeypatch.setattr(Copies, "expansion", expansion)
+    model = tiny_model()
+    with pytest.raises(PluginError, match="its expansion changed the training mode of a module"):
+        run(make_job(copies, model), Rows(tiny_dataset(8)), Memory())
+    assert not model.module.training
+
+
+def test_unknown_bases_of_a_background_file_are_not_inserted():
+    background = tiny_dataset(6, unknown=False)
+    background.codes[:] = 4
+    found = explain("occlusion", tiny_model(), tiny_dataset(3), background_file=background, references=2)
+    assert not found.values.any()  # nothing is replaced
+
+
+def test_the_letters_of_an_alphabet_that_cannot_be_shuffled_are_no_fault_of_the_plugin():
+    from types import SimpleNamespace
+
+    batch = SimpleNamespace(x=torch.zeros(2, 8, 10))
+    with pytest.raises(DemoError, match="sequences of 8 letters cannot be shuffled"):
+        Background("shuffle", 3).draw(tiny_model(), batch)

@@ -189,10 +189,25 @@ def test_sequences_equal_to_their_background_are_reported():
     assert not (found.values * found.one_hot(slice(None))).any()
 
 
+def test_differences_within_rounding_do_not_fail():
+    data = tiny_dataset(8, unknown=False)
+    data.codes[:2] = 0
+    data.codes[:2, 1::2] = 1  # ACAC...: its only shuffle is itself
+    model = tiny_model()
+    for bias in (0.0, 12.0):  # the second saturates the probability
+        model.module.linear.bias.data.add_(bias)
+        for target in ("bound", "probability:bound"):
+            for name in ("integrated-gradients", "expected-gradients"):
+                found = explain(name, model, data, target=target)
+                assert found.extra(COMPLETENESS).max() <= 0.01, (bias, target, name)
+
+
 def test_the_completeness_error_is_relative_to_the_difference():
     present = np.array([[[3.0, 1.0]], [[1.0, -1.0]], [[0.0, 0.0]], [[0.0, 0.0]]])
-    errors = completeness_error(present, np.array([5.0, 0.1, 0.0, 2.0]))
+    errors = completeness_error(present, np.array([5.0, 0.1, 0.0, 2.0]), np.zeros(4))
     assert np.allclose(errors, [1 / 5, 0.1 / 0.2, 0, 1])
+    # a difference of 1e-7 of the outputs is rounding
+    assert completeness_error(np.zeros((1, 4, 5)), np.array([10.000001]), np.array([10.0]))[0] < 0.01
 
 
 def test_a_run_that_misses_its_sum_says_so():

@@ -59,7 +59,7 @@ def test_all_ends_with_a_table_of_the_methods(demo, trained, here):
     assert "not guaranteed" in rows["saliency"]
     assert rows["temporal"].split()[2:] == ["-", "-"]
     with Explanation.open("e/one.integrated-gradients.h5") as found:
-        assert f"{100 * found.extra('completeness-error').max():.2g} %" in rows["integrated-gradients"]
+        assert f"{100 * found.extra('completeness-error').max():.3g} %" in rows["integrated-gradients"]
         importance = {"ig": np.abs(found.values[:] * found.one_hot(slice(None))).sum(1)}
     for name, key in (("saliency", "s"), ("input-x-gradient", "x")):
         with Explanation.open(f"e/one.{name}.h5") as found:

@@ -255,7 +255,7 @@ export function tracksOf(context) {
       ...track,
       run,
       label: labelOf(run, one, context),
-      doubt: run.doubts.length || one.gap ? doubtOf(run, one) : null,
+      doubt: run.warnings.length || one.gap ? doubtOf(run, one) : null,
       height: track.height + (extra ? extra + 3 : 0),
       draw: (top) => [
         ...track.draw(top),
@@ -293,5 +293,5 @@ function labelOf(run, one, context) {
 
 function doubtOf(run, one) {
   if (one.gap) return `values sum to ${short(one.gap[0])}, not to ${short(one.gap[1])}`;
-  return run.doubts.join("; ");
+  return clean(run.warnings.join("; "), 80); // the page Runs has the whole text
 }
