@@ -51,10 +51,8 @@ class Ism(SequenceExplainer):
         self._plain = options.method == "plain"
 
     def expansion(self, model: Model) -> int:
-        """Return the number of copies of a sequence that are computed at once."""
-        copies = (len(model.alphabet.letters) - 1) * len(self._positions(model))
-        front = self._front(model)
-        return max(1, copies // 32 if front is not None and front.has_maxima else copies)
+        """Return how much smaller batches should be; substitutions are computed in chunks of a size of their own."""
+        return max(1, (len(model.alphabet.letters) - 1) * len(self._positions(model)) // 32)
 
     def explain(self, model: Model, batch: Batch, target: Target) -> Result:
         """Return effects (B, A, L)."""
