@@ -21,8 +21,10 @@ _EXTRA = Extra(
     "Difference between the sum of values and the output difference, as a fraction of the latter.",
     "fraction",
 )
-#: A difference below this fraction of the sum of magnitudes, or of the outputs, counts as small.
-SMALL_DIFFERENCE, SMALL_OUTPUT = 0.1, 1e-4
+#: An output difference below this fraction of the sum of magnitudes counts as small.
+SMALL_DIFFERENCE = 0.1
+#: An output difference below this fraction of the outputs may be rounding.
+SMALL_OUTPUT = 1e-4
 
 
 def completeness_error(
