@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from demo_core.cli import Sections, echo, suggest
+from demo_core.cli import Sections, echo, say, suggest
 from demo_core.errors import DemoError, UsageProblem, printable, unknown_name
 
 if TYPE_CHECKING:
@@ -67,21 +67,30 @@ def show(explanations: tuple[Path, ...], name: str | None, output: Path, force: 
         figure = explanation_figure(opened, row, restarts)
         shown = printable(first.sequences.ids[row])
         notes = [line for e in of_data for line in _numbers_of(e, e.row_of(str(first.sequences.ids[row])))]
+        without = [
+            f"{_run(e)}: no completeness guarantee"
+            for e in of_data
+            if e.kind == "attribution" and not e.provenance.adds_up
+        ]
     with whole_file(output, replace=force) as temporary:
         save_figure(figure, temporary, kind)
     echo(f"{output}: {shown}")
     for line in dict.fromkeys(notes):
         echo(line)
+    for line in dict.fromkeys(without):
+        say(line)
     suggest("demo", "dashboard", *explanations, "-o", "report.html")
 
 
 def _numbers_of(explanation: Explanation, row: int) -> list[str]:
-    """Return the further numbers of a sequence, a line each; or that the values promise no sum."""
-    told = explanation.provenance
-    run = f"{explanation.model_name} {explanation.explainer}"
-    found = [] if told.adds_up or explanation.kind != "attribution" else [f"{run}: no completeness guarantee"]
-    for extra in told.described_extras:
+    """Return the additional numbers of a sequence, a line each."""
+    found = []
+    for extra in explanation.provenance.described_extras:
         value = f"{float(explanation.extra(extra.name)[row]):.4g}"
         help_text = f" ({extra.help.removesuffix('.')})" if extra.help else ""
-        found.append(f"{run}: {extra.name} {value}{help_text}")
-    return [printable(line, 400) for line in found]
+        found.append(printable(f"{_run(explanation)}: {extra.name} {value}{help_text}", 400))
+    return found
+
+
+def _run(explanation: Explanation) -> str:
+    return printable(f"{explanation.model_name} {explanation.explainer}", 100)
