@@ -38,7 +38,8 @@ _REGISTRY = discover(environ={"DEMO_LOAD_PLUGINS": ""}).registry
 #: Options that a plugin requires.
 SHORT = {
     "class-optimization": {"steps": 10, "restarts": 3},
-    "expected-gradients": {"references": 3},
+    "expected-gradients": {"references": 2, "tolerance": 0.05},
+    "integrated-gradients": {"steps": 8, "tolerance": 0.02},
     "occlusion": {"stride": 5, "references": 2},
     "smooth-grad": {"samples": 3},
     "adapted": {

@@ -22,9 +22,9 @@ from demo_core.testing import tiny_dataset, tiny_model
 
 ARCHITECTURES = ["cnn", "cnn-rnn", "rnn"]
 OPTIONS = {
-    "expected-gradients": {"references": 2, "tolerance": 0.05},
+    "expected-gradients": {"references": 2, "steps": 2, "tolerance": 0.1},
     "input-x-gradient": {},
-    "integrated-gradients": {},
+    "integrated-gradients": {"steps": 8, "tolerance": 0.02},
     "ism": {},
     "occlusion": {"stride": 5, "references": 2},
     "saliency": {},
