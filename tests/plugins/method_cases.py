@@ -39,7 +39,7 @@ def small(name, n=6):
     return model, tiny_dataset(n, unknown=False)
 
 
-def trained(folder, name, n=6):
+def trained(folder, name, n=3):
     """Return a model of the quickstart and some of its data; a transformer is untrained."""
     with SequenceDataset.open(folder / "q" / "planted.h5") as data:
         some = data.take(data.rows_of_split("test")[:n])
