@@ -1,4 +1,4 @@
-"""Test occlusion against Captum with the same references, and a planted site on both strands."""
+"""Test occlusion against Captum with the same references, and on a network whose effects are known."""
 
 import numpy as np
 import pytest
