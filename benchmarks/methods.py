@@ -21,7 +21,8 @@ import numpy as np
 ROOT = Path(__file__).parent.parent
 ARCHITECTURES = ("cnn", "rnn", "cnn-rnn")
 METHODS = (
-    "saliency", "input-x-gradient", "smooth-grad", "integrated-gradients", "expected-gradients", "ism", "occlusion",
+    "saliency", "input-x-gradient", "smooth-grad", "deeplift", "deeplift-shap", "integrated-gradients",
+    "expected-gradients", "ism", "occlusion",
 )  # fmt: skip
 
 

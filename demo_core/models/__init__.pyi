@@ -17,6 +17,7 @@ from .model import foreign_content as foreign_content
 from .model import one_hot as one_hot
 from .outputs import Output as Output
 from .outputs import logistic as logistic
+from .pieces import in_pieces as in_pieces
 from .pieces import one_core as one_core
 from .targets import Target as Target
 from .targets import loss_of as loss_of

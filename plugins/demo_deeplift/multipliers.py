@@ -1,0 +1,95 @@
+"""Multipliers of a network between references and sequences."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from demo_core import Model, Target, Unsuitable
+from demo_core.models import in_pieces
+from demo_deeplift.paired import OtherOperationsError, Pair
+from demo_deeplift.plan import Following, Plan, make_plan
+from demo_deeplift.rules import NODES
+
+_log = logging.getLogger(__name__)
+
+
+class Multipliers:
+    """Computes multipliers; the rules of a network's operations are found at the first call, and reported."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._plan: Plan | None = None
+
+    def of(self, model: Model, x: Tensor, reference: Tensor, target: Target) -> tuple[Tensor, Tensor, Tensor]:
+        """Return multipliers (P, A, L), outputs (P, T) of x, and outputs (P, T) of the references.
+
+        Parameters
+        ----------
+        x, reference
+            (P, A, L), both ends of each pair.
+        target
+            Target, bound to the P rows if it is the loss.
+        """
+        with _frozen(model.module):
+            if self._plan is None:
+                self._plan = self._planned(model, x[:2], target.rows(slice(0, 2)))
+            plan = self._plan
+
+            def compute(rows: slice) -> tuple[Tensor, Tensor, Tensor]:
+                return _of_piece(model, x[rows], reference[rows], target.rows(rows), plan)
+
+            # recurrent layers are loops in Python, which large pieces speed up
+            per_thread = 26_000 if "recurrent" in model.capabilities else 0
+            found = in_pieces(x, compute, at_once=x.device.type == "cpu", per_thread=per_thread)
+        first, second, third = (torch.cat(parts) if len(parts) > 1 else parts[0] for parts in zip(*found, strict=True))
+        return first, second, third
+
+    def _planned(self, model: Model, x: Tensor, target: Target) -> Plan:
+        plan = make_plan(lambda x: target(model.outputs_of(x)), x)
+        if plan.without_rule:
+            listed = ", ".join(f"{name} ({n} times)" if n > 1 else name for name, n in sorted(plan.without_rule.items()))
+            said = f"model '{model.name}' has operations without a DeepLIFT rule: {listed}"
+            raise Unsuitable(f"{said}; use integrated-gradients or expected-gradients")
+        if plan.integrated:
+            said = f"{self._name}: operations of '{model.name}' without a rule of their own are integrated numerically"
+            _log.warning("%s (%d points): %s", said, NODES, ", ".join(plan.integrated))
+        return plan
+
+
+def _of_piece(
+    model: Model, x: Tensor, reference: Tensor, target: Target, plan: Plan
+) -> tuple[Tensor, Tensor, Tensor]:
+    pair = Pair(keep=plan.modifies)
+    try:
+        with torch.no_grad(), Following(plan, pair):
+            at_reference = model.outputs_of(reference)
+            target(at_reference)
+        pair.sequences()
+        with torch.enable_grad():
+            x = x.detach().clone().requires_grad_()
+            with Following(plan, pair):
+                outputs = model.outputs_of(x)
+                value = target(outputs)
+            (multipliers,) = torch.autograd.grad(value.sum(), x)
+    except OtherOperationsError:
+        said = f"model '{model.name}' computes other operations for other sequences"
+        raise Unsuitable(f"{said}; use integrated-gradients or expected-gradients") from None
+    return multipliers, outputs.detach(), at_reference
+
+
+@contextmanager
+def _frozen(network: nn.Module) -> Iterator[None]:
+    """Let no parameter require a gradient, so that a product with a parameter is linear."""
+    free = [p for p in network.parameters() if p.requires_grad]
+    try:
+        for p in free:
+            p.requires_grad_(False)
+        yield
+    finally:
+        for p in free:
+            p.requires_grad_(True)

@@ -1,0 +1,155 @@
+"""DeepLIFT rules: functions whose backward pass returns multipliers instead of derivatives.
+
+A multiplier m of an operation satisfies: the sum of m * (input - reference input) is output - reference output. The
+chain rule of automatic differentiation combines the multipliers of all operations (Shrikumar et al. 2017, section 3.3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+#: Below this difference of its input, an elementwise function has its derivative as multiplier.
+_SMALL = 1e-6
+#: Nodes of the path integral of an operation without a rule of its own.
+NODES = 32
+
+#: An elementwise function.
+Elementwise = Callable[[Tensor], Tensor]
+#: A function of two tensors, linear in each.
+Bilinear = Callable[[Tensor, Tensor], Tensor]
+#: Returns maxima (R, K) of values (R, N), and the index of each in its row.
+Pooling = Callable[[Tensor], tuple[Tensor, Tensor]]
+
+
+class Rescale(torch.autograd.Function):
+    """Rescale rule: difference of the output divided by the difference of the input, for elementwise functions."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, function: Elementwise, x0: Tensor, y0: Tensor) -> Tensor:
+        y = function(x)
+        ctx.save_for_backward(x, y, x0, y0)
+        ctx.function = function
+        return y
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, upper: Tensor) -> tuple[Tensor, None, None, None]:
+        x, y, x0, y0 = ctx.saved_tensors
+        change = x - x0
+        small = change.abs() < _SMALL
+        slope = (y - y0) / change.masked_fill(small, 1)
+        if small.any():
+            with torch.enable_grad():
+                z = x.detach().requires_grad_()
+                (derivative,) = torch.autograd.grad(ctx.function(z).sum(), z)
+            slope = torch.where(small, derivative, slope)
+        return upper * slope, None, None, None
+
+
+class Midpoint(torch.autograd.Function):
+    """Multipliers of a bilinear function: its derivatives halfway between reference and input."""
+
+    @staticmethod
+    def forward(ctx: Any, a: Tensor, b: Tensor, function: Bilinear, a0: Tensor, b0: Tensor) -> Tensor:
+        ctx.save_for_backward(a, b, a0, b0)
+        ctx.function = function
+        return function(a, b)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, upper: Tensor) -> tuple[Tensor, Tensor, None, None, None]:
+        a, b, a0, b0 = ctx.saved_tensors
+        with torch.enable_grad():
+            middle = [torch.lerp(start, end, 0.5).requires_grad_() for start, end in ((a0, a), (b0, b))]
+            of_a, of_b = torch.autograd.grad(ctx.function(*middle), middle, upper)
+        return of_a, of_b, None, None, None
+
+
+class Maximum(torch.autograd.Function):
+    """Multipliers of maxima (R, K) over entries of (R, N).
+
+    An increase goes to the position of the maximum in the sequence, a decrease to that in the reference.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, function: Pooling, x0: Tensor, y0: Tensor, index0: Tensor) -> Tensor:
+        y, index = function(x)
+        ctx.save_for_backward(x, y, index, x0, y0, index0)
+        return y
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, upper: Tensor) -> tuple[Tensor, None, None, None, None]:
+        x, y, index, x0, y0, index0 = ctx.saved_tensors
+        change, of_output = x - x0, y - y0
+        zero = torch.zeros_like(change)
+        contribution = zero.scatter_add(1, index, upper * of_output.clamp(min=0))
+        contribution.scatter_add_(1, index0, upper * of_output.clamp(max=0))
+        same = change == 0
+        slope = contribution / change.masked_fill(same, 1)
+        if same.any():
+            slope = torch.where(same, zero.scatter_add(1, index, upper), slope)
+        return slope, None, None, None, None
+
+
+class Softmax(torch.autograd.Function):
+    """Multipliers of softmax, as a product of exponentials and the reciprocal of their sum."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, dim: int, x0: Tensor) -> Tensor:
+        ctx.save_for_backward(x, x0)
+        ctx.dim = dim
+        return x.softmax(dim)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, upper: Tensor) -> tuple[Tensor, None, None]:
+        (x, x0), dim = ctx.saved_tensors, ctx.dim
+        highest = x.amax(dim, keepdim=True).maximum(x0.amax(dim, keepdim=True))
+        tiny = torch.finfo(x.dtype).tiny
+        a, a0 = (x - highest).exp(), (x0 - highest).exp()
+        share, share0 = (1 / e.sum(dim, keepdim=True).clamp(min=tiny) for e in (a, a0))
+        change = x - x0
+        near = change.abs() < 1
+        small = torch.where(change == 0, 1.0, torch.expm1(change.clamp(-1, 1)) / change.masked_fill(change == 0, 1))
+        slope = torch.where(near, a0 * small, (a - a0) / change.masked_fill(near, 1))
+        of_sum = (upper * (a + a0)).sum(dim, keepdim=True) / 2 * share * share0
+        return slope * (upper * (share + share0) / 2 - of_sum), None, None
+
+
+class Integrated(torch.autograd.Function):
+    """Multipliers of any function: its mean derivatives on the straight path from the reference inputs.
+
+    Gauss-Legendre quadrature. The error is small for smooth functions of moderate slope.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, function: Callable[..., Sequence[Tensor]], references: Sequence[Tensor], *inputs: Tensor
+    ) -> tuple[Tensor, ...]:
+        ctx.save_for_backward(*inputs, *references)
+        ctx.function = function
+        return tuple(function(*inputs))
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *upper: Tensor) -> tuple[Tensor | None, ...]:
+        saved, n = ctx.saved_tensors, len(ctx.saved_tensors) // 2
+        nodes, weights = np.polynomial.legendre.leggauss(NODES)
+        found = [torch.zeros_like(x) for x in saved[:n]]
+        for node, weight in zip((nodes + 1) / 2, weights / 2, strict=True):
+            with torch.enable_grad():
+                point = [torch.lerp(x0, x, float(node)).requires_grad_() for x, x0 in zip(saved[:n], saved[n:], strict=True)]
+                outputs = [(y, q) for y, q in zip(ctx.function(*point), upper, strict=True) if y.requires_grad]
+                ys, qs = zip(*outputs, strict=True)
+                slopes = torch.autograd.grad(ys, point, qs, allow_unused=True)
+            for sums, slope in zip(found, slopes, strict=True):
+                if slope is not None:
+                    sums += float(weight) * slope
+        return None, None, *found
