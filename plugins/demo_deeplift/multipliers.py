@@ -52,18 +52,21 @@ class Multipliers:
     def _planned(self, model: Model, x: Tensor, target: Target) -> Plan:
         plan = make_plan(lambda x: target(model.outputs_of(x)), x)
         if plan.without_rule:
-            listed = ", ".join(f"{name} ({n} times)" if n > 1 else name for name, n in sorted(plan.without_rule.items()))
+            listed = ", ".join(
+                f"{name} ({n} times)" if n > 1 else name for name, n in sorted(plan.without_rule.items())
+            )
             said = f"model '{model.name}' has operations without a DeepLIFT rule: {listed}"
             raise Unsuitable(f"{said}; use integrated-gradients or expected-gradients")
         if plan.integrated:
             said = f"{self._name}: operations of '{model.name}' without a rule of their own are integrated numerically"
             _log.warning("%s (%d points): %s", said, NODES, ", ".join(plan.integrated))
+        if plan.conditional:
+            said = f"'{model.name}' computes masks or indices from the sequence, which DeepLIFT treats as constant"
+            _log.warning("%s: %s: %s", self._name, said, ", ".join(sorted(plan.conditional)))
         return plan
 
 
-def _of_piece(
-    model: Model, x: Tensor, reference: Tensor, target: Target, plan: Plan
-) -> tuple[Tensor, Tensor, Tensor]:
+def _of_piece(model: Model, x: Tensor, reference: Tensor, target: Target, plan: Plan) -> tuple[Tensor, Tensor, Tensor]:
     pair = Pair(keep=plan.modifies)
     try:
         with torch.no_grad(), Following(plan, pair):

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 
 from demo_deeplift.recurrent import Cell, Recurrence, Saved, Weights
 from demo_deeplift.rules import Bilinear, Elementwise, Integrated, Maximum, Midpoint, Pooling, Rescale, Softmax
+
+#: States (L, B, units), and the last state and cell state (B, units).
+States = tuple[Tensor, Tensor, Tensor]
 
 
 class NoRuleError(Exception):
@@ -68,20 +71,25 @@ class Pair:
             return x.softmax(dim)
         return _apply(Softmax, self._own(x), dim, *self._recorded.popleft())
 
-    def recurrence(self, x: Tensor, h: Tensor, c: Tensor, cell: Cell, weights: Weights) -> tuple[Tensor, Tensor, Tensor]:
+    def recurrence(
+        self, x: Tensor, h: Tensor, c: Tensor, cell: Cell, weights: Weights
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Return states (L, B, units) of x (L, B, C), and the last state and cell state (B, units)."""
         if self.on_references:
             states, last, numbers = cell.run(x, h, c, weights)
             self._recorded.append(numbers)
             return states[1:], states[-1], last
-        return _apply(Recurrence, x, h, c, cell, weights, Saved(self._recorded.popleft()))
+        found: States = _apply_to_many(Recurrence, x, h, c, cell, weights, Saved(self._recorded.popleft()))
+        return found
 
     def integrated(self, function: Callable[..., tuple[Tensor, ...]], inputs: list[Tensor]) -> tuple[Tensor, ...]:
         """Return ``function(*inputs)``, with multipliers from numerical integration."""
         if self.on_references:
             self._record(*inputs)
             return function(*inputs)
-        return _apply(Integrated, function, self._recorded.popleft(), *(self._own(x) for x in inputs))
+        own = [self._own(x) for x in inputs]
+        found: tuple[Tensor, ...] = _apply_to_many(Integrated, function, self._recorded.popleft(), *own)
+        return found
 
     def sequences(self) -> None:
         """Begin the pass of the sequences."""
@@ -99,27 +107,44 @@ class Rehearsal(Pair):
 
     def __init__(self) -> None:
         super().__init__()
+        self.on_references = False
 
     def elementwise(self, function: Elementwise, x: Tensor) -> Tensor:
-        return _apply(Rescale, x, function, x.detach(), x.detach())
+        """Return ``function(x)``."""
+        self._record(x.detach(), x.detach())
+        return super().elementwise(function, x)
 
     def product(self, function: Bilinear, a: Tensor, b: Tensor) -> Tensor:
-        return _apply(Midpoint, a, b, function, a.detach(), b.detach())
+        """Return ``function(a, b)``."""
+        self._record(a.detach(), b.detach())
+        return super().product(function, a, b)
 
     def maximum(self, function: Pooling, x: Tensor) -> Tensor:
-        return _apply(Maximum, x, function, x.detach(), x.detach(), x.detach())
+        """Return maxima."""
+        self._record(x.detach(), x.detach(), x.detach())
+        return super().maximum(function, x)
 
     def softmax(self, x: Tensor, dim: int) -> Tensor:
-        return _apply(Softmax, x, dim, x.detach())
+        """Return the softmax."""
+        self._record(x.detach())
+        return super().softmax(x, dim)
 
-    def recurrence(self, x: Tensor, h: Tensor, c: Tensor, cell: Cell, weights: Weights) -> tuple[Tensor, Tensor, Tensor]:
-        return _apply(Recurrence, x, h, c, cell, weights, Saved(()))
+    def recurrence(self, x: Tensor, h: Tensor, c: Tensor, cell: Cell, weights: Weights) -> States:
+        """Return states."""
+        self._record()
+        return super().recurrence(x, h, c, cell, weights)
 
     def integrated(self, function: Callable[..., tuple[Tensor, ...]], inputs: list[Tensor]) -> tuple[Tensor, ...]:
-        return _apply(Integrated, function, (), *inputs)
+        """Return ``function(*inputs)``."""
+        self._record()
+        return super().integrated(function, inputs)
 
 
-def _apply(rule: type[torch.autograd.Function], *args: Any) -> Any:
+def _apply(rule: type[torch.autograd.Function], *args: Any) -> Tensor:
+    return cast("Tensor", rule.apply(*args))  # type: ignore[no-untyped-call]
+
+
+def _apply_to_many(rule: type[torch.autograd.Function], *args: Any) -> Any:
     return rule.apply(*args)  # type: ignore[no-untyped-call]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,33 +11,15 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from demo_deeplift.graph import without_rule
 from demo_deeplift.operations import RULES, Rule
 from demo_deeplift.paired import NoRuleError, OtherOperationsError, Pair, Rehearsal, tensors_in, with_tensors
 
-#: Nodes of PyTorch's graph for operations that are linear in the one input that depends on the sequence.
-_LINEAR = frozenset(
-    "AccumulateGrad Add Addbmm Addcdiv Addcmul Addmm Addmv Addr AdaptiveAvgPool1D AdaptiveAvgPool2D AdaptiveAvgPool3D "
-    "Alias AsStrided AvgPool2D AvgPool3D Baddbmm Bmm Cat Chunk Clone Constant ConstantPadNd Conv1D Convolution Copy "
-    "CopySlices CudnnBatchNorm CudnnConvolution Cumsum Diagonal Div Dot Expand FftC2C FftC2R FftR2C Flip Gather "
-    "Im2Col Col2Im Index IndexAdd IndexCopy IndexFill IndexSelect Lerp Linear MaskedFill MaskedScatter MaskedSelect "
-    "Matmul Mean MkldnnConvolution MkldnnLinear Mm Mul Mv Nansum Narrow NativeBatchNorm Neg Permute PixelShuffle "
-    "PixelUnshuffle ReflectionPad1D ReflectionPad2D Repeat ReplicationPad1D ReplicationPad2D ReshapeAlias Resize Roll "
-    "Rot90 RsubScalar Rsub Scatter ScatterAdd Select SelectScatter SliceScatter SlowConv2D Slice Split "
-    "SplitWithSizes Squeeze Stack Sub Sum T Tensordot Tile ToCopy Trace Transpose Tril Triu Unbind Unfold "
-    "UnsafeSplit UnsafeView Unsqueeze UpsampleBilinear2D UpsampleLinear1D UpsampleNearest1D UpsampleNearest2D View "
-    "ViewAsComplex ViewAsReal Where".lower().split()
-)
-#: Operands of which only one may depend on the sequence, in products of two; the last of those of sums and products.
-_FACTORS = {
-    **dict.fromkeys("mul mm bmm mv dot matmul linear convolution mkldnnconvolution cudnnconvolution".split(), (0, 1)),
-    **dict.fromkeys("addmm addbmm baddbmm addmv addr addcmul".split(), (1, 2)),
-}
-#: Operands that may not depend on the sequence at all.
-_CONSTANT = {"div": 1, "lerp": 2, "addcdiv": 2}
+#: Functions that read only shape, type or device of a tensor.
+_SHAPE_ONLY = """to type_as expand_as view_as reshape_as zeros_like ones_like empty_like full_like rand_like randn_like
+    new_zeros new_ones new_empty new_full new_tensor"""
 #: Operators that modify their left operand.
-_AUGMENTED = frozenset("__iadd__ __isub__ __imul__ __itruediv__ __setitem__".split())
-#: Nodes of PyTorch's graph for our rules.
-_RULED = frozenset("rescale midpoint maximum softmax recurrence integrated".split())
+_AUGMENTED = "__iadd__ __isub__ __imul__ __itruediv__ __setitem__"
 
 
 @dataclass
@@ -57,6 +39,8 @@ class Plan:
     steps: list[Step] = field(default_factory=list)
     #: Operations that no function of PyTorch computes, such as a compiled kernel, with their number
     without_rule: Counter[str] = field(default_factory=Counter)
+    #: Operations on the sequence whose mask or index is computed from the sequence as well
+    conditional: set[str] = field(default_factory=set)
 
     @property
     def modifies(self) -> bool:
@@ -75,6 +59,8 @@ class _Planning(TorchFunctionMode):
     def __init__(self, plan: Plan) -> None:
         super().__init__()
         self._plan, self._pair = plan, Rehearsal()
+        #: Masks and indices computed from the sequence, by identity; kept alive, so that no other tensor gets it
+        self._conditions: dict[int, Tensor] = {}
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -84,8 +70,14 @@ class _Planning(TorchFunctionMode):
         self._plan.steps.append(step)
         every = list(tensors_in((args, named)))
         inputs = [place for place, tensor in enumerate(every) if tensor.requires_grad]
+        conditional = any(id(tensor) in self._conditions for tensor in every)
         if not inputs or not torch.is_grad_enabled():
-            return func(*args, **named)
+            found = func(*args, **named)
+            if conditional:
+                self._note_conditions(found)
+            return found
+        if conditional:
+            self._plan.conditional.add(step.name)
         if (rule := RULES.get(step.name)) is not None and not (rule.of_several and len(inputs) < 2):
             try:
                 found = rule.compute(self._pair, func, args, named)
@@ -96,10 +88,15 @@ class _Planning(TorchFunctionMode):
                 return found
         found = func(*args, **named)
         outputs = list(tensors_in(found))
+        if step.name not in _SHAPE_ONLY.split():
+            self._note_conditions(found)
         if _in_place(step.name) or not any(without_rule(outputs, [every[place] for place in inputs])):
             return found
         step.integrated = tuple(inputs)
         return _integrate(self._pair, step, func, args, named)
+
+    def _note_conditions(self, found: Any) -> None:
+        self._conditions |= {id(tensor): tensor for tensor in tensors_in(found) if not tensor.requires_grad}
 
 
 class Following(TorchFunctionMode):
@@ -133,26 +130,7 @@ def make_plan(compute: Callable[[Tensor], Tensor], x: Tensor) -> Plan:
     return plan
 
 
-def without_rule(outputs: list[Tensor], inputs: list[Tensor]) -> Iterator[str]:
-    """Yield the operations between inputs and outputs that are neither linear nor have a rule."""
-    ends = {_node(x) for x in inputs}
-    waiting = [node for y in outputs if y.requires_grad and (node := _node(y)) not in ends]
-    seen = set(waiting)
-    while waiting:
-        node = waiting.pop()
-        name = _operation(node)
-        before = [other for other, _ in node.next_functions if other is not None]
-        if name not in _RULED and (name not in _LINEAR or _multiplies(name, node)):
-            yield name
-        for other in before:
-            if other not in seen and other not in ends:
-                seen.add(other)
-                waiting.append(other)
-
-
-def _integrate(
-    pair: Pair, step: Step, func: Callable[..., Any], args: tuple[Any, ...], named: dict[str, Any]
-) -> Any:
+def _integrate(pair: Pair, step: Step, func: Callable[..., Any], args: tuple[Any, ...], named: dict[str, Any]) -> Any:
     every = list(tensors_in((args, named)))
     found: list[Any] = []
 
@@ -168,23 +146,5 @@ def _integrate(
     return with_tensors(found[0], iter(outputs))
 
 
-def _node(x: Tensor) -> Any:
-    """Return the node of a tensor in PyTorch's graph; of an input, that which collects its gradient."""
-    return x.grad_fn if x.grad_fn is not None else x.expand_as(x).grad_fn.next_functions[0][0]  # type: ignore[union-attr]
-
-
-def _operation(node: Any) -> str:
-    """Return the name of a node's operation: ``relu`` of ``ReluBackward0``."""
-    return type(node).__name__.partition("Backward")[0].lower()
-
-
-def _multiplies(name: str, node: Any) -> bool:
-    """Return whether a node multiplies two numbers that both depend on the sequence, or divides by one."""
-    depends = [other is not None for other, _ in node.next_functions]
-    if (place := _CONSTANT.get(name)) is not None:
-        return len(depends) > place and depends[place]
-    return name in _FACTORS and all(len(depends) > place and depends[place] for place in _FACTORS[name])
-
-
 def _in_place(name: str) -> bool:
-    return (name.endswith("_") and not name.endswith("__")) or name in _AUGMENTED
+    return (name.endswith("_") and not name.endswith("__")) or name in _AUGMENTED.split()

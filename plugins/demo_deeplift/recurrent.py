@@ -26,15 +26,15 @@ class Weights:
 
     @property
     def units(self) -> int:
+        """Number of states."""
         return self.of_state.shape[1]
 
 
 class Cell(Protocol):
     """A recurrent layer's arithmetic.
 
-    ``run`` returns the states (L + 1, B, units), the first being the initial state; the last cell state; and everything
-    that ``multipliers`` needs. ``multipliers`` returns those of the gates' inputs from x and from the state, and of both
-    initial states.
+    ``run`` returns the states (L + 1, B, units), the first being the initial state; the last cell state; and what
+    ``multipliers`` needs. ``multipliers`` returns those of the sums that enter the gates, and of both initial states.
     """
 
     def run(self, x: Tensor, h: Tensor, c: Tensor, weights: Weights) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]: ...

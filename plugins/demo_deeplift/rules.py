@@ -99,7 +99,10 @@ class Maximum(torch.autograd.Function):
 
 
 class Softmax(torch.autograd.Function):
-    """Multipliers of softmax, as a product of exponentials and the reciprocal of their sum."""
+    """Multipliers of softmax: exponentials, the logarithm of their sum, and the exponential of the difference.
+
+    The multiplier of exp and of log is a logarithmic mean of both ends, or its reciprocal.
+    """
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, dim: int, x0: Tensor) -> Tensor:
@@ -112,15 +115,21 @@ class Softmax(torch.autograd.Function):
     def backward(ctx: Any, upper: Tensor) -> tuple[Tensor, None, None]:
         (x, x0), dim = ctx.saved_tensors, ctx.dim
         highest = x.amax(dim, keepdim=True).maximum(x0.amax(dim, keepdim=True))
+        a, a0, change = (x - highest).exp(), (x0 - highest).exp(), x - x0
         tiny = torch.finfo(x.dtype).tiny
-        a, a0 = (x - highest).exp(), (x0 - highest).exp()
-        share, share0 = (1 / e.sum(dim, keepdim=True).clamp(min=tiny) for e in (a, a0))
-        change = x - x0
-        near = change.abs() < 1
-        small = torch.where(change == 0, 1.0, torch.expm1(change.clamp(-1, 1)) / change.masked_fill(change == 0, 1))
-        slope = torch.where(near, a0 * small, (a - a0) / change.masked_fill(near, 1))
-        of_sum = (upper * (a + a0)).sum(dim, keepdim=True) / 2 * share * share0
-        return slope * (upper * (share + share0) / 2 - of_sum), None, None
+        total, total0 = (e.sum(dim, keepdim=True).clamp(min=tiny) for e in (a, a0))
+        of_total = total.log() - total0.log()
+        of_output = upper * _logarithmic_mean(a / total, a0 / total0, change - of_total)
+        shares = _logarithmic_mean(a, a0, change) / _logarithmic_mean(total, total0, of_total)
+        return of_output - shares * of_output.sum(dim, keepdim=True), None, None
+
+
+def _logarithmic_mean(end: Tensor, start: Tensor, of_logarithm: Tensor) -> Tensor:
+    """Return (end - start) / (log end - log start)."""
+    near = of_logarithm.abs() < 1
+    small = of_logarithm.masked_fill(~near | (of_logarithm == 0), 1)
+    close = start * torch.where(of_logarithm == 0, 1.0, torch.expm1(small) / small)
+    return torch.where(near, close, (end - start) / of_logarithm.masked_fill(near, 1))
 
 
 class Integrated(torch.autograd.Function):
@@ -145,11 +154,13 @@ class Integrated(torch.autograd.Function):
         found = [torch.zeros_like(x) for x in saved[:n]]
         for node, weight in zip((nodes + 1) / 2, weights / 2, strict=True):
             with torch.enable_grad():
-                point = [torch.lerp(x0, x, float(node)).requires_grad_() for x, x0 in zip(saved[:n], saved[n:], strict=True)]
+                point = [
+                    torch.lerp(x0, x, float(node)).requires_grad_() for x, x0 in zip(saved[:n], saved[n:], strict=True)
+                ]
                 outputs = [(y, q) for y, q in zip(ctx.function(*point), upper, strict=True) if y.requires_grad]
                 ys, qs = zip(*outputs, strict=True)
                 slopes = torch.autograd.grad(ys, point, qs, allow_unused=True)
-            for sums, slope in zip(found, slopes, strict=True):
+            for place, slope in enumerate(slopes):
                 if slope is not None:
-                    sums += float(weight) * slope
+                    found[place] += float(weight) * slope
         return None, None, *found

@@ -3,6 +3,7 @@
 import copy
 
 import numpy as np
+import pytest
 import torch
 
 from demo_core import Batch, BatchRandom, Model, SequenceDataset
@@ -10,6 +11,22 @@ from demo_core.testing import tiny_dataset, tiny_model
 
 ARCHITECTURES = ["cnn", "rnn", "cnn-rnn"]
 NETWORKS = [*ARCHITECTURES, "transformer"]
+
+#: Small networks, then trained ones of the quickstart, which the tests marked full wait for
+CASES = [
+    *NETWORKS,
+    *(pytest.param(f"trained {name}", marks=pytest.mark.full) for name in ARCHITECTURES),
+]
+
+
+def case_of(request):
+    """Return name, model and data of a parameter from ``CASES``."""
+    kind, _, name = request.param.rpartition(" ")
+    if not kind:
+        return name, *small(name)
+    folder, done = request.getfixturevalue("full_quickstart")
+    assert done.returncode == 0, done.stderr
+    return name, *trained(folder, name)
 
 
 class Transformer(torch.nn.Module):

@@ -5,7 +5,7 @@ import pytest
 import torch
 from captum.attr import InputXGradient as CaptumInputXGradient
 from captum.attr import IntegratedGradients as CaptumIntegratedGradients
-from method_cases import NETWORKS, batch_of, close, float64, float64_gradients, mostly_close, small, trained
+from method_cases import CASES, batch_of, case_of, close, float64, float64_gradients, mostly_close
 
 from demo_core import BatchRandom, DemoError, explain
 from demo_core.results import COMPLETENESS, completeness_error, completeness_sentence
@@ -14,15 +14,10 @@ from demo_core.testing import tiny_dataset, tiny_model
 from demo_core.testing.networks import linear_model
 
 
-@pytest.fixture(params=[*NETWORKS, *(pytest.param(f"trained {n}", marks=pytest.mark.full) for n in NETWORKS[:3])])
+@pytest.fixture(params=CASES)
 def case(request):
     """Return a model and data: small untrained ones, or those of the quickstart."""
-    kind, _, name = request.param.rpartition(" ")
-    if not kind:
-        return small(name)
-    folder, done = request.getfixturevalue("full_quickstart")
-    assert done.returncode == 0, done.stderr
-    return trained(folder, name)
+    return case_of(request)[1:]
 
 
 def hypothetical(mean_gradient, reference):
