@@ -20,6 +20,7 @@ MINIMUMS = {
     ("mutagenesis", "tangermeme, plain", "cnn"): 3.0,
     ("mutagenesis", "tangermeme, fast", "cnn"): 1.5,
     ("mutagenesis", "", ""): 1.0,
+    ("rivals", "deeplift-shap", "cnn"): 1.0,
     ("speed", "dinucleotide_shuffle, 100,000 x 101", ""): 1.0,
     ("batch_sizes", "", ""): 0.9,
 }

@@ -22,6 +22,7 @@ from .plugins.specs import Explainer as Explainer
 from .plugins.specs import Extra as Extra
 from .plugins.specs import Register as Register
 from .results.explanation import Explanation as Explanation
+from .running.attribution_function import as_attribution_function as as_attribution_function
 from .running.batch import Batch as Batch
 from .running.batch import BatchRandom as BatchRandom
 from .running.batch import Result as Result

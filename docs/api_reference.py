@@ -20,7 +20,7 @@ ROOT = Path(__file__).parent.parent
 #: The first pages of the reference, by heading.
 FIRST = {
     "Open, predict, explain": {
-        "demo_core": ["Model", "SequenceDataset", "Explanation", "explain", "Target"],
+        "demo_core": ["Model", "SequenceDataset", "Explanation", "explain", "as_attribution_function", "Target"],
         "demo_core.models": ["Output"],
         "demo_core.views": ["explanation_figure"],
     },

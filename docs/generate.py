@@ -32,7 +32,7 @@ from minimums import minimum_of  # noqa: E402 - is found there only
 PAGES = (
     "README.md", "docs/benchmarks.md", "docs/performance.md", "docs/contract.md", "docs/formats.md", "docs/motifs.md",
     "docs/api.md", "docs/plugins.md", "docs/tutorial/architecture.md", "docs/tutorial/explainer.md",
-    "docs/tutorial/reader.md",
+    "docs/tutorial/reader.md", "docs/howto/captum.md",
 )  # fmt: skip
 
 
@@ -381,8 +381,10 @@ GENERATED: dict[str, Callable[[], str]] = {
     "where": where,
     "dashboard": dashboard,
     "known_sites": known_sites,
+    "captum": method_tables.captum_classes,
     "methods": method_tables.methods,
     "mutagenesis": method_tables.mutagenesis,
+    "rivals": method_tables.rivals,
     **motif_tables.TABLES,
     **reference_tables.TABLES,
 }

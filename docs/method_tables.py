@@ -1,4 +1,4 @@
-"""Tables of benchmarks/mutagenesis.py and benchmarks/methods.py, for docs/generate.py."""
+"""Tables of attribution methods, for docs/generate.py."""
 
 from __future__ import annotations
 
@@ -17,9 +17,17 @@ def _rows(name: str) -> list[dict[str, Any]]:
     return list(json.loads(path.read_text())) if path.exists() else []
 
 
-def _minimum(row: dict[str, Any]) -> str:
-    lowest = minimum_of("mutagenesis", row)
+def _minimum(row: dict[str, Any], table: str = "mutagenesis") -> str:
+    lowest = minimum_of(table, row)
     return "" if lowest is None else f" ({lowest:g})"
+
+
+def _error(error: list[float] | None) -> str:
+    """Return median and largest completeness error."""
+    if error is None:
+        return "–"
+    median, largest = (f"{100 * e:.2f} %" if e >= 0.0001 else f"{e:.0e}" for e in error)
+    return f"{median}, at most {largest}"
 
 
 def mutagenesis() -> str:
@@ -36,10 +44,30 @@ def methods() -> str:
     heads = "factor", "network", "method", "s per 1,000 sequences", "peak MiB", "completeness error", "site recovery"
     rows = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for r in _rows("methods"):
-        error = "–"
-        if r["median_error"] is not None:
-            error = f"{100 * r['median_error']:.2f} %, at most {100 * r['largest_error']:.2f} %"
+        error = _error(None if r["median_error"] is None else [r["median_error"], r["largest_error"]])
         site = f"{r['recovery']:.3f} ({r['low']:.3f} to {r['high']:.3f})"
         about = f"{r['factor']} | {r['architecture']} | `{r['method']}`"
         rows.append(f"| {about} | {r['seconds_per_1000']:,.1f} | {r['peak_mebibytes']:,} | {error} | {site} |")
+    return "\n".join(rows)
+
+
+def rivals() -> str:
+    """The table of benchmarks/rivals.py."""
+    heads = "network", "method", "DeMo, s", "rival", "rival, s", "ratio", "completeness error", "of the rival"
+    rows = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
+    for r in _rows("rivals"):
+        about = f"{r['architecture']} | `{r['what']}` | {r['DeMo']:,.1f} | {r['rival_name']} | {r['rival']:,.1f}"
+        errors = f"{_error(r['DeMo_error'])} | {_error(r['rival_error'])}"
+        rows.append(f"| {about} | {r['ratio']:.1f}{_minimum(r, 'rivals')} | {errors} |")
+    return "\n".join(rows)
+
+
+def captum_classes() -> str:
+    """Classes of Captum that the explainer runs, and their parameters."""
+    from demo_captum.methods import usable_methods
+
+    rows = ["| class | parameters |", "|---|---|"]
+    for name, method in sorted(usable_methods().items()):
+        parameters = ", ".join(f"`{p}`" for p in (*method.of_class, *method.of_call)) or "–"
+        rows.append(f"| `{name}` | {parameters} |")
     return "\n".join(rows)

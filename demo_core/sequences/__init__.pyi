@@ -11,6 +11,7 @@ from .motif import Motif as Motif
 from .motif import format_meme as format_meme
 from .motif import read_meme as read_meme
 from .shuffling import dinucleotide_shuffle as dinucleotide_shuffle
+from .span import parse_span as parse_span
 from .strand_free import number_equal as number_equal
 from .strand_free import strand_free_keys as strand_free_keys
 from .text_files import BadSource as BadSource

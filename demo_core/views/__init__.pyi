@@ -4,6 +4,7 @@ from .drawing import WHITE_RED as WHITE_RED
 from .drawing import draw_logo as draw_logo
 from .drawing import draw_map as draw_map
 from .drawing import draw_sequence as draw_sequence
+from .drawing import draw_sequence_beside as draw_sequence_beside
 from .drawing import draw_strip as draw_strip
 from .drawing import information as information
 from .drawing import learning_curve_figure as learning_curve_figure
@@ -18,6 +19,7 @@ from .rows import channel_rows as channel_rows
 from .rows import logo_row as logo_row
 from .rows import map_row as map_row
 from .rows import pattern_row as pattern_row
+from .rows import reduced_map as reduced_map
 from .rows import sequence_row as sequence_row
 from .rows import signed_row as signed_row
 from .rows import size_row as size_row

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from matplotlib import rc_context
 from matplotlib.axes import Axes
-from matplotlib.colors import Colormap, LinearSegmentedColormap, Normalize
+from matplotlib.colors import Colormap, LinearSegmentedColormap, ListedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.patches import PathPatch
@@ -26,6 +26,8 @@ from numpy.typing import ArrayLike, NDArray
 #: Colours of the paper.
 LETTER_COLOURS = {"A": "#1a9641", "C": "#2b5fd9", "G": "#f39c12", "T": "#d7191c"}
 _OTHER_LETTER = "#777777"
+#: Most letters that are legible beside a map.
+_MOST_LETTERS = 120
 #: Colours of magnitudes, as in the paper.
 WHITE_RED = LinearSegmentedColormap.from_list("white-red", ["#ffffff", "#fcbba1", "#ef3b2c", "#99000d"])
 #: Colours of signed values and of probabilities, as in the paper.
@@ -171,7 +173,7 @@ def draw_traces(
     axes.set_ylim(low - room, high + room)
 
 
-def draw_map(axes: Axes, values: ArrayLike, colours: Colormap, norm: Normalize) -> Any:
+def draw_map(axes: Axes, values: ArrayLike, colours: Colormap, norm: Normalize, length: int = 0) -> Any:
     """Draw numbers (L, L) as a map whose columns are positions; non-finite values are grey. Return the mappable.
 
     Parameters
@@ -179,11 +181,13 @@ def draw_map(axes: Axes, values: ArrayLike, colours: Colormap, norm: Normalize) 
     axes
         Axes to draw on.
     values
-        (L, L); columns are positions.
+        (L, L); columns are positions. Or fewer cells, see ``reduced_map``.
     colours
         Colour map.
     norm
         Normalisation of the numbers.
+    length
+        L, if there are fewer cells.
 
     Returns
     -------
@@ -202,11 +206,47 @@ def draw_map(axes: Axes, values: ArrayLike, colours: Colormap, norm: Normalize) 
     """
     square = np.ma.masked_invalid(np.asarray(values, float))
     axes.set_facecolor("#dddddd")
-    edges = np.arange(square.shape[1] + 1) - 0.5
+    length = length or square.shape[1]
+    edges = np.minimum(np.arange(square.shape[1] + 1) * -(-length // square.shape[1]), length) - 0.5
     mesh = axes.pcolormesh(edges, edges, square, cmap=colours, norm=norm, linewidth=0, rasterized=True)
-    axes.set_xlim(-0.5, square.shape[1] - 0.5)
-    axes.set_ylim(square.shape[0] - 0.5, -0.5)
+    axes.set_xlim(-0.5, length - 0.5)
+    axes.set_ylim(length - 0.5, -0.5)
     return mesh
+
+
+def draw_sequence_beside(axes: Axes, sequence: str, *, colours: Mapping[str, str] = LETTER_COLOURS) -> None:
+    """Draw a sequence downwards on the left of a map, one letter per row; a strip of colours if it is long.
+
+    Parameters
+    ----------
+    axes
+        Axes of the map.
+    sequence
+        Letters; unknown ones are grey.
+    colours
+        Colour of each letter.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> from demo_core.views import draw_sequence_beside
+    >>> axes = Figure().add_subplot()
+    >>> draw_sequence_beside(axes, "ACGTN")
+    >>> len(axes.child_axes)
+    1
+    """
+    side = axes.inset_axes((-0.016, 0, 0.012, 1))
+    codes = np.array([list(colours).index(letter) if letter in colours else len(colours) for letter in sequence])
+    if len(sequence) <= _MOST_LETTERS:
+        for place, letter in enumerate(sequence):
+            ink = colours.get(letter, _OTHER_LETTER)
+            side.text(0.5, place, letter, fontsize=6, ha="center", va="center", color=ink)
+    else:
+        palette = ListedColormap([*colours.values(), _OTHER_LETTER])
+        side.imshow(codes[:, None], cmap=palette, vmin=0, vmax=len(colours), aspect="auto", interpolation="nearest")
+    side.set_ylim(len(sequence) - 0.5, -0.5)
+    side.axis("off")
+    axes.tick_params(axis="y", pad=12)
 
 
 def pattern_probabilities(values: ArrayLike) -> NDArray[np.float64]:

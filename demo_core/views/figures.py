@@ -18,6 +18,7 @@ from demo_core.errors import UsageProblem, printable
 from demo_core.models.outputs import logistic
 from demo_core.results.completeness import COMPLETENESS
 from demo_core.results.explanation import Explanation
+from demo_core.views.drawing import draw_sequence_beside
 from demo_core.views.rows import (
     Draw,
     channel_rows,
@@ -25,6 +26,7 @@ from demo_core.views.rows import (
     logo_row,
     map_row,
     pattern_row,
+    reduced_map,
     sequence_row,
     signed_row,
     size_row,
@@ -34,6 +36,8 @@ _SITE = "#5e3c99"
 _CHANNELS = ("#1b7837", "#b35806", "#2166ac", "#c51b7d")
 # Inches of a row of height 1
 _UNIT = 0.21
+# Inches of the tallest map; narrower ones are square
+_TALLEST = 7.0
 # Font size of a caption in points
 _CAPTION = 7.5
 
@@ -218,15 +222,19 @@ def _trace_rows(explanation: Explanation, row: int) -> list[_Row]:
 
 
 def _interaction_rows(explanation: Explanation, row: int) -> list[_Row]:
-    square = map_row(np.asarray(explanation.values[row], np.float64))
+    sequences = explanation.sequences
+    length, text = sequences.length, sequences.alphabet.decode(np.asarray(sequences.codes[row]))
+    square = map_row(reduced_map(lambda some: explanation.values[row, some], length), length=length)
 
     def draw(axes: Axes) -> Any:
         mappable = square(axes)
+        draw_sequence_beside(axes, text)
         axes.tick_params(axis="x", bottom=False, labelbottom=False)
         axes.tick_params(axis="y", labelsize=7)
+        axes.yaxis.set_major_formatter(lambda value, place: f"{value + 1:.0f}")  # from 1, as the axis of positions
         return mappable
 
-    return [_Row(20, draw)]
+    return [_Row(min(_width(length) - 1.7, _TALLEST) / _UNIT / 1.12, draw)]
 
 
 _ROWS: dict[str, Callable[[Explanation, int], list[_Row]]] = {
@@ -318,7 +326,7 @@ def _said(explanation: Explanation, row: int) -> str:
             parts.append(f"{unit}({printable(output.name, 30)}) = {output.predict(outputs[column]):.3f}")
     if COMPLETENESS in explanation.provenance.extras:
         parts.append(f"completeness error {100 * float(explanation.extra(COMPLETENESS)[row]):.2g} %")
-    if not np.isfinite(explanation.values[row]).all():
+    if explanation.kind != "interaction" and not np.isfinite(explanation.values[row]).all():
         parts.append("grey: no score" if explanation.kind == "trace" else "some values are NaN or infinite")
     return "   ".join(parts)
 

@@ -225,15 +225,17 @@ def curves_row(values: NDArray[Any], inks: Sequence[str], probability: bool) -> 
     return lambda axes: draw_traces(axes, values, inks, middle=middle, low=low, high=high)
 
 
-def map_row(values: NDArray[Any], colours: Colours = PAPER) -> Draw:
+def map_row(values: NDArray[Any], colours: Colours = PAPER, length: int = 0) -> Draw:
     """Row with interactions (L, L), as a map around zero.
 
     Parameters
     ----------
     values
-        (L, L), interactions.
+        (L, L), interactions. Or fewer cells, see ``reduced_map``.
     colours
         Colours.
+    length
+        L, if there are fewer cells.
 
     Returns
     -------
@@ -249,7 +251,46 @@ def map_row(values: NDArray[Any], colours: Colours = PAPER) -> Draw:
     (-1.0, 1.0)
     """
     largest = _largest(values)
-    return lambda axes: draw_map(axes, values, colours.around, TwoSlopeNorm(0, -largest, largest))
+    return lambda axes: draw_map(axes, values, colours.around, TwoSlopeNorm(0, -largest, largest), length)
+
+
+def reduced_map(read: Callable[[slice], NDArray[Any]], length: int, cells: int = 1000) -> NDArray[np.float32]:
+    """Return a map (L, L) with at most ``cells`` rows and columns, for a picture. Memory holds one row of cells.
+
+    Each cell holds the value of its block that has the largest magnitude, so single strong interactions stay visible.
+
+    Parameters
+    ----------
+    read
+        Returns the given rows of the map, (n, L).
+    length
+        L.
+    cells
+        Maximum number of rows and columns.
+
+    Returns
+    -------
+    ndarray
+        (C, C); a cell is NaN if its block has no finite value.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from demo_core.views import reduced_map
+    >>> values = np.diag([1.0, -5.0, 2.0, 3.0])
+    >>> reduced_map(values.__getitem__, 4, cells=2).tolist()
+    [[-5.0, 0.0], [0.0, 3.0]]
+    """
+    step = -(-length // cells)
+    size = -(-length // step)
+    found = np.empty((size, size), np.float32)
+    for cell in range(size):
+        rows = np.asarray(read(slice(cell * step, (cell + 1) * step)), np.float32)
+        rows = np.pad(rows, ((0, 0), (0, size * step - length)), constant_values=np.nan)
+        blocks = rows.reshape(len(rows), size, step).swapaxes(0, 1).reshape(size, -1)
+        sizes = np.where(np.isfinite(blocks), np.abs(blocks), -1)
+        found[cell] = blocks[np.arange(size), sizes.argmax(axis=1)]
+    return found
 
 
 def _limits(values: NDArray[Any], probability: bool) -> tuple[float, float, float]:

@@ -22,14 +22,16 @@ def sizes_of(kind: str, values: Floats, x: Floats, channels: Sequence[str] = ())
     Parameters
     ----------
     values
-        (n, A, L), (n, C, L) or (n, L, L), by the kind.
+        (n, A, L), (n, C, L) or (n, L, L), by the kind. A map may have fewer cells than L.
     x
         One-hot (n, A, L).
     """
     if kind == "attribution":
         return np.asarray(np.abs(_known(values * x).sum(axis=1)))
     if kind == "interaction":
-        return np.asarray(np.abs(_known(values)).sum(axis=2))
+        of_cells = np.abs(_known(values)).sum(axis=2)
+        length = x.shape[2]
+        return np.repeat(of_cells, -(-length // of_cells.shape[1]), axis=1)[:, :length]
     change = np.zeros((len(values), values.shape[2]))
     for channel, name in enumerate(channels):
         step = np.abs(_known(np.diff(values[:, channel], axis=1)))

@@ -135,12 +135,13 @@ def _rows_of_kind(shown: Shown, place: int, kind: str, palette: Palette, style: 
         if run.explanation.kind != kind or values is None:
             continue
         said = _prediction(run, int(shown.aligned.rows[index, place]))
+        length = run.explanation.sequences.length
         if kind == "attribution":
             rows.append(_attribution_row(run, values, shown.aligned.codes[place], said, palette, style))
         elif kind == "trace":
             rows += _trace_rows(run, values, said, palette)
         else:
-            rows.append(Row(f"{_title(run)}{said}", _MAP, map_row(values, palette)))
+            rows.append(Row(f"{_title(run)}{said}", _MAP, map_row(values, palette, length)))
     return rows
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,14 @@ import numpy as np
 from demo_core.data import take_rows
 from demo_core.errors import printable
 from demo_core.results import completeness_error, tolerance_of
+from demo_core.views import reduced_map
 from demo_dashboard.alignment import Aligned, Floats
 from demo_dashboard.motifs import Motifs, Site
 from demo_dashboard.numbers import bytes_of, number, quantised
 from demo_dashboard.runs import Run
+
+#: Most cells on each side of a map of interactions in a page.
+MAP_CELLS = 256
 
 
 @dataclass(frozen=True)
@@ -41,7 +46,7 @@ class Shown:
         places = np.full(aligned.rows.shape, -1, np.int64)
         for place, (run, rows) in enumerate(zip(aligned.runs, aligned.rows, strict=True)):
             here = rows >= 0
-            values.append(np.asarray(take_rows(run.explanation.values, rows[here]), np.float64))
+            values.append(_values_of(run, rows[here]))
             places[place, here] = np.arange(int(here.sum()))
         return cls(aligned, motifs, values, places)
 
@@ -66,7 +71,8 @@ def sequence_data(shown: Shown, place: int) -> dict[str, Any]:
             runs.append(None)
             continue
         row = int(aligned.rows[index, place])
-        one: dict[str, Any] = {**quantised(values), "target": number(run.explanation.target_values[row])}
+        target = number(run.explanation.target_values[row])
+        one: dict[str, Any] = {**quantised(values), **_cells(run, values), "target": target}
         if gap := _gap(run, row, values, aligned.codes[place]):
             one["gap"] = gap
         runs.append(one)
@@ -80,7 +86,36 @@ def sequence_data(shown: Shown, place: int) -> dict[str, Any]:
 
 def bytes_of_sequence(runs: Sequence[Run], length: int) -> int:
     """Estimate the bytes of a sequence in a page."""
-    return 600 + length + sum(bytes_of(int(np.prod(run.explanation.values.shape[1:]))) for run in runs)
+    return 600 + length + sum(bytes_of(int(np.prod(_shape_in_page(run)))) for run in runs)
+
+
+def _shape_in_page(run: Run) -> tuple[int, ...]:
+    """Return the shape of the values of one sequence in the page."""
+    shape = tuple(run.explanation.values.shape[1:])
+    if run.explanation.kind != "interaction":
+        return shape
+    bases_of_cell = -(-shape[0] // MAP_CELLS)
+    return (-(-shape[0] // bases_of_cell),) * 2
+
+
+def _values_of(run: Run, rows: Any) -> Floats:
+    """Return values of some rows; maps of more positions than a page shows have fewer cells."""
+    e = run.explanation
+    if e.kind != "interaction" or e.sequences.length <= MAP_CELLS:
+        return np.asarray(take_rows(e.values, rows), np.float64)
+    length = e.sequences.length
+    maps = [reduced_map(partial(_rows_of_map, e.values, row), length, MAP_CELLS) for row in rows.tolist()]
+    return np.asarray(maps, np.float64).reshape(len(maps), *_shape_in_page(run))
+
+
+def _rows_of_map(values: Any, row: int, some: slice) -> Any:
+    return values[row, some]
+
+
+def _cells(run: Run, values: Floats) -> dict[str, int]:
+    """Return the number of cells on each side of a map, if it is not that of the positions."""
+    reduced = run.explanation.kind == "interaction" and len(values) < run.explanation.sequences.length
+    return {"cells": len(values)} if reduced else {}
 
 
 def _site(site: Site) -> dict[str, Any]:

@@ -31,7 +31,22 @@ def _attributed(multipliers: Multipliers, background: Background, model: Model, 
 
 
 class DeepLift(SequenceExplainer):
-    """DeepLIFT."""
+    """DeepLIFT, kind attribution; values add up.
+
+    Every operation of the network gets a multiplier: the difference of its output between reference and sequence,
+    divided by the difference of its input. The chain rule combines them. ``values[b, a, i]`` is the hypothetical
+    attribution of letter a at position i, for multipliers m and reference r: ``m[a] - sum_c r[c] m[c]``. ``values * x``
+    sums to the target minus the target of the reference. The unit is that of the target.
+
+    Rules: rescale for elementwise functions and the gates of LSTM, GRU and RNN layers; the midpoint for products, gates
+    times states, and attention; maxima as in Captum and tangermeme. Other operations are integrated numerically and
+    reported. It is refused for operations that PyTorch cannot show.
+
+    Source: Shrikumar, Greenside & Kundaje, ICML 2017, arXiv 1704.02685. Products and softmax follow tangermeme.
+
+    When not to use it: if the output at the neutral reference means nothing. Take ``deeplift-shap``, whose references
+    are sequences, or ``ism`` for effects of substitutions.
+    """
 
     def __init__(self, options: DeepLiftOptions) -> None:
         self.options, self._background = options, Background(options.background, 1)
@@ -43,7 +58,16 @@ class DeepLift(SequenceExplainer):
 
 
 class DeepLiftShap(SequenceExplainer):
-    """DeepLIFT SHAP."""
+    """DeepLIFT SHAP, kind attribution; values add up.
+
+    DeepLIFT of each sequence, averaged over references, by default dinucleotide shuffles. ``values * x`` sums to the
+    target minus the mean target of the references. The unit is that of the target. See ``deeplift`` for the rules.
+
+    Source: Lundberg & Lee, NeurIPS 2017, arXiv 1705.07874; for DNA, Avsec et al., Nature Genetics 2021, 53:354-366.
+
+    When not to use it: for sequences of low complexity, whose shuffles are almost equal to them (give
+    ``--background-file``). For a path through real intermediate inputs take ``expected-gradients``.
+    """
 
     def __init__(self, options: DeepLiftShapOptions) -> None:
         self.options = options

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from demo_core import Batch, Model, Result, SequenceExplainer, Target, Unsuitable
+from demo_core import Batch, Model, Result, SequenceExplainer, Target
 from demo_ism.edits import Edits
 from demo_ism.local_front import LocalFront
 
@@ -81,10 +81,7 @@ class Ism(SequenceExplainer):
         return Result(torch.where(inside, values, 0.0), outputs=outputs)
 
     def _positions(self, model: Model) -> range:
-        try:
-            return self.options.positions(model.length)
-        except ValueError as error:
-            raise Unsuitable(str(error)) from None
+        return self.options.positions(model.length)
 
     def _front(self, model: Model) -> LocalFront | None:
         return None if self._plain else LocalFront.of(model.module)

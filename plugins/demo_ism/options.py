@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from demo_core.sequences import parse_span
+
 
 @dataclass(frozen=True)
 class IsmOptions:
@@ -20,15 +22,8 @@ class IsmOptions:
     def __post_init__(self) -> None:
         """Check the span."""
         if self.span is not None:
-            self.positions(2**62)
+            parse_span(self.span, 2**62)
 
     def positions(self, length: int) -> range:
-        """Return the positions to substitute. Raises ValueError unless they are inside a sequence of this length."""
-        if self.span is None:
-            return range(length)
-        start, colon, end = self.span.partition(":")
-        if not (colon and start.isdecimal() and end.isdecimal() and int(start) < int(end)):
-            raise ValueError(f"--span '{self.span}': expected START:END with START below END, such as 400:600")
-        if int(end) > length:
-            raise ValueError(f"--span {self.span} ends after the sequence of {length} bases; lower END")
-        return range(int(start), int(end))
+        """Return the positions to substitute. Raises Unsuitable if they end after a sequence of this length."""
+        return range(length) if self.span is None else parse_span(self.span, length)

@@ -38,6 +38,9 @@ _REGISTRY = discover(environ={"DEMO_LOAD_PLUGINS": ""}).registry
 #: Options that a plugin requires.
 SHORT = {
     "class-optimization": {"steps": 10, "restarts": 3},
+    "captum": {"parameters": "n_steps=4"},
+    "deeplift-shap": {"references": 2},
+    "dependency-map": {"span": "2:5"},
     "expected-gradients": {"references": 2, "tolerance": 0.05},
     "integrated-gradients": {"steps": 8, "tolerance": 0.02},
     "occlusion": {"stride": 5, "references": 2},
@@ -64,11 +67,12 @@ NOTHING_TO_CHECK = {
     "planted:packed",
     # reads no data
     *(f"class-optimization:{name}" for name in ("batch-size", "order", "memory", "outputs", "hypothetical")),
-    "temporal:hypothetical",  # of kind trace
-    *(f"{n}:{name}" for n in ("class-optimization", "ism", "saliency", "smooth-grad", "temporal")
+    "dependency-map:hypothetical", "temporal:hypothetical",  # of other kinds
+    *(f"{n}:{name}" for n in ("class-optimization", "dependency-map", "ism", "saliency", "smooth-grad", "temporal")
       for name in ("only-letters-that-are-there", "adds-up")),
-    *(f"{n}:only-letters-that-are-there" for n in ("expected-gradients", "integrated-gradients")),
-    "input-x-gradient:adds-up", "input-x-gradient:hypothetical", "occlusion:adds-up", "occlusion:hypothetical",
+    *(f"{n}:only-letters-that-are-there"
+      for n in ("deeplift", "deeplift-shap", "expected-gradients", "integrated-gradients")),
+    *(f"{n}:{name}" for n in ("captum", "input-x-gradient", "occlusion") for name in ("adds-up", "hypothetical")),
 }  # fmt: skip
 
 

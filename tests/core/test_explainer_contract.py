@@ -174,7 +174,15 @@ def test_all_omits_expensive_explainers_unless_they_are_named(demo, trained, her
     code, _, err = demo(*words, "--except", "temporal", "--except", "class-optimization", "--also", "ism")
     assert code == 0, err
     made = {path.name.split(".")[1] for path in here.glob("e/*.h5")}
-    assert made == {"input-x-gradient", "integrated-gradients", "ism", "saliency", "smooth-grad"}
+    assert made == {
+        "deeplift",
+        "deeplift-shap",
+        "input-x-gradient",
+        "integrated-gradients",
+        "ism",
+        "saliency",
+        "smooth-grad",
+    }
     assert "skipped occlusion: it needs many passes of each sequence; add --also occlusion to run it" in err
     for more, said in (
         (["--except", "salency"], "did you mean 'saliency'"),
@@ -186,7 +194,10 @@ def test_all_omits_expensive_explainers_unless_they_are_named(demo, trained, her
 
 
 def test_a_config_file_may_omit_explainers(demo, trained, here):
-    (here / "c.toml").write_text('except = ["temporal", "smooth-grad", "integrated-gradients", "class-optimization"]\n')
+    (here / "c.toml").write_text(
+        'except = ["temporal", "deeplift", "deeplift-shap", "smooth-grad", "integrated-gradients",\n'
+        '          "class-optimization"]\n'
+    )
     code, _, err = demo("explain", "all", trained / "one", trained / "data.h5", "--config", "c.toml", "-o", "e")
     assert code == 0, err
     assert {path.name.split(".")[1] for path in here.glob("e/*.h5")} == {"input-x-gradient", "saliency"}

@@ -1,15 +1,20 @@
 """Test whole figures of each kind, and that names from data are drawn as plain text."""
 
 import io
+import itertools
+import tracemalloc
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from matplotlib.collections import QuadMesh
 from matplotlib.patches import Rectangle
 from told import retell
 
 from demo_core import UsageProblem, explain
 from demo_core.testing import tiny_dataset, tiny_model
+from demo_core.views import reduced_map
 from demo_core.views.figures import best_restart, explanation_figure
 
 HOSTILE = [
@@ -140,6 +145,39 @@ def test_interactions_are_maps():
     figure = explanation_figure(found, 1)
     assert any(m.shape == (40, 40) and np.allclose(m, found.values[1]) for m in strips(figure))
     figure.savefig(io.BytesIO())
+    axes = next(a for a in figure.axes if a.child_axes)
+    letters = "".join(text.get_text() for text in axes.child_axes[0].texts)
+    assert letters == found.sequences.alphabet.decode(found.sequences.codes[1])
+    assert axes.get_ylim() == axes.get_xlim()[::-1]
+
+
+@given(st.integers(1, 40), st.integers(1, 12), st.integers(0, 9))
+def test_reduced_maps_keep_the_largest_magnitude_of_each_block(length, cells, seed):
+    random = np.random.default_rng(seed)
+    values = random.normal(size=(length, length)).astype(np.float32)
+    values[random.random(values.shape) < 0.2] = np.nan
+    found = reduced_map(values.__getitem__, length, cells)
+    step = -(-length // cells)
+    assert len(found) == -(-length // step) <= cells
+    for i, j in itertools.product(range(len(found)), repeat=2):
+        block = values[i * step : (i + 1) * step, j * step : (j + 1) * step]
+        known = block[np.isfinite(block)]
+        expected = known[np.abs(known).argmax()] if len(known) else np.nan
+        assert np.array_equal(found[i, j], expected, equal_nan=True)
+
+
+def test_a_map_of_ten_thousand_positions_takes_little_memory():
+    read = []
+
+    def rows(some):
+        read.append(some)
+        return np.zeros((min(some.stop, 10_000) - some.start, 10_000), np.float32)
+
+    tracemalloc.start()
+    assert reduced_map(rows, 10_000).shape == (1000, 1000)
+    assert tracemalloc.get_traced_memory()[1] < 30e6
+    tracemalloc.stop()
+    assert len(read) == 1000
 
 
 def test_several_explanations_of_one_sequence_share_an_axis():

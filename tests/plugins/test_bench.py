@@ -8,7 +8,9 @@ from demo_bench.measuring import Rates, measure, sizes_for
 from demo_core.errors import UsageProblem
 from demo_core.testing import tiny_model
 
-CHEAP = ["input-x-gradient", "integrated-gradients", "saliency", "smooth-grad", "temporal"]
+CHEAP = [
+    "deeplift", "deeplift-shap", "input-x-gradient", "integrated-gradients", "saliency", "smooth-grad", "temporal"
+]  # fmt: skip
 
 
 def test_rates_of_all_explainers_as_json(trained, demo):

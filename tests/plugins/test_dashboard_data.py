@@ -47,6 +47,7 @@ def test_what_counts_is_the_change_in_the_order_of_reading():
     assert sizes_of("trace", trace, x, ("forward", "other")) == pytest.approx(np.array([[0, 0.6, 0, 0.8]]))
     square = np.array([[[0, -1, np.nan], [2, 0, 0], [0, 0, 0.5]]])
     assert sizes_of("interaction", square, np.zeros((1, 4, 3))).tolist() == [[1, 2, 0.5]]
+    assert sizes_of("interaction", square, np.zeros((1, 4, 5))).tolist() == [[1, 1, 2, 2, 0.5]]  # cells of two bases
 
 
 # aligned runs

@@ -364,6 +364,20 @@ def test_interactions_are_maps(opened, tmp_path):
     assert f"strongest with position {int(row.argmax()) + 1}:" in page.text_content(".readout")
 
 
+def test_long_maps_have_fewer_cells_and_stay_small(opened, tmp_path):
+    run = explain("input-x-gradient", tiny_model(length=600), tiny_dataset(2, length=600))
+    retell(run, kind="interaction")
+    run.values = np.random.default_rng(0).normal(size=(2, 600, 600)).astype(np.float32)
+    run.values[:, 100, 407] = 40
+    path = tmp_path / "i.html"
+    path.write_text(page_html(make_report(_named([run], [Path("i.h5")]), [], Choice(), "demo")))
+    assert path.stat().st_size < 2 * 200 * 200 * 2.67 + 400_000  # two maps of 200 x 200 cells, and the page itself
+    page = opened(path)
+    box = page.query_selector(".canvas svg image").bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 100.5 / 600, box["y"] + 60)
+    assert "strongest with positions 406 to 408: 40" in page.text_content(".readout")
+
+
 def _row(page, run):
     return run.row_of(title(page))
 

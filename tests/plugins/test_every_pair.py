@@ -22,6 +22,10 @@ from demo_core.testing import tiny_dataset, tiny_model
 
 ARCHITECTURES = ["cnn", "cnn-rnn", "rnn"]
 OPTIONS = {
+    "captum": {"method": "InputXGradient"},
+    "deeplift": {},
+    "deeplift-shap": {"references": 2},
+    "dependency-map": {"span": "10:13"},
     "expected-gradients": {"references": 2, "steps": 2, "tolerance": 0.1},
     "input-x-gradient": {},
     "integrated-gradients": {"steps": 8, "tolerance": 0.02},

@@ -15,6 +15,9 @@ METHODS = {
     "smooth-grad": {"samples": 10},
     "integrated-gradients": {},
     "expected-gradients": {"references": 5},
+    "deeplift": {},
+    "deeplift-shap": {"references": 5},
+    "captum": {"method": "GradientShap", "background": "shuffle"},
     "ism": {},
     "occlusion": {"references": 2, "stride": 3},
 }
@@ -55,16 +58,26 @@ def test_all_ends_with_a_table_of_the_methods(demo, trained, here):
     lines = [line for line in out.splitlines() if not line.endswith("sequences") and not line.startswith("e/")]
     heads = lines.index("method                seconds  largest completeness error  agreement with other methods")
     rows = {line.split()[0]: line for line in lines[heads + 1 :]}
-    assert set(rows) == {"class-optimization", "input-x-gradient", "integrated-gradients", "saliency", "temporal"}
+    assert set(rows) == {
+        "class-optimization",
+        "deeplift",
+        "deeplift-shap",
+        "input-x-gradient",
+        "integrated-gradients",
+        "saliency",
+        "temporal",
+    }
     assert "not guaranteed" in rows["saliency"]
     assert rows["temporal"].split()[2:] == ["-", "-"]
     with Explanation.open("e/one.integrated-gradients.h5") as found:
         assert f"{100 * found.extra('completeness-error').max():.3g} %" in rows["integrated-gradients"]
         importance = {"ig": np.abs(found.values[:] * found.one_hot(slice(None))).sum(1)}
-    for name, key in (("saliency", "s"), ("input-x-gradient", "x")):
+    others = {"saliency": "s", "input-x-gradient": "x", "deeplift": "d", "deeplift-shap": "e"}
+    for name, key in others.items():
         with Explanation.open(f"e/one.{name}.h5") as found:
             importance[key] = np.abs(found.values[:] * found.one_hot(slice(None))).sum(1)
     mean = np.mean([
-        [spearmanr(a, b).statistic for a, b in zip(importance["ig"], importance[key], strict=True)] for key in "sx"
+        [spearmanr(a, b).statistic for a, b in zip(importance["ig"], importance[key], strict=True)]
+        for key in others.values()
     ])  # fmt: skip
     assert float(rows["integrated-gradients"].split()[-1]) == pytest.approx(mean, abs=0.006)

@@ -3,16 +3,21 @@
 import { s } from "./dom.js";
 import { around } from "./colours.js";
 
-export function map(rows, axis, top, height, reach, first, last, colours) {
-  const side = last - first;
+const MOST_PIXELS = 800;
+
+// `rows`: cells of `bases` positions each; `first` and `last` are positions.
+export function map(rows, bases, axis, top, height, reach, first, last, colours) {
+  const positions = last - first;
+  const side = Math.max(1, Math.min(positions, MOST_PIXELS));
+  const cellOf = (pixel) => Math.floor((first + ((pixel + 0.5) * positions) / side) / bases);
   const canvas = document.createElement("canvas");
-  canvas.width = canvas.height = Math.max(1, side);
+  canvas.width = canvas.height = side;
   const context = canvas.getContext("2d");
   const picture = context.createImageData(canvas.width, canvas.height);
   const shades = Array.from({ length: 65 }, (_, i) => around(colours, (i - 32) / 32));
   for (let row = 0; row < side; row++) {
     for (let column = 0; column < side; column++) {
-      const value = rows[first + row][first + column];
+      const value = rows[cellOf(row)][cellOf(column)];
       const colour = Number.isNaN(value)
         ? colours.missing
         : shades[32 + Math.round(Math.min(1, Math.max(-1, reach > 0 ? value / reach : 0)) * 32)];
@@ -27,7 +32,7 @@ export function map(rows, axis, top, height, reach, first, last, colours) {
     href: canvas.toDataURL("image/png"),
     x: axis.x(first),
     y: top,
-    width: axis.step * side,
+    width: axis.step * positions,
     height,
     preserveAspectRatio: "none",
     "image-rendering": "pixelated",

@@ -33,7 +33,7 @@ export class FileSource {
       truth,
       sites,
       runs: runs.map((run) =>
-        run === null ? null : { rows: rows(run, bases.length), target: run.target, gap: run.gap, step: run.s },
+        run === null ? null : { rows: rows(run, run.cells ?? bases.length), target: run.target, gap: run.gap, step: run.s },
       ),
     };
   }

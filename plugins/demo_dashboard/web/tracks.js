@@ -45,8 +45,14 @@ export function limits(run, values, bases, letters, how, first, last) {
     return reach(bare(shown), first, last);
   }
   if (run.kind === "trace" && run.unit === "probability") return [0, 1];
-  const most = Math.max(...values.map((row) => largest(row.slice(first, last))));
+  const size = run.kind === "interaction" ? basesOfCell(bases, values) : 1;
+  const most = Math.max(...values.map((row) => largest(row.slice(Math.floor(first / size), Math.ceil(last / size)))));
   return [-most, most];
+}
+
+// Number of positions of each cell of a map.
+function basesOfCell(bases, values) {
+  return Math.ceil(bases.length / values.length);
 }
 
 function letterRow(context, top) {
@@ -196,21 +202,31 @@ function traceTrack(run, values, context) {
 }
 
 function mapTrack(run, values, context) {
-  const { axis, first, last, colours } = context;
+  const { axis, first, last, colours, bases } = context;
   const [, high] = context.limitsOf(run);
   const height = Math.min(axis.right - axis.left, 260);
+  const size = basesOfCell(bases, values);
+  const named = (cell) =>
+    size === 1 ? `${cell + 1}` : `${cell * size + 1} to ${Math.min((cell + 1) * size, bases.length)}`;
   return {
     height,
-    draw: (top) => [map(values, axis, top, height, high, first, last, colours)],
+    draw: (top) => [map(values, size, axis, top, height, high, first, last, colours)],
     read(i) {
+      const row = values[Math.floor(i / size)];
       let strongest = -1;
-      values[i].forEach((value, j) => {
-        if (j !== i && Number.isFinite(value) && (strongest < 0 || Math.abs(value) > Math.abs(values[i][strongest])))
+      row.forEach((value, j) => {
+        const other = size > 1 || j !== i;
+        if (other && Number.isFinite(value) && (strongest < 0 || Math.abs(value) > Math.abs(row[strongest])))
           strongest = j;
       });
-      return strongest < 0 ? "–" : `strongest with position ${strongest + 1}: ${short(values[i][strongest])}`;
+      const what = size === 1 ? "position" : "positions";
+      return strongest < 0 ? "–" : `strongest with ${what} ${named(strongest)}: ${short(row[strongest])}`;
     },
-    values: () => values.map((row, j) => [`with ${j + 1}`, row]),
+    values: () =>
+      values.map((row, j) => [
+        `with ${named(j)}`,
+        size === 1 ? row : Float64Array.from(bases, (_, i) => row[Math.floor(i / size)]),
+      ]),
   };
 }
 

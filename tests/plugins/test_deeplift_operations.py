@@ -1,0 +1,201 @@
+"""Test the DeepLIFT rule of each operation of foreign networks: sums are exact, and what has no rule is said."""
+
+import pytest
+import torch
+from deeplift_cases import foreign
+from method_cases import batch_of, close
+from torch import nn
+from torch.nn import functional
+
+from demo_core import Unsuitable, explain
+from demo_core.results import COMPLETENESS
+from demo_core.running import Background
+from demo_core.testing import tiny_dataset
+
+
+class Attention(nn.Module):
+    def __init__(self, **options):
+        super().__init__()
+        self.attention = nn.MultiheadAttention(8, 2, **options)
+
+    def forward(self, x):
+        x = x.permute(0, 2, 1) if self.attention.batch_first else x.permute(2, 0, 1)
+        y, _ = self.attention(x, x, x)
+        return y.permute(0, 2, 1) if self.attention.batch_first else y.permute(1, 2, 0)
+
+
+class Recurrent(nn.Module):
+    """A recurrent layer inside a foreign class, which uses its last state as well."""
+
+    def __init__(self, kind, **options):
+        super().__init__()
+        self.layer, self.first = kind(8, 4, **options), options.get("batch_first", False)
+
+    def forward(self, x):
+        states, last = self.layer(x.permute(0, 2, 1) if self.first else x.permute(2, 0, 1))
+        last = torch.cat(last) if isinstance(last, tuple) else last
+        states = states if self.first else states.transpose(0, 1)
+        every = torch.cat([states.mean(1), last.permute(1, 0, 2).flatten(1)], dim=1)
+        return functional.pad(every, (0, 8))[:, :8]
+
+
+def encoder():
+    layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True, activation="gelu", norm_first=True)
+    inner = nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)
+
+    class Turned(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = inner
+
+        def forward(self, x):
+            return self.inner(x.transpose(1, 2)).transpose(1, 2)
+
+    return Turned
+
+
+def skip_in_place(x):
+    y = functional.relu(x)
+    y += 0.5 * torch.tanh(x)
+    return y
+
+
+RULES = {
+    "relu function": functional.relu,
+    "relu method": lambda x: x.relu(),
+    "relu in place": lambda x: functional.relu(x * 1, inplace=True),
+    "sum in place": skip_in_place,
+    "powers": lambda x: x**2 + torch.exp(-x.abs()) + 1 / (2 + x**2) + 2 ** (x / 4),
+    "gate": lambda x: x * torch.sigmoid(x.flip(1)),
+    "glu": lambda x: functional.glu(torch.cat([x, x.flip(1)], 1), dim=1),
+    "quotient": lambda x: x / (1 + x**2).sum(1, keepdim=True),
+    "softmax": lambda x: x.softmax(2) * 20,
+    "attention pooling": lambda x: (x * functional.softmax(3 * x[:, :1], dim=-1)).sum(2),
+    "amax": lambda x: x.amax(2),
+    "max": lambda x: x.max(dim=-1).values,
+    "min": lambda x: torch.min(x, 2, keepdim=True)[0],
+    "amax of two": lambda x: x.unflatten(2, (4, 5)).amax((2, 3), keepdim=True),
+    "maximum": lambda x: torch.maximum(x, x.flip(2)) - torch.minimum(x, x.roll(3, 2)),
+    "max pool": lambda x: functional.max_pool1d(x, 4, 2, padding=1),
+    "max pool module": lambda: nn.MaxPool1d(3),
+    "adaptive": lambda x: functional.adaptive_max_pool1d(x, 3),
+    "max pool 2d": lambda x: functional.max_pool2d(x.unflatten(2, (4, 5)), 2).flatten(2),
+    "layer norm": lambda: nn.LayerNorm([8, 20]),
+    "group norm": lambda: nn.GroupNorm(2, 8),
+    "instance norm": lambda: nn.InstanceNorm1d(8, affine=True),
+    "rms norm": lambda: nn.RMSNorm([20]),
+    "batch norm": lambda: nn.BatchNorm1d(8),
+    "einsum": lambda x: torch.einsum("bcl,bdl->bcd", x, x.sigmoid()),
+    "dot products": lambda x: functional.scaled_dot_product_attention(x, x.flip(2), x, is_causal=True),
+    "attention": lambda: Attention(batch_first=True),
+    "attention, positions first": Attention,
+    "lstm": lambda: Recurrent(nn.LSTM, batch_first=True, bidirectional=True, num_layers=2),
+    "lstm, positions first, no bias": lambda: Recurrent(nn.LSTM, bias=False),
+    "gru": lambda: Recurrent(nn.GRU, batch_first=True, bidirectional=True),
+    "gru, positions first": lambda: Recurrent(nn.GRU, num_layers=2),
+    "tanh rnn": lambda: Recurrent(nn.RNN, batch_first=True),
+    "relu rnn": lambda: Recurrent(nn.RNN, nonlinearity="relu", bias=False),
+    "transformer": encoder(),
+}  # fmt: skip
+
+
+def made(middle):
+    try:
+        return middle()
+    except TypeError:
+        return middle
+
+
+def completeness(model, data, **options):
+    """Return the largest error of a sum, and the smallest difference of outputs, in float64."""
+    batch = batch_of(model, data)
+    references = Background("shuffle", 3).draw(model, batch)
+    from demo_deeplift.multipliers import Multipliers
+
+    x, target = batch.x.repeat_interleave(3, 0), model.target(options.get("target"))
+    target = target.bind(batch.labels.repeat_interleave(3, 0))
+    r = references.flatten(0, 1)
+    found, outputs, at_reference = Multipliers("deeplift").of(model, x, r, target)
+    difference = target(outputs) - target(at_reference)
+    assert torch.allclose(outputs, model.module(x), atol=1e-10)
+    return float(((found * (x - r)).sum((1, 2)) - difference).abs().max()), float(difference.abs().min())
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_every_rule_adds_up_exactly(name, caplog):
+    model, data = foreign(made(RULES[name])), tiny_dataset(4, length=20, unknown=False)
+    error, difference = completeness(model, data)
+    assert error < 1e-9 and difference > 1e-6
+    assert "integrated" not in caplog.text
+
+
+@pytest.mark.parametrize("target", ["probability:bound", "loss:bound"])
+def test_every_target_adds_up(target):
+    model, data = foreign(functional.relu), tiny_dataset(4, length=20, unknown=False)
+    error, difference = completeness(model, data, target=target)
+    assert error < 1e-9 and difference > 1e-6
+
+
+def test_an_operation_without_a_rule_is_integrated_along_the_path_and_reported(caplog):
+    def smooth(x):
+        return torch.logsumexp(x, dim=2)
+
+    model, data = foreign(smooth), tiny_dataset(4, length=20, unknown=False)
+    found = explain("deeplift", model, data)
+    assert "integrated numerically (32 points): logsumexp" in caplog.text
+    x = model.one_hot(data.codes)
+    reference = torch.full_like(x, 0.25)
+    points = (torch.arange(2000, dtype=torch.float64) + 0.5) / 2000
+    mean = 0
+    for point in points:  # the rest of the network is linear, so this is its path integral
+        z = torch.lerp(reference, x, point).requires_grad_()
+        mean = mean + torch.autograd.grad(model.module(z).sum(), z)[0] / len(points)
+    expected = (mean - (mean * reference).sum(1, keepdim=True)).numpy()
+    assert close(found.values, expected, 1e-5)
+    assert found.extra(COMPLETENESS).max() < 1e-5
+
+
+class Opaque(torch.autograd.Function):
+    """An operation of which PyTorch sees only the gradient."""
+
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x.relu()
+
+    @staticmethod
+    def backward(ctx, upper):
+        return upper * (ctx.saved_tensors[0] > 0)
+
+
+def test_an_operation_that_cannot_be_seen_is_refused():
+    model = foreign(lambda x: Opaque.apply(x) + Opaque.apply(-x))
+    with pytest.raises(Unsuitable, match=r"without a DeepLIFT rule: opaque \(2 times\); use integrated-gradients"):
+        explain("deeplift", model, tiny_dataset(4, length=20, unknown=False))
+
+
+def test_a_mask_computed_from_the_sequence_is_reported(caplog):
+    model = foreign(lambda x: torch.where(x > 0, x, 0.1 * x))
+    found = explain("deeplift", model, tiny_dataset(4, length=20, unknown=False))
+    assert "masks or indices from the sequence, which DeepLIFT treats as constant: where" in caplog.text
+    assert found.extra(COMPLETENESS).max() > 0.01
+
+
+def test_statistics_of_the_batch_are_refused():
+    model = foreign(nn.BatchNorm1d(8, track_running_stats=False))
+    with pytest.raises(Unsuitable, match="normalises over the batch"):
+        explain("deeplift", model, tiny_dataset(4, length=20, unknown=False))
+
+
+def test_a_network_whose_operations_depend_on_the_sequence_is_refused():
+    class Moody(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.calls = 0
+
+        def forward(self, x):
+            self.calls += 1
+            return x.relu() if self.calls % 2 else x.tanh()
+
+    with pytest.raises(Unsuitable, match="computes other operations for other sequences"):
+        explain("deeplift", foreign(Moody()), tiny_dataset(4, length=20, unknown=False))
