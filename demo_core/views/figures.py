@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
@@ -231,7 +232,7 @@ def _interaction_rows(explanation: Explanation, row: int) -> list[_Row]:
         draw_sequence_beside(axes, text)
         axes.tick_params(axis="x", bottom=False, labelbottom=False)
         axes.tick_params(axis="y", labelsize=7)
-        axes.yaxis.set_major_formatter(lambda value, place: f"{value + 1:.0f}")  # from 1, as the axis of positions
+        _name_positions(axes.yaxis, explanation, row, length)
         return mappable
 
     return [_Row(min(_width(length) - 1.7, _TALLEST) / _UNIT / 1.12, draw)]
@@ -376,14 +377,21 @@ def _box_sites(panels: Sequence[Axes], sites: NDArray[np.uint8]) -> None:
 
 
 def _position_axis(axes: Axes, explanation: Explanation | None, row: int, length: int) -> None:
-    step = max(1, round(length / 10 / 5) * 5)
-    ticks = list(range(0, length, step))
-    interval = explanation.sequences.interval(row) if explanation else None
     axes.spines["bottom"].set_visible(True)
     axes.tick_params(axis="x", bottom=True, labelbottom=True, labelsize=7)
-    if interval is None:
-        axes.set_xticks(ticks, labels=[str(t + 1) for t in ticks])
-        axes.set_xlabel(f"position in the {'sequence' if explanation else 'pattern'} (from 1)", fontsize=8)
-    else:
-        axes.set_xticks(ticks, labels=[f"{interval.position(t) + 1:,}" for t in ticks])
-        axes.set_xlabel(f"position on {printable(interval.chrom, 60)} (from 1)", fontsize=8, parse_math=False)
+    _name_positions(axes.xaxis, explanation, row, length)
+    interval = explanation.sequences.interval(row) if explanation else None
+    place = (
+        f"in the {'sequence' if explanation else 'pattern'}"
+        if interval is None
+        else f"on {printable(interval.chrom, 60)}"
+    )
+    axes.set_xlabel(f"position {place} (from 1)", fontsize=8, parse_math=False)
+
+
+def _name_positions(axis: Axis, explanation: Explanation | None, row: int, length: int) -> None:
+    """Mark every tenth of an axis with its position in the sequence or on the chromosome."""
+    ticks = list(range(0, length, max(1, round(length / 10 / 5) * 5)))
+    interval = explanation.sequences.interval(row) if explanation else None
+    named = [str(t + 1) if interval is None else f"{interval.position(t) + 1:,}" for t in ticks]
+    axis.set_ticks(ticks, labels=named)

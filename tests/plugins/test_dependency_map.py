@@ -81,20 +81,19 @@ def test_effects_on_the_target_equal_a_float64_loop():
     model, data = small("cnn-rnn", 2)
     found = explain("dependency-map", model, data, effect="target", span="5:13")
     network = model.module.double()
-
-    def value(codes):
-        return float(network(torch.from_numpy(model.alphabet.one_hot(codes[None])).double())[0, 0])
-
+    pairs = list(itertools.combinations(range(5, 13), 2))
+    letters = list(itertools.product(range(4), range(4)))
     for row in range(2):
-        own = data.codes[row]
-        for i, j in itertools.combinations(range(5, 13), 2):
-            best = 0.0
-            for a, b in itertools.product(range(4), range(4)):
-                one, other, both = own.copy(), own.copy(), own.copy()
-                one[i], other[j], both[[i, j]] = a, b, (a, b)
-                effect = value(both) - value(one) - value(other) + value(own)
-                best = effect if abs(effect) > abs(best) else best
-            assert abs(abs(found.values[row, i, j]) - abs(best)) < 1e-5
+        own, edited = data.codes[row], []
+        for (i, j), (a, b) in itertools.product(pairs, letters):
+            one, other, both = own.copy(), own.copy(), own.copy()
+            one[i], other[j], both[[i, j]] = a, b, (a, b)
+            edited += [both, one, other, own]
+        x = torch.from_numpy(model.alphabet.one_hot(np.stack(edited))).double()
+        with torch.no_grad():
+            both, one, other, whole = network(x)[:, 0].reshape(len(pairs), len(letters), 4).numpy().T
+        for (i, j), effects in zip(pairs, (both - one - other + whole).T, strict=True):
+            assert abs(abs(found.values[row, i, j]) - np.abs(effects).max()) < 1e-5
         assert np.array_equal(found.values[row], found.values[row].T)
     outside = np.ones(40, bool)
     outside[5:13] = False
