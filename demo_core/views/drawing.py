@@ -26,8 +26,8 @@ from numpy.typing import ArrayLike, NDArray
 #: Colours of the paper.
 LETTER_COLOURS = {"A": "#1a9641", "C": "#2b5fd9", "G": "#f39c12", "T": "#d7191c"}
 _OTHER_LETTER = "#777777"
-#: Most letters that are legible beside a map.
-_MOST_LETTERS = 120
+#: Inches of a legible letter beside a map.
+_LETTER = 0.05
 #: Colours of magnitudes, as in the paper.
 WHITE_RED = LinearSegmentedColormap.from_list("white-red", ["#ffffff", "#fcbba1", "#ef3b2c", "#99000d"])
 #: Colours of signed values and of probabilities, as in the paper.
@@ -235,9 +235,10 @@ def draw_sequence_beside(axes: Axes, sequence: str, *, colours: Mapping[str, str
     >>> len(axes.child_axes)
     1
     """
-    side = axes.inset_axes((-0.016, 0, 0.012, 1))
+    width, height = (side / axes.figure.dpi for side in axes.get_window_extent().size)
+    side = axes.inset_axes((-0.17 / width, 0, 0.12 / width, 1))
     codes = np.array([list(colours).index(letter) if letter in colours else len(colours) for letter in sequence])
-    if len(sequence) <= _MOST_LETTERS:
+    if len(sequence) * _LETTER <= height:
         for place, letter in enumerate(sequence):
             ink = colours.get(letter, _OTHER_LETTER)
             side.text(0.5, place, letter, fontsize=6, ha="center", va="center", color=ink)

@@ -28,6 +28,8 @@ from demo_core.views.drawing import (
 )
 
 Draw = Callable[[Axes], Any]
+#: Numbers of a map that are read at once.
+_READ = 4_000_000
 
 
 @dataclass(frozen=True)
@@ -255,7 +257,7 @@ def map_row(values: NDArray[Any], colours: Colours = PAPER, length: int = 0) -> 
 
 
 def reduced_map(read: Callable[[slice], NDArray[Any]], length: int, cells: int = 1000) -> NDArray[np.float32]:
-    """Return a map (L, L) with at most ``cells`` rows and columns, for a picture. Memory holds one row of cells.
+    """Return a map (L, L) with at most ``cells`` rows and columns, for a picture. Memory holds a few rows of cells.
 
     Each cell holds the value of its block that has the largest magnitude, so single strong interactions stay visible.
 
@@ -284,12 +286,15 @@ def reduced_map(read: Callable[[slice], NDArray[Any]], length: int, cells: int =
     step = -(-length // cells)
     size = -(-length // step)
     found = np.empty((size, size), np.float32)
-    for cell in range(size):
-        rows = np.asarray(read(slice(cell * step, (cell + 1) * step)), np.float32)
-        rows = np.pad(rows, ((0, 0), (0, size * step - length)), constant_values=np.nan)
-        blocks = rows.reshape(len(rows), size, step).swapaxes(0, 1).reshape(size, -1)
-        sizes = np.where(np.isfinite(blocks), np.abs(blocks), -1)
-        found[cell] = blocks[np.arange(size), sizes.argmax(axis=1)]
+    at_once = max(1, _READ // (step * length))  # cells: small reads would decompress each chunk of a file many times
+    for first in range(0, size, at_once):
+        slab = np.asarray(read(slice(first * step, (first + at_once) * step)), np.float32)
+        for cell, start in enumerate(range(0, len(slab), step), first):
+            rows = slab[start : start + step]
+            rows = np.pad(rows, ((0, 0), (0, size * step - length)), constant_values=np.nan)
+            blocks = rows.reshape(len(rows), size, step).swapaxes(0, 1).reshape(size, -1)
+            sizes = np.where(np.isfinite(blocks), np.abs(blocks), -1)
+            found[cell] = blocks[np.arange(size), sizes.argmax(axis=1)]
     return found
 
 

@@ -17,6 +17,7 @@ from demo_core.views import (
     best_restart,
     channel_rows,
     draw_logo,
+    draw_sequence_beside,
     information,
     logo_row,
     map_row,
@@ -36,7 +37,9 @@ _LOGO, _SHORT_LOGO, _LETTERS, _STRIP, _MAP = 11.0, 8.5, 3.6, 3.9, 42.0
 
 @dataclass(frozen=True)
 class Row:
-    """One panel. ``draw`` returns the mappable of a colour bar, or None; ``limits`` is the unit of its axis."""
+    """One panel. ``draw`` returns the mappable of a colour bar, or None; ``limits`` is the unit of its axis; ``beside``
+    states that it has a sequence on its left.
+    """
 
     label: str
     height: float
@@ -44,6 +47,7 @@ class Row:
     limits: str = ""
     ink: str = "black"
     strong: bool = False
+    beside: bool = False
 
 
 @dataclass(frozen=True)
@@ -141,8 +145,22 @@ def _rows_of_kind(shown: Shown, place: int, kind: str, palette: Palette, style: 
         elif kind == "trace":
             rows += _trace_rows(run, values, said, palette)
         else:
-            rows.append(Row(f"{_title(run)}{said}", _MAP, map_row(values, palette, length)))
+            square = map_row(values, palette, length)
+            rows.append(
+                Row(f"{_title(run)}{said}", _MAP, _beside(square, shown.aligned.text(place), palette), beside=True)
+            )
     return rows
+
+
+def _beside(square: Callable[[Axes], Any], text: str, palette: Palette) -> Callable[[Axes], Any]:
+    """Add the sequence on the left of a map."""
+
+    def draw(axes: Axes) -> Any:
+        mappable = square(axes)
+        draw_sequence_beside(axes, text, colours=palette.letters)
+        return mappable
+
+    return draw
 
 
 def _attribution_row(

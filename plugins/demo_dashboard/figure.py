@@ -123,7 +123,9 @@ class _Page:
         axes.tick_params(axis="y", labelsize=_SMALL, length=1.5, pad=1)
         if row.limits:
             self._limits(axes, row.limits)
-        room = 3.0 if row.limits else 1.2
+        if row.beside:
+            axes.tick_params(axis="y", left=False, labelleft=False)
+        room = 3.0 if row.limits else 5.0 if row.beside else 1.2
         # as many letters as fit beside the plot; a letter is about 0.58 times as wide as it is high, a bold one 0.64
         words = textwrap.wrap(
             row.label, max(8, int((self.left - room) / (_LABEL * 0.353 * (0.64 if row.strong else 0.58))))

@@ -87,8 +87,9 @@ export function drawSequence(given) {
   return { svg, places, axis: context.axis, bottom, height, bases };
 }
 
-// Axis numbers are left of the axis, outside the clipped area.
+// Axis numbers and the letters beside a map are left of the axis, outside the clipped area.
 function outside(part) {
+  if (part.getAttribute("class") === "beside") return true;
   return part.tagName === "text"
     ? part.getAttribute("text-anchor") === "end"
     : part.tagName === "line" && Number(part.getAttribute("x2")) <= LEFT;

@@ -67,6 +67,10 @@ function letterRow(context, top) {
       : `M${axis.x(i).toFixed(2)} ${top + 2}h${axis.step.toFixed(2)}v${height}h-${axis.step.toFixed(2)}Z`;
     paths[bases[i]] = (paths[bases[i]] ?? "") + d;
   }
+  return lettersOf(paths, colours);
+}
+
+function lettersOf(paths, colours) {
   return Object.entries(paths).map(([letter, d]) =>
     s("path", { d, fill: colours.letters[letter] ?? colours.unknown, "fill-rule": "evenodd" }),
   );
@@ -201,6 +205,24 @@ function traceTrack(run, values, context) {
   };
 }
 
+// The bases from top to bottom, on the left of a map.
+function lettersBeside(context, top, height) {
+  const { bases, axis, first, last, colours } = context;
+  const [tall, width, left] = [height / (last - first), 6, axis.left - 9];
+  const paths = {};
+  for (let i = first; i < last; i++) {
+    const y = top + (i - first) * tall;
+    const d =
+      tall >= 4
+        ? glyph(bases[i], left, y, width, tall * 0.9)
+        : `M${left} ${y.toFixed(2)}h${width}v${tall.toFixed(2)}h-${width}Z`;
+    paths[bases[i]] = (paths[bases[i]] ?? "") + d;
+  }
+  const letters = lettersOf(paths, colours);
+  letters.forEach((letter) => letter.setAttribute("class", "beside"));
+  return letters;
+}
+
 function mapTrack(run, values, context) {
   const { axis, first, last, colours, bases } = context;
   const [, high] = context.limitsOf(run);
@@ -210,7 +232,10 @@ function mapTrack(run, values, context) {
     size === 1 ? `${cell + 1}` : `${cell * size + 1} to ${Math.min((cell + 1) * size, bases.length)}`;
   return {
     height,
-    draw: (top) => [map(values, size, axis, top, height, high, first, last, colours)],
+    draw: (top) => [
+      ...lettersBeside(context, top, height),
+      map(values, size, axis, top, height, high, first, last, colours),
+    ],
     read(i) {
       const row = values[Math.floor(i / size)];
       let strongest = -1;
