@@ -2,9 +2,9 @@
 
     python benchmarks/rivals.py --work FOLDER [--sequences 60] [--rounds 3]
 
-FOLDER is that of benchmarks/methods.py, which trains the networks. Rivals run frozen plain modules with the same
-weights (reference_networks.py), and get the same references. Rounds are interleaved; times are medians. Completeness
-errors are relative to the output difference, as in DeMo's files. Writes docs/benchmarks/rivals.json.
+FOLDER is the --work folder of benchmarks/methods.py, which trains the networks. Rivals run frozen plain modules with
+the same weights (reference_networks.py), and get the same references. Rounds are interleaved; times are medians.
+Completeness errors are relative to the output difference, as in DeMo's files. Writes docs/benchmarks/rivals.json.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Case:
         return self.x.repeat_interleave(REFERENCES, 0), self.shuffles.flatten(0, 1)
 
 
-#: Returns contributions (B, L) of positions, or None if they promise nothing; and the name of the reference
+#: Computes contributions (B, L), summed over letters.
 Rival = Callable[[Case], Tensor]
 
 

@@ -77,7 +77,7 @@ def quickstart_begun(request, tmp_path_factory):
     base = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
     wanted = {name for item in request.session.items for name in item.fixturenames}
     if any(item.get_closest_marker("full") for item in request.session.items):
-        wanted.add("full_quickstart")  # some of them ask for it only when they run
+        wanted.add("full_quickstart")  # some full tests request it only when they run
     options = {"quickstart": ("--small",), "full_quickstart": ()}
     begun = {name: Quickstart(base / name, *options[name]) for name in options if name in wanted}
     yield begun

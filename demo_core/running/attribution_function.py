@@ -14,12 +14,14 @@ from demo_core.data.dataset import SequenceDataset
 from demo_core.errors import UsageProblem
 from demo_core.models.model import Model
 from demo_core.models.outputs import Output
+from demo_core.plugins.discovery import installed
+from demo_core.plugins.specs import Explainer
 from demo_core.running.explain import explain
 from demo_core.sequences.alphabets import DNA
 
 
 def as_attribution_function(explainer: str, **options: Any) -> Callable[..., Tensor]:
-    """Return an explainer of kind attribution as a function ``f(model, X)``, as tools such as tangermeme accept.
+    """Wrap an attribution explainer as a function ``f(model, X)``, as tools such as tangermeme expect.
 
     Parameters
     ----------
@@ -33,14 +35,16 @@ def as_attribution_function(explainer: str, **options: Any) -> Callable[..., Ten
     callable
         ``f(model, X, args=None, target=0, hypothetical=False, batch_size=None, device=None, random_state=None,
         verbose=False)`` returns a tensor (N, 4, L) on the CPU. ``model`` is a network that reads one-hot DNA (N, 4, L)
-        and returns (N, T), or a ``Model``. ``target`` is the number or name of an output. ``hypothetical=False`` sets
-        values of absent letters to 0. ``args`` must be None, since explainers have one input. ``random_state`` is the
-        seed. ``device`` is where the network runs; None: where its weights are. ``verbose`` has no effect.
+        and returns (N, T), or a ``Model``. ``target`` is the number (0-based) or the name of an output.
+        ``hypothetical=False`` sets values of absent letters to 0. ``args`` must be None, since explainers have one
+        input. ``random_state`` is the seed. The network moves to ``device``; None: it stays where it is. ``verbose``
+        has no effect.
 
     Raises
     ------
     UsageProblem
-        By the function, if ``X`` is not one-hot DNA or ``args`` is given.
+        If the explainer is not of kind attribution. By the function, if ``X`` is not one-hot DNA, there is no such
+        target, or ``args`` is given.
 
     Examples
     --------
@@ -53,6 +57,12 @@ def as_attribution_function(explainer: str, **options: Any) -> Callable[..., Ten
     torch.Size([2, 4, 40])
     """
 
+    kind = installed().find(Explainer, explainer).spec.kind
+    if kind != "attribution":
+        raise UsageProblem(
+            f"'{explainer}' is of kind {kind}; choose an explainer of kind attribution, such as saliency"
+        )
+
     def attribute(
         model: nn.Module | Model, X: Tensor, args: tuple[Any, ...] | None = None, target: int | str = 0,
         hypothetical: bool = False, batch_size: int | None = None, device: str | torch.device | None = None,
@@ -63,7 +73,10 @@ def as_attribution_function(explainer: str, **options: Any) -> Callable[..., Ten
         codes = _codes(X)
         network = model.module if isinstance(model, Model) else model
         training = network.training
-        used = model if isinstance(model, Model) else _wrapped(network, X, device)
+        used = model if isinstance(model, Model) else _wrapped(network, X)
+        used = used.to(device) if device is not None else used
+        if isinstance(target, int) and not 0 <= target < len(used.outputs):
+            raise UsageProblem(f"target must be a name, or a number from 0 to {len(used.outputs) - 1}, not {target}")
         name = used.outputs[target].name if isinstance(target, int) else target
         n = len(codes)
         data = SequenceDataset(
@@ -76,8 +89,6 @@ def as_attribution_function(explainer: str, **options: Any) -> Callable[..., Ten
             )
         finally:
             network.train(training)
-        if found.kind != "attribution":
-            raise UsageProblem(f"'{explainer}' is of kind {found.kind}, not attribution")
         values = torch.from_numpy(np.asarray(found.values))
         return values if hypothetical else values * X.detach().cpu()
 
@@ -91,12 +102,11 @@ def _codes(X: Tensor) -> NDArray[np.uint8]:
     return torch.where(X.sum(dim=1) == 1, X.argmax(dim=1), 4).cpu().numpy().astype(np.uint8)
 
 
-def _wrapped(network: nn.Module, X: Tensor, device: str | torch.device | None) -> Model:
+def _wrapped(network: nn.Module, X: Tensor) -> Model:
     provides = set(getattr(network, "provides", {"gradients"}))
     if any(isinstance(module, nn.RNNBase) for module in network.modules()):
         provides.add("recurrent")
     model = Model(network, (), DNA, X.shape[2], frozenset(provides), {"name": type(network).__name__, "plugin": ""}, {})
-    model = model.to(device) if device is not None else model
     with torch.no_grad():
         n_targets = network(X[:1].to(model.device, model.dtype)).shape[1]
     model.outputs = tuple(Output(str(i), "identity", "output") for i in range(n_targets))

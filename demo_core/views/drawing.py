@@ -26,7 +26,7 @@ from numpy.typing import ArrayLike, NDArray
 #: Colours of the paper.
 LETTER_COLOURS = {"A": "#1a9641", "C": "#2b5fd9", "G": "#f39c12", "T": "#d7191c"}
 _OTHER_LETTER = "#777777"
-#: Inches of a legible letter beside a map.
+#: Minimum height of a letter in inches.
 _LETTER = 0.05
 #: Colours of magnitudes, as in the paper.
 WHITE_RED = LinearSegmentedColormap.from_list("white-red", ["#ffffff", "#fcbba1", "#ef3b2c", "#99000d"])
@@ -181,13 +181,13 @@ def draw_map(axes: Axes, values: ArrayLike, colours: Colormap, norm: Normalize, 
     axes
         Axes to draw on.
     values
-        (L, L); columns are positions. Or fewer cells, see ``reduced_map``.
+        (L, L); columns are positions. Or (C, C) from ``reduced_map``.
     colours
         Colour map.
     norm
         Normalisation of the numbers.
     length
-        L, if there are fewer cells.
+        L. Required for a map from ``reduced_map``.
 
     Returns
     -------

@@ -390,7 +390,7 @@ def _position_axis(axes: Axes, explanation: Explanation | None, row: int, length
 
 
 def _name_positions(axis: Axis, explanation: Explanation | None, row: int, length: int) -> None:
-    """Mark every tenth of an axis with its position in the sequence or on the chromosome."""
+    """Label about ten ticks with positions in the sequence or on the chromosome."""
     ticks = list(range(0, length, max(1, round(length / 10 / 5) * 5)))
     interval = explanation.sequences.interval(row) if explanation else None
     named = [str(t + 1) if interval is None else f"{interval.position(t) + 1:,}" for t in ticks]

@@ -233,11 +233,11 @@ def map_row(values: NDArray[Any], colours: Colours = PAPER, length: int = 0) -> 
     Parameters
     ----------
     values
-        (L, L), interactions. Or fewer cells, see ``reduced_map``.
+        (L, L), interactions. Or (C, C) from ``reduced_map``.
     colours
         Colours.
     length
-        L, if there are fewer cells.
+        L. Required for a map from ``reduced_map``.
 
     Returns
     -------

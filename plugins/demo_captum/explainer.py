@@ -32,10 +32,10 @@ _WINDOW = 11
 class Captum(SequenceExplainer):
     """Attribution classes of Captum, kind attribution, for the letters that are present.
 
-    ``values`` holds the contribution of each position, at the letter that is present: the sum over letters of what
-    Captum returns. Of classes that perturb the input, it is the value that all letters of a position share; each
-    position is one feature. Of gradients, it is the gradient at the letter that is present. With several baselines,
-    values are averaged. The extra ``convergence-delta`` is what Captum reports, if the class reports it.
+    ``values`` holds the value of each position, at the letter that is present. Perturbation classes: the value shared
+    by all letters of the position (each position is one feature). Gradient classes: the gradient at the letter that is
+    present. Others: the sum over letters. With several baselines, values are averaged. The extra ``convergence-delta``
+    is the sum of attributions minus the output difference, for classes that report it.
 
     Source: Kokhlikyan et al., arXiv 2009.07896, and the source of each class.
 
@@ -46,7 +46,9 @@ class Captum(SequenceExplainer):
 
     def __init__(self, options: CaptumOptions) -> None:
         self.options = options
-        self._background = Background(options.background, options.references, options.background_file)
+        file = options.background_file
+        kind = "shuffle" if file is not None and options.background == "uniform" else options.background
+        self._background = Background(kind, options.references, file)
 
     def explain(self, model: Model, batch: Batch, target: Target) -> Result:
         """Return attributions (B, A, L) of the letters that are present."""
@@ -121,7 +123,9 @@ def _run(
     try:
         found = runner.attribute(x, **given, **({"return_convergence_delta": True} if with_delta else {}))
     except (AssertionError, NotImplementedError, TypeError, ValueError) as error:
-        raise Unsuitable(f"Captum's {method.name} cannot explain this network: {one_line(error)}") from error
+        raise Unsuitable(
+            f"Captum's {method.name} cannot explain this network: {one_line(error)}; use another --method"
+        ) from error
     if not with_delta:
         return found.detach(), None
     return found[0].detach(), found[1].detach().reshape(len(x), -1).mean(dim=1)

@@ -21,7 +21,7 @@ _OURS = """self model forward_func inputs baselines target additional_forward_ar
 _GIVEN = {"self", "model", "forward_func", "inputs", "baselines", "sliding_window_shapes", "kwargs"}
 #: Classes that compare the sequences of a batch with each other.
 _OF_BATCH = {"FeaturePermutation"}
-#: Longest sequence for exact Shapley values, which need all orders of the bases.
+#: Longest sequence for exact Shapley values, which evaluate all permutations of the bases.
 _MOST_PERMUTED = 8
 
 
@@ -74,9 +74,11 @@ def find_method(name: str, length: int) -> Method:
     if missing := _missing(cls):
         raise Unsuitable(f"{name} needs {', '.join(sorted(missing))}; use one of {', '.join(sorted(usable_methods()))}")
     if name in _OF_BATCH:
-        raise Unsuitable(f"{name} exchanges bases between the sequences of a batch; use FeatureAblation")
+        raise Unsuitable(f"{name} permutes bases across the batch; use FeatureAblation")
     if name == "ShapleyValues" and length > _MOST_PERMUTED:
-        raise Unsuitable(f"{name} needs all orders of {length} bases; use ShapleyValueSampling")
+        raise Unsuitable(
+            f"{name} evaluates all permutations of {length} bases (at most {_MOST_PERMUTED}); use ShapleyValueSampling"
+        )
     return _method(cls)
 
 

@@ -17,11 +17,11 @@ class CaptumOptions:
     )
     background: Literal["uniform", "zeros", "shuffle"] = field(
         default="uniform",
-        metadata={"help": "Baselines: equal values for all letters, zeros, or dinucleotide shuffles."},
+        metadata={"help": "Baselines: uniform (equal values for all letters), zeros, or dinucleotide shuffles."},
     )
     background_file: DatasetFile | None = field(
         default=None, metadata={"help": "Draw baselines from this dataset or sequence file, such as FASTA."}
     )
     references: int = field(
-        default=20, metadata={"help": "Shuffles, or sequences of the file, per sequence.", "minimum": 1}
+        default=20, metadata={"help": "Baselines per sequence, for shuffle or --background-file.", "minimum": 1}
     )

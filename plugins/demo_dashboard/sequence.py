@@ -99,7 +99,7 @@ def _shape_in_page(run: Run) -> tuple[int, ...]:
 
 
 def _values_of(run: Run, rows: Any) -> Floats:
-    """Return values of some rows; maps of more positions than a page shows have fewer cells."""
+    """Return values of some rows, with maps of more than ``MAP_CELLS`` positions reduced."""
     e = run.explanation
     if e.kind != "interaction" or e.sequences.length <= MAP_CELLS:
         return np.asarray(take_rows(e.values, rows), np.float64)
@@ -113,7 +113,7 @@ def _rows_of_map(values: Any, row: int, some: slice) -> Any:
 
 
 def _cells(run: Run, values: Floats) -> dict[str, int]:
-    """Return the number of cells on each side of a map, if it is not that of the positions."""
+    """Return the number of cells per side of a reduced map."""
     reduced = run.explanation.kind == "interaction" and len(values) < run.explanation.sequences.length
     return {"cells": len(values)} if reduced else {}
 

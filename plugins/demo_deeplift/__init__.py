@@ -18,7 +18,7 @@ def register_explainers(register: Register[Explainer]) -> None:
             needs={"gradients"},
             adds_up=True,
             tolerance=0.001,
-            summary="Contributions relative to a neutral input, by rules per operation; adds up (Shrikumar 2017).",
+            summary="DeepLIFT contributions relative to a neutral reference; adds up (Shrikumar 2017).",
             paper="Shrikumar, Greenside & Kundaje 2017, arXiv:1704.02685",
         )
     )

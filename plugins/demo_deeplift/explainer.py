@@ -33,14 +33,15 @@ def _attributed(multipliers: Multipliers, background: Background, model: Model, 
 class DeepLift(SequenceExplainer):
     """DeepLIFT, kind attribution; values add up.
 
-    Every operation of the network gets a multiplier: the difference of its output between reference and sequence,
-    divided by the difference of its input. The chain rule combines them. ``values[b, a, i]`` is the hypothetical
+    Every operation of the network gets multipliers, which distribute the difference of its output between reference
+    and sequence over its inputs. The chain rule combines them. ``values[b, a, i]`` is the hypothetical
     attribution of letter a at position i, for multipliers m and reference r: ``m[a] - sum_c r[c] m[c]``. ``values * x``
     sums to the target minus the target of the reference. The unit is that of the target.
 
-    Rules: rescale for elementwise functions and the gates of LSTM, GRU and RNN layers; the midpoint for products, gates
-    times states, and attention; maxima as in Captum and tangermeme. Other operations are integrated numerically and
-    reported. It is refused for operations that PyTorch cannot show.
+    Rules: rescale for elementwise functions and inside LSTM, GRU and RNN layers; the midpoint for products, gates times
+    states, and attention; for maxima, an increase goes to the position of the maximum in the sequence, a decrease to
+    that in the reference. Other operations are integrated numerically and reported. Networks with operations that
+    PyTorch does not expose are refused.
 
     Source: Shrikumar, Greenside & Kundaje, ICML 2017, arXiv 1704.02685. Products and softmax follow tangermeme.
 
@@ -63,10 +64,10 @@ class DeepLiftShap(SequenceExplainer):
     DeepLIFT of each sequence, averaged over references, by default dinucleotide shuffles. ``values * x`` sums to the
     target minus the mean target of the references. The unit is that of the target. See ``deeplift`` for the rules.
 
-    Source: Lundberg & Lee, NeurIPS 2017, arXiv 1705.07874; for DNA, Avsec et al., Nature Genetics 2021, 53:354-366.
+    Source: Lundberg & Lee, NeurIPS 2017, arXiv 1705.07874.
 
     When not to use it: for sequences of low complexity, whose shuffles are almost equal to them (give
-    ``--background-file``). For a path through real intermediate inputs take ``expected-gradients``.
+    ``--background-file``). Take ``expected-gradients`` to integrate gradients along the paths from the same references.
     """
 
     def __init__(self, options: DeepLiftShapOptions) -> None:

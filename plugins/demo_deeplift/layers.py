@@ -1,4 +1,4 @@
-"""Rules of recurrent layers and attention, as PyTorch computes them."""
+"""DeepLIFT rules of recurrent layers and attention."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def attention(pair: Pair, function: Callable[..., Any], args: tuple[Any, ...], n
 
 
 def _attended(pair: Pair, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Return attended values and weights. A mask is True where attention is allowed, or added."""
+    """Return attended values and weights. Boolean masks are True where attention is allowed; others are added."""
     scores = pair.product(torch.matmul, query, key.transpose(-2, -1))
     if mask is not None and mask.dtype == torch.bool:
         scores = scores.masked_fill(~mask, torch.finfo(scores.dtype).min / 4)

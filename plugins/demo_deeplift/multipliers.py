@@ -55,10 +55,10 @@ class Multipliers:
             listed = ", ".join(
                 f"{name} ({n} times)" if n > 1 else name for name, n in sorted(plan.without_rule.items())
             )
-            said = f"model '{model.name}' has operations without a DeepLIFT rule: {listed}"
+            said = f"model '{model.name}': DeepLIFT has no rule for {listed}"
             raise Unsuitable(f"{said}; use integrated-gradients or expected-gradients")
         if plan.integrated:
-            said = f"{self._name}: operations of '{model.name}' without a rule of their own are integrated numerically"
+            said = f"{self._name}: '{model.name}': integrating operations without a rule numerically"
             _log.warning("%s (%d points): %s", said, NODES, ", ".join(plan.integrated))
         if plan.conditional:
             said = f"'{model.name}' computes masks or indices from the sequence, which DeepLIFT treats as constant"
@@ -80,7 +80,7 @@ def _of_piece(model: Model, x: Tensor, reference: Tensor, target: Target, plan: 
                 value = target(outputs)
             (multipliers,) = torch.autograd.grad(value.sum(), x)
     except OtherOperationsError:
-        said = f"model '{model.name}' computes other operations for other sequences"
+        said = f"model '{model.name}' runs different operations for different sequences"
         raise Unsuitable(f"{said}; use integrated-gradients or expected-gradients") from None
     return multipliers, outputs.detach(), at_reference
 

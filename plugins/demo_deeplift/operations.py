@@ -1,4 +1,4 @@
-"""Which rule each function of PyTorch has, by its name."""
+"""DeepLIFT rules of functions of PyTorch, by their names."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Compute = Callable[[Pair, Callable[..., Any], tuple[Any, ...], dict[str, Any]], 
 
 @dataclass(frozen=True)
 class Rule:
-    """How a function is computed. ``of_several``: it is linear if only one of its tensors depends on the sequence."""
+    """How a function is computed. ``of_several``: the rule is for two or more tensors that depend on the sequence."""
 
     compute: Compute
     of_several: bool = False
@@ -184,7 +184,7 @@ def _instance_norm(pair: Pair, function: Callable[..., Any], args: tuple[Any, ..
 def _batch_norm(pair: Pair, function: Callable[..., Any], args: tuple[Any, ...], named: dict[str, Any]) -> Any:
     names = ("input", "running_mean", "running_var", "weight", "bias", "training")
     if (dict(zip(names, args, strict=False)) | named).get("training"):
-        said = "the network normalises over the batch, so outputs of a sequence depend on the others"
+        said = "BatchNorm uses statistics of the batch, so outputs of a sequence depend on the others"
         raise Unsuitable(f"{said}; use BatchNorm with track_running_stats=True")
     return function(*args, **named)
 

@@ -27,4 +27,4 @@ class DeepLiftShapOptions:
     background_file: DatasetFile | None = field(
         default=None, metadata={"help": "Draw references from this dataset or sequence file, such as FASTA."}
     )
-    references: int = field(default=20, metadata={"help": "References of each sequence.", "minimum": 1})
+    references: int = field(default=20, metadata={"help": "Number of references per sequence.", "minimum": 1})

@@ -1,4 +1,4 @@
-"""Pairs of passes: a network runs on references, then on sequences, whose backward pass returns multipliers."""
+"""Run a network on references, then on sequences; the backward pass of the latter returns multipliers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class OtherOperationsError(Exception):
 
 
 class Pair:
-    """Operations with rules. What the references' pass records, the sequences' pass reads in the same order.
+    """Operations with rules. The references' pass records, and the sequences' pass reads in the same order.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ class Pair:
 
 
 class Rehearsal(Pair):
-    """One pass alone, whose graph shows which operations have rules: each sequence is its own reference."""
+    """A single pass that finds which operations have rules; each sequence is its own reference."""
 
     def __init__(self) -> None:
         super().__init__()

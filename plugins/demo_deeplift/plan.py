@@ -1,4 +1,4 @@
-"""Which rule each operation of a network has: found by running the network once on sequences."""
+"""Choose a rule for each operation of a network, by running it once."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _AUGMENTED = "__iadd__ __isub__ __imul__ __itruediv__ __setitem__"
 
 @dataclass
 class Step:
-    """What happens at one call of a function of PyTorch: its rule, or numerical integration; None: as it is."""
+    """Rule of one call of a function of PyTorch, or numerical integration; neither: computed unchanged."""
 
     name: str
     rule: Rule | None = None
-    #: Places, among the tensors of the call, of those that depend on the sequence: these are integrated
+    #: Indices, among the tensors of the call, of those that are integrated: they depend on the sequence
     integrated: tuple[int, ...] = ()
 
 
@@ -37,7 +37,7 @@ class Plan:
     """Rules of all operations of a network, in the order of the calls."""
 
     steps: list[Step] = field(default_factory=list)
-    #: Operations that no function of PyTorch computes, such as a compiled kernel, with their number
+    #: Names and counts of operations outside functions of PyTorch, such as compiled kernels
     without_rule: Counter[str] = field(default_factory=Counter)
     #: Operations on the sequence whose mask or index is computed from the sequence as well
     conditional: set[str] = field(default_factory=set)

@@ -26,7 +26,7 @@ class Weights:
 
     @property
     def units(self) -> int:
-        """Number of states."""
+        """Number of hidden units."""
         return self.of_state.shape[1]
 
 
@@ -165,7 +165,7 @@ class Plain:
 
 @dataclass
 class Saved:
-    """Numbers of a run on the reference."""
+    """Intermediate values of the references' pass."""
 
     numbers: tuple[Tensor, ...]
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-#: Below this difference of its input, an elementwise function has its derivative as multiplier.
+#: Below this input difference, the rescale rule uses the derivative.
 _SMALL = 1e-6
 #: Nodes of the path integral of an operation without a rule of its own.
 NODES = 32
@@ -135,7 +135,7 @@ def _logarithmic_mean(end: Tensor, start: Tensor, of_logarithm: Tensor) -> Tenso
 class Integrated(torch.autograd.Function):
     """Multipliers of any function: its mean derivatives on the straight path from the reference inputs.
 
-    Gauss-Legendre quadrature. The error is small for smooth functions of moderate slope.
+    Integrated gradients of this function, by Gauss-Legendre quadrature.
     """
 
     @staticmethod

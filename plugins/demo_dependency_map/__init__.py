@@ -17,7 +17,7 @@ def register_explainers(register: Register[Explainer]) -> None:
             kind="interaction",
             needs={"gradients"},
             expensive=True,
-            summary="Map of positions whose effects depend on each other, by substitutions (Tomaz da Silva 2025).",
+            summary="Pairwise dependencies between positions, from substitutions (Tomaz da Silva 2025).",
             paper="Tomaz da Silva et al. 2025, Nature Genetics; Greenside et al. 2018, Bioinformatics 34:i629",
         )
     )

@@ -25,14 +25,15 @@ class DependencyMap(SequenceExplainer):
     base at j is substituted, over the substitutions. The attribution is the gradient at the base that is present, minus
     the mean gradient over letters. It needs three gradients for each position. The unit is that of the target.
 
-    ``--effect target``: ``values[b, i, j]`` is the effect of substituting i and j together, minus the effects of each
-    alone. Of all pairs of substitutions, it is the one with the largest magnitude. It is 0 if effects add up, and
+    ``--effect target``: ``values[b, i, j]`` is pairwise epistasis: the effect of substituting i and j together, minus
+    the sum of their separate effects. Of all pairs of substitutions, it is the one with the largest magnitude. It is 0
+    if effects add up, and
     symmetric. It needs nine forward passes for each pair of positions. The unit is that of the target.
 
-    The diagonal is 0: the effect of a position on itself is no dependency.
+    The diagonal is 0: the effect of a position on itself is excluded.
 
-    Source: Tomaz da Silva et al., Nature Genetics 2025, for language models, as adapted by tangermeme to attributions.
-    For pairs: Greenside, Shimko, Fordyce & Kundaje, Bioinformatics 2018, 34:i629-i637.
+    Source: Tomaz da Silva et al., Nature Genetics 2025, for language models, as adapted by tangermeme to attributions;
+    Greenside, Shimko, Fordyce & Kundaje, Bioinformatics 2018, 34:i629-i637, for changes of attributions.
 
     When not to use it: to find important bases (take ``saliency`` or ``ism``). For long sequences, give ``--span``.
     Effects on attributions show only what the gradient shows, and miss pairs in saturated networks (take ``--effect

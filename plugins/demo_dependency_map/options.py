@@ -8,11 +8,11 @@ from demo_core.sequences import parse_span
 
 @dataclass(frozen=True)
 class DependencyMapOptions:
-    """What is measured, and where."""
+    """Options of dependency maps."""
 
     effect: Literal["attribution", "target"] = field(
         default="attribution",
-        metadata={"help": "Effect on attributions of other positions, or non-additive effect of pairs on the target."},
+        metadata={"help": "attribution: change of other attributions. target: pairwise epistasis."},
     )
     span: str | None = field(
         default=None,

@@ -65,7 +65,7 @@ def test_the_network_keeps_its_mode_and_other_outputs_can_be_explained():
         ("saliency", lambda x: x * 0.5, "X must be one-hot DNA"),
         ("saliency", lambda x: x.sum(1), "X must be one-hot DNA"),
         ("saliency", torch.ones_like, "X must be one-hot DNA"),
-        ("temporal", lambda x: x, "is of kind trace, not attribution"),
+        ("temporal", lambda x: x, "is of kind trace; choose an explainer of kind attribution"),
     ],
 )
 def test_bad_input_is_one_line(name, change, said):
@@ -78,3 +78,9 @@ def test_further_inputs_are_refused():
     model, data = tiny_model(), tiny_dataset(2, unknown=False)
     with pytest.raises(UsageProblem, match="args must be None"):
         as_attribution_function("saliency")(model, model.one_hot(data.codes), args=(torch.zeros(2),))
+
+
+def test_an_unknown_target_is_refused():
+    model, data = tiny_model(), tiny_dataset(2, unknown=False)
+    with pytest.raises(UsageProblem, match="target must be a name, or a number from 0 to 0, not 5"):
+        as_attribution_function("saliency")(model, model.one_hot(data.codes), target=5)

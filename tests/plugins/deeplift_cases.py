@@ -102,7 +102,7 @@ def by_tangermeme(network, x, references):
 
 
 class Foreign(nn.Module):
-    """A network of someone else: embeds three bases, and applies a function to (B, 8, 20)."""
+    """A network that is not one of DeMo's architectures: embeds three bases, and applies a function to (B, 8, 20)."""
 
     def __init__(self, middle):
         super().__init__()

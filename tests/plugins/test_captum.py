@@ -26,7 +26,7 @@ def test_every_attribution_class_of_captum_is_usable_or_says_why_not():
         cls = getattr(captum.attr, name)
         if not (isinstance(cls, type) and issubclass(cls, captum.attr.Attribution)) or name in usable_methods():
             continue
-        with pytest.raises(Unsuitable, match=f"{name} (needs|exchanges)"):
+        with pytest.raises(Unsuitable, match=f"{name} (needs|permutes)"):
             find_method(name, 40)
 
 
@@ -101,7 +101,11 @@ def test_a_position_is_one_feature():
     [
         ({"method": "IntegratedGradient"}, UsageProblem, "did you mean 'IntegratedGradients'"),
         ({"method": "LayerConductance"}, Unsuitable, "LayerConductance needs layer"),
-        ({"method": "ShapleyValues"}, Unsuitable, "needs all orders of 40 bases; use ShapleyValueSampling"),
+        (
+            {"method": "ShapleyValues"},
+            Unsuitable,
+            "evaluates all permutations of 40 bases (at most 8); use ShapleyValueSampling",
+        ),
         ({"method": "DeepLiftShap"}, Unsuitable, "needs several baselines; use --background shuffle"),
         ({"method": "LRP"}, Unsuitable, "Captum's LRP cannot explain this network"),
         ({"parameters": "steps=3"}, UsageProblem, "unknown parameter of IntegratedGradients 'steps'"),
@@ -114,7 +118,7 @@ def test_a_position_is_one_feature():
 )
 def test_bad_input_is_one_line(options, kind, said):
     model, data = small("cnn", 2)
-    with pytest.raises(kind, match="^[^\n]*" + said.replace("(", r"\(").replace("...", r"\.\.\.")):
+    with pytest.raises(kind, match="^[^\n]*" + said.replace("(", r"\(").replace(")", r"\)").replace("...", r"\.\.\.")):
         explain("captum", model, data, **options)
 
 

@@ -51,7 +51,7 @@ def test_deeplift_equals_tangermeme(case, background):
 
 def test_deeplift_equals_captum_on_the_cnn():
     # not on the trained one: with two poolings, Captum's multipliers of sequence and reference differ where inputs are
-    # equal, and its sums miss the difference (benchmarks/deeplift.py)
+    # equal, and its sums miss the difference (benchmarks/rivals.py)
     model, data = small("cnn")
     found = explain("deeplift", model, data)
     x = model.one_hot(data.codes)
