@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from demo_core.data.dataset import SequenceDataset
-from demo_core.errors import UsageProblem
+from demo_core.errors import UsageProblem, unknown_name
 from demo_core.models.model import Model
 from demo_core.models.outputs import Output
 from demo_core.plugins.discovery import installed
+from demo_core.plugins.options import options_of
 from demo_core.plugins.specs import Explainer
 from demo_core.running.explain import explain
 from demo_core.sequences.alphabets import DNA
@@ -57,11 +58,14 @@ def as_attribution_function(explainer: str, **options: Any) -> Callable[..., Ten
     torch.Size([2, 4, 40])
     """
 
-    kind = installed().find(Explainer, explainer).spec.kind
-    if kind != "attribution":
+    spec = installed().find(Explainer, explainer).spec
+    if spec.kind != "attribution":
         raise UsageProblem(
-            f"'{explainer}' is of kind {kind}; choose an explainer of kind attribution, such as saliency"
+            f"'{explainer}' is of kind {spec.kind}; choose an explainer of kind attribution, such as saliency"
         )
+
+    if unknown := set(options) - {o.name for o in options_of(spec.options)}:
+        raise UsageProblem(unknown_name("option", min(unknown), [o.name for o in options_of(spec.options)]))
 
     def attribute(
         model: nn.Module | Model, X: Tensor, args: tuple[Any, ...] | None = None, target: int | str = 0,
@@ -70,25 +74,32 @@ def as_attribution_function(explainer: str, **options: Any) -> Callable[..., Ten
     ) -> Tensor:  # fmt: skip
         if args:
             raise UsageProblem("args must be None: explainers have one input")
-        codes = _codes(X)
+        if not (random_state is None or isinstance(random_state, int)):
+            raise UsageProblem(f"random_state must be an integer or None, not {type(random_state).__name__}")
+        if not isinstance(model, nn.Module | Model):
+            raise UsageProblem(f"model must be a torch.nn.Module or a Model, not {type(model).__name__}")
+        if not isinstance(target, int | str):
+            raise UsageProblem(f"target must be a name or a number, not {target!r}")
+        codes, n = _codes(X), len(X)
         network = model.module if isinstance(model, Model) else model
-        training = network.training
-        used = model if isinstance(model, Model) else _wrapped(network, X)
-        used = used.to(device) if device is not None else used
-        if isinstance(target, int) and not 0 <= target < len(used.outputs):
-            raise UsageProblem(f"target must be a name, or a number from 0 to {len(used.outputs) - 1}, not {target}")
-        name = used.outputs[target].name if isinstance(target, int) else target
-        n = len(codes)
-        data = SequenceDataset(
-            codes=codes, labels=np.full((n, 1), np.nan, np.float32), targets=(name,), group=np.arange(n),
-            ids=np.arange(n).astype(str).astype(object), split=np.zeros(n, np.uint8),
-        )  # fmt: skip
+        modes = {module: module.training for module in network.modules()}
         try:
-            found = explain(
-                explainer, used, data, target=name, seed=random_state or 0, batch_size=batch_size, **options
-            )
+            used = model if isinstance(model, Model) else _wrapped(network, X)
+            used = used.to(device) if device is not None else used
+            if isinstance(target, int) and not 0 <= target < len(used.outputs):
+                raise UsageProblem(
+                    f"target must be a name, or a number from 0 to {len(used.outputs) - 1}, not {target}"
+                )
+            name = used.outputs[target].name if isinstance(target, int) else target
+            data = SequenceDataset(
+                codes=codes, labels=np.full((n, 1), np.nan, np.float32), targets=(name,), group=np.arange(n),
+                ids=np.arange(n).astype(str).astype(object), split=np.zeros(n, np.uint8),
+            )  # fmt: skip
+            seed = random_state or 0
+            found = explain(explainer, used, data, target=name, seed=seed, batch_size=batch_size, **options)
         finally:
-            network.train(training)
+            for module, training in modes.items():
+                module.training = training
         values = torch.from_numpy(np.asarray(found.values))
         return values if hypothetical else values * X.detach().cpu()
 
@@ -108,6 +119,9 @@ def _wrapped(network: nn.Module, X: Tensor) -> Model:
         provides.add("recurrent")
     model = Model(network, (), DNA, X.shape[2], frozenset(provides), {"name": type(network).__name__, "plugin": ""}, {})
     with torch.no_grad():
-        n_targets = network(X[:1].to(model.device, model.dtype)).shape[1]
-    model.outputs = tuple(Output(str(i), "identity", "output") for i in range(n_targets))
+        outputs = network(X[:1].to(model.device, model.dtype))
+    if not isinstance(outputs, Tensor) or outputs.ndim != 2:
+        came = f"shape {tuple(outputs.shape)}" if isinstance(outputs, Tensor) else type(outputs).__name__
+        raise UsageProblem(f"the network must return a tensor (N, T), not {came}; wrap it in a module that does")
+    model.outputs = tuple(Output(str(i), "identity", "output") for i in range(outputs.shape[1]))
     return model

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from demo_core.errors import Unsuitable
+from demo_core.errors import Unsuitable, counted
 from demo_core.models.model import Model
 from demo_core.plugins.dataset_option import DatasetFile
 from demo_core.running.batch import Batch, BatchRandom
@@ -57,7 +57,8 @@ class Background:
         self._kind, self._file = kind, file
         self.n = n if file is not None or kind == "shuffle" else 1
         if file is not None and len(file.sequences) < n:
-            said = f"--background-file {file} has {len(file.sequences)} sequences, but {n} references are needed"
+            there = counted(len(file.sequences), "sequence")
+            said = f"--background-file {file} has {there}, but {n} references are needed"
             raise Unsuitable(f"{said}; give more sequences, or lower --references")
 
     def draw(self, model: Model, batch: Batch) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from demo_core.data.dataset import RowChoice, SequenceDataset
@@ -11,11 +12,14 @@ from demo_core.plugins.discovery import installed
 from demo_core.plugins.options import options_of
 from demo_core.plugins.registry import Registry
 from demo_core.plugins.specs import Explainer
+from demo_core.results.completeness import completeness_errors, completeness_sentence, tolerance_of
 from demo_core.results.explanation import Explanation
 from demo_core.running.job import make_job
 from demo_core.running.pipeline import run
 from demo_core.running.sinks import Memory
 from demo_core.running.sources import Patterns, Rows
+
+_log = logging.getLogger(__name__)
 
 
 def explain(
@@ -102,4 +106,8 @@ def explain(
         third_party=registry.third_party(),
         registry=registry,
     )
-    return run(job, Patterns() if sequences is None else Rows(sequences, rows), Memory())
+    explanation = run(job, Patterns() if sequences is None else Rows(sequences, rows), Memory())
+    errors = completeness_errors(explanation)
+    if errors is not None and errors.size and not (errors <= tolerance_of(explanation)).all():
+        _log.warning("%s: %s", found.spec.name, completeness_sentence(explanation))
+    return explanation

@@ -137,7 +137,8 @@ def _open_datasets(options: Any, model: Model, registry: Registry | None) -> Non
             try:
                 given.hold(context.__enter__(), context)  # closed when the option is deleted
             except DemoError as error:
-                raise type(error)(f"{option.flag}: {error}") from None
+                error.args = (f"{option.flag}: {error}",)
+                raise
         found, problem = given.sequences, ""
         if found.alphabet != model.alphabet:
             said = f"{option.flag} {given} is {found.alphabet.name}, but model '{model.name}' reads"

@@ -2,9 +2,7 @@ from .drawing import BLUE_WHITE_RED as BLUE_WHITE_RED
 from .drawing import LETTER_COLOURS as LETTER_COLOURS
 from .drawing import WHITE_RED as WHITE_RED
 from .drawing import draw_logo as draw_logo
-from .drawing import draw_map as draw_map
 from .drawing import draw_sequence as draw_sequence
-from .drawing import draw_sequence_beside as draw_sequence_beside
 from .drawing import draw_strip as draw_strip
 from .drawing import information as information
 from .drawing import learning_curve_figure as learning_curve_figure
@@ -12,6 +10,9 @@ from .drawing import pattern_probabilities as pattern_probabilities
 from .drawing import save_figure as save_figure
 from .figures import best_restart as best_restart
 from .figures import explanation_figure as explanation_figure
+from .maps import draw_map as draw_map
+from .maps import draw_sequence_beside as draw_sequence_beside
+from .maps import reduced_map as reduced_map
 from .registration import register_with_ipython as register_with_ipython
 from .rows import PAPER as PAPER
 from .rows import Colours as Colours
@@ -19,7 +20,6 @@ from .rows import channel_rows as channel_rows
 from .rows import logo_row as logo_row
 from .rows import map_row as map_row
 from .rows import pattern_row as pattern_row
-from .rows import reduced_map as reduced_map
 from .rows import sequence_row as sequence_row
 from .rows import signed_row as signed_row
 from .rows import size_row as size_row

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from matplotlib import rc_context
 from matplotlib.axes import Axes
-from matplotlib.colors import Colormap, LinearSegmentedColormap, ListedColormap, Normalize
+from matplotlib.colors import Colormap, LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.patches import PathPatch
@@ -25,9 +25,8 @@ from numpy.typing import ArrayLike, NDArray
 
 #: Colours of the paper.
 LETTER_COLOURS = {"A": "#1a9641", "C": "#2b5fd9", "G": "#f39c12", "T": "#d7191c"}
-_OTHER_LETTER = "#777777"
-#: Minimum height of a letter in inches.
-_LETTER = 0.05
+#: Colour of unknown letters.
+OTHER_LETTER = "#777777"
 #: Colours of magnitudes, as in the paper.
 WHITE_RED = LinearSegmentedColormap.from_list("white-red", ["#ffffff", "#fcbba1", "#ef3b2c", "#99000d"])
 #: Colours of signed values and of probabilities, as in the paper.
@@ -171,83 +170,6 @@ def draw_traces(
     axes.set_xlim(-0.5, channels.shape[1] - 0.5)
     room = 0.04 * (high - low)
     axes.set_ylim(low - room, high + room)
-
-
-def draw_map(axes: Axes, values: ArrayLike, colours: Colormap, norm: Normalize, length: int = 0) -> Any:
-    """Draw numbers (L, L) as a map whose columns are positions; non-finite values are grey. Return the mappable.
-
-    Parameters
-    ----------
-    axes
-        Axes to draw on.
-    values
-        (L, L); columns are positions. Or (C, C) from ``reduced_map``.
-    colours
-        Colour map.
-    norm
-        Normalisation of the numbers.
-    length
-        L. Required for a map from ``reduced_map``.
-
-    Returns
-    -------
-    ScalarMappable
-        The mappable, for a colour bar.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from matplotlib.colors import Normalize
-    >>> from matplotlib.figure import Figure
-    >>> from demo_core.views import BLUE_WHITE_RED, draw_map
-    >>> drawn = draw_map(Figure().add_subplot(), np.eye(3), BLUE_WHITE_RED, Normalize(-1, 1))
-    >>> drawn.get_array().shape
-    (3, 3)
-    """
-    square = np.ma.masked_invalid(np.asarray(values, float))
-    axes.set_facecolor("#dddddd")
-    length = length or square.shape[1]
-    edges = np.minimum(np.arange(square.shape[1] + 1) * -(-length // square.shape[1]), length) - 0.5
-    mesh = axes.pcolormesh(edges, edges, square, cmap=colours, norm=norm, linewidth=0, rasterized=True)
-    axes.set_xlim(-0.5, length - 0.5)
-    axes.set_ylim(length - 0.5, -0.5)
-    return mesh
-
-
-def draw_sequence_beside(axes: Axes, sequence: str, *, colours: Mapping[str, str] = LETTER_COLOURS) -> None:
-    """Draw a sequence downwards on the left of a map, one letter per row; a strip of colours if it is long.
-
-    Parameters
-    ----------
-    axes
-        Axes of the map.
-    sequence
-        Letters; unknown ones are grey.
-    colours
-        Colour of each letter.
-
-    Examples
-    --------
-    >>> from matplotlib.figure import Figure
-    >>> from demo_core.views import draw_sequence_beside
-    >>> axes = Figure().add_subplot()
-    >>> draw_sequence_beside(axes, "ACGTN")
-    >>> len(axes.child_axes)
-    1
-    """
-    width, height = (side / axes.figure.dpi for side in axes.get_window_extent().size)
-    side = axes.inset_axes((-0.17 / width, 0, 0.12 / width, 1))
-    codes = np.array([list(colours).index(letter) if letter in colours else len(colours) for letter in sequence])
-    if len(sequence) * _LETTER <= height:
-        for place, letter in enumerate(sequence):
-            ink = colours.get(letter, _OTHER_LETTER)
-            side.text(0.5, place, letter, fontsize=6, ha="center", va="center", color=ink)
-    else:
-        palette = ListedColormap([*colours.values(), _OTHER_LETTER])
-        side.imshow(codes[:, None], cmap=palette, vmin=0, vmax=len(colours), aspect="auto", interpolation="nearest")
-    side.set_ylim(len(sequence) - 0.5, -0.5)
-    side.axis("off")
-    axes.tick_params(axis="y", pad=12)
 
 
 def pattern_probabilities(values: ArrayLike) -> NDArray[np.float64]:
@@ -405,7 +327,7 @@ def _add_letters(
     placed = vertices * scale + np.stack([left, bottom], axis=1)[:, None, :]
     outline = Outline(placed.reshape(-1, 2), np.tile(codes, len(left)))
     # add_artist, since add_patch would compute limits from every curve, which are already set
-    patch = axes.add_artist(PathPatch(outline, facecolor=colours.get(letter, _OTHER_LETTER), linewidth=0))
+    patch = axes.add_artist(PathPatch(outline, facecolor=colours.get(letter, OTHER_LETTER), linewidth=0))
     patch.set_clip_path(axes.patch)
 
 

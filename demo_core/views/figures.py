@@ -19,7 +19,7 @@ from demo_core.errors import UsageProblem, printable
 from demo_core.models.outputs import logistic
 from demo_core.results.completeness import COMPLETENESS
 from demo_core.results.explanation import Explanation
-from demo_core.views.drawing import draw_sequence_beside
+from demo_core.views.maps import draw_sequence_beside, reduced_map
 from demo_core.views.rows import (
     Draw,
     channel_rows,
@@ -27,7 +27,6 @@ from demo_core.views.rows import (
     logo_row,
     map_row,
     pattern_row,
-    reduced_map,
     sequence_row,
     signed_row,
     size_row,
@@ -37,6 +36,8 @@ _SITE = "#5e3c99"
 _CHANNELS = ("#1b7837", "#b35806", "#2166ac", "#c51b7d")
 # Inches of a row of height 1
 _UNIT = 0.21
+# Positions up to which a map is checked for values that are NaN or infinite
+_CHECKED = 2000
 # Inches of the tallest map; narrower ones are square
 _TALLEST = 7.0
 # Font size of a caption in points
@@ -327,7 +328,8 @@ def _said(explanation: Explanation, row: int) -> str:
             parts.append(f"{unit}({printable(output.name, 30)}) = {output.predict(outputs[column]):.3f}")
     if COMPLETENESS in explanation.provenance.extras:
         parts.append(f"completeness error {100 * float(explanation.extra(COMPLETENESS)[row]):.2g} %")
-    if explanation.kind != "interaction" and not np.isfinite(explanation.values[row]).all():
+    small = explanation.kind != "interaction" or explanation.sequences.length <= _CHECKED
+    if small and not np.isfinite(explanation.values[row]).all():
         parts.append("grey: no score" if explanation.kind == "trace" else "some values are NaN or infinite")
     return "   ".join(parts)
 

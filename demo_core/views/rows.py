@@ -19,17 +19,15 @@ from demo_core.views.drawing import (
     LETTER_COLOURS,
     WHITE_RED,
     draw_logo,
-    draw_map,
     draw_sequence,
     draw_strip,
     draw_traces,
     information,
     pattern_probabilities,
 )
+from demo_core.views.maps import draw_map
 
 Draw = Callable[[Axes], Any]
-#: Numbers of a map that are read at once.
-_READ = 4_000_000
 
 
 @dataclass(frozen=True)
@@ -254,48 +252,6 @@ def map_row(values: NDArray[Any], colours: Colours = PAPER, length: int = 0) -> 
     """
     largest = _largest(values)
     return lambda axes: draw_map(axes, values, colours.around, TwoSlopeNorm(0, -largest, largest), length)
-
-
-def reduced_map(read: Callable[[slice], NDArray[Any]], length: int, cells: int = 1000) -> NDArray[np.float32]:
-    """Return a map (L, L) with at most ``cells`` rows and columns, for a picture. Memory holds a few rows of cells.
-
-    Each cell holds the value of its block that has the largest magnitude, so single strong interactions stay visible.
-
-    Parameters
-    ----------
-    read
-        Returns the given rows of the map, (n, L).
-    length
-        L.
-    cells
-        Maximum number of rows and columns.
-
-    Returns
-    -------
-    ndarray
-        (C, C); a cell is NaN if its block has no finite value.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from demo_core.views import reduced_map
-    >>> values = np.diag([1.0, -5.0, 2.0, 3.0])
-    >>> reduced_map(values.__getitem__, 4, cells=2).tolist()
-    [[-5.0, 0.0], [0.0, 3.0]]
-    """
-    step = -(-length // cells)
-    size = -(-length // step)
-    found = np.empty((size, size), np.float32)
-    at_once = max(1, _READ // (step * length))  # cells: small reads would decompress each chunk of a file many times
-    for first in range(0, size, at_once):
-        slab = np.asarray(read(slice(first * step, (first + at_once) * step)), np.float32)
-        for cell, start in enumerate(range(0, len(slab), step), first):
-            rows = slab[start : start + step]
-            rows = np.pad(rows, ((0, 0), (0, size * step - length)), constant_values=np.nan)
-            blocks = rows.reshape(len(rows), size, step).swapaxes(0, 1).reshape(size, -1)
-            sizes = np.where(np.isfinite(blocks), np.abs(blocks), -1)
-            found[cell] = blocks[np.arange(size), sizes.argmax(axis=1)]
-    return found
 
 
 def _limits(values: NDArray[Any], probability: bool) -> tuple[float, float, float]:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from demo_captum.methods import Method, find_method
 from demo_core import Batch, Model, Result, SequenceExplainer, Target, Unsuitable
 from demo_core.errors import one_line
+from demo_core.models import out_of_memory
 from demo_core.running import Background
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ class Captum(SequenceExplainer):
                 )  # hooks that it sets and removes, and inputs that it lets have gradients
                 runner = method.cls(network, **of_class)
                 each = [
-                    _run(method, runner, of_call, batch.x[rows], some)
+                    _run(method, runner, of_call, batch.x[rows], some, model.automatic_batch_size())
                     for some in (_references(method, references[rows]) if uses else [None])
                 ]
             found.append(torch.stack([values for values, _ in each]).mean(dim=0))
@@ -109,7 +110,7 @@ def _references(method: Method, references: Tensor) -> Iterator[Tensor]:
 
 
 def _run(
-    method: Method, runner: Any, parameters: dict[str, Any], x: Tensor, baselines: Tensor | None
+    method: Method, runner: Any, parameters: dict[str, Any], x: Tensor, baselines: Tensor | None, at_once: int
 ) -> tuple[Tensor, Tensor | None]:
     """Return attributions (B, A, L), and convergence deltas (B,) if there are any."""
     given = dict(parameters)
@@ -119,16 +120,28 @@ def _run(
         given["feature_mask"] = torch.arange(x.shape[2], device=x.device).repeat(1, x.shape[1], 1)
     if "sliding_window_shapes" in method.takes:
         given.setdefault("sliding_window_shapes", (x.shape[1], min(_WINDOW, x.shape[2])))
+    if "internal_batch_size" in method.takes:
+        given["internal_batch_size"] = max(at_once, len(x))
     with_delta = "return_convergence_delta" in method.takes
     try:
         found = runner.attribute(x, **given, **({"return_convergence_delta": True} if with_delta else {}))
-    except (AssertionError, NotImplementedError, TypeError, ValueError) as error:
+    except (ArithmeticError, AssertionError, RuntimeError, TypeError, ValueError) as error:
+        if out_of_memory(error) or not _from_captum(error):
+            raise
         raise Unsuitable(
-            f"Captum's {method.name} cannot explain this network: {one_line(error)}; use another --method"
+            f"Captum's {method.name} cannot explain this network: {one_line(error)}; change --parameters or --method"
         ) from error
     if not with_delta:
         return found.detach(), None
     return found[0].detach(), found[1].detach().reshape(len(x), -1).mean(dim=1)
+
+
+def _from_captum(error: BaseException) -> bool:
+    """Return whether Captum raised an exception, not the network that it called."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace is not None and str(trace.tb_frame.f_globals.get("__name__")).partition(".")[0] == "captum"
 
 
 def _per_position(method: Method, values: Tensor, x: Tensor, *, gradient: bool) -> Tensor:

@@ -54,6 +54,8 @@ class Method:
             if not isinstance(call, ast.Call) or call.args or any(k.arg is None for k in call.keywords):
                 raise ValueError
             given = {str(k.arg): _value(k.value) for k in call.keywords}
+            if len(given) < len(call.keywords):
+                raise ValueError
         except (SyntaxError, ValueError):
             raise UsageProblem(f'{where}: write NAME=VALUE, ..., such as "n_steps=20, method=riemann_right"') from None
         known = {**self.of_class, **self.of_call}
@@ -62,6 +64,12 @@ class Method:
                 raise UsageProblem(f"{where}: " + unknown_name(f"parameter of {self.name}", name, sorted(known)))
             if not _accepts(known[name], value):
                 raise UsageProblem(f"{where}: {name} must be {_said(known[name])}, not {value!r}")
+            numbers = value if isinstance(value, tuple) else (value,)
+            least = 1 if all(type(n) is int for n in numbers) and float not in _plain(known[name]) else 0
+            if any(isinstance(n, int | float) and n < least for n in numbers):
+                raise UsageProblem(f"{where}: {name} must be {least} or more, not {value!r}")
+            if type(value) is int and int not in _plain(known[name]) and float in _plain(known[name]):
+                given[name] = float(value)
         return ({k: v for k, v in given.items() if k in self.of_class},
                 {k: v for k, v in given.items() if k not in self.of_class})  # fmt: skip
 

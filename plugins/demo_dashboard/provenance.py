@@ -35,7 +35,7 @@ def provenance(run: Run) -> dict[str, Any]:
         "created": meta.get("created", "unknown"),
         "wall time": f"{meta.get('wall_seconds', '?')} s",
         "libraries": ", ".join(f"{k} {v}" for k, v in _dict(meta.get("libraries")).items()),
-        "completeness": completeness_sentence(e) or f"a {e.kind} has no sum",
+        "completeness": completeness_sentence(e) or f"kind {e.kind} has no sum",
     }
     text = json.dumps(meta, indent=1, ensure_ascii=False)
     return {

@@ -6,12 +6,15 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
+
+from demo_deeplift.recurrent import Recurrence
+from demo_deeplift.rules import Integrated, Maximum, Midpoint, Rescale, Softmax
 
 #: Operations that are linear if one of their inputs depends on the sequence: names of nodes, without "Backward".
 _LINEAR = """AccumulateGrad Add Addbmm Addcdiv Addcmul Addmm Addmv Addr AdaptiveAvgPool1D AdaptiveAvgPool2D
     AdaptiveAvgPool3D Alias AsStrided AvgPool2D AvgPool3D Baddbmm Bmm Cat Chunk Clone Constant
-    ConstantPadNd Conv1D Convolution Copy CopySlices CudnnBatchNorm CudnnConvolution Cumsum Diagonal Div
+    ConstantPadNd Conv1D Convolution Copy CopyBackwards CopySlices CudnnBatchNorm CudnnConvolution Cumsum Diagonal Div
     Dot Expand FftC2C FftC2R FftR2C Flip Gather Im2Col Col2Im Index IndexAdd IndexCopy IndexFill
     IndexSelect Lerp Linear MaskedFill MaskedScatter MaskedSelect Matmul Mean MkldnnConvolution
     MkldnnLinear Mm Mul Mv Nansum Narrow NativeBatchNorm Neg Permute PixelShuffle PixelUnshuffle
@@ -19,17 +22,17 @@ _LINEAR = """AccumulateGrad Add Addbmm Addcdiv Addcmul Addmm Addmv Addr Adaptive
     Rot90 RsubScalar Rsub Scatter ScatterAdd Select SelectScatter SliceScatter SlowConv2D Slice Split
     SplitWithSizes Squeeze Stack Sub Sum T Tensordot Tile ToCopy Trace Transpose Tril Triu Unbind Unfold
     UnsafeSplit UnsafeView Unsqueeze UpsampleBilinear2D UpsampleLinear1D UpsampleNearest1D
-    UpsampleNearest2D View ViewAsComplex ViewAsReal Where BackwardHookFunction"""
+    UpsampleNearest2D View ViewAsComplex ViewAsReal Where"""
 _LINEAR_NAMES = frozenset(_LINEAR.lower().split())
 #: Places of two factors, of which only one may depend on the sequence.
 _FACTORS = {
     **dict.fromkeys(("mul", "mm", "bmm", "mv", "dot", "matmul", "linear", "convolution"), (0, 1)),
     **dict.fromkeys(("addmm", "addbmm", "baddbmm", "addmv", "addr", "addcmul"), (1, 2)),
 }
+#: Functions that define their own gradient and are no gap: our rules, and what PyTorch adds to modules with hooks.
+_KNOWN = (Rescale, Midpoint, Maximum, Softmax, Integrated, Recurrence, nn.modules._functions.BackwardHookFunction)
 #: Places of operands that may not depend on the sequence.
 _CONSTANT = {"div": 1, "lerp": 2, "addcdiv": 2}
-#: Our rules.
-_RULED = frozenset(("rescale", "midpoint", "maximum", "softmax", "recurrence", "integrated"))
 
 
 def without_rule(outputs: list[Tensor], inputs: list[Tensor]) -> Iterator[str]:
@@ -39,9 +42,12 @@ def without_rule(outputs: list[Tensor], inputs: list[Tensor]) -> Iterator[str]:
     seen = set(waiting)
     while waiting:
         node = waiting.pop()
+        forward = getattr(type(node), "_forward_cls", None)  # of functions that define their own gradient
         name = _operation(node)
         before = [other for other, _ in node.next_functions if other is not None]
-        if name not in _RULED and (name not in _LINEAR_NAMES or _multiplies(name, node)):
+        if (forward is None and (name not in _LINEAR_NAMES or _multiplies(name, node))) or (
+            forward is not None and forward not in _KNOWN
+        ):
             yield name
         for other in before:
             if other not in seen and other not in ends:

@@ -64,6 +64,8 @@ def _attended(pair: Pair, query: Tensor, key: Tensor, value: Tensor, mask: Tenso
     elif mask is not None:
         scores = scores + mask.clamp(min=torch.finfo(scores.dtype).min / 4)
     weights = pair.softmax(scores, -1)
+    if mask is not None and mask.dtype == torch.bool:
+        weights = weights * mask.any(dim=-1, keepdim=True)  # as PyTorch: nothing is attended if nothing is allowed
     return pair.product(torch.matmul, weights, value), weights
 
 

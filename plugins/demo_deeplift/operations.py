@@ -30,16 +30,27 @@ class Rule:
 _ELEMENTWISE = """relu relu6 hardtanh elu selu celu gelu silu mish leaky_relu prelu softplus softsign softshrink
     hardshrink tanhshrink hardsigmoid hardswish logsigmoid sigmoid tanh exp exp2 expm1 log log1p log2 log10 sqrt rsqrt
     square abs pow __pow__ __rpow__ reciprocal __rtruediv__ __rdiv__ clamp clamp_min clamp_max clip sin cos erf sinh
-    cosh atan threshold binary_cross_entropy_with_logits"""
+    cosh atan absolute arctan rrelu threshold _threshold binary_cross_entropy_with_logits"""
+#: Of these, functions that consist of straight lines, or whose further arguments have a type of their own
+_STRAIGHT = """relu relu6 hardtanh leaky_relu prelu softshrink hardshrink abs absolute clamp clamp_min clamp_max clip
+    threshold _threshold hardsigmoid binary_cross_entropy_with_logits div divide true_divide"""
 _PRODUCTS = """mul multiply __mul__ __rmul__ matmul __matmul__ __rmatmul__ bmm mm mv dot outer einsum linear
     tensordot"""
 
 
 def _elementwise(pair: Pair, function: Callable[..., Any], args: tuple[Any, ...], named: dict[str, Any]) -> Any:
+    in_place = named.get("inplace", False)
     named = {name: value for name, value in named.items() if name != "inplace"}
-    if not args or not isinstance(args[0], Tensor) or any(t.requires_grad for t in tensors_in((args[1:], named))):
+    if (
+        not args
+        or not isinstance(args[0], Tensor)
+        or args[0].is_complex()
+        or any(t.requires_grad for t in tensors_in((args[1:], named)))
+    ):
         raise NoRuleError
-    return pair.elementwise(lambda x: function(x, *args[1:], **named), args[0])
+    smooth = function.__name__ not in _STRAIGHT.split()
+    found = pair.elementwise(lambda x: function(x, *args[1:], **named), args[0], smooth=smooth)
+    return args[0].copy_(found) if in_place else found
 
 
 def _product(pair: Pair, function: Callable[..., Any], args: tuple[Any, ...], named: dict[str, Any]) -> Any:
@@ -59,6 +70,8 @@ def _product(pair: Pair, function: Callable[..., Any], args: tuple[Any, ...], na
 
 
 def _quotient(pair: Pair, function: Callable[..., Any], args: tuple[Any, ...], named: dict[str, Any]) -> Any:
+    if named.get("rounding_mode") is not None:
+        return _elementwise(pair, function, args, named)
     if named or len(args) != 2 or not all(isinstance(value, Tensor) for value in args):
         raise NoRuleError
     inverse = pair.elementwise(torch.reciprocal, args[1])
@@ -66,12 +79,15 @@ def _quotient(pair: Pair, function: Callable[..., Any], args: tuple[Any, ...], n
 
 
 def _larger(pair: Pair, function: Callable[..., Any], args: tuple[Any, ...], named: dict[str, Any]) -> Any:
-    """Return the maximum or minimum of two tensors: a + relu(b - a), or a - relu(a - b)."""
-    if named or len(args) != 2:
+    """Return the maximum or minimum of two tensors."""
+    args = (*args, *(named[name] for name in ("other",) if name in named))
+    if len(args) != 2 or set(named) - {"other"}:
         raise NoRuleError
-    one, other = args
     sign = 1 if function.__name__ in ("maximum", "max") else -1
-    return one + sign * pair.elementwise(torch.relu, sign * (other - one))
+    shape = torch.broadcast_shapes(args[0].shape, args[1].shape)
+    pairs = torch.stack([x.expand(shape) for x in args], dim=-1)
+    largest = pair.maximum(lambda rows: rows.max(dim=1, keepdim=True), sign * pairs.reshape(-1, 2))
+    return sign * largest.reshape(pairs.shape[:-1])
 
 
 def _max_pool(pair: Pair, function: Callable[..., Any], args: tuple[Any, ...], named: dict[str, Any]) -> Any:
@@ -100,7 +116,7 @@ def _max_over(pair: Pair, function: Callable[..., Any], args: tuple[Any, ...], n
     dims = named.get("dim", args[1] if len(args) > 1 else None)
     keep = named.get("keepdim", args[2] if len(args) > 2 else False)
     if isinstance(dims, Tensor) or "other" in named:
-        return _larger(pair, function, (*args, *named.values()), {})
+        return _larger(pair, function, args, named)
     if dims is None:
         raise NoRuleError  # a maximum over the batch as well
     chosen = [d % x.ndim for d in (dims if isinstance(dims, tuple | list) else [dims])]
@@ -125,13 +141,11 @@ def _max_over(pair: Pair, function: Callable[..., Any], args: tuple[Any, ...], n
 
 def _softmax(pair: Pair, function: Callable[..., Any], args: tuple[Any, ...], named: dict[str, Any]) -> Any:
     dim = named.get("dim", args[1] if len(args) > 1 else None)
-    if (
-        not isinstance(dim, int)
-        or named.get("dtype") is not None
-        or (len(args) > 2 and isinstance(args[2], torch.dtype))
-    ):
+    if not isinstance(dim, int):
         raise NoRuleError
-    return pair.softmax(args[0], dim)
+    kinds = [value for value in (*args, named.get("dtype")) if isinstance(value, torch.dtype)]
+    x = args[0].to(kinds[0]) if kinds else args[0]
+    return pair.softmax(-x if function.__name__ == "softmin" else x, dim)
 
 
 def _glu(pair: Pair, function: Callable[..., Any], args: tuple[Any, ...], named: dict[str, Any]) -> Any:
@@ -170,6 +184,8 @@ def _group_norm(pair: Pair, function: Callable[..., Any], args: tuple[Any, ...],
 
 
 def _instance_norm(pair: Pair, function: Callable[..., Any], args: tuple[Any, ...], named: dict[str, Any]) -> Any:
+    if function is torch.instance_norm:  # whose arguments have another order
+        raise NoRuleError
     names = ("input", "running_mean", "running_var", "weight", "bias", "use_input_stats", "momentum", "eps")
     given = dict(zip(names, args, strict=False)) | named
     if not given.get("use_input_stats", True):
@@ -204,5 +220,5 @@ RULES: dict[str, Rule] = {
     "instance_norm": Rule(_instance_norm),
     "multi_head_attention_forward": Rule(multi_head),
     "scaled_dot_product_attention": Rule(attention),
-    "softmax": Rule(_softmax),
+    **dict.fromkeys(("softmax", "special_softmax", "softmin"), Rule(_softmax)),
 }

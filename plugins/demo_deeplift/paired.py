@@ -39,14 +39,14 @@ class Pair:
         #: Whether the pass is that of the references
         self.on_references = True
 
-    def elementwise(self, function: Elementwise, x: Tensor) -> Tensor:
-        """Return ``function(x)``, with the rescale rule."""
+    def elementwise(self, function: Elementwise, x: Tensor, *, smooth: bool = True) -> Tensor:
+        """Return ``function(x)``, with the rescale rule; ``smooth`` unless it consists of straight lines."""
         if self.on_references:
             y = function(x)
             self._record(x, y)
             return y
         x0, y0 = self._recorded.popleft()
-        return self._own(_apply(Rescale, self._own(x), function, x0, y0))
+        return self._own(_apply(Rescale, self._own(x), function, x0, y0, smooth))
 
     def product(self, function: Bilinear, a: Tensor, b: Tensor) -> Tensor:
         """Return ``function(a, b)``, which is linear in a and in b."""
@@ -78,7 +78,7 @@ class Pair:
         if self.on_references:
             states, last, numbers = cell.run(x, h, c, weights)
             self._recorded.append(numbers)
-            return states[1:], states[-1], last
+            return self._own(states[1:]), self._own(states[-1]), self._own(last)
         found: States = _apply_to_many(Recurrence, x, h, c, cell, weights, Saved(self._recorded.popleft()))
         return found
 
@@ -109,10 +109,10 @@ class Rehearsal(Pair):
         super().__init__()
         self.on_references = False
 
-    def elementwise(self, function: Elementwise, x: Tensor) -> Tensor:
+    def elementwise(self, function: Elementwise, x: Tensor, *, smooth: bool = True) -> Tensor:
         """Return ``function(x)``."""
         self._record(x.detach(), x.detach())
-        return super().elementwise(function, x)
+        return super().elementwise(function, x, smooth=smooth)
 
     def product(self, function: Bilinear, a: Tensor, b: Tensor) -> Tensor:
         """Return ``function(a, b)``."""

@@ -18,8 +18,14 @@ from demo_deeplift.paired import NoRuleError, OtherOperationsError, Pair, Rehear
 #: Functions that read only shape, type or device of a tensor.
 _SHAPE_ONLY = """to type_as expand_as view_as reshape_as zeros_like ones_like empty_like full_like rand_like randn_like
     new_zeros new_ones new_empty new_full new_tensor"""
+#: Of these, functions whose result has the values of their first argument.
+_CONVERSIONS = ("to", "type_as")
 #: Operators that modify their left operand.
 _AUGMENTED = "__iadd__ __isub__ __imul__ __itruediv__ __setitem__"
+#: Functions that modify a tensor and are linear; the second line, if they multiply by a constant.
+_LINEAR_IN_PLACE = """__iadd__ __isub__ __setitem__ add_ sub_ copy_ fill_ zero_ masked_fill_ index_fill_ index_copy_
+    index_add_ scatter_ scatter_add_ requires_grad_ detach_ squeeze_ unsqueeze_ transpose_ t_ neg_"""
+_FACTOR_IN_PLACE = "__imul__ __itruediv__ mul_ div_"
 
 
 @dataclass
@@ -28,6 +34,8 @@ class Step:
 
     name: str
     rule: Rule | None = None
+    #: Whether it modifies a tensor
+    in_place: bool = False
     #: Indices, among the tensors of the call, of those that are integrated: they depend on the sequence
     integrated: tuple[int, ...] = ()
 
@@ -45,7 +53,7 @@ class Plan:
     @property
     def modifies(self) -> bool:
         """Whether the network modifies tensors in place."""
-        return any(_in_place(step.name) for step in self.steps)
+        return any(step.in_place for step in self.steps)
 
     @property
     def integrated(self) -> list[str]:
@@ -65,15 +73,16 @@ class _Planning(TorchFunctionMode):
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        named = kwargs or {}
+        args, named = _with_first(args, kwargs or {})
         step = Step(getattr(func, "__name__", "?"))
+        step.in_place = _in_place(step.name) or bool(named.get("inplace"))
         self._plan.steps.append(step)
         every = list(tensors_in((args, named)))
         inputs = [place for place, tensor in enumerate(every) if tensor.requires_grad]
         conditional = any(id(tensor) in self._conditions for tensor in every)
         if not inputs or not torch.is_grad_enabled():
             found = func(*args, **named)
-            if conditional:
+            if conditional or inputs:
                 self._note_conditions(found)
             return found
         if conditional:
@@ -85,12 +94,18 @@ class _Planning(TorchFunctionMode):
                 pass
             else:
                 step.rule = rule
+                self._note_conditions(found)
                 return found
         found = func(*args, **named)
         outputs = list(tensors_in(found))
-        if step.name not in _SHAPE_ONLY.split():
+        shape_only = step.name in _SHAPE_ONLY.split()
+        if not shape_only or (step.name in _CONVERSIONS and every[0].requires_grad):
             self._note_conditions(found)
-        if _in_place(step.name) or not any(without_rule(outputs, [every[place] for place in inputs])):
+        if _in_place(step.name):
+            if not _is_linear_in_place(step.name, len(inputs)):
+                self._plan.without_rule[step.name] += 1
+            return found
+        if not any(without_rule(outputs, [every[place] for place in inputs])):
             return found
         step.integrated = tuple(inputs)
         return _integrate(self._pair, step, func, args, named)
@@ -109,7 +124,7 @@ class Following(TorchFunctionMode):
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        named = kwargs or {}
+        args, named = _with_first(args, kwargs or {})
         step = next(self._steps, None)
         if step is None or step.name != getattr(func, "__name__", "?"):
             raise OtherOperationsError
@@ -126,7 +141,8 @@ def make_plan(compute: Callable[[Tensor], Tensor], x: Tensor) -> Plan:
     x = x.detach().clone().requires_grad_()
     with torch.enable_grad(), _Planning(plan):
         value = compute(x)
-    plan.without_rule = Counter(without_rule([value], [x]))
+    in_place = {name.strip("_").removeprefix("i") for name in plan.without_rule}
+    plan.without_rule.update(name for name in without_rule([value], [x]) if name not in in_place)
     return plan
 
 
@@ -148,3 +164,15 @@ def _integrate(pair: Pair, step: Step, func: Callable[..., Any], args: tuple[Any
 
 def _in_place(name: str) -> bool:
     return (name.endswith("_") and not name.endswith("__")) or name in _AUGMENTED.split()
+
+
+def _is_linear_in_place(name: str, n_inputs: int) -> bool:
+    """Return whether a function that modifies a tensor is linear, if ``n_inputs`` tensors depend on the sequence."""
+    return name in _LINEAR_IN_PLACE.split() or (name in _FACTOR_IN_PLACE.split() and n_inputs < 2)
+
+
+def _with_first(args: tuple[Any, ...], named: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return arguments with ``input=`` as the first one."""
+    if args or "input" not in named:
+        return args, named
+    return (named["input"],), {name: value for name, value in named.items() if name != "input"}

@@ -31,16 +31,20 @@ class Rescale(torch.autograd.Function):
     """Rescale rule: difference of the output divided by the difference of the input, for elementwise functions."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, function: Elementwise, x0: Tensor, y0: Tensor) -> Tensor:
+    def forward(ctx: Any, x: Tensor, function: Elementwise, x0: Tensor, y0: Tensor, smooth: bool) -> Tensor:
         y = function(x)
         ctx.save_for_backward(x, y, x0, y0)
-        ctx.function = function
+        ctx.function, ctx.smooth = function, smooth
         return y
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, upper: Tensor) -> tuple[Tensor, None, None, None]:
+    def backward(ctx: Any, upper: Tensor) -> tuple[Tensor, None, None, None, None]:
         x, y, x0, y0 = ctx.saved_tensors
+        if ctx.smooth and x.dtype != torch.float64 and x.device.type != "mps":
+            # small differences of a curved function lose too many digits in float32
+            x, x0 = x.double(), x0.double()
+            y, y0 = ctx.function(x), ctx.function(x0)
         change = x - x0
         small = change.abs() < _SMALL
         slope = (y - y0) / change.masked_fill(small, 1)
@@ -48,8 +52,9 @@ class Rescale(torch.autograd.Function):
             with torch.enable_grad():
                 z = x.detach().requires_grad_()
                 (derivative,) = torch.autograd.grad(ctx.function(z).sum(), z)
+            derivative = derivative.nan_to_num(nan=0, posinf=0, neginf=0)  # such as of a root at 0, which adds nothing
             slope = torch.where(small, derivative, slope)
-        return upper * slope, None, None, None
+        return upper * slope.to(upper.dtype), None, None, None, None
 
 
 class Midpoint(torch.autograd.Function):
@@ -87,7 +92,7 @@ class Maximum(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, upper: Tensor) -> tuple[Tensor, None, None, None, None]:
         x, y, index, x0, y0, index0 = ctx.saved_tensors
-        change, of_output = x - x0, y - y0
+        change, of_output = torch.where(x == x0, 0, x - x0), torch.where(y == y0, 0, y - y0)
         zero = torch.zeros_like(change)
         contribution = zero.scatter_add(1, index, upper * of_output.clamp(min=0))
         contribution.scatter_add_(1, index0, upper * of_output.clamp(max=0))
@@ -114,22 +119,17 @@ class Softmax(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, upper: Tensor) -> tuple[Tensor, None, None]:
         (x, x0), dim = ctx.saved_tensors, ctx.dim
-        highest = x.amax(dim, keepdim=True).maximum(x0.amax(dim, keepdim=True))
-        a, a0, change = (x - highest).exp(), (x0 - highest).exp(), x - x0
-        tiny = torch.finfo(x.dtype).tiny
-        total, total0 = (e.sum(dim, keepdim=True).clamp(min=tiny) for e in (a, a0))
-        of_total = total.log() - total0.log()
-        of_output = upper * _logarithmic_mean(a / total, a0 / total0, change - of_total)
-        shares = _logarithmic_mean(a, a0, change) / _logarithmic_mean(total, total0, of_total)
+        total, total0 = x.logsumexp(dim, keepdim=True), x0.logsumexp(dim, keepdim=True)
+        of_output = upper * _log_of_mean(x - total, x0 - total0).exp()
+        shares = (_log_of_mean(x, x0) - _log_of_mean(total, total0)).exp()
         return of_output - shares * of_output.sum(dim, keepdim=True), None, None
 
 
-def _logarithmic_mean(end: Tensor, start: Tensor, of_logarithm: Tensor) -> Tensor:
-    """Return (end - start) / (log end - log start)."""
-    near = of_logarithm.abs() < 1
-    small = of_logarithm.masked_fill(~near | (of_logarithm == 0), 1)
-    close = start * torch.where(of_logarithm == 0, 1.0, torch.expm1(small) / small)
-    return torch.where(near, close, (end - start) / of_logarithm.masked_fill(near, 1))
+def _log_of_mean(end: Tensor, start: Tensor) -> Tensor:
+    """Return the logarithm of (exp(end) - exp(start)) / (end - start), of logarithms, which may be -inf."""
+    change = torch.where(end == start, 0, end - start).abs()
+    ratio = torch.where(change == 0, 1.0, -torch.expm1(-change) / change.masked_fill(change == 0, 1))
+    return torch.maximum(end, start) + ratio.log()
 
 
 class Integrated(torch.autograd.Function):

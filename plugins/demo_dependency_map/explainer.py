@@ -45,7 +45,7 @@ class DependencyMap(SequenceExplainer):
 
     def expansion(self, model: Model) -> int:
         """Return how much smaller batches should be; substitutions are computed in chunks of a size of their own."""
-        return max(1, len(self._positions(model)) // 4)
+        return max(1, max(len(self._positions(model)), model.length) // 4)
 
     def explain(self, model: Model, batch: Batch, target: Target) -> Result:
         """Return dependencies (B, L, L)."""
@@ -68,17 +68,18 @@ def _of_attributions(model: Model, batch: Batch, target: Target, positions: rang
     absent = (x[:, :, positions.start : positions.stop] == 0).transpose(1, 2)
     row, place, letter = absent.nonzero(as_tuple=True)
     position = place + positions.start
-    sums = x.new_zeros(len(x) * x.shape[2], x.shape[2])  # (sequence and substituted position, affected position)
+    n, length = len(positions), x.shape[2]
+    sums = x.new_zeros(len(x) * n, length)  # (sequence and substituted position, affected position)
     size = model.automatic_batch_size(in_pieces=True)
     for start in range(0, len(row), size):
         some = slice(start, start + size)
         edited = _substituted(x[row[some]], position[some], letter[some])
         changed = (_attributions(model, edited, target.rows(row[some]))[1] - own[row[some]]).abs()
-        sums.index_add_(0, row[some] * x.shape[2] + position[some], changed)
+        sums.index_add_(0, row[some] * n + place[some], changed)
         batch.progress(min(start + size, len(row)), len(row))
-    counts = x.new_ones(len(x), x.shape[2])
-    counts[:, positions.start : positions.stop] = absent.sum(dim=2).to(x.dtype)
-    values = (sums.reshape(len(x), x.shape[2], x.shape[2]) / counts[:, :, None]).transpose(1, 2).clone()
+    means = sums.reshape(len(x), n, length) / absent.sum(dim=2, keepdim=True)
+    values = x.new_zeros(len(x), length, length)
+    values[:, :, positions.start : positions.stop] = means.transpose(1, 2)
     values.diagonal(dim1=1, dim2=2).zero_()
     return Result(values, outputs=outputs)
 

@@ -84,3 +84,33 @@ def test_an_unknown_target_is_refused():
     model, data = tiny_model(), tiny_dataset(2, unknown=False)
     with pytest.raises(UsageProblem, match="target must be a name, or a number from 0 to 0, not 5"):
         as_attribution_function("saliency")(model, model.one_hot(data.codes), target=5)
+
+
+def test_modes_of_all_modules_are_restored_also_on_errors():
+    network = torch.nn.Sequential(
+        torch.nn.Conv1d(4, 3, 5), torch.nn.BatchNorm1d(3), torch.nn.Flatten(), torch.nn.Linear(48, 1)
+    )
+    network[1].eval()  # frozen, as in fine-tuning
+    x = torch.eye(4)[torch.randint(0, 4, (3, 20))].transpose(1, 2)
+    as_attribution_function("saliency")(network, x)
+    with pytest.raises(RuntimeError):
+        as_attribution_function("saliency")(network, x[:, :, :10])
+    assert [m.training for m in network] == [True, False, True, True]
+
+
+def test_other_random_states_are_refused():
+    model, data = tiny_model(), tiny_dataset(2, unknown=False)
+    with pytest.raises(UsageProblem, match="random_state must be an integer or None, not RandomState"):
+        as_attribution_function("saliency")(model, model.one_hot(data.codes), random_state=np.random.RandomState(0))
+
+
+def test_what_is_no_network_of_targets_is_refused():
+    x = torch.eye(4)[torch.randint(0, 4, (3, 20))].transpose(1, 2)
+    function = as_attribution_function("saliency")
+    with pytest.raises(UsageProblem, match="model must be a torch.nn.Module or a Model, not function"):
+        function(lambda x: x, x)
+    flat = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(80, 1), torch.nn.Flatten(0))
+    with pytest.raises(UsageProblem, match=r"must return a tensor \(N, T\), not shape \(1,\)"):
+        function(flat, x)
+    with pytest.raises(UsageProblem, match="unknown option 'simplexx'"):
+        as_attribution_function("saliency", simplexx=True)

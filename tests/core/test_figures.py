@@ -156,6 +156,7 @@ def test_reduced_maps_keep_the_largest_magnitude_of_each_block(length, cells, se
     random = np.random.default_rng(seed)
     values = random.normal(size=(length, length)).astype(np.float32)
     values[random.random(values.shape) < 0.2] = np.nan
+    values[random.random(values.shape) < 0.1] = np.inf
     found = reduced_map(values.__getitem__, length, cells)
     step = -(-length // cells)
     assert len(found) == -(-length // step) <= cells

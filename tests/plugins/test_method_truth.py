@@ -17,7 +17,7 @@ METHODS = {
     "expected-gradients": {"references": 5},
     "deeplift": {},
     "deeplift-shap": {"references": 5},
-    "captum": {"method": "GradientShap", "background": "shuffle"},
+    "captum": {"method": "GradientShap", "background": "shuffle", "parameters": "n_samples=50"},
     "ism": {},
     "occlusion": {"references": 2, "stride": 3},
 }
