@@ -226,7 +226,7 @@ def curves_row(values: NDArray[Any], inks: Sequence[str], probability: bool) -> 
 
 
 def map_row(values: NDArray[Any], colours: Colours = PAPER, length: int = 0) -> Draw:
-    """Row with interactions (L, L), as a map around zero.
+    """Row with interactions (L, L), as a map around zero, or from zero if none is negative.
 
     Parameters
     ----------
@@ -247,10 +247,12 @@ def map_row(values: NDArray[Any], colours: Colours = PAPER, length: int = 0) -> 
     >>> import numpy as np
     >>> from matplotlib.figure import Figure
     >>> from demo_core.views import map_row
-    >>> map_row(np.eye(3))(Figure().add_subplot()).get_clim()
+    >>> map_row(-np.eye(3))(Figure().add_subplot()).get_clim()
     (-1.0, 1.0)
     """
     largest = _largest(values)
+    if not (values < 0).any():
+        return lambda axes: draw_map(axes, values, colours.sizes, Normalize(0, largest), length)
     return lambda axes: draw_map(axes, values, colours.around, TwoSlopeNorm(0, -largest, largest), length)
 
 

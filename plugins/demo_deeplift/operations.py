@@ -84,7 +84,7 @@ def _larger(pair: Pair, function: Callable[..., Any], args: tuple[Any, ...], nam
     if len(args) != 2 or set(named) - {"other"}:
         raise NoRuleError
     sign = 1 if function.__name__ in ("maximum", "max") else -1
-    shape = torch.broadcast_shapes(args[0].shape, args[1].shape)
+    shape = torch.broadcast_shapes(args[0].shape, args[1].shape)  # type: ignore[no-untyped-call]
     pairs = torch.stack([x.expand(shape) for x in args], dim=-1)
     largest = pair.maximum(lambda rows: rows.max(dim=1, keepdim=True), sign * pairs.reshape(-1, 2))
     return sign * largest.reshape(pairs.shape[:-1])

@@ -12,7 +12,6 @@ from demo_core.views.drawing import (
     LETTER_COLOURS,
     WHITE_RED,
     draw_logo,
-    draw_map,
     draw_sequence,
     draw_strip,
     draw_traces,
@@ -20,6 +19,7 @@ from demo_core.views.drawing import (
     learning_curve_figure,
     pattern_probabilities,
 )
+from demo_core.views.maps import draw_map
 
 
 def boxes(axes):
