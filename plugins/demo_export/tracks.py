@@ -128,7 +128,8 @@ def _check_end(chrom: str, positions: NDArray[np.int64], size: int) -> None:
 def _check(explanation: Explanation) -> None:
     sequences = explanation.sequences
     if explanation.kind != "attribution":
-        raise UsageProblem(f"kind {explanation.kind} does not have one value per base; use --npz or --tsv")
+        possible = "--npz" if explanation.kind == "interaction" else "--npz or --tsv"
+        raise UsageProblem(f"kind {explanation.kind} does not have one value per base; use {possible}")
     if sequences.intervals is None or not (sequences.intervals[:, 0] >= 0).any():
         raise UsageProblem("the sequences have no intervals, so tracks are impossible; use --npz or --tsv")
 

@@ -73,6 +73,8 @@ def test_a_background_file_is_opened_checked_and_told_apart(demo, trained, here)
     (here / "background.fa").write_text("".join(f">{i % 2}\n{DNA.decode(row)}\n" for i, row in enumerate(data.codes)))
     (here / "short.fa").write_text(">a\nACGT\n>b\nACGT\n")
     words = "explain", "expected-gradients", trained / "one", trained / "data.h5", "--limit", 4, "-o", "e"
+    (here / "rna.fa").write_text(">r\nACGU\n")
+    (here / "empty.fa").write_text("")
     code, _, err = demo(*words, "--background-file", "background.fa", "--references", 30)
     assert code == 0, err
     assert "values sum to the output difference within" in err
@@ -91,6 +93,8 @@ def test_a_background_file_is_opened_checked_and_told_apart(demo, trained, here)
     for file_name, said in (
         ("short.fa", "--background-file short.fa has sequences of 4 bases, but model 'one' takes 40"),
         ("none.fa", "--background-file: none.fa: no such file"),
+        ("rna.fa", "--background-file: rna.fa: line 2: "),
+        ("empty.fa", "--background-file: empty.fa: "),
     ):
         code, _, err = demo(*words, "--background-file", file_name)
         assert code in (1, 3)

@@ -360,3 +360,8 @@ def test_foreign_recurrent_networks_run_in_one_thread():
     model.capabilities = frozenset({"gradients", "recurrent"})
     explain("deeplift", model, tiny_dataset(60, length=1000, unknown=False))
     assert len(network.threads) == 1
+
+
+def test_values_that_do_not_add_up_are_reported_in_python(caplog):
+    explain("deeplift", foreign(lambda x: torch.where(x > 0, x, 0.1 * x)), tiny_dataset(4, length=20, unknown=False))
+    assert "deeplift: values miss the output difference by more than 0.1 %" in caplog.text
