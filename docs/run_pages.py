@@ -45,6 +45,7 @@ PAGES = (
     "explanation/deeplift.md",
     "explanation/mutagenesis.md",
     "explanation/dependency_map.md",
+    "explanation/attention.md",
     "explanation/temporal.md",
     "explanation/class_optimization.md",
     "explanation/disagreement.md",

@@ -144,7 +144,7 @@ def discover(files: Iterable[Path] = (), environ: Mapping[str, str] | None = Non
     >>> from demo_core.plugins import Explainer, discover
     >>> registry = discover(environ={"DEMO_LOAD_PLUGINS": ""}).registry
     >>> [registered.spec.name for registered in registry.all(Explainer)][:2]
-    ['captum', 'class-optimization']
+    ['attention-received', 'attention-rollout']
     """
     env = os.environ if environ is None else environ
     registry = Registry()

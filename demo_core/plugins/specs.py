@@ -246,7 +246,7 @@ class Explainer(Spec):
         Kind of the values and their shape: attribution ``(B, A, L)``, trace ``(B, C, L)``, interaction ``(B, L, L)``;
         pattern ``(R, A, L)`` for one target, from ``explain(model, target, random)``.
     channels
-        Names of a trace's channels.
+        Names of a trace's channels. Default: those of the explainer's method ``channels(model)``.
     needs
         Capabilities that the model must offer.
     hypothetical
@@ -286,7 +286,7 @@ class Explainer(Spec):
             raise SpecError(f"'{self.name}': " + unknown_name("kind", str(self.kind), KINDS))
         object.__setattr__(self, "channels", _words("channels", self.name, self.channels))
         object.__setattr__(self, "needs", check_capabilities(self.name, self.needs))
-        if (self.kind == "trace") != bool(self.channels):
+        if self.channels and self.kind != "trace":
             raise SpecError(f"'{self.name}': channels are for explainers of kind trace only")
         if self.name == "all":
             raise SpecError("'all' is reserved (it runs every explainer); choose another name")

@@ -22,7 +22,7 @@ from demo_core.results.completeness import COMPLETENESS, completeness_error
 from demo_core.results.explanation import FIELDS, expected_shape
 from demo_core.running.batch import Batch, BatchRandom, Result, RunRandom
 from demo_core.running.guard import Guard, guarded
-from demo_core.running.job import Job, new_explainer, unit_of
+from demo_core.running.job import Job, channels_of, new_explainer, unit_of
 
 #: Arrays with one row per sequence: the columns of a file, ``seconds``, and ``extra:NAME``.
 Part = dict[str, NDArray[Any]]
@@ -35,6 +35,7 @@ class Calculator:
         self.job, self._guard = job, guard
         self._spec, self._device = job.spec, job.model.device
         self._explainer = new_explainer(job)
+        self._channels = len(channels_of(job))
         self._without_cudnn = "gradients" in self._spec.needs and "recurrent" in job.model.capabilities
         #: Number of sequences given to the explainer at a time: halved when memory runs out
         self._chunk = job.batch_size
@@ -180,7 +181,7 @@ class Calculator:
             outputs = self._outputs(codes, result)
             with torch.no_grad():
                 target_values = target(outputs)
-        shape = expected_shape(self._spec.kind, len(x), x.shape[1], x.shape[2], len(self._spec.channels))
+        shape = expected_shape(self._spec.kind, len(x), x.shape[1], x.shape[2], self._channels)
         part = {
             "values": self._array("values", result.values, shape),
             "outputs": outputs.float().cpu().numpy().copy(),

@@ -166,7 +166,7 @@ def describe_job(job: Job) -> dict[str, Any]:
     spec = job.spec
     return {
         "kind": spec.kind,
-        "channels": list(spec.channels),
+        "channels": list(channels_of(job)),
         "hypothetical": spec.hypothetical,
         "adds_up": spec.adds_up,
         "explainer": {"name": spec.name, **job.registered.owner.as_json()},
@@ -215,6 +215,27 @@ def expansion_of(job: Job) -> int:
             f"expansion(model) must return a whole number of at least 1, not {copies!r}"
         )
     return copies
+
+
+def channels_of(job: Job) -> tuple[str, ...]:
+    """Return the names of a trace's channels: those of the spec, or of the explainer's method ``channels(model)``."""
+    if job.spec.channels or job.spec.kind != "trace":
+        return job.spec.channels
+    explainer = new_explainer(job)
+    if not callable(getattr(explainer, "channels", None)):
+        raise job.registered.broke_contract("a trace needs channels in its spec, or a method channels(model)")
+    try:
+        names = explainer.channels(job.model)
+    except BaseException as error:
+        if isinstance(error, DemoError) or passes(error):
+            raise
+        raise job.registered.failed(error) from error
+    words = isinstance(names, tuple) and all(isinstance(n, str) and n.isprintable() and n for n in names)
+    if not words or not names or len(set(names)) < len(names):
+        raise job.registered.broke_contract(
+            f"channels(model) must return a tuple of different names, not {names!r:.80}"
+        )
+    return tuple(names)
 
 
 def unit_of(job: Job, explainer: Any) -> str:

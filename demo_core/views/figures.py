@@ -305,7 +305,9 @@ def _caption(explanation: Explanation, row: int, letters_of_a_line: int) -> _Row
 def _source(explanation: Explanation) -> str:
     model, explainer = printable(explanation.model_name, 40), printable(explanation.explainer, 40)
     # the rows of a trace or pattern state the rest
-    logit = explanation.provenance.target.is_logit and explanation.kind in ("attribution", "interaction")
+    provenance = explanation.provenance
+    of_target = explanation.kind in ("attribution", "interaction") and provenance.unit in ("", "logit")
+    logit = provenance.target.is_logit and of_target
     of = f"{printable(explanation.target, 60)}{' (logit)' if logit else ''}"
     changed = explanation.provenance.options_changed
     notes = [f"{printable(n, 40)} = {printable(v, 40)}" for n, v in changed.items()]

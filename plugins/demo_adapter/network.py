@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from demo_adapter.attention import recorded_attention
 from demo_core import DemoError, MisfitError, Network, UsageProblem
 from demo_core.errors import one_line, printable
 from demo_core.models import check_code_allowed, out_of_memory
@@ -81,6 +82,17 @@ class Adapted(nn.Module, Network):
             tiny = torch.finfo(outputs.dtype).eps
             return torch.logit(outputs, eps=tiny)
         return outputs
+
+    def attention_maps(self, x: Tensor) -> Tensor:
+        """Return attention (B, layers, heads, P, P): of the network's own method, or of its nn.MultiheadAttention."""
+        own = getattr(self.network, "attention_maps", None)
+        return own(self.fed(x)) if callable(own) else recorded_attention(self.network, lambda: self.answer(x))
+
+    @property
+    def attention_positions(self) -> Callable[[int], Any] | None:
+        """The network's own function from a length to bounds (P, 2) of the bases of each position, if it has one."""
+        own = getattr(self.network, "attention_positions", None)
+        return own if callable(own) else None
 
     def fed(self, x: Tensor) -> Tensor:
         """Convert one-hot (B, A, L) to the input of the network."""
@@ -225,7 +237,7 @@ def _offers(network: nn.Module, options: AdapterOptions) -> frozenset[str]:
         found.add("conv-filters")
     if any(isinstance(m, nn.RNNBase) for m in network.modules()):
         found.add("recurrent")
-    if any(isinstance(m, nn.MultiheadAttention) for m in network.modules()):
+    if any(isinstance(m, nn.MultiheadAttention) for m in network.modules()) or hasattr(network, "attention_maps"):
         found.add("attention")
     return frozenset(found)
 

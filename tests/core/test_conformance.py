@@ -51,15 +51,48 @@ SHORT = {
         "layout": "BLA",
     },
 }
+
+
+class Attentive(torch.nn.Module):
+    """One layer of attention with two heads, between the bases."""
+
+    def __init__(self):
+        super().__init__()
+        self.embed, self.head = torch.nn.Linear(4, 8), torch.nn.Linear(8, 1)
+
+    def attention_maps(self, x):
+        y = self.embed(x.transpose(1, 2)).unflatten(2, (2, 4)).transpose(1, 2)  # (B, heads, L, 4)
+        return (y @ y.transpose(2, 3)).softmax(-1)[:, None]
+
+    def forward(self, x):
+        mixed = self.attention_maps(x)[:, 0].mean(1) @ self.embed(x.transpose(1, 2))
+        return self.head(mixed.amax(1))
+
+
+def attentive_model():
+    model = tiny_model()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model.module = Attentive().eval()
+    model.capabilities = frozenset({"gradients", "attention"})
+    return model
+
+
+def settings_of(spec):
+    needs_attention = "attention" in getattr(spec, "needs", ())
+    return {"options": SHORT.get(spec.name), **({"model": attentive_model} if needs_attention else {})}
+
+
 BUILT_IN = [
     check
     for kind in (Architecture, DatasetReader, Explainer, Command)
     for registered in _REGISTRY.all(kind)
-    for check in checks_for(registered, options=SHORT.get(registered.spec.name))
+    for check in checks_for(registered, **settings_of(registered.spec))
 ]
 
 
 #: Checks that do not apply, and why.
+ATTENTION = ("attention-received", "attention-rollout")
 NOTHING_TO_CHECK = {
     "adapted:fast",  # a network from outside has none
     "adapted:lengths", "adapted:prefixes",  # without the capability prefix-logits
@@ -67,9 +100,11 @@ NOTHING_TO_CHECK = {
     "planted:packed",
     # reads no data
     *(f"class-optimization:{name}" for name in ("batch-size", "order", "memory", "outputs", "hypothetical")),
-    "dependency-map:hypothetical", "temporal:hypothetical",  # of other kinds
-    *(f"{n}:{name}" for n in ("class-optimization", "dependency-map", "ism", "saliency", "smooth-grad", "temporal")
-      for name in ("only-letters-that-are-there", "adds-up")),
+    # of other kinds
+    *(f"{n}:hypothetical" for n in (*ATTENTION, "dependency-map", "temporal")),
+    *(f"{n}:{name}" for n in ATTENTION for name in ("target", "says-what-it-needs")),  # ignored; no built-in network
+    *(f"{n}:{name}" for n in (*ATTENTION, "class-optimization", "dependency-map", "ism", "saliency", "smooth-grad",
+                              "temporal") for name in ("only-letters-that-are-there", "adds-up")),
     *(f"{n}:only-letters-that-are-there"
       for n in ("deeplift", "deeplift-shap", "expected-gradients", "integrated-gradients")),
     *(f"{n}:{name}" for n in ("captum", "input-x-gradient", "occlusion") for name in ("adds-up", "hypothetical")),

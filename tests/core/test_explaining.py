@@ -319,3 +319,26 @@ def test_options_named_like_a_long_form_are_not_mistaken():
     assert options(layers=7)["layers"] == 7
     with pytest.raises(UsageProblem, match="is given twice, with and without 'probe_'"):
         options(layers=7, probe_probe_x=1, probe_x=2)
+
+
+class Named(Plain):
+    """A trace whose channels depend on the model."""
+
+    names = ("one", "two")
+
+    def channels(self, model):
+        return self.names
+
+    def explain(self, model, batch, target):
+        return Result(batch.x[:, : len(self.names)])
+
+
+def test_channels_may_depend_on_the_model(monkeypatch):
+    found = run(Named, spec={"kind": "trace"})
+    assert found.provenance.channels == ("one", "two") and found.values.shape == (30, 2, 40)
+    for names in ((), ("one", "one"), ["one"], ("one", 2), ("a\nb",)):
+        monkeypatch.setattr(Named, "names", names)
+        with pytest.raises(PluginError, match="must return a tuple of different names"):
+            run(Named, spec={"kind": "trace"})
+    with pytest.raises(PluginError, match=r"a trace needs channels in its spec, or a method channels\(model\)"):
+        run(Position, spec={"kind": "trace"})

@@ -123,10 +123,10 @@ def test_the_core_stays_small():
     """The conformance kit is counted separately: only tests and `demo check` load it."""
     sizes = {p: lines_of_code(p.read_text()) for p in ROOT.glob("demo_core/**/*.py")}
     kit = sum(size for path, size in sizes.items() if path.parent.name == "testing")
-    assert sum(sizes.values()) - kit < 7650
+    assert sum(sizes.values()) - kit < 7700
     assert kit < 1200
     for room in set(ROOMS) - {"testing"}:
-        assert sum(size for path, size in sizes.items() if path.parent.name == room) <= 1380, room
+        assert sum(size for path, size in sizes.items() if path.parent.name == room) <= 1390, room
 
 
 def test_listed_commands_say_what_the_commands_say(registry):

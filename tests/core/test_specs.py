@@ -23,7 +23,6 @@ def test_a_good_spec_is_taken():
         ({"options": int}, "not a dataclass"),
         ({"kind": "atribution"}, "did you mean 'attribution'"),
         ({"needs": {"gradient"}}, "did you mean 'gradients'"),
-        ({"kind": "trace"}, "channels"),
         ({"channels": ("a",)}, "channels"),
         ({"kind": "interaction", "adds_up": True}, "add up"),
     ],

@@ -90,8 +90,8 @@ def test_everything_that_fits_explains_them(tmp_path, demo, data, monkeypatch):
     code, _, err = demo("explain", "all", tmp_path / "m", data, "-o", tmp_path / "x", "--limit", "3", "--allow-code")
     assert code == 0, err
     assert sorted(p.name.split(".")[1] for p in (tmp_path / "x").glob("*.h5")) == [
-        "class-optimization-steps-5", "deeplift", "deeplift-shap", "input-x-gradient", "integrated-gradients",
-        "saliency", "smooth-grad", "temporal",
+        "attention-received", "attention-rollout", "class-optimization-steps-5", "deeplift", "deeplift-shap",
+        "input-x-gradient", "integrated-gradients", "saliency", "smooth-grad", "temporal",
     ]  # fmt: skip
 
 
