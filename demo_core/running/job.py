@@ -19,6 +19,7 @@ from demo_core.plugins.options import as_json, build, changed, options_of
 from demo_core.plugins.owner import Owner
 from demo_core.plugins.registry import Registered, Registry
 from demo_core.plugins.specs import Explainer
+from demo_core.running.guard import guarded
 
 
 @dataclass(frozen=True)
@@ -224,12 +225,15 @@ def channels_of(job: Job) -> tuple[str, ...]:
     explainer = new_explainer(job)
     if not callable(getattr(explainer, "channels", None)):
         raise job.registered.broke_contract("a trace needs channels in its spec, or a method channels(model)")
-    try:
-        names = explainer.channels(job.model)
-    except BaseException as error:
-        if isinstance(error, DemoError) or passes(error):
-            raise
-        raise job.registered.failed(error) from error
+    with guarded(job.model) as guard:
+        try:
+            names = explainer.channels(job.model)
+        except BaseException as error:
+            if isinstance(error, DemoError) or passes(error):
+                raise
+            raise job.registered.failed(error) from error
+        if changes := guard.changes():
+            raise job.registered.broke_contract(f"its channels changed {' and '.join(changes[:3])}")
     words = isinstance(names, tuple) and all(isinstance(n, str) and n.isprintable() and n for n in names)
     if not words or not names or len(set(names)) < len(names):
         raise job.registered.broke_contract(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -14,26 +15,43 @@ from demo_core import Unsuitable
 def recorded_attention(network: nn.Module, run: Callable[[], object]) -> Tensor:
     """Return the attention (B, layers, heads, P, P) of all layers while a network runs, in the order of the calls.
 
-    Raises Unsuitable if layers have maps of different shapes, or the network calls none.
+    Raises Unsuitable unless each layer is self-attention, called once, with maps of one shape.
     """
     found: list[Tensor] = []
+    asked: list[tuple[bool, bool]] = []
+    signature = inspect.signature(nn.MultiheadAttention.forward)
 
     def ask(module: nn.Module, args: tuple[Any, ...], named: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        return args, {**named, "need_weights": True, "average_attn_weights": False}
+        given = signature.bind(module, *args, **named)
+        given.apply_defaults()
+        arguments = {name: value for name, value in given.arguments.items() if name != "self"}
+        if arguments["key"] is not arguments["query"]:
+            raise Unsuitable("a layer attends from one input to another; add attention_maps(x) to the class")
+        asked.append((arguments["need_weights"], arguments["average_attn_weights"]))
+        return (), {**arguments, "need_weights": True, "average_attn_weights": False}
 
-    def keep(module: nn.Module, args: tuple[Any, ...], named: dict[str, Any], outputs: tuple[Tensor, Tensor]) -> None:
+    def keep(
+        module: nn.Module, args: tuple[Any, ...], named: dict[str, Any], outputs: tuple[Tensor, Tensor]
+    ) -> tuple[Tensor, Tensor | None]:
         found.append(outputs[1])
+        wanted, averaged = asked.pop()
+        return outputs[0], (outputs[1].mean(dim=1) if averaged else outputs[1]) if wanted else None
 
-    handles = []
+    handles, layers = [], [m for m in network.modules() if isinstance(m, nn.MultiheadAttention)]
+    if any(type(layer).forward is not nn.MultiheadAttention.forward for layer in layers):
+        raise Unsuitable(
+            "a subclass of nn.MultiheadAttention has a forward of its own; add attention_maps(x) to the class"
+        )
     try:
-        for layer in network.modules():
-            if isinstance(layer, nn.MultiheadAttention):
-                handles.append(layer.register_forward_pre_hook(ask, with_kwargs=True))
-                handles.append(layer.register_forward_hook(keep, with_kwargs=True))
+        for layer in layers:
+            handles.append(layer.register_forward_pre_hook(ask, with_kwargs=True))
+            handles.append(layer.register_forward_hook(keep, with_kwargs=True))
         run()
     finally:
         for handle in handles:
             handle.remove()
+    if len(found) > len(layers):
+        raise Unsuitable("the network calls a layer of attention several times; add attention_maps(x) to its class")
     if not found:
         raise Unsuitable("the network called no nn.MultiheadAttention; add attention_maps(x) to its class")
     if len({maps.shape for maps in found}) > 1:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import FunctionType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -86,7 +86,15 @@ class Adapted(nn.Module, Network):
     def attention_maps(self, x: Tensor) -> Tensor:
         """Return attention (B, layers, heads, P, P): of the network's own method, or of its nn.MultiheadAttention."""
         own = getattr(self.network, "attention_maps", None)
-        return own(self.fed(x)) if callable(own) else recorded_attention(self.network, lambda: self.answer(x))
+        if not callable(own):
+            return recorded_attention(self.network, lambda: self.answer(x))
+        try:
+            return cast("Tensor", own(self.fed(x)))
+        except Exception as error:
+            if isinstance(error, DemoError) or out_of_memory(error):
+                raise
+            said = f"attention_maps of network {self.options.network} fails: {one_line(error)}"
+            raise MisfitError(said) from error
 
     @property
     def attention_positions(self) -> Callable[[int], Any] | None:
@@ -237,7 +245,8 @@ def _offers(network: nn.Module, options: AdapterOptions) -> frozenset[str]:
         found.add("conv-filters")
     if any(isinstance(m, nn.RNNBase) for m in network.modules()):
         found.add("recurrent")
-    if any(isinstance(m, nn.MultiheadAttention) for m in network.modules()) or hasattr(network, "attention_maps"):
+    layers = any(isinstance(m, nn.MultiheadAttention) for m in network.modules())
+    if layers or callable(getattr(network, "attention_maps", None)):
         found.add("attention")
     return frozenset(found)
 

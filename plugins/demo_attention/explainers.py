@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 
 from demo_attention.maps import attention_maps, shares_of_bases
@@ -12,8 +13,9 @@ class AttentionRollout(SequenceExplainer):
     """Attention rollout, kind interaction.
 
     ``values[b, i, j]`` is the attention from base i to base j over all layers. Each layer's attention is averaged over
-    heads and with the identity, for the residual connection, and the layers are multiplied. Rows sum to 1, unless a
-    position stands for no base. It does not depend on the target.
+    heads and with the identity, for the residual connection, and the layers are multiplied. A row sums to 1 if its
+    base is in a position and every position has a base. Rows of bases in no position are 0. It does not depend on the
+    target.
 
     A position of the attention maps that stands for several bases shares its attention equally among them.
 
@@ -66,8 +68,8 @@ class AttentionReceived(SequenceExplainer):
 
     def channels(self, model: Model) -> tuple[str, ...]:
         """Return the names of layers and heads, counted from 1."""
-        layers, heads = attention_maps(model, torch.zeros(1, len(model.alphabet.letters), model.length).to(
-            model.device, model.dtype)).shape[1:3]  # fmt: skip
+        sequence = model.one_hot(np.zeros((1, model.length), np.uint8))
+        layers, heads = attention_maps(model, sequence).shape[1:3]
         return tuple(f"layer {layer + 1} head {head + 1}" for layer in range(layers) for head in range(heads))
 
     def explain(self, model: Model, batch: Batch, target: Target) -> Result:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from demo_core import Model, Unsuitable
+from demo_core.errors import one_line
 from demo_core.models import exact_arithmetic
 
 
@@ -20,17 +21,21 @@ def attention_maps(model: Model, x: Tensor) -> Tensor:
     if not isinstance(maps, Tensor) or maps.ndim != 5 or len(maps) != len(x) or maps.shape[3] != maps.shape[4]:
         came = tuple(maps.shape) if isinstance(maps, Tensor) else type(maps).__name__
         raise Unsuitable(f"attention_maps of '{model.name}' must return (B, layers, heads, P, P), not {came}")
-    return maps.to(x.dtype)
+    return maps.double() if maps.dtype == torch.float64 else maps.float()
 
 
 def shares_of_bases(model: Model, positions: int, length: int) -> Tensor:
     """Return (P, L): the share of each base in a position of the attention maps; rows sum to 1."""
     find = getattr(model.module, "attention_positions", None)
     if callable(find):
-        bounds = torch.as_tensor(find(length))
-        if bounds.shape != (positions, 2) or bounds.min() < 0 or bounds.max() > length:
-            said = f"attention_positions of '{model.name}' must return start and end of {positions} positions"
-            raise Unsuitable(f"{said}, between 0 and {length}")
+        said = f"attention_positions of '{model.name}' must return start and end of {positions} positions"
+        try:
+            bounds = torch.as_tensor(find(length)).cpu()
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise Unsuitable(f"{said}, not {one_line(error)}") from error
+        whole = bounds.shape == (positions, 2) and not bounds.is_floating_point()
+        if not whole or bounds.min() < 0 or bounds.max() > length or (bounds[:, 0] > bounds[:, 1]).any():
+            raise Unsuitable(f"{said}: integers between 0 and {length}")
     elif positions == length:
         bounds = torch.arange(length)[:, None] + torch.arange(2)
     else:

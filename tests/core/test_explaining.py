@@ -340,5 +340,10 @@ def test_channels_may_depend_on_the_model(monkeypatch):
         monkeypatch.setattr(Named, "names", names)
         with pytest.raises(PluginError, match="must return a tuple of different names"):
             run(Named, spec={"kind": "trace"})
+    monkeypatch.setattr(Named, "channels", lambda self, model: model.module.train() and ("one",))
+    model = tiny_model()
+    with pytest.raises(PluginError, match="its channels changed the training mode of a module"):
+        run(Named, spec={"kind": "trace"}, model=model)
+    assert not model.module.training
     with pytest.raises(PluginError, match=r"a trace needs channels in its spec, or a method channels\(model\)"):
         run(Position, spec={"kind": "trace"})

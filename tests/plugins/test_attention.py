@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from deeplift_cases import model_of
+from demo_adapter.attention import recorded_attention
 from torch import nn
 
 from demo_core import Explanation, Unsuitable, explain
@@ -82,7 +83,12 @@ def test_received_attention_equals_a_loop_and_names_its_heads(known):
             r"must return \(B, layers, heads, P, P\), not \(3, 4, 20\)",
         ),
         (lambda m: setattr(m, "attention_positions", None), "have 5 positions for 20 bases; its class must offer"),
-        (lambda m: setattr(m, "attention_positions", lambda n: [[0, 50]] * 5), "between 0 and 20"),
+        (lambda m: setattr(m, "attention_positions", lambda n: [[0, 50]] * 5), "integers between 0 and 20"),
+        (lambda m: setattr(m, "attention_positions", lambda n: [[0.5, 2.0]] * 5), "integers between 0 and 20"),
+        (
+            lambda m: setattr(m, "attention_positions", lambda n: [[0], [1, 2]]),
+            "must return start and end of 5 positions",
+        ),
         (lambda m: setattr(m, "attention_maps", None), r"its class has no attention_maps\(x\); add this method"),
     ],
 )
@@ -150,3 +156,37 @@ def test_an_imported_transformer_is_explained_without_changes(demo, here, monkey
         code, _, err = demo(made, "e/m.attention-rollout.h5", "e/m.attention-received.h5", "-o",
                             "f.png" if made == "show" else "r.html")  # fmt: skip
         assert code == 0, err
+
+
+class Using(nn.Module):
+    """Uses the averaged weights of its attention, and passes flags by position."""
+
+    def __init__(self):
+        super().__init__()
+        self.embed, self.attention = nn.Linear(4, 8), nn.MultiheadAttention(8, 2, batch_first=True)
+
+    def forward(self, x):
+        y = self.embed(x.transpose(1, 2))
+        mixed, weights = self.attention(y, y, y, None, True)
+        return (weights @ mixed).mean((1, 2))[:, None]
+
+
+def test_layers_get_back_what_the_network_asked_for():
+    torch.manual_seed(0)
+    network, x = Using().eval(), torch.rand(2, 4, 10)
+    outputs = []
+    maps = recorded_attention(network, lambda: outputs.append(network(x)))
+    assert torch.allclose(outputs[0], network(x), atol=1e-6)
+    assert maps.shape == (2, 1, 2, 10, 10) and torch.allclose(maps.sum(-1), torch.ones(2, 1, 2, 10), atol=1e-6)
+    assert not network.attention._forward_hooks and not network.attention._forward_pre_hooks
+
+
+def test_attention_between_inputs_and_repeated_layers_are_refused():
+    layer, y = nn.MultiheadAttention(8, 2, batch_first=True), torch.rand(2, 10, 8)
+    for run, said in (
+        (lambda: layer(y, y + 1, y), "from one input to another"),
+        (lambda: (layer(y, y, y), layer(y, y, y)), "several times"),
+    ):
+        with pytest.raises(Unsuitable, match=said):
+            recorded_attention(layer, run)
+        assert not layer._forward_hooks
