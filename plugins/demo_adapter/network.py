@@ -98,9 +98,17 @@ class Adapted(nn.Module, Network):
 
     @property
     def attention_positions(self) -> Callable[[int], Any] | None:
-        """The network's own function from a length to bounds (P, 2) of the bases of each position, if it has one."""
-        own = getattr(self.network, "attention_positions", None)
-        return own if callable(own) else None
+        """Function from a length to the bounds (P, 2) of the bases of each position; None if positions are bases."""
+        own, inner = getattr(self.network, "attention_positions", None), self.options.network_length
+        if inner is None:
+            return own if callable(own) else None
+
+        def bounds(length: int) -> Tensor:
+            found = own(inner) if callable(own) else [[place, place + 1] for place in range(inner)]
+            gap = inner - length  # as in _fitted: added around the sequence, or cut off
+            return (torch.as_tensor(found) - (gap // 2 if gap >= 0 else -(-gap // 2))).clamp(0, length)
+
+        return bounds
 
     def fed(self, x: Tensor) -> Tensor:
         """Convert one-hot (B, A, L) to the input of the network."""

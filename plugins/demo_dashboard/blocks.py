@@ -26,6 +26,7 @@ from demo_core.views import (
     signed_row,
     size_row,
 )
+from demo_dashboard.base_importance import BACKWARD, FORWARD
 from demo_dashboard.boxes import Box
 from demo_dashboard.palettes import Palette
 from demo_dashboard.runs import Run
@@ -210,8 +211,10 @@ def _notes(shown: Shown, place: int, style: str) -> list[str]:
     traces = [run for run in here if run.explanation.kind == "trace"]
     if any(run.explanation.is_probability for run in traces):
         notes.append("Traces: probability of the sequence read so far. White: 0.5. Grey: no score.")
-    elif traces:
+    elif any(set(run.explanation.provenance.channels) & {*FORWARD, *BACKWARD} for run in traces):
         notes.append("Traces: score of the sequence read so far. White: 0. Grey: no score.")
+    elif traces:
+        notes.append("Traces: value of each base. White: 0. Grey: no value.")
     if "interaction" in kinds:
         notes.append("Maps: rows and columns are positions.")
     return [" ".join(notes)] if notes else []

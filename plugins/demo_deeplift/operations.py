@@ -80,7 +80,7 @@ def _quotient(pair: Pair, function: Callable[..., Any], args: tuple[Any, ...], n
 
 def _larger(pair: Pair, function: Callable[..., Any], args: tuple[Any, ...], named: dict[str, Any]) -> Any:
     """Return the maximum or minimum of two tensors."""
-    args = (*args, *(named[name] for name in ("other",) if name in named))
+    args = (*args, named["other"]) if "other" in named else args
     if len(args) != 2 or set(named) - {"other"}:
         raise NoRuleError
     sign = 1 if function.__name__ in ("maximum", "max") else -1
@@ -154,7 +154,7 @@ def _glu(pair: Pair, function: Callable[..., Any], args: tuple[Any, ...], named:
 
 
 def _normalised(pair: Pair, x: Tensor, dims: list[int], eps: float, *, centred: bool = True) -> Tensor:
-    """Return x, minus its mean over dimensions, divided by the root of the mean square."""
+    """Return x, minus its mean over dimensions, divided by its root mean square."""
     a = x - x.mean(dim=dims, keepdim=True) if centred else x
     variance = pair.product(torch.mul, a, a).mean(dim=dims, keepdim=True)
     return pair.product(torch.mul, a, pair.elementwise(lambda v: (v + eps).rsqrt(), variance))
@@ -175,12 +175,7 @@ def _layer_norm(pair: Pair, function: Callable[..., Any], args: tuple[Any, ...],
 
 def _group_norm(pair: Pair, function: Callable[..., Any], args: tuple[Any, ...], named: dict[str, Any]) -> Any:
     given = dict(zip(("input", "num_groups", "weight", "bias", "eps"), args, strict=False)) | named
-    x, weight, bias = given["input"], given.get("weight"), given.get("bias")
-    groups = x.reshape(x.shape[0], given["num_groups"], -1)
-    found = _normalised(pair, groups, [-1], given.get("eps", 1e-5)).reshape(x.shape)
-    shape = [1, -1] + [1] * (x.ndim - 2)
-    found = found if weight is None else found * weight.reshape(shape)
-    return found if bias is None else found + bias.reshape(shape)
+    return _in_groups(pair, given, given["num_groups"])
 
 
 def _instance_norm(pair: Pair, function: Callable[..., Any], args: tuple[Any, ...], named: dict[str, Any]) -> Any:
@@ -190,8 +185,13 @@ def _instance_norm(pair: Pair, function: Callable[..., Any], args: tuple[Any, ..
     given = dict(zip(names, args, strict=False)) | named
     if not given.get("use_input_stats", True):
         return function(*args, **named)
+    return _in_groups(pair, given, given["input"].shape[1])
+
+
+def _in_groups(pair: Pair, given: dict[str, Any], groups: int) -> Tensor:
+    """Return the input, normalised in groups of channels."""
     x, weight, bias = given["input"], given.get("weight"), given.get("bias")
-    found = _normalised(pair, x, list(range(2, x.ndim)), given.get("eps", 1e-5))
+    found = _normalised(pair, x.reshape(len(x), groups, -1), [-1], given.get("eps", 1e-5)).reshape(x.shape)
     shape = [1, -1] + [1] * (x.ndim - 2)
     found = found if weight is None else found * weight.reshape(shape)
     return found if bias is None else found + bias.reshape(shape)

@@ -71,9 +71,7 @@ class Pair:
             return x.softmax(dim)
         return _apply(Softmax, self._own(x), dim, *self._recorded.popleft())
 
-    def recurrence(
-        self, x: Tensor, h: Tensor, c: Tensor, cell: Cell, weights: Weights
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    def recurrence(self, x: Tensor, h: Tensor, c: Tensor, cell: Cell, weights: Weights) -> States:
         """Return states (L, B, units) of x (L, B, C), and the last state and cell state (B, units)."""
         if self.on_references:
             states, last, numbers = cell.run(x, h, c, weights)

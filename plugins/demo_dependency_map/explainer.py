@@ -26,9 +26,9 @@ class DependencyMap(SequenceExplainer):
     the mean gradient over letters. It needs three gradients for each position. The unit is that of the target.
 
     ``--effect target``: ``values[b, i, j]`` is pairwise epistasis: the effect of substituting i and j together, minus
-    the sum of their separate effects. Of all pairs of substitutions, it is the one with the largest magnitude. It is 0
-    if effects add up, and
-    symmetric. It needs nine forward passes for each pair of positions. The unit is that of the target.
+    the sum of their separate effects. Of all pairs of substitutions, it is the one with the largest magnitude. The map
+    is symmetric, and 0 where effects add up. It needs nine forward passes for each pair of positions. The unit is that
+    of the target.
 
     The diagonal is 0: the effect of a position on itself is excluded.
 
@@ -104,7 +104,7 @@ def _of_pairs(model: Model, batch: Batch, target: Target, positions: range) -> R
     size = max(1, model.automatic_batch_size(in_pieces=True) // (letters - 1) ** 2)
     with torch.no_grad():
         whole = target(outputs)
-        single = _single_effects(model, x, target, positions)
+        single = _single_effects(model, x, target, whole, positions)
         for row in range(n):
             for start in range(0, len(first), size):
                 i, j = first[start : start + size, None], second[start : start + size, None]
@@ -124,9 +124,8 @@ def _of_pairs(model: Model, batch: Batch, target: Target, positions: range) -> R
     return Result(values, outputs=outputs)
 
 
-def _single_effects(model: Model, x: Tensor, target: Target, positions: range) -> Tensor:
-    """Return the effect (B, A, L) of each substitution on the target, 0 outside the positions."""
-    whole = target(model.outputs_without_gradients(x))
+def _single_effects(model: Model, x: Tensor, target: Target, whole: Tensor, positions: range) -> Tensor:
+    """Return the effect (B, A, L) of each substitution on the target ``whole`` (B,), 0 outside the positions."""
     found = torch.zeros_like(x)
     row, letter, place = (x[:, :, positions.start : positions.stop] == 0).nonzero(as_tuple=True)
     position, size = place + positions.start, model.automatic_batch_size(in_pieces=True)

@@ -1,5 +1,7 @@
 """Test attention rollout and attention received against loops over known maps, and maps of nn.MultiheadAttention."""
 
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -118,6 +120,7 @@ class Small(nn.Module):
 
 def test_an_imported_transformer_is_explained_without_changes(demo, here, monkeypatch):
     monkeypatch.syspath_prepend(str(here))
+    monkeypatch.delitem(sys.modules, "small_transformer", raising=False)
     (here / "small_transformer.py").write_text(TRANSFORMER)
     from small_transformer import Small
 
@@ -156,6 +159,33 @@ def test_an_imported_transformer_is_explained_without_changes(demo, here, monkey
         code, _, err = demo(made, "e/m.attention-rollout.h5", "e/m.attention-received.h5", "-o",
                             "f.png" if made == "show" else "r.html")  # fmt: skip
         assert code == 0, err
+
+
+@pytest.mark.parametrize("inner", [47, 33])
+def test_positions_of_a_padded_or_cropped_input_are_those_of_the_sequence(inner, demo, here, monkeypatch):
+    monkeypatch.syspath_prepend(str(here))
+    monkeypatch.delitem(sys.modules, "small_transformer", raising=False)
+    (here / "small_transformer.py").write_text(TRANSFORMER)
+    from small_transformer import Small
+
+    torch.manual_seed(0)
+    network = Small().eval()
+    torch.save(network.state_dict(), here / "w.pt")
+    data = tiny_dataset(4, unknown=False)
+    data.save(here / "d.h5")
+    line = "--architecture", "small_transformer:Small", "--length", 40, "--network-length", inner, "--target", "bound"
+    assert demo("model", "import", "w.pt", *line, "-o", "m", "--allow-code")[0] == 0
+    code, _, err = demo("explain", "attention-received", "m", "d.h5", "--split", "all", "-o", "e", "--allow-code")
+    assert code == 0, err
+    x = torch.from_numpy(data.alphabet.one_hot(data.codes))
+    left = (inner - 40) // 2 if inner > 40 else -((40 - inner) // 2)  # bases before the sequence
+    fed = nn.functional.pad(x, (left, inner - 40 - left))
+    received = recorded_attention(network, lambda: network(fed)).mean(3).flatten(1, 2).detach().numpy()
+    with Explanation.open("e/m.attention-received.h5") as found:
+        for base in range(40):
+            inside = 0 <= base + left < inner
+            expected = received[:, :, base + left] if inside else 0
+            assert np.allclose(found.values[:, :, base], expected, atol=1e-6)
 
 
 class Using(nn.Module):

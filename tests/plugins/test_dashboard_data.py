@@ -40,14 +40,21 @@ def test_no_value_is_off_by_more_than_is_said(values):
     assert len(json.dumps(quantised(values))) <= bytes_of(len(values)) + 20
 
 
+def test_a_map_whose_rows_sum_to_one_marks_the_bases_that_are_attended_to():
+    rollout = np.full((1, 4, 4), 0.1)
+    rollout[:, :, 2] = 0.7
+    found = sizes_of("interaction", rollout, np.zeros((1, 4, 4)))[0]
+    assert found.argmax() == 2 and found[2] > 2 * found[0]
+
+
 def test_what_counts_is_the_change_in_the_order_of_reading():
     trace = np.array([[[np.nan, 0.1, 0.1, 0.9], [0.8, 0.2, 0.2, np.nan]]])
     x = np.zeros((1, 4, 4))
     assert sizes_of("trace", trace, x, ("forward", "backward")) == pytest.approx(np.array([[0.6, 0, 0, 0.8]]))
-    assert sizes_of("trace", trace, x, ("forward", "other")) == pytest.approx(np.array([[0, 0.6, 0, 0.8]]))
+    assert sizes_of("trace", trace, x, ("forward", "other")) == pytest.approx(np.array([[0.8, 0.2, 0.2, 0.8]]))
     square = np.array([[[0, -1, np.nan], [2, 0, 0], [0, 0, 0.5]]])
-    assert sizes_of("interaction", square, np.zeros((1, 4, 3))).tolist() == [[1, 2, 0.5]]
-    assert sizes_of("interaction", square, np.zeros((1, 4, 5))).tolist() == [[1, 1, 2, 2, 0.5]]  # cells of two bases
+    assert sizes_of("interaction", square, np.zeros((1, 4, 3))).tolist() == [[3, 3, 1]]
+    assert sizes_of("interaction", square, np.zeros((1, 4, 5))).tolist() == [[3, 3, 3, 3, 1]]  # cells of two bases
 
 
 # aligned runs

@@ -61,7 +61,7 @@ export function comparePage(head, colours) {
         h(
           "p",
           { class: "note" },
-          `Mean over the ${count(compare.sequences)} sequences in this report, where both runs have values. Compares magnitudes of attributions, or of a trace's change at each base.`,
+          `Mean over the ${count(compare.sequences)} sequences in this report, where both runs have values. Compares magnitudes: of attributions, of a trace's change (forward, backward) or value (other channels), and of a map's row and column.`,
         ),
         h(
           "div",
